@@ -1,0 +1,1 @@
+"""Hybrid models of soil organic carbon, from observations to maps."""

@@ -1,0 +1,27 @@
+"""The one error that a user is meant to read."""
+
+
+class HybridmapError(Exception):
+    """Bad input, said in one sentence: which file, which column, layer or row, what was expected, what to do.
+
+    The command line prints the message without a traceback and exits with code 1; every other exception
+    is a defect of hybridmap and keeps its traceback.
+    """
+
+
+def nearest(word: str, choices: object) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the closest of `choices`, or an empty string.
+
+    Parameters
+    ----------
+    word : str
+        What the user wrote.
+    choices : iterable of str
+        What would have been accepted.
+    """
+    import difflib
+    from collections.abc import Iterable
+
+    assert isinstance(choices, Iterable)
+    close = difflib.get_close_matches(word, [str(choice) for choice in choices], n=1, cutoff=0.5)
+    return f" (did you mean '{close[0]}'?)" if close else ""

@@ -1,0 +1,131 @@
+"""What every process model is: named parameters and forcing in, named outputs out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a process model.
+
+    Attributes
+    ----------
+    name : str
+        Name used in configurations, tables and maps.
+    default, lower, upper : float
+        Starting value and training bounds, in `unit`.
+    unit : str
+        UDUNITS-style unit, ``"1"`` for a ratio.
+    description : str
+        One line for reports and map metadata.
+    scale : {"linear", "log"}
+        Space in which a constraint interpolates between the bounds.
+    neural : bool
+        Whether ``neural: all`` (or ``global: all``) in a configuration covers it.
+    """
+
+    name: str
+    default: float
+    lower: float
+    upper: float
+    unit: str
+    description: str
+    scale: Literal["linear", "log"] = "linear"
+    neural: bool = True
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One forcing or output of a process model.
+
+    Attributes
+    ----------
+    name, unit, description : str
+        As in :class:`Parameter`.
+    dims : tuple of str
+        Names of the dimensions, site first.
+    optional : bool
+        Whether a forcing may be left out.
+    valid_range : tuple of float or None
+        Physically possible values, used to catch wrong units.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    unit: str
+    description: str
+    optional: bool = False
+    valid_range: tuple[float, float] | None = None
+
+
+class ProcessModel(ABC):
+    """A differentiable process model: pure, batched over sites, any float dtype in and out."""
+
+    name: ClassVar[str]
+    parameters: tuple[Parameter, ...]
+    forcing: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+
+    @abstractmethod
+    def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the model.
+
+        Parameters
+        ----------
+        parameters : mapping of str to Tensor, shape (site,) or ()
+            Physical values in the units of :attr:`parameters`; a missing one takes its default.
+        forcing : mapping of str to Tensor, shape (site, ...)
+            In the units of :attr:`forcing`.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site, ...)
+            One entry for each of :attr:`outputs`, in the dtype of the inputs.
+        """
+
+
+def gather_inputs(
+    model: ProcessModel, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor], torch.dtype]:
+    """Complete `parameters` with defaults, check names, and lift everything to float64.
+
+    Returns
+    -------
+    parameters, forcing : dict of str to Tensor
+        float64 tensors on the device of the forcing.
+    dtype : torch.dtype
+        The widest floating dtype among the inputs: the dtype that outputs should have.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a missing forcing.
+    """
+    known = {p.name for p in model.parameters}
+    required = {v.name for v in model.forcing if not v.optional}
+    allowed = {v.name for v in model.forcing}
+    if unknown := set(parameters) - known:
+        raise ValueError(f"{model.name} has no parameter {sorted(unknown)}; it has {sorted(known)}.")
+    if missing := required - set(forcing):
+        raise ValueError(f"{model.name} needs the forcing {sorted(missing)}.")
+    if unknown := set(forcing) - allowed:
+        raise ValueError(f"{model.name} has no forcing {sorted(unknown)}; it has {sorted(allowed)}.")
+
+    floats = [t.dtype for t in (*parameters.values(), *forcing.values()) if t.is_floating_point()]
+    dtype = torch.get_default_dtype() if not floats else floats[0]
+    for other in floats[1:]:
+        dtype = torch.promote_types(dtype, other)
+    device = next(iter(forcing.values())).device
+
+    def lift(value: Tensor | float) -> Tensor:
+        return torch.as_tensor(value, dtype=torch.float64, device=device)
+
+    full = {p.name: lift(parameters.get(p.name, p.default)) for p in model.parameters}
+    return full, {name: lift(value) for name, value in forcing.items()}, dtype

@@ -1,0 +1,254 @@
+"""Five-pool microbial model of soil organic carbon at steady state.
+
+Particulate (POC), dissolved (DOC), enzyme, microbial (MBC) and mineral-associated (MOC) carbon in one layer,
+with density-dependent microbial turnover (Georgiou et al. 2017, doi 10.1038/s41467-017-01116-z) and Langmuir
+formation of MOC, as used by Ahrens et al. (AI4SoilHealth D3.7, 2025). All pools in kg C m-3, time in years.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+
+Formulation = Literal["relaxed", "constrained"]
+Necromass = Literal["none", "bypass", "capacity"]
+
+Q10: dict[str, float] = {
+    "vmax_p": 2.16,
+    "vmax_u": 1.98,
+    "k_mb": 1.98,
+    "k_ep": 1.98,
+    "k_el": 1.98,
+    "k_ads": 1.08,
+    "k_des": 1.34,
+    "k_leach": 1.0,
+    "k_frag": 2.16,
+}
+"""Rate multiplier for a warming of 10 K, by parameter; activation energies of Wang et al. (2012, 2013)."""
+
+DEFAULT_DEPTH = 0.20
+"""Thickness [m] of the layer where the forcing has no `depth`."""
+
+POOLS = ("poc", "doc", "enz", "mbc", "moc")
+
+PARAMETERS = (
+    Parameter("cue", 0.31, 0.10, 0.60, "1", "carbon use efficiency of microbial uptake"),
+    Parameter("f_poc", 0.70, 0.30, 0.95, "1", "share of litter that enters POC, the rest enters DOC"),
+    Parameter("vmax_p", 2.0e4, 3e3, 3e5, "yr-1", "maximum POC depolymerisation per enzyme carbon", "log"),
+    Parameter("km_p", 150.0, 10.0, 1e3, "kg m-3", "half saturation of depolymerisation", "log"),
+    Parameter("vmax_u", 90.0, 20.0, 1e3, "yr-1", "maximum DOC uptake per microbial carbon", "log"),
+    Parameter("km_u", 0.30, 0.02, 3.0, "kg m-3", "half saturation of uptake", "log"),
+    Parameter("k_mb", 2.0, 0.5, 20.0, "m3 kg-1 yr-1", "density-dependent microbial turnover", "log"),
+    Parameter("k_ep", 0.045, 0.01, 0.2, "yr-1", "enzyme production", "log"),
+    Parameter("k_el", 9.0, 2.0, 40.0, "yr-1", "enzyme loss", "log"),
+    Parameter("q_max", 60.0, 10.0, 120.0, "kg m-3", "capacity of minerals to hold MOC"),
+    Parameter("k_ads", 50.0, 1.0, 1e3, "yr-1", "adsorption of DOC", "log"),
+    Parameter("k_des", 0.02, 1e-3, 1.0, "yr-1", "desorption of MOC", "log"),
+    Parameter("a_p", 0.5, 0.0, 0.5, "1", "share of necromass that enters POC"),
+    Parameter("a_m", 0.0, 0.0, 0.5, "1", "share of necromass that enters MOC", neural=False),
+    Parameter("k_leach", 0.5, 0.05, 1.0, "yr-1", "leaching of DOC (constrained)", "log", neural=False),
+    Parameter("k_frag", 0.01, 2e-3, 0.05, "yr-1", "non-enzymatic POC breakdown (constrained)", "log", neural=False),
+)
+
+FORCING = (
+    Variable("npp", ("site",), "g m-2 yr-1", "net primary production as carbon", valid_range=(0.0, 4000.0)),
+    Variable("mat", ("site",), "degC", "mean annual air temperature", valid_range=(-40.0, 45.0)),
+    Variable("depth", ("site",), "m", "thickness of the layer, 0.20 if absent", True, (0.01, 5.0)),
+    Variable("phi", ("site",), "1", "share of NPP that enters the layer as litter, 1 if absent", True, (0.0, 1.0)),
+)
+
+OUTPUTS = (
+    Variable("poc", ("site",), "kg m-3", "particulate organic carbon"),
+    Variable("doc", ("site",), "kg m-3", "dissolved organic carbon"),
+    Variable("enz", ("site",), "kg m-3", "extracellular enzyme carbon"),
+    Variable("mbc", ("site",), "kg m-3", "microbial biomass carbon"),
+    Variable("moc", ("site",), "kg m-3", "mineral-associated organic carbon"),
+    Variable("soc", ("site",), "kg m-3", "soil organic carbon density"),
+    Variable("moc_saturation", ("site",), "1", "MOC over the capacity q_max"),
+    Variable(
+        "margin_uptake", ("site",), "1", "V_U B / U - 1 of the leak-free steady state; below 0: none for DOC"
+    ),
+    Variable(
+        "margin_poc", ("site",), "1", "V_P E / L - 1 of the leak-free steady state; below 0: none for POC"
+    ),
+    Variable("feasible", ("site",), "1", "whether both margins are positive"),
+    Variable("extinct", ("site",), "1", "whether microbes are absent (constrained)"),
+    Variable("respiration", ("site",), "kg m-3 yr-1", "heterotrophic respiration"),
+    Variable("leaching", ("site",), "kg m-3 yr-1", "leaching of DOC"),
+)
+
+
+class FivePool(ProcessModel):
+    """Steady state of the five-pool microbial model.
+
+    Parameters
+    ----------
+    formulation : {"relaxed", "constrained"}
+        ``relaxed`` is the closed form of the published structure without guards: where a margin is negative the
+        structure has no steady state and pools take impossible signs (MOC above q_max, DOC below zero).
+        ``constrained`` adds DOC leaching and non-enzymatic POC breakdown, and then has exactly one steady state
+        with non-negative pools and MOC < q_max for every positive parameter vector.
+    necromass : {"none", "bypass", "capacity"}
+        Whether a share `a_m` of dead microbes enters MOC, and whether that route is limited by free sites.
+        The guarantee MOC < q_max holds for ``none`` and ``capacity``.
+    soc_includes : sequence of str
+        Pools that count as measured SOC.
+    q10 : mapping of str to float, optional
+        Overrides of the rate multipliers for 10 K of warming, dimensionless.
+    t_ref : float
+        Temperature [degC] at which the rate parameters hold.
+
+    Raises
+    ------
+    ValueError
+        For an unknown option value.
+    """
+
+    name: ClassVar[str] = "five_pool"
+    parameters = PARAMETERS
+    forcing = FORCING
+    outputs = OUTPUTS
+
+    def __init__(
+        self,
+        formulation: Formulation = "relaxed",
+        necromass: Necromass = "none",
+        soc_includes: tuple[str, ...] | list[str] = POOLS,
+        q10: Mapping[str, float] | None = None,
+        t_ref: float = 15.0,
+    ) -> None:
+        for value, choices in ((formulation, get_args(Formulation)), (necromass, get_args(Necromass))):
+            if value not in choices:
+                raise ValueError(f"five_pool: '{value}' is not one of {list(choices)}.")
+        if unknown := set(soc_includes) - set(POOLS):
+            raise ValueError(f"five_pool: soc_includes has {sorted(unknown)}; pools are {list(POOLS)}.")
+        if unknown := set(q10 or {}) - set(Q10):
+            raise ValueError(f"five_pool: q10 has {sorted(unknown)}; rates with a Q10 are {sorted(Q10)}.")
+        self.formulation = formulation
+        self.necromass = necromass
+        self.soc_includes = tuple(soc_includes)
+        self.q10 = {**Q10, **(q10 or {})}
+        self.t_ref = float(t_ref)
+
+    def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Steady-state pools [kg C m-3] and diagnostics per site; see :class:`ProcessModel`."""
+        p, f, dtype = gather_inputs(self, parameters, forcing)
+        litter = f["npp"] * 1e-3 * f.get("phi", 1.0) / f.get("depth", DEFAULT_DEPTH)
+        kelvins = (f["mat"] - self.t_ref) / 10.0
+        p |= {name: p[name] * q10**kelvins for name, q10 in self.q10.items()}
+        if self.necromass == "none":
+            p["a_m"] = torch.zeros_like(p["a_m"])
+
+        free = _leak_free(p, litter)
+        pools, respiration = (
+            _relaxed(p, free, self.necromass)
+            if self.formulation == "relaxed"
+            else _constrained(p, litter, free, self.necromass)
+        )
+        out = dict(zip(POOLS, pools, strict=True))
+        out["soc"] = sum((out[name] for name in self.soc_includes), torch.zeros_like(litter))
+        out["moc_saturation"] = out["moc"] / p["q_max"]
+        out["margin_uptake"], out["margin_poc"] = free["margin_uptake"], free["margin_poc"]
+        out["feasible"] = ((out["margin_uptake"] > 0) & (out["margin_poc"] > 0)).to(litter)
+        out["extinct"] = (out["mbc"] <= 0).to(litter)
+        out["respiration"] = respiration
+        leaks = self.formulation == "constrained"
+        out["leaching"] = p["k_leach"] * out["doc"] if leaks else torch.zeros_like(litter)
+        shape = torch.broadcast_shapes(*(v.shape for v in out.values()))
+        return {name: value.expand(shape).to(dtype) for name, value in out.items()}
+
+
+def _leak_free(p: dict[str, Tensor], litter: Tensor) -> dict[str, Tensor]:
+    """Uptake, biomass, enzymes and POC supply where respiration must equal the litter input exactly."""
+    uptake = litter / (1.0 - p["cue"])
+    growth = p["cue"] * uptake
+    # The positive root of k_B B^2 + k_ep B = G, in the form that does not cancel.
+    mbc = 2.0 * growth / (p["k_ep"] + torch.sqrt(p["k_ep"] ** 2 + 4.0 * p["k_mb"] * growth))
+    turnover = p["k_mb"] * mbc**2
+    enz = p["k_ep"] * mbc / p["k_el"]
+    supply = p["f_poc"] * litter + p["a_p"] * turnover
+    return {
+        "uptake": uptake,
+        "mbc": mbc,
+        "turnover": turnover,
+        "enz": enz,
+        "supply": supply,
+        "margin_uptake": p["vmax_u"] * mbc / uptake - 1.0,
+        "margin_poc": p["vmax_p"] * enz / supply - 1.0,
+    }
+
+
+def _relaxed(p: dict[str, Tensor], free: dict[str, Tensor], necromass: str) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Closed form without guards; MOC is written so that it stays finite where DOC has its pole."""
+    uptake, mbc, enz, supply = free["uptake"], free["mbc"], free["enz"], free["supply"]
+    spare = p["vmax_u"] * mbc - uptake
+    doc = p["km_u"] * uptake / spare
+    poc = p["km_p"] * supply / (p["vmax_p"] * enz - supply)
+    adsorbed = p["k_ads"] * p["km_u"] * uptake
+    necro = p["a_m"] * free["turnover"] * spare
+    limited = adsorbed + necro if necromass == "capacity" else adsorbed
+    moc = (adsorbed + necro) / (p["k_des"] * spare + limited / p["q_max"])
+    return (poc, doc, enz, mbc, moc), (1.0 - p["cue"]) * uptake
+
+
+def _constrained(
+    p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor], necromass: str
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Steady state with leaching and fragmentation: one scalar root, then closed form."""
+    saturation = _solve_saturation(p, litter, free)
+    doc = p["km_u"] * saturation / (1.0 - saturation)
+    mbc = torch.clamp(p["cue"] * p["vmax_u"] * saturation - p["k_ep"], min=0.0) / p["k_mb"]
+    turnover = p["k_mb"] * mbc**2
+    enz = p["k_ep"] * mbc / p["k_el"]
+    supply = p["f_poc"] * litter + p["a_p"] * turnover
+
+    # Positive root of k_f P^2 + b P - L K_P = 0; each branch sees a safe argument so that neither makes a NaN.
+    b = p["k_frag"] * p["km_p"] + p["vmax_p"] * enz - supply
+    root = torch.sqrt(b**2 + 4.0 * p["k_frag"] * supply * p["km_p"])
+    above = b > 0
+    poc = torch.where(
+        above,
+        2.0 * supply * p["km_p"] / torch.where(above, b + root, torch.ones_like(b)),
+        (root - torch.where(above, torch.zeros_like(b), b)) / (2.0 * p["k_frag"]),
+    )
+
+    source = p["k_ads"] * doc + p["a_m"] * turnover
+    limited = source if necromass != "bypass" else p["k_ads"] * doc
+    moc = source / (p["k_des"] + limited / p["q_max"])
+    uptake = p["vmax_u"] * mbc * saturation
+    return (poc, doc, enz, mbc, moc), (1.0 - p["cue"]) * uptake
+
+
+def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor]) -> Tensor:
+    """Root s = D/(K_U + D) of the total carbon balance, by safeguarded Newton; gradient by the implicit function.
+
+    h(s) = (1-c) V_U s B(s) + k_l K_U s/(1-s) - I is increasing with one root in (0, I/(I + k_l K_U)].
+    """
+    leak = p["k_leach"] * p["km_u"]
+
+    def balance(s: Tensor) -> tuple[Tensor, Tensor]:
+        net = p["cue"] * p["vmax_u"] * s - p["k_ep"]
+        alive = net > 0
+        respired = (1.0 - p["cue"]) * p["vmax_u"] / p["k_mb"]
+        h = respired * s * torch.clamp(net, min=0.0) + leak * s / (1.0 - s) - litter
+        slope = torch.where(alive, respired * (net + p["cue"] * p["vmax_u"] * s), torch.zeros_like(net))
+        return h, slope + leak / (1.0 - s) ** 2
+
+    with torch.no_grad():
+        high = (litter / (litter + leak)).expand(torch.broadcast_shapes(litter.shape, *(t.shape for t in p.values())))
+        low = torch.zeros_like(high)
+        start = free["uptake"] / (p["vmax_u"] * free["mbc"])
+        s = torch.where(start < 1.0, torch.minimum(start, high), high)
+        for _ in range(20):
+            h, slope = balance(s)
+            low, high = torch.where(h < 0, s, low), torch.where(h < 0, high, s)
+            step = s - h / slope
+            s = torch.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+        _, slope = balance(s)
+    h, _ = balance(s)
+    return s - h / slope
