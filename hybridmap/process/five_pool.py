@@ -70,12 +70,8 @@ OUTPUTS = (
     Variable("moc", ("site",), "kg m-3", "mineral-associated organic carbon"),
     Variable("soc", ("site",), "kg m-3", "soil organic carbon density"),
     Variable("moc_saturation", ("site",), "1", "MOC over the capacity q_max"),
-    Variable(
-        "margin_uptake", ("site",), "1", "V_U B / U - 1 of the leak-free steady state; below 0: none for DOC"
-    ),
-    Variable(
-        "margin_poc", ("site",), "1", "V_P E / L - 1 of the leak-free steady state; below 0: none for POC"
-    ),
+    Variable("margin_uptake", ("site",), "1", "V_U B / U - 1 of the leak-free steady state; below 0: none for DOC"),
+    Variable("margin_poc", ("site",), "1", "V_P E / L - 1 of the leak-free steady state; below 0: none for POC"),
     Variable("feasible", ("site",), "1", "whether both margins are positive"),
     Variable("extinct", ("site",), "1", "whether microbes are absent (constrained)"),
     Variable("respiration", ("site",), "kg m-3 yr-1", "heterotrophic respiration"),
