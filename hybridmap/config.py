@@ -1,0 +1,293 @@
+"""Typed configuration: what a region file may say.
+
+One YAML file describes one region: its grid, observation tables, rasters, splits and experiments. The models
+below are the single source of the JSON schema (``hybridmap schema``) and of the reference page in the docs.
+Reading, overlaying and checking files is in :mod:`hybridmap.settings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+TARGET_COLUMNS = {
+    "soc": "soc_density_kg_m3",
+    "poc": "poc_kg_m3",
+    "moc": "moc_kg_m3",
+    "mbc": "mbc_kg_m3",
+}
+"""Process-model output that each observed column [kg C m-3] is compared with."""
+
+Target = Literal["soc", "poc", "moc", "mbc"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A block of the configuration: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Grid(Section):
+    """The one grid of a region; everything is warped onto it once."""
+
+    crs: str = Field("EPSG:4326", description="Coordinate reference system, for example EPSG:5070.")
+    resolution: float = Field(gt=0, description="Cell size in units of the CRS (metres or degrees).")
+    bounds: tuple[float, float, float, float] = Field(description="West, south, east, north in units of the CRS.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Grid:
+        west, south, east, north = self.bounds
+        if west >= east or south >= north:
+            raise ValueError(
+                f"bounds {self.bounds} must be west, south, east, north with west < east and south < north"
+            )
+        return self
+
+
+class Column(Section):
+    """Where a field of the common schema comes from."""
+
+    column: str | None = Field(None, description="Column of the table.")
+    value: float | str | None = Field(None, description="Constant for every row, instead of a column.")
+    minus: str | None = Field(None, description="Column to subtract, in the same unit (for cumulative stocks).")
+    unit: str | None = Field(None, description="Unit in the table; required for every quantity that has one.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Column:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give either 'column' or 'value'")
+        return self
+
+
+class ObservationSource(Section):
+    """One table of soil measurements, one row a layer."""
+
+    name: Name
+    path: str = Field(description="CSV (also .gz, any common delimiter), Parquet or GeoPackage, under data_root.")
+    licence: str = Field(description="Licence of the rows; a per-row column may be given under columns.")
+    citation: str = ""
+    columns: dict[str, Column] = Field(description="Schema field → column name, or a block with column and unit.")
+    layers: list[dict[str, Column]] = Field(
+        default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
+    )
+    where: dict[str, list[str | float]] = Field(default={}, description="Keep rows whose column has one of the values.")
+    exclude: dict[str, list[str | float]] = Field(
+        default={}, description="Drop rows whose column has one of the values."
+    )
+    fraction_method: str = ""
+    biomass_method: str = ""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_columns(cls, value: Any) -> Any:
+        return _expand_columns(value)
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _short_layers(cls, value: Any) -> Any:
+        return [_expand_columns(layer) for layer in value] if isinstance(value, list) else value
+
+
+def _expand_columns(value: Any) -> Any:
+    """Allow ``lon: longitude`` for ``lon: {column: longitude}``."""
+    if not isinstance(value, dict):
+        return value
+    return {field: {"column": spec} if isinstance(spec, str) else spec for field, spec in value.items()}
+
+
+class Limits(Section):
+    """Plausible ranges of quality control; a row or value outside is dropped and counted."""
+
+    min_thickness_cm: float = 2.0
+    max_oc_g_kg: float = 600.0
+    min_bulk_density_g_cm3: float = 0.05
+    min_mineral_bulk_density_g_cm3: float = 0.3
+    max_bulk_density_g_cm3: float = 2.0
+    max_coarse_fragments: float = 0.95
+    max_soc_density_kg_m3: float = 200.0
+    texture_sum_tolerance_pct: float = 5.0
+    max_mbc_share_of_oc: float = 0.1
+    fraction_recovery: tuple[float, float] = (0.7, 1.3)
+
+
+class Build(Section):
+    """From layers as measured to one row a site on the target interval."""
+
+    top_cm: float = 0.0
+    bottom_cm: float = Field(20.0, gt=0, description="The layer that the process model describes.")
+    min_coverage: float = Field(
+        0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
+    )
+    max_gap_cm: float = 5.0
+    pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
+    missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
+    limits: Limits = Limits()
+
+
+class Raster(Section):
+    """One layer of the cube."""
+
+    name: Name
+    path: str = Field(description="Any raster that GDAL reads, under data_root.")
+    band: int | str = Field(1, description="Band number from 1, or its description.")
+    kind: Literal["continuous", "average", "categorical"] = Field(
+        "continuous", description="Warped bilinear, as cell average, or nearest."
+    )
+    unit: str = Field("1", description="Unit after scale and offset.")
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
+    valid_range: tuple[float, float] | None = Field(None, description="Values outside, after scaling, become missing.")
+    description: str = ""
+    licence: str = ""
+
+
+class Split(Section):
+    """How sites are dealt into folds."""
+
+    name: Name
+    kind: Literal["random", "block"] = "block"
+    folds: int = Field(5, ge=2)
+    size_km: float = Field(200.0, gt=0, description="Edge of a block; a geographic grid counts 111.32 km a degree.")
+    seed: int = 0
+
+
+class Process(Section):
+    """The process model and its options."""
+
+    name: str = "five_pool"
+    options: dict[str, Any] = {}
+
+
+class Encoder(Section):
+    """The network from covariates to parameters."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: list[int] = [64, 32]
+    activation: Literal["sigmoid", "tanh", "relu", "gelu", "silu"] = "gelu"
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class Training(Section):
+    """Optimiser, stopping rule and loss."""
+
+    optimiser: Literal["adamw", "rmsprop"] = "adamw"
+    learning_rate: float = Field(0.005, gt=0)
+    global_learning_rate: float | None = Field(None, description="For global parameters; the network's if absent.")
+    weight_decay: float = Field(1e-4, ge=0, description="On the network only, never on process parameters.")
+    batch_size: int = Field(2048, ge=1)
+    max_epochs: int = Field(500, ge=1)
+    patience: int = Field(50, ge=1, description="Epochs without a better validation loss before stopping.")
+    clip_norm: float = Field(1.0, gt=0)
+    feasibility_weight: float = Field(0.0, ge=0, description="Weight of the feasibility penalty of the process model.")
+    checkpoint_every: int = Field(50, ge=1, description="Epochs between checkpoints for resuming.")
+
+
+Role = list[str] | Literal["all", "none"]
+
+
+class Experiment(Section):
+    """One model to train, evaluate, diagnose and map."""
+
+    name: Name
+    title: str = ""
+    process: Process | None = Field(Process(), description="null trains the pure multi-task network.")
+    neural: Role = Field("none", description="Parameters that the encoder predicts.")
+    global_: Role = Field("none", alias="global", description="Parameters learned as one number for the region.")
+    fixed: dict[str, float] = Field(default={}, description="Values of the rest; defaults of the model if absent.")
+    bounds: dict[str, tuple[float, float]] = Field(default={}, description="Overrides of training bounds.")
+    encoder: Encoder = Encoder()
+    constraint: Literal["sigmoid"] = "sigmoid"
+    targets: list[Target] = ["soc", "poc", "moc", "mbc"]
+    training: Training = Training()
+    splits: list[Name] = Field(default=["block"], description="Split schemes; the first also trains the map model.")
+    seed: int = 0
+    map: bool = Field(True, description="Whether to predict maps.")
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Predict(Section):
+    """How maps are written."""
+
+    tile: int = Field(256, ge=16, description="Edge of a tile in cells; also the shard of the store.")
+    workers: int = Field(0, ge=0, description="Threads that predict tiles; 0 takes the cores given to the job.")
+
+
+class Reference(Section):
+    """A published map to compare ours with; never used for training."""
+
+    name: Name
+    layers: list[Raster] = Field(min_length=1)
+    weights: list[float] = Field(description="The reference is the weighted sum of its layers.")
+    unit: str = "kg m-3"
+    citation: str = ""
+
+
+class Demo(Section):
+    """Size of the synthetic landscape of the embedded default."""
+
+    rows: int = Field(120, ge=32)
+    columns: int = Field(160, ge=32)
+    sites: int = Field(1500, ge=100)
+    seed: int = 0
+
+
+class Config(Section):
+    """Everything about one region."""
+
+    region: Name = "demo"
+    title: str = ""
+    data_root: str = Field(".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded.")
+    results: str = "results"
+    demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
+    grid: Grid
+    observations: list[ObservationSource] = []
+    build: Build = Build()
+    covariates: list[Raster] = []
+    forcing: list[Raster] = []
+    boundaries: str | None = Field(None, description="Polygons drawn on maps, under data_root.")
+    splits: list[Split] = []
+    experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
+    experiments: list[Experiment] = []
+    predict: Predict = Predict()
+    reference: Reference | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_defaults(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("experiment_defaults"), dict):
+            return raw
+        defaults = raw["experiment_defaults"]
+        experiments = raw.get("experiments") or []
+        spread = [merge(defaults, e) if isinstance(e, dict) else e for e in experiments]
+        return {**raw, "experiments": spread}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        for what in ("observations", "covariates", "forcing", "splits", "experiments"):
+            names = [item.name for item in getattr(self, what)]
+            if twice := {n for n in names if names.count(n) > 1}:
+                raise ValueError(f"{what}: the name {sorted(twice)[0]!r} is used twice")
+        schemes = [split.name for split in self.splits]
+        for experiment in self.experiments:
+            if unknown := [s for s in experiment.splits if s not in schemes]:
+                raise ValueError(f"experiment {experiment.name!r}: no split scheme {unknown[0]!r}; there are {schemes}")
+        return self
+
+    def experiment(self, name: str) -> Experiment:
+        """Return the experiment called `name`; KeyError if there is none."""
+        return {e.name: e for e in self.experiments}[name]
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the keys of `over` laid on top; mappings are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
