@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from hybridmap.errors import HybridmapError, nearest
 
 TARGET_COLUMNS = {
     "soc": "soc_density_kg_m3",
@@ -20,6 +22,7 @@ TARGET_COLUMNS = {
 """Process-model output that each observed column [kg C m-3] is compared with."""
 
 Target = Literal["soc", "poc", "moc", "mbc"]
+Unit = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]  # unit: 1
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -52,7 +55,11 @@ class Column(Section):
     column: str | None = Field(None, description="Column of the table.")
     value: float | str | None = Field(None, description="Constant for every row, instead of a column.")
     minus: str | None = Field(None, description="Column to subtract, in the same unit (for cumulative stocks).")
-    unit: str | None = Field(None, description="Unit in the table; required for every quantity that has one.")
+    unit: Unit | None = Field(None, description="Unit in the table; required for every quantity that has one.")
+    also: list[str] = Field(default=[], description="For identifiers: further columns that make it unique.")
+    detection_limit: float | None = Field(
+        None, gt=0, description="In the unit of the column; lower values, zero and '<LOD' become half of it."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Column:
@@ -132,10 +139,12 @@ class Raster(Section):
     name: Name
     path: str = Field(description="Any raster that GDAL reads, under data_root.")
     band: int | str = Field(1, description="Band number from 1, or its description.")
+    variable: str | None = Field(None, description="Variable of a NetCDF file.")
+    crs: str | None = Field(None, description="Only where the file declares none, for example EPSG:4326.")
     kind: Literal["continuous", "average", "categorical"] = Field(
         "continuous", description="Warped bilinear, as cell average, or nearest."
     )
-    unit: str = Field("1", description="Unit after scale and offset.")
+    unit: Unit = Field("1", description="Unit after scale and offset.")
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
@@ -278,8 +287,11 @@ class Config(Section):
         return self
 
     def experiment(self, name: str) -> Experiment:
-        """Return the experiment called `name`; KeyError if there is none."""
-        return {e.name: e for e in self.experiments}[name]
+        """Return the experiment called `name`; HybridmapError if there is none."""
+        found = {e.name: e for e in self.experiments}
+        if name not in found:
+            raise HybridmapError(f"no experiment '{name}'{nearest(name, found) or f'; there are {sorted(found)}'}.")
+        return found[name]
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Bounds:
         return cls(
             torch.tensor([p.lower for p in parameters], dtype=torch.float64),
             torch.tensor([p.upper for p in parameters], dtype=torch.float64),
-            torch.tensor([p.scale == "log" for p in parameters]),
+            torch.tensor([p.scale == "log" for p in parameters], dtype=torch.bool),
         )
 
     def interpolate(self, position: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "sample": ("region", "grid"),
     "split": ("region", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments"),
-    "report": tuple(Config.model_fields),
+    "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
 

@@ -1,0 +1,97 @@
+"""Find every mistake in a configuration and its data before anything runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hybridmap.config import Config, Experiment, ObservationSource, Raster
+from hybridmap.data.bulk_density import check_pedotransfer
+from hybridmap.data.grid import RegionGrid
+from hybridmap.data.reader import read_source
+from hybridmap.data.warp import check_layer
+from hybridmap.errors import HybridmapError
+from hybridmap.experiment import checked_model, model_spec
+from hybridmap.settings import data_path
+
+
+def check(config: Config) -> list[str]:
+    """Check grid, tables, rasters and experiments; nothing is written.
+
+    Returns
+    -------
+    list of str
+        What was found to be in order, a line a part.
+
+    Raises
+    ------
+    HybridmapError
+        With every mistake, a line each.
+    """
+    fine, wrong = [], []
+    for what, run in _checks(config):
+        try:
+            fine.append(f"ok   {what}: {run()}")
+        except HybridmapError as error:
+            wrong.append(f"{what}: {error}")
+    if wrong:
+        count = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
+        raise HybridmapError("\n  ".join([f"{count} in region '{config.region}'", *wrong]))
+    return fine
+
+
+def write_template(path: Path) -> None:
+    """Write a commented region file to start from; HybridmapError if `path` exists."""
+    if path.exists():
+        raise HybridmapError(f"{path} exists already; give another name, so that nothing is lost.")
+    template = Path(__file__).with_name("template.yaml").read_text(encoding="utf-8")
+    path.write_text(template.replace("my_region", _region_name(path)), encoding="utf-8")
+
+
+def _region_name(path: Path) -> str:
+    """A valid region name from the file's: lower case, letters, digits and underscores."""
+    return re.sub(r"[^a-z0-9_]+", "_", path.stem.lower()).strip("_0123456789") or "my_region"
+
+
+def _checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "grid", lambda: _grid(config)
+    yield "build", lambda: _pedotransfer(config)
+    made = config.demo is None or data_path(config, "made.json").is_file()
+    if made:
+        for source in config.observations:
+            yield f"observations {source.name}", lambda source=source: _source(config, source)  # type: ignore[misc]
+        for layer in (*config.covariates, *config.forcing):
+            yield f"layer {layer.name}", lambda layer=layer: _layer(config, layer)  # type: ignore[misc]
+        for layer in config.reference.layers if config.reference else ():
+            yield f"reference {layer.name}", lambda layer=layer: _layer(config, layer)  # type: ignore[misc]
+    else:
+        yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
+    for experiment in config.experiments:
+        yield f"experiment {experiment.name}", lambda e=experiment: _experiment(config, e)  # type: ignore[misc]
+
+
+def _grid(config: Config) -> str:
+    grid = RegionGrid.of(config.grid)
+    return f"{grid.width} x {grid.height} cells of {grid.resolution:g} in {grid.crs.name}"
+
+
+def _pedotransfer(config: Config) -> str:
+    check_pedotransfer(config.build.pedotransfer)
+    return f"{config.build.top_cm:g}-{config.build.bottom_cm:g} cm, bulk density by {config.build.pedotransfer}"
+
+
+def _source(config: Config, source: ObservationSource) -> str:
+    table = read_source(config, source)
+    return f"{len(table)} layers of {table['site_id'].nunique()} sites"
+
+
+def _layer(config: Config, layer: Raster) -> str:
+    return check_layer(config, layer, RegionGrid.of(config.grid))
+
+
+def _experiment(config: Config, experiment: Experiment) -> str:
+    depth = (config.build.bottom_cm - config.build.top_cm) / 100.0
+    names = [layer.name for layer in config.covariates], [layer.name for layer in config.forcing]
+    model = checked_model(experiment, model_spec(experiment, depth, *names))
+    return f"{len(model.neural_names)} neural and {len(model.shared_names)} global parameters"

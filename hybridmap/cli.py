@@ -1,0 +1,242 @@
+"""The command line: one verb a stage, no logic of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hybridmap.config import Config
+from hybridmap.errors import HybridmapError
+
+LOG = logging.getLogger("hybridmap")
+Command = Callable[[Config, argparse.Namespace], None]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 0, or 1 with one sentence on standard error for bad input."""
+    args = _parser().parse_args(arguments)
+    _start_log(args.log)
+    try:
+        if args.threads:
+            import torch
+
+            torch.set_num_threads(args.threads)
+        args.run(args)
+    except HybridmapError as error:
+        LOG.error("hybridmap %s: %s", args.verb, error)
+        return 1
+    return 0
+
+
+def entry() -> None:
+    """Entry point of the ``hybridmap`` program."""
+    sys.exit(main())
+
+
+def _demo(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.testing.files import write_landscape
+
+    write_landscape(config, args.out)
+
+
+def _ingest(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.data.reader import ingest
+
+    ingest(config, args.source, args.out)
+
+
+def _build(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.data.build import build
+
+    build(config, args.observations, args.out, args.quality, args.dropped)
+
+
+def _cube(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.data.cube import build_cube
+
+    build_cube(config, args.out)
+
+
+def _sample(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.data.samples import sample
+
+    sample(config, args.observations, args.cube, args.out, args.quality)
+
+
+def _split(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.data.splits import split
+
+    split(config, args.samples, args.out)
+
+
+def _train(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.experiment import train_fold
+
+    train_fold(config, args.experiment, args.fold, args.samples, args.splits, args.out, args.device)
+
+
+def _evaluate(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate import evaluate
+
+    models = {folder.name: folder / "model" for folder in args.folds}
+    evaluate(config.experiment(args.experiment), args.samples, args.splits, models, args.out)
+
+
+def _predict(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.predict.cog import write_cogs
+    from hybridmap.predict.run import predict
+
+    title = config.experiment(args.experiment).title or args.experiment
+    predict(args.model, args.cube, config, args.out, args.workers, title)
+    write_cogs(args.out, args.rasters, args.summary)
+
+
+def _diagnose(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.diagnose.plausibility import diagnose
+
+    diagnose(config.experiment(args.experiment), args.predictions, args.maps, args.model, args.out)
+
+
+def _reference(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.reference import compare_reference
+
+    compare_reference(config, args.maps, args.out)
+
+
+def _report(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.report.html import report
+
+    report(config, args.results, args.out, args.figures)
+
+
+def _check(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.check import check
+
+    for line in check(config):
+        LOG.info("%s", line)
+
+
+def _schema(args: argparse.Namespace) -> None:
+    json.dump(Config.model_json_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _init(args: argparse.Namespace) -> None:
+    from hybridmap.check import write_template
+
+    write_template(args.out)
+
+
+PATH_OPTIONS: dict[str, str] = {
+    "--observations": "table(s) of observations",
+    "--samples": "samples.parquet",
+    "--splits": "splits.parquet",
+    "--cube": "covariates.zarr",
+    "--model": "folder of a trained model",
+    "--predictions": "predictions.parquet of the evaluation",
+    "--maps": "maps.zarr of the experiment",
+    "--results": "folder of the region",
+    "--out": "what to write",
+    "--quality": "table of counted drops to write",
+    "--dropped": "table of dropped rows to write",
+    "--rasters": "folder for Cloud-Optimized GeoTIFFs",
+    "--summary": "list of maps to write (JSON)",
+    "--figures": "folder for figures",
+    "--folds": "folders of trained folds",
+}
+SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
+OPTIONAL = {("diagnose", "--maps")}
+
+VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
+    "check": (_check, "find every mistake in a configuration and its data before anything runs", ()),
+    "demo": (_demo, "make the inputs of the synthetic region", ("--out",)),
+    "ingest": (_ingest, "read one observation table into the common schema", ("--source", "--out")),
+    "build": (
+        _build,
+        "densities, quality control, one row a site",
+        ("--observations", "--out", "--quality", "--dropped"),
+    ),
+    "cube": (_cube, "warp all rasters onto the grid of the region", ("--out",)),
+    "sample": (_sample, "covariates at the observations", ("--observations", "--cube", "--out", "--quality")),
+    "split": (_split, "deal sites into folds", ("--samples", "--out")),
+    "train": (_train, "train one fold", ("--experiment", "--fold", "--samples", "--splits", "--out", "--device")),
+    "evaluate": (
+        _evaluate,
+        "scores per target and fold",
+        ("--experiment", "--samples", "--splits", "--folds", "--out"),
+    ),
+    "predict": (
+        _predict,
+        "maps as Zarr and GeoTIFF",
+        ("--experiment", "--model", "--cube", "--out", "--rasters", "--summary", "--workers"),
+    ),
+    "diagnose": (_diagnose, "is the model plausible?", ("--experiment", "--predictions", "--maps", "--model", "--out")),
+    "reference": (_reference, "compare the SOC map with a published one", ("--maps", "--out")),
+    "report": (_report, "one self-contained page about the region", ("--results", "--out", "--figures")),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hybridmap", description="Hybrid models of soil organic carbon.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (command, text, options) in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.add_argument("config", nargs="+", type=Path, help="configuration files, later ones laid over earlier ones")
+        for option in options:
+            _add_option(verb, name, option)
+        verb.set_defaults(run=_with_config(command))
+        _add_common(verb)
+    schema = verbs.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.set_defaults(run=_schema)
+    init = verbs.add_parser("init", help="write a commented region file to start from")
+    init.add_argument("out", type=Path, help="region file to write")
+    init.set_defaults(run=_init)
+    for verb in (schema, init):
+        _add_common(verb)
+    return parser
+
+
+def _add_option(verb: argparse.ArgumentParser, name: str, option: str) -> None:
+    if option == "--workers":
+        verb.add_argument(option, type=int, default=0, help="threads that predict tiles; 0 takes all cores")
+    elif option == "--device":
+        verb.add_argument(option, default="auto", choices=["auto", "cpu", "cuda"], help="where to train")
+    elif option in PATH_OPTIONS:
+        many = {"nargs": "+"} if (name, option) in SEVERAL else {}
+        required = (name, option) not in OPTIONAL
+        verb.add_argument(option, type=Path, required=required, help=PATH_OPTIONS[option], **many)
+    else:
+        verb.add_argument(option, required=True, help="name of the " + option.removeprefix("--"))
+
+
+def _add_common(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--log", type=Path, help="also write messages to this file")
+    verb.add_argument("--threads", type=int, default=0, help="threads for computing; 0 leaves the default")
+
+
+def _with_config(command: Command) -> Callable[[argparse.Namespace], None]:
+    def run(args: argparse.Namespace) -> None:
+        from hybridmap.settings import load_config
+
+        command(load_config(*args.config), args)
+
+    return run
+
+
+def _start_log(file: Path | None) -> None:
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(file, mode="w", encoding="utf-8"))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    for noisy in ("rasterio", "fontTools", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,1 @@
+"""Observations, covariates and samples: everything between the user's files and a model."""

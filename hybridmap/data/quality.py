@@ -1,0 +1,215 @@
+"""Quality control of layers: a table of rules, and a ladder that counts every drop with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hybridmap.config import Limits
+from hybridmap.data.bulk_density import OM_PER_OC
+from hybridmap.data.density import ROCK_DENSITY
+from hybridmap.data.schema import MEASURED
+
+Mask = Callable[[pd.DataFrame], pd.Series]
+LADDER_COLUMNS = ["order", "stage", "source", "rule", "reason", "unit", "before", "dropped", "after"]
+DROPPED_COLUMNS = ["source", "site_id", "source_row", "lon", "lat", "rule", "reason", "column", "value"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One check of a layer.
+
+    Attributes
+    ----------
+    name, reason : str
+        For the ladder.
+    broken : callable
+        Table → boolean Series, true where the rule is broken; false for missing values.
+    column : str
+        Empty: the row is dropped. Else the values of these columns (separated by blanks) become missing.
+    """
+
+    name: str
+    reason: str
+    broken: Mask
+    column: str = ""
+
+
+@dataclass
+class Ladder:
+    """What each rule dropped, source by source, and the rows themselves."""
+
+    stage: str
+    steps: list[dict[str, object]] = field(default_factory=list)
+    dropped: list[pd.DataFrame] = field(default_factory=list)
+
+    def drop_rows(self, table: pd.DataFrame, broken: pd.Series, rule: str, reason: str) -> pd.DataFrame:
+        """Return `table` without the rows where `broken`, and count them."""
+        self._count(table, pd.Series(True, index=table.index), broken, rule, reason, "rows")
+        self._keep(table[broken], rule, reason, "", pd.Series(np.nan, index=table.index[broken]))
+        return table[~broken]
+
+    def drop_values(
+        self, table: pd.DataFrame, broken: pd.Series, columns: Iterable[str], rule: str, reason: str
+    ) -> pd.DataFrame:
+        """Return `table` with `columns` missing where `broken`, and count the values."""
+        out = table.copy()
+        for column in columns:
+            known = table[column].notna()
+            hit = broken & known
+            self._count(table, known, hit, rule, reason, f"values of {column}")
+            self._keep(table[hit], rule, reason, column, table.loc[hit, column])
+            out.loc[hit, column] = np.nan
+        return out
+
+    def ladder(self) -> pd.DataFrame:
+        """The steps as a table, columns :data:`LADDER_COLUMNS`; rules that never applied are left out."""
+        return pd.DataFrame(self.steps, columns=LADDER_COLUMNS)
+
+    def dropped_rows(self) -> pd.DataFrame:
+        """All dropped rows and values, columns :data:`DROPPED_COLUMNS`."""
+        parts = [part for part in self.dropped if len(part)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=DROPPED_COLUMNS)
+
+    def _count(
+        self, table: pd.DataFrame, counted: pd.Series, hit: pd.Series, rule: str, reason: str, unit: str
+    ) -> None:
+        for source, rows in table.groupby("source", sort=True).groups.items():
+            before, dropped = int(counted[rows].sum()), int(hit[rows].sum())
+            if dropped or rule == "read":
+                step = [len(self.steps) + 1, self.stage, source, rule, reason, unit, before, dropped, before - dropped]
+                self.steps.append(dict(zip(LADDER_COLUMNS, step, strict=True)))
+
+    def _keep(self, rows: pd.DataFrame, rule: str, reason: str, column: str, value: pd.Series) -> None:
+        kept = rows.reindex(columns=["source", "site_id", "source_row", "lon", "lat"])
+        extra: dict[str, Any] = {"rule": rule, "reason": reason, "column": column, "value": value.astype(float)}
+        self.dropped.append(kept.assign(**extra))
+
+
+def layer_rules(limits: Limits) -> list[Rule]:
+    """Rules for layers as measured, in the order in which they are applied."""
+    low, high = limits.fraction_recovery
+    tolerance = limits.texture_sum_tolerance_pct
+    return [
+        Rule(
+            "coordinates",
+            "longitude or latitude missing, impossible, or (0, 0)",
+            lambda t: ~(t["lon"].between(-180, 180) & t["lat"].between(-90, 90)) | ((t["lon"] == 0) & (t["lat"] == 0)),
+        ),
+        Rule(
+            "depth",
+            f"depth missing, upside down, above the surface, or thinner than {limits.min_thickness_cm:g} cm",
+            lambda t: ~((t["top_cm"] >= 0) & (t["bottom_cm"] - t["top_cm"] >= limits.min_thickness_cm)),
+        ),
+        Rule(
+            "organic_carbon",
+            f"organic carbon outside 0 to {limits.max_oc_g_kg:g} g/kg",
+            lambda t: (t["oc_g_kg"] <= 0) | (t["oc_g_kg"] > limits.max_oc_g_kg),
+            "oc_g_kg",
+        ),
+        Rule(
+            "bulk_density",
+            f"bulk density outside {limits.min_bulk_density_g_cm3:g} to {limits.max_bulk_density_g_cm3:g} g/cm3"
+            f" (mineral soil: from {limits.min_mineral_bulk_density_g_cm3:g})",
+            lambda t: _bulk_density_out(t, limits),
+            "bd_fine_g_cm3",
+        ),
+        Rule(
+            "bulk_density_solid",
+            "bulk density above that of the solid matter",
+            lambda t: t["bd_fine_g_cm3"] > ROCK_DENSITY * (1.0 - OM_PER_OC * t["oc_g_kg"].fillna(0) / 1000.0),
+            "bd_fine_g_cm3",
+        ),
+        Rule(
+            "coarse_fragments",
+            f"coarse fragments outside 0 to {limits.max_coarse_fragments:g}",
+            lambda t: (t["cf_vol"] < 0) | (t["cf_vol"] >= limits.max_coarse_fragments),
+            "cf_vol",
+        ),
+        Rule(
+            "texture",
+            f"sand, silt and clay do not sum to 100 +- {tolerance:g} %",
+            lambda t: ((t["sand_pct"] + t["silt_pct"] + t["clay_pct"]) - 100.0).abs() > tolerance,
+            "sand_pct silt_pct clay_pct",
+        ),
+        Rule("poc", "particulate carbon not above 0", lambda t: t["poc_g_kg"] <= 0, "poc_g_kg"),
+        Rule("moc", "mineral-associated carbon not above 0", lambda t: t["moc_g_kg"] <= 0, "moc_g_kg"),
+        Rule(
+            "mbc",
+            f"microbial carbon not above 0, or more than {limits.max_mbc_share_of_oc:g} of organic carbon",
+            lambda t: (t["mbc_g_kg"] <= 0) | (t["mbc_g_kg"] > limits.max_mbc_share_of_oc * t["oc_g_kg"]),
+            "mbc_g_kg",
+        ),
+        Rule(
+            "recovery",
+            f"POC + MOC outside {low:g} to {high:g} of organic carbon",
+            lambda t: ~_recovery(t).between(low, high) & _recovery(t).notna(),
+            "poc_g_kg moc_g_kg",
+        ),
+        Rule(
+            "soc_density",
+            f"SOC density outside 0 to {limits.max_soc_density_kg_m3:g} kg/m3",
+            lambda t: (t["soc_density_kg_m3"] <= 0) | (t["soc_density_kg_m3"] > limits.max_soc_density_kg_m3),
+            "soc_density_kg_m3",
+        ),
+        Rule("replicate", "the same layer and values twice", _replicates),
+        Rule("duplicate", "the same place, depth and year in another source that measured more", _poorer_duplicates),
+        Rule("nothing_measured", "no carbon quantity left", lambda t: t[list(MEASURED)].isna().all(axis=1)),
+    ]
+
+
+def apply_rules(table: pd.DataFrame, rules: Iterable[Rule], ladder: Ladder) -> pd.DataFrame:
+    """Apply `rules` in order, counting in `ladder`; returns the rows that remain."""
+    for rule in rules:
+        broken = rule.broken(table).fillna(False).astype(bool)
+        if rule.column:
+            table = ladder.drop_values(table, broken, rule.column.split(), rule.name, rule.reason)
+        else:
+            table = ladder.drop_rows(table, broken, rule.name, rule.reason)
+    return table
+
+
+def renormalise_texture(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with sand, silt and clay scaled to sum to 100 % where all three are known."""
+    columns = ["sand_pct", "silt_pct", "clay_pct"]
+    total = table[columns].sum(axis=1, skipna=False)
+    return table.assign(**{c: table[c].where(total.isna(), table[c] / total * 100.0) for c in columns})
+
+
+def _bulk_density_out(t: pd.DataFrame, limits: Limits) -> pd.Series:
+    bd, mineral = t["bd_fine_g_cm3"], t["oc_g_kg"] <= 120
+    low = np.where(mineral, limits.min_mineral_bulk_density_g_cm3, limits.min_bulk_density_g_cm3)
+    return (bd < low) | (bd > limits.max_bulk_density_g_cm3)
+
+
+def _recovery(t: pd.DataFrame) -> pd.Series:
+    return (t["poc_g_kg"] + t["moc_g_kg"]) / t["oc_g_kg"]
+
+
+def _place(t: pd.DataFrame) -> pd.DataFrame:
+    keys = {"lon": t["lon"].round(4), "lat": t["lat"].round(4), "top": t["top_cm"], "bottom": t["bottom_cm"]}
+    return pd.DataFrame(keys, index=t.index)
+
+
+def _replicates(t: pd.DataFrame) -> pd.Series:
+    """Rows of one source and site that agree in depth, year and every value to 1e-6."""
+    values = t[[*MEASURED, "bd_fine_g_cm3", "cf_vol"]].round(6)
+    keys = pd.concat([_place(t), t[["source", "site_id", "year"]], values], axis=1)
+    return keys.duplicated(keep="first")
+
+
+def _poorer_duplicates(t: pd.DataFrame) -> pd.Series:
+    """Rows whose place, depth and year occur in several sources, all but the source that measured most."""
+    keys = _place(t).assign(year=t["year"].fillna(-1), source=t["source"])
+    group = keys.groupby(["lon", "lat", "top", "bottom", "year"], sort=False).ngroup()
+    richness = t[[*MEASURED, "bd_fine_g_cm3", "cf_vol", "clay_pct"]].notna().sum(axis=1)
+    best = pd.DataFrame({"group": group, "source": t["source"], "richness": richness}).groupby(["group", "source"])
+    order = (
+        best["richness"].max().reset_index().sort_values(["group", "richness"], ascending=[True, False], kind="stable")
+    )
+    winner = order.drop_duplicates("group").set_index("group")["source"]
+    return t["source"] != group.map(winner)

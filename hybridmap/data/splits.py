@@ -1,0 +1,105 @@
+"""Dealing sites into folds: by place at random, or by spatial blocks; rare targets spread evenly."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hybridmap.config import TARGET_COLUMNS, Config, Split
+from hybridmap.data.grid import RegionGrid
+from hybridmap.data.tables import write_parquet
+from hybridmap.errors import HybridmapError
+
+LOG = logging.getLogger("hybridmap")
+
+
+def split(config: Config, samples: Path, out: Path) -> None:
+    """Write ``splits.parquet``: site_id, group_id, scheme, fold, and the block for spatial schemes."""
+    table = pd.read_parquet(samples)
+    metres = RegionGrid.of(config.grid).metres_per_unit()
+    parts = [assign_folds(table, scheme, metres) for scheme in config.splits]
+    if not parts:
+        raise HybridmapError("the region has no splits; add at least one scheme under 'splits'.")
+    write_parquet(pd.concat(parts, ignore_index=True), out)
+
+
+def assign_folds(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -> pd.DataFrame:
+    """Deal the sites of one scheme.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        ``site_id``, ``group_id``, ``x``, ``y`` [units of the grid's CRS] and the target columns.
+    scheme : Split
+        Kind, folds, block size and seed.
+    metres_per_unit : float
+        Metres in one unit of ``x`` and ``y``.
+
+    Returns
+    -------
+    DataFrame
+        ``site_id``, ``group_id``, ``scheme``, ``fold``, ``block``. Sites of one place (``group_id``), and of one
+        block, always share a fold.
+
+    Raises
+    ------
+    HybridmapError
+        If there are fewer places or blocks than folds.
+    """
+    unit = samples["group_id"] if scheme.kind == "random" else _blocks(samples, scheme, metres_per_unit)
+    codes, names = pd.factorize(unit, sort=True)
+    if len(names) < scheme.folds:
+        what = "places" if scheme.kind == "random" else f"blocks of {scheme.size_km:g} km"
+        raise HybridmapError(
+            f"split '{scheme.name}': {len(names)} {what} cannot fill {scheme.folds} folds; use fewer folds"
+            + ("." if scheme.kind == "random" else " or a smaller size_km.")
+        )
+    shares = _target_shares(samples, codes, len(names))
+    fold = _deal(shares, scheme)
+    LOG.info("split %s: %d units in %d folds of %s sites", scheme.name, len(names), scheme.folds,
+             np.bincount(fold[codes]).tolist())  # fmt: skip
+    return pd.DataFrame(
+        {
+            "site_id": samples["site_id"],
+            "group_id": samples["group_id"],
+            "scheme": scheme.name,
+            "fold": fold[codes].astype("int32"),
+            "block": unit.astype(str) if scheme.kind == "block" else "",
+        }
+    )
+
+
+def _blocks(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -> pd.Series:
+    """Block of each site; a place takes the block of its mean coordinate, so that it is never torn."""
+    edge = scheme.size_km * 1000.0 / metres_per_unit
+    centre = samples.groupby("group_id")[["x", "y"]].transform("mean")
+    cell = np.floor(centre / edge).astype(int)
+    return cell["x"].astype(str) + "_" + cell["y"].astype(str)
+
+
+def _target_shares(samples: pd.DataFrame, codes: NDArray[np.intp], units: int) -> NDArray[np.float64]:
+    """Share of all observations of each target (and of all sites) that each unit holds, shape (unit, target + 1)."""
+    columns = [samples[c].notna().to_numpy().astype(float) for c in TARGET_COLUMNS.values() if c in samples]
+    columns.append(np.ones(len(samples)))
+    counts = np.stack([np.bincount(codes, weights=c, minlength=units) for c in columns], axis=1)
+    return counts / np.maximum(counts.sum(axis=0), 1.0)
+
+
+def _deal(shares: NDArray[np.float64], scheme: Split) -> NDArray[np.int64]:
+    """Largest units first, each to the fold that is emptiest in what the unit holds; ties by the seed."""
+    random = np.random.default_rng(scheme.seed)
+    order = random.permutation(len(shares))
+    order = order[np.argsort(-shares[order].max(axis=1), kind="stable")]
+    load = np.zeros((scheme.folds, shares.shape[1]))
+    fold = np.empty(len(shares), dtype=int)
+    for unit in order:
+        share = shares[unit]
+        cost = (np.square(load + share) - np.square(load)).sum(axis=1)
+        best = np.flatnonzero(cost <= cost.min() + 1e-15)
+        fold[unit] = random.choice(best)
+        load[fold[unit]] += share
+    return fold

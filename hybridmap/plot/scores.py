@@ -1,0 +1,102 @@
+"""Figures of skill: scatter plots, the comparison of experiments, learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hybridmap.plot import style
+from hybridmap.plot.style import TARGET_LABELS, plt
+
+
+def scatter_figure(
+    predictions: pd.DataFrame, metrics: pd.DataFrame, targets: list[str], title: str, path: Path
+) -> None:
+    """Write predicted against observed [kg m-3] for every target, test sites of all folds of one scheme.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Test rows with ``observed.T`` and ``predicted.T``.
+    metrics : DataFrame
+        Pooled rows of the same scheme, indexed by target, with n, kge and nse.
+    """
+    figure, axes = plt.subplots(1, len(targets), figsize=(2.9 * len(targets), 3.1), squeeze=False)
+    for place, target in zip(axes.flat, targets, strict=True):
+        rows = predictions[[f"observed.{target}", f"predicted.{target}"]].dropna()
+        observed, predicted = rows.to_numpy(float).T
+        place.set_title(TARGET_LABELS[target])
+        place.set(xlabel="observed [kg m$^{-3}$]", ylabel="predicted [kg m$^{-3}$]")
+        if not len(rows):
+            place.text(0.5, 0.5, "no observation", ha="center", transform=place.transAxes)
+            continue
+        high = float(np.quantile(np.concatenate([observed, predicted]), 0.995)) * 1.05 or 1.0
+        if len(rows) > 400:
+            place.hexbin(
+                observed, predicted, gridsize=35, mincnt=1, bins="log", cmap="Blues", extent=(0, high, 0, high)
+            )
+        else:
+            place.scatter(observed, predicted, s=9, color=style.ACCENT, alpha=0.6, linewidths=0)
+        place.plot([0, high], [0, high], color=style.WARNING, linewidth=0.8)
+        place.set(xlim=(0, high), ylim=(0, high))
+        m: dict[str, float] = metrics.loc[target, ["n", "kge", "nse"]].to_dict()  # type: ignore[assignment]
+        place.text(
+            0.04, 0.96, f"n {int(m['n'])}\nKGE {m['kge']:.2f}\nNSE {m['nse']:.2f}", va="top", transform=place.transAxes
+        )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    figure.tight_layout()
+    style.save(figure, path)
+
+
+def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
+    """Write KGE and NSE of every model per target, pooled test sites (bars) and single folds (dots).
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Test rows of all experiments of one scheme: experiment, fold, target, model, kge, nse.
+    scheme : str
+        For the title.
+    """
+    targets = [t for t in TARGET_LABELS if t in set(metrics["target"])]
+    models = ["mean", *[e for e in dict.fromkeys(metrics["experiment"]) if e != "mean"]]
+    figure, axes = plt.subplots(2, len(targets), figsize=(2.7 * len(targets) + 1.2, 0.34 * len(models) * 2 + 1.6),
+                                squeeze=False, sharey=True)  # fmt: skip
+    colours = dict(zip(models, ["#9aa1a8", *style.SERIES * 3], strict=False))
+    for row, score in zip(axes, ("kge", "nse"), strict=True):
+        for place, target in zip(row, targets, strict=True):
+            chosen = metrics[metrics["target"] == target]
+            for i, model in enumerate(models):
+                rows = chosen[chosen["model"] == model]
+                pooled = rows.loc[rows["fold"] == "pooled", score].head(1)
+                folds = rows.loc[rows["fold"] != "pooled", score].clip(-1.2, 1)
+                place.barh(i, pooled.clip(-1.2, 1), color=colours[model], height=0.7)
+                if model != "mean":
+                    place.plot(folds, np.full(len(folds), i), ".", color=style.INK, markersize=3, alpha=0.7)
+            place.axvline(0, color=style.INK, linewidth=0.6)
+            place.set(xlim=(-1.25, 1), yticks=range(len(models)), yticklabels=models)
+            place.set_title(f"{TARGET_LABELS[target]} {score.upper()}")
+            place.invert_yaxis() if place is row[0] and score == "kge" else None
+    figure.suptitle(f"Test sites, split '{scheme}': all folds (bar), each fold (dot); cut at -1.2", x=0.01, ha="left",
+                    fontsize=10)  # fmt: skip
+    figure.tight_layout()
+    style.save(figure, path)
+
+
+def curves_figure(histories: Mapping[str, pd.DataFrame], title: str, path: Path) -> None:
+    """Write training and validation loss (mean of 1 - KGE over the targets) of every fold."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.0))
+    for i, (fold, history) in enumerate(histories.items()):
+        colour = style.SERIES[i % len(style.SERIES)]
+        axes.plot(history["epoch"], history["train_loss"], color=colour, linewidth=0.6, alpha=0.5)
+        axes.plot(history["epoch"], history["validation_loss"], color=colour, linewidth=1.1, label=fold)
+        best = history.iloc[int(history["validation_loss"].to_numpy().argmin())]
+        axes.plot(best["epoch"], best["validation_loss"], "o", color=colour, markersize=4)
+    finite = np.concatenate([h[["train_loss", "validation_loss"]].to_numpy().ravel() for h in histories.values()])
+    axes.set(xlabel="epoch", ylabel="loss", ylim=(0, float(np.nanquantile(finite, 0.98)) * 1.1))
+    axes.set_title(f"{title}: training (thin), validation (thick), weights kept (dot)", loc="left")
+    axes.legend(ncols=3, fontsize=7)
+    style.save(figure, path)

@@ -1,0 +1,47 @@
+"""How figures look: one place for colours, labels and saving."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+TARGET_LABELS = {"soc": "SOC", "poc": "POC", "moc": "MOC", "mbc": "MBC"}
+CARBON = "YlOrBr"
+"""Colour map of carbon densities."""
+PARAMETER = "viridis"
+"""Colour map of parameters."""
+NO_DATA = "#e8ecef"
+INK = "#2b2f33"
+ACCENT = "#1f6f8b"
+WARNING = "#b3472a"
+SERIES = ["#1f6f8b", "#d98b2b", "#5a8f3d", "#8b4f9f", "#b3472a", "#6b7280", "#2f4858", "#c2a83e"]
+
+plt.rcParams.update(
+    {
+        "font.size": 9,
+        "axes.edgecolor": "#8a9096",
+        "axes.labelcolor": INK,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "figure.dpi": 130,
+        "legend.frameon": False,
+    }
+)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` as PNG under a temporary name, rename, and close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    # No software version in the file: the same numbers give the same bytes.
+    figure.savefig(partial, format="png", bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    os.replace(partial, path)

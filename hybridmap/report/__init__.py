@@ -1,0 +1,1 @@
+"""The report: everything about a region on one self-contained page."""

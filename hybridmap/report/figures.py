@@ -1,0 +1,100 @@
+"""Which figures a report has, and from what each is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+
+from hybridmap.config import TARGET_COLUMNS
+from hybridmap.evaluate import POOLED
+from hybridmap.plot.diagnostics import quality_figure, saturation_figure
+from hybridmap.plot.maps import Layer, map_figure, read_boundaries, sites_figure, truth_figure
+from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
+from hybridmap.plot.style import CARBON, PARAMETER, TARGET_LABELS
+from hybridmap.report.results import Results
+from hybridmap.settings import data_path
+
+SATURATION = ("moc_saturation", "margin_uptake", "margin_poc")
+
+
+def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
+    """Draw every figure into `folder`; returns, per experiment, correlations of learned and true quantities."""
+    config = found.config
+    path = data_path(config, config.boundaries) if config.boundaries else None
+    boundaries = read_boundaries(path, found.grid)
+    quality_figure(found.ladder, folder / "quality.png")
+    _sites(found, boundaries, folder)
+    test = found.metrics[(found.metrics["part"] == "test") & (found.metrics["subset"] == "all")]
+    comparison_figure(test[test["scheme"] == found.first_scheme], found.first_scheme, folder / "comparison.png")
+    truth = {}
+    for experiment in config.experiments:
+        name, title = experiment.name, experiment.title or experiment.name
+        pooled = test[(test["experiment"] == name) & (test["fold"] == POOLED) & (test["model"] == name)]
+        pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")
+        scatter_figure(found.predictions(name), pooled, list(experiment.targets), title, folder / f"{name}_scatter.png")
+        curves_figure(found.histories(name), title, folder / f"{name}_curves.png")
+        maps = found.maps(name) if experiment.map else {}
+        if maps:
+            _maps(found, name, title, maps, boundaries, folder)
+        if experiment.process is not None:
+            _saturation(found, name, title, maps, boundaries, folder)
+        if maps and found.truth and experiment.process is not None:
+            truth[name] = _truth(found, name, maps, folder)
+    return truth
+
+
+def _sites(found: Results, boundaries: gpd.GeoSeries | None, folder: Path) -> None:
+    place = found.samples.set_index("site_id")
+    schemes = [s.name for s in found.config.splits]
+    tables = [found.splits[found.splits["scheme"] == s] for s in schemes]
+    x, y = ([place.loc[t["site_id"], c].to_numpy() for t in tables] for c in "xy")
+    titles = [f"folds of '{s}'" for s in schemes]
+    sites_figure(x, y, [t["fold"].to_numpy() for t in tables], found.grid, boundaries, titles, folder / "splits.png")
+
+
+def _maps(
+    found: Results, name: str, title: str, maps: dict[str, np.ndarray], boundaries: gpd.GeoSeries | None, folder: Path
+) -> None:
+    """SOC alone, the other pools, and the neural parameters."""
+    # One scale for all experiments, so that their maps can be compared.
+    limits = {t: _limits(found, TARGET_COLUMNS[t]) for t in TARGET_LABELS}
+    info = {m["name"]: m for m in found.map_list(name)}
+
+    def layer(variable: str, label: str, colours: str) -> Layer:
+        return Layer(maps[variable], label, info[variable]["units"], colours, limits.get(variable))
+
+    soc = [layer("soc", f"SOC density: {title}", CARBON)]
+    map_figure(soc, found.grid, boundaries, folder / f"{name}_soc.png")
+    pools = [layer(t, TARGET_LABELS[t], CARBON) for t in ("poc", "moc", "mbc") if t in maps]
+    if pools:
+        map_figure(pools, found.grid, boundaries, folder / f"{name}_pools.png")
+    parameters = [layer(p, p, PARAMETER) for p in found.neural_names(name)]
+    if parameters:
+        map_figure(parameters, found.grid, boundaries, folder / f"{name}_parameters.png", columns=4)
+
+
+def _limits(found: Results, column: str) -> tuple[float, float] | None:
+    values = found.samples[column].dropna()
+    return (0.0, float(values.quantile(0.95))) if len(values) else None
+
+
+def _saturation(
+    found: Results, name: str, title: str, maps: dict[str, np.ndarray], boundaries: gpd.GeoSeries | None, folder: Path
+) -> None:
+    sites = found.predictions(name)
+    if "moc_saturation" not in sites:
+        return
+    places = {"sites": {v: sites[v].to_numpy() for v in SATURATION}}
+    if maps:
+        places["cells"] = {v: maps[v].ravel() for v in SATURATION}
+    layer = maps.get("moc_saturation")
+    saturation_figure(places, layer, found.grid, boundaries, title, folder / f"{name}_saturation.png")
+
+
+def _truth(found: Results, name: str, maps: dict[str, np.ndarray], folder: Path) -> dict[str, float]:
+    quantities = [*found.neural_names(name), "soc", "poc", "moc", "mbc", "moc_saturation"]
+    learned = {q: maps[q] for q in quantities if q in found.truth}
+    units = {m["name"]: m["units"] for m in found.map_list(name)}
+    return truth_figure(learned, found.truth, units, folder / f"{name}_truth.png")

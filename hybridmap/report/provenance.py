@@ -1,0 +1,48 @@
+"""Where a result came from: versions, hashes of inputs, configuration."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hybridmap import __version__
+from hybridmap.config import Config
+from hybridmap.data.cube import open_cube
+from hybridmap.data.warp import sha256_of
+from hybridmap.settings import data_path
+
+PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
+
+
+def versions() -> dict[str, str]:
+    """Versions of hybridmap, Python and the packages that numbers depend on."""
+    found = {"hybridmap": __version__, "python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
+    """Name, path, licence and SHA-256 of every input file."""
+    rows = [
+        {
+            "name": source.name,
+            "path": source.path,
+            "licence": source.licence,
+            "citation": source.citation,
+            "sha256": sha256_of(data_path(config, source.path)),
+        }
+        for source in config.observations
+    ]
+    cube = open_cube(results / "covariates.zarr")
+    for layer in (*cube.bands(), *cube.forcing_info().values()):
+        rows.append({key: layer[key] for key in ("name", "path", "licence", "sha256")} | {"citation": ""})
+    return rows
+
+
+def config_text(config: Config) -> str:
+    """The whole configuration as YAML, defaults filled in."""
+    content = config.model_dump(mode="json", by_alias=True, exclude={"experiment_defaults"})
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)

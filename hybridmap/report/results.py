@@ -1,0 +1,139 @@
+"""What the stages left on disk, read once for the report."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import zarr
+
+from hybridmap.config import Config
+from hybridmap.data.cube import grid_of
+from hybridmap.data.grid import RegionGrid
+from hybridmap.data.parts import MAP_FOLD, fold_ids
+from hybridmap.hybrid import HybridModel
+from hybridmap.train import load_model
+
+
+class Results:
+    """Tables, maps and verdicts of one region.
+
+    Parameters
+    ----------
+    config : Config
+        The region.
+    folder : Path
+        ``results/{region}``.
+    """
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.mapped = [e.name for e in config.experiments if e.map]
+        self.first_scheme = config.experiments[0].splits[0]
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """Sites with covariates."""
+        return pd.read_parquet(self.folder / "samples.parquet")
+
+    @cached_property
+    def splits(self) -> pd.DataFrame:
+        """Folds of the sites."""
+        return pd.read_parquet(self.folder / "splits.parquet")
+
+    @cached_property
+    def ladder(self) -> pd.DataFrame:
+        """Quality control of build and sample, one below the other."""
+        return pd.concat([pd.read_csv(self.folder / n) for n in ("quality.csv", "quality_samples.csv")])
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Scores of all experiments."""
+        return pd.concat([pd.read_csv(self.of(e.name) / "evaluation/metrics.csv") for e in self.config.experiments])
+
+    @cached_property
+    def grid(self) -> RegionGrid:
+        """Grid of the region."""
+        return RegionGrid.of(self.config.grid)
+
+    def of(self, experiment: str) -> Path:
+        """Folder of an experiment."""
+        return self.folder / "experiments" / experiment
+
+    def predictions(self, experiment: str) -> pd.DataFrame:
+        """Test rows of the first scheme."""
+        table = pd.read_parquet(self.of(experiment) / "evaluation/predictions.parquet")
+        scheme = self.config.experiment(experiment).splits[0]
+        return table[(table["part"] == "test") & (table["scheme"] == scheme)]
+
+    def histories(self, experiment: str) -> dict[str, pd.DataFrame]:
+        """History of the folds of the first scheme and of the map model."""
+        chosen = self.config.experiment(experiment)
+        folds = {s.name: s.folds for s in self.config.splits}
+        ids = fold_ids({chosen.splits[0]: folds[chosen.splits[0]]})
+        ids = ids if chosen.map else ids[:-1]
+        return {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}
+
+    def maps(self, experiment: str) -> dict[str, np.ndarray]:
+        """All maps of an experiment, each (row, column)."""
+        return _arrays(self.of(experiment) / "maps.zarr")
+
+    def map_list(self, experiment: str) -> list[dict[str, Any]]:
+        """Name, unit, description and range of the maps."""
+        return self._json(experiment, "maps.json") or []
+
+    def verdict(self, experiment: str) -> dict[str, Any]:
+        """Verdict of the diagnostics."""
+        return self._json(experiment, "diagnostics/verdict.json") or {}
+
+    def saturation(self, experiment: str) -> dict[str, Any]:
+        """Saturation at sites and cells."""
+        return self._json(experiment, "diagnostics/saturation.json") or {}
+
+    def reference(self, experiment: str) -> dict[str, Any] | None:
+        """Agreement with the published map, if the region has one."""
+        found = self._json(experiment, "reference.json") if self.config.reference else None
+        return None if found is None else {"experiment": experiment, **found}
+
+    @cached_property
+    def truth(self) -> dict[str, np.ndarray]:
+        """True parameters and pools of a synthetic region; empty for a real one."""
+        path = self.folder / "inputs" / "truth.zarr"
+        return _arrays(path) if self.config.demo and path.is_dir() else {}
+
+    def neural_names(self, experiment: str) -> tuple[str, ...]:
+        """Parameters that the experiment predicts per cell."""
+        return load_model(self._any_model(experiment)).neural_names
+
+    def global_parameters(self, experiment: str) -> list[dict[str, Any]]:
+        """Value and unit of every parameter learned as one number."""
+        model = load_model(self._any_model(experiment))
+        if not isinstance(model, HybridModel) or not model.shared_names or model.process is None:
+            return []
+        values = model.physical_parameters(torch.zeros((1, len(model.covariate_names))))
+        info = {p.name: p for p in model.process.parameters}
+        return [
+            {"name": n, "value": float(values[n]), "default": info[n].default, "unit": info[n].unit}
+            for n in model.shared_names
+        ]
+
+    def _any_model(self, experiment: str) -> Path:
+        chosen = self.config.experiment(experiment)
+        return self.of(experiment) / (MAP_FOLD if chosen.map else f"{chosen.splits[0]}-0") / "model"
+
+    def _json(self, experiment: str, name: str) -> Any:
+        path = self.of(experiment) / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _arrays(store: Path) -> dict[str, np.ndarray]:
+    root = zarr.open_group(str(store), mode="r")
+    grid = grid_of(root)
+    shape = (grid.height, grid.width)
+    return {name: np.asarray(root[name]) for name in sorted(root.array_keys()) if root[name].shape == shape}  # type: ignore[union-attr]

@@ -1,0 +1,51 @@
+# Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
+import hashlib
+from pathlib import Path
+
+import hybridmap
+from hybridmap.data.parts import MAP_FOLD, fold_ids
+from hybridmap.errors import HybridmapError
+from hybridmap.settings import parse_config, stage_settings
+
+try:
+    CONFIG = parse_config(config, "configuration")
+except HybridmapError as error:
+    raise WorkflowError(str(error)) from None
+
+REGION = f"{CONFIG.results}/{CONFIG.region}"
+LOGS = f"{REGION}/logs"
+BENCHMARKS = f"{REGION}/benchmarks"
+EXPERIMENT = f"{REGION}/experiments/{{experiment}}"
+EXPERIMENTS = [e.name for e in CONFIG.experiments]
+MAPPED = [e.name for e in CONFIG.experiments if e.map]
+PACKAGE = Path(hybridmap.__file__).parent
+
+
+wildcard_constraints:
+    experiment=r"[a-z0-9_]+",
+    fold=r"[a-z0-9_]+-\d+|all",
+    source=r"[a-z0-9_]+",
+    stage=r"[a-z]+",
+
+
+def folds_of(experiment: str) -> list[str]:
+    """Folds that an experiment trains: those of its schemes, and the one for maps."""
+    folds = {s.name: s.folds for s in CONFIG.splits}
+    chosen = CONFIG.experiment(experiment)
+    ids = fold_ids({scheme: folds[scheme] for scheme in chosen.splits})
+    return ids if chosen.map else [i for i in ids if i != MAP_FOLD]
+
+
+def code_of(*rooms: str) -> str:
+    """Fingerprint of modules, so that a change in them reruns what uses them, and a change elsewhere does not."""
+    digest = hashlib.sha256()
+    for room in rooms:
+        path = PACKAGE / room
+        for file in (
+            sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        ):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+CORE = ("process", "encoders", "constraints", "hybrid", "losses", "train", "experiment")

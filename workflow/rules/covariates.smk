@@ -1,0 +1,75 @@
+rule cube:
+    input:
+        settings=f"{REGION}/settings/cube.json",
+        made=INPUTS if CONFIG.demo else [],
+    output:
+        store=f"{REGION}/covariates.zarr/zarr.json",
+    log:
+        f"{LOGS}/cube.log",
+    benchmark:
+        f"{BENCHMARKS}/cube.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        store=subpath(output.store, parent=True),
+        code=code_of("data/cube", "data/grid"),
+    shell:
+        "hybridmap cube {input.settings} --out {params.store} --log {log}"
+
+
+rule covariates:
+    input:
+        rules.cube.output,
+    localrule: True
+
+
+rule sample:
+    input:
+        settings=f"{REGION}/settings/sample.json",
+        observations=f"{REGION}/observations.parquet",
+        store=f"{REGION}/covariates.zarr/zarr.json",
+    output:
+        table=f"{REGION}/samples.parquet",
+        quality=f"{REGION}/quality_samples.csv",
+    log:
+        f"{LOGS}/sample.log",
+    benchmark:
+        f"{BENCHMARKS}/sample.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        store=subpath(input.store, parent=True),
+        code=code_of("data/samples", "data/cube", "data/grid"),
+    shell:
+        "hybridmap sample {input.settings} --observations {input.observations} --cube {params.store}"
+        " --out {output.table} --quality {output.quality} --log {log}"
+
+
+rule split:
+    input:
+        settings=f"{REGION}/settings/split.json",
+        samples=f"{REGION}/samples.parquet",
+    output:
+        table=f"{REGION}/splits.parquet",
+    log:
+        f"{LOGS}/split.log",
+    benchmark:
+        f"{BENCHMARKS}/split.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("data/splits", "data/grid"),
+    shell:
+        "hybridmap split {input.settings} --samples {input.samples} --out {output.table} --log {log}"

@@ -1,0 +1,29 @@
+# The part of the configuration that one stage reads: both the trigger of the stage and the record of what made it.
+rule settings:
+    output:
+        f"{REGION}/settings/{{stage}}.json",
+    log:
+        f"{LOGS}/settings/{{stage}}.log",
+    localrule: True
+    conda:
+        "../../envs/hybridmap.yaml"
+    params:
+        text=lambda wildcards: stage_settings(config, wildcards.stage),
+    shell:
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
+
+
+rule experiment_settings:
+    output:
+        f"{EXPERIMENT}/settings.json",
+    log:
+        f"{LOGS}/settings/experiment_{{experiment}}.log",
+    localrule: True
+    conda:
+        "../../envs/hybridmap.yaml"
+    params:
+        text=lambda wildcards: stage_settings(
+            config, "experiment", wildcards.experiment
+        ),
+    shell:
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"

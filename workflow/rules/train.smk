@@ -1,0 +1,65 @@
+rule train:
+    input:
+        settings=f"{EXPERIMENT}/settings.json",
+        samples=f"{REGION}/samples.parquet",
+        splits=f"{REGION}/splits.parquet",
+    output:
+        weights=f"{EXPERIMENT}/{{fold}}/model/weights.safetensors",
+        model=f"{EXPERIMENT}/{{fold}}/model/model.yaml",
+        history=f"{EXPERIMENT}/{{fold}}/history.parquet",
+    log:
+        f"{LOGS}/train/{{experiment}}_{{fold}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{experiment}}_{{fold}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        folder=subpath(output.history, parent=True),
+        code=code_of(*CORE, "data/parts"),
+    shell:
+        "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
+        " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+
+
+rule evaluate:
+    input:
+        settings=f"{EXPERIMENT}/settings.json",
+        samples=f"{REGION}/samples.parquet",
+        splits=f"{REGION}/splits.parquet",
+        models=lambda wildcards: expand(
+            f"{EXPERIMENT}/{{fold}}/model/weights.safetensors",
+            experiment=wildcards.experiment,
+            fold=[f for f in folds_of(wildcards.experiment) if f != MAP_FOLD],
+        ),
+    output:
+        predictions=f"{EXPERIMENT}/evaluation/predictions.parquet",
+        metrics=f"{EXPERIMENT}/evaluation/metrics.csv",
+    log:
+        f"{LOGS}/evaluate/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        folder=subpath(output.metrics, parent=True),
+        folds=lambda wildcards, input: [
+            Path(m).parent.parent.as_posix() for m in input.models
+        ],
+        code=code_of(*CORE, "evaluate", "metrics", "data/parts"),
+    shell:
+        "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
+        " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
+
+
+rule fit:
+    input:
+        expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
+    localrule: True
