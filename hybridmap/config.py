@@ -38,6 +38,9 @@ class Grid(Section):
     crs: str = Field("EPSG:4326", description="Coordinate reference system, for example EPSG:5070.")
     resolution: float = Field(gt=0, description="Cell size in units of the CRS (metres or degrees).")
     bounds: tuple[float, float, float, float] = Field(description="West, south, east, north in units of the CRS.")
+    mask: str | None = Field(
+        None, description="Polygons under data_root; cells that none of them touches are outside the region."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Grid:

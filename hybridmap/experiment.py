@@ -148,6 +148,7 @@ def train_fold(
         part: torch.tensor((parts == part).to_numpy().nonzero()[0], device=where) for part in ("train", "validation")
     }
     options = TrainingOptions(**experiment.training.model_dump(), seed=experiment.seed, identity=spec)
+    out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / "model", ignore_errors=True)
     LOG.info("%s %s: %d training and %d validation sites", name, fold, len(rows["train"]), len(rows["validation"]))
     try:

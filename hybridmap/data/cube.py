@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from hybridmap.config import Config, Raster
 from hybridmap.data.grid import RegionGrid
-from hybridmap.data.warp import sha256_of, warp_layer
+from hybridmap.data.warp import region_mask, sha256_of, warp_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.settings import data_path
 
@@ -80,7 +80,8 @@ def create_layer(
         fill_value=np.nan,
         dimension_names=dims,
     )
-    array.attrs.update({"grid_mapping": "spatial_ref", **attributes})
+    # As a coordinate, so that xarray finds the CRS without being told to decode grid mappings.
+    array.attrs.update({"grid_mapping": "spatial_ref", "coordinates": "spatial_ref", **attributes})
     return array
 
 
@@ -161,28 +162,32 @@ def _write(config: Config, grid: RegionGrid, path: Path) -> None:
     tile = config.predict.tile
     root = create_grid_store(path, grid, {"title": f"Covariates of {config.title or config.region}"})
     shape = (grid.height, grid.width)
-    stack = create_layer(
-        root, "covariates", (len(config.covariates), *shape), ("band", "y", "x"), tile,
-        {"bands": [_about(config, layer) for layer in config.covariates]},
-    )  # fmt: skip
     band = root.create_array("band", shape=(len(config.covariates),), dtype="int32", dimension_names=("band",))
     band[:] = np.arange(1, len(config.covariates) + 1)
     band.attrs["names"] = [layer.name for layer in config.covariates]
-    valid = np.ones(shape, dtype=bool)
+    inside = region_mask(config, grid)
+    valid = inside.copy()
     layers = np.empty((len(config.covariates), *shape), dtype="float32")
     for i, layer in enumerate(config.covariates):
         values = warp_layer(config, layer, grid)
+        values[~inside] = np.nan
         known = np.isfinite(values)
+        if not known.any():
+            raise HybridmapError(
+                f"covariate '{layer.name}' ({data_path(config, layer.path)}): no data inside the mask of the region."
+            )
         if np.ptp(values[known]) == 0:
             raise HybridmapError(
                 f"covariate '{layer.name}' ({data_path(config, layer.path)}): constant at {values[known][0]:g} in the"
                 " region, so nothing can be learned from it; remove it from 'covariates'."
             )
         layers[i], valid = values, valid & known
-    stack[:] = layers
+    about = {"bands": [_about(config, layer) for layer in config.covariates]}
+    create_layer(root, "covariates", layers.shape, ("band", "y", "x"), tile, about)[:] = layers
     forcing = root.create_group("forcing")
     for layer in config.forcing:
         values = warp_layer(config, layer, grid)
+        values[~inside] = np.nan
         valid &= np.isfinite(values)
         create_layer(forcing, layer.name, shape, ("y", "x"), tile, _about(config, layer))[:] = values
     if not valid.any():

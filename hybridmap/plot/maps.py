@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 
 from hybridmap.data.grid import RegionGrid
+from hybridmap.data.warp import read_polygons
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 
@@ -36,12 +37,7 @@ def read_boundaries(path: Path | None, grid: RegionGrid) -> gpd.GeoSeries | None
     """Outlines of polygons inside the grid, in its CRS."""
     if path is None:
         return None
-    shapes = gpd.read_file(path)
-    # Clip in degrees first: far polygons may not survive the projection.
-    edge = gpd.GeoSeries([box(*grid.bounds)], crs=grid.crs.to_wkt()).segmentize(50 * grid.resolution)
-    west, south, east, north = edge.to_crs(shapes.crs).total_bounds
-    near = shapes.clip((west - 2, south - 2, east + 2, north + 2)) if shapes.crs.is_geographic else shapes
-    return near.to_crs(grid.crs.to_wkt()).boundary.clip(box(*grid.bounds))
+    return read_polygons(path, grid).boundary.clip(box(*grid.bounds))
 
 
 def draw(axes: Axes, layer: Layer, grid: RegionGrid, boundaries: gpd.GeoSeries | None) -> None:
@@ -57,7 +53,7 @@ def draw(axes: Axes, layer: Layer, grid: RegionGrid, boundaries: gpd.GeoSeries |
     )
     if boundaries is not None and len(boundaries):
         boundaries.plot(ax=axes, color="#30343880", linewidth=0.35)
-    axes.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], title=layer.title)
+    axes.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], xlabel="", ylabel="", title=layer.title)
     axes.set_aspect("equal")
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -126,7 +122,7 @@ def sites_figure(
         if boundaries is not None and len(boundaries):
             boundaries.plot(ax=place, color="#30343860", linewidth=0.35)
         place.scatter(xs, ys, c=folds, cmap="Set2" if max(folds) < 8 else "tab20", s=2.5, linewidths=0)
-        place.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], title=title)
+        place.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], xlabel="", ylabel="", title=title)
         place.set_aspect("equal")
     figure.tight_layout()
     style.save(figure, path)
