@@ -1,17 +1,24 @@
+# make demo   the embedded default, end to end: results/demo/report/index.html
 # make test   the test suite
-# make check  lint, format and types
+# make check  lint, format, types, import order, workflow lint
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: test check environment
+.PHONY: demo test check environment
+demo: environment
+	snakemake --cores 4
+
 test: environment
 	pytest -n 4
 
 check: environment
 	ruff check .
 	ruff format --check .
+	snakefmt --check Snakefile workflow
 	mypy
+	lint-imports
+	snakemake --lint
 
 environment: .venv/complete
 

@@ -121,6 +121,11 @@ def _check(config: Config, args: argparse.Namespace) -> None:
 
 
 def _schema(args: argparse.Namespace) -> None:
+    if args.markdown:
+        from hybridmap.describe import markdown
+
+        sys.stdout.write(markdown())
+        return
     json.dump(Config.model_json_schema(), sys.stdout, indent=2)
     sys.stdout.write("\n")
 
@@ -191,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(run=_with_config(command))
         _add_common(verb)
     schema = verbs.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.add_argument("--markdown", action="store_true", help="as the reference page of the docs")
     schema.set_defaults(run=_schema)
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")

@@ -74,10 +74,10 @@ class Column(Section):
 class ObservationSource(Section):
     """One table of soil measurements, one row a layer."""
 
-    name: Name
+    name: Name = Field(description="Name of the source and of its file.")
     path: str = Field(description="CSV (also .gz, any common delimiter), Parquet or GeoPackage, under data_root.")
     licence: str = Field(description="Licence of the rows; a per-row column may be given under columns.")
-    citation: str = ""
+    citation: str = Field("", description="Printed in the report.")
     columns: dict[str, Column] = Field(description="Schema field → column name, or a block with column and unit.")
     layers: list[dict[str, Column]] = Field(
         default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
@@ -86,8 +86,8 @@ class ObservationSource(Section):
     exclude: dict[str, list[str | float]] = Field(
         default={}, description="Drop rows whose column has one of the values."
     )
-    fraction_method: str = ""
-    biomass_method: str = ""
+    fraction_method: str = Field("", description="How POC and MOC were measured, for all rows.")
+    biomass_method: str = Field("", description="How microbial biomass was measured, for all rows.")
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -110,36 +110,36 @@ def _expand_columns(value: Any) -> Any:
 class Limits(Section):
     """Plausible ranges of quality control; a row or value outside is dropped and counted."""
 
-    min_thickness_cm: float = 2.0
-    max_oc_g_kg: float = 600.0
-    min_bulk_density_g_cm3: float = 0.05
-    min_mineral_bulk_density_g_cm3: float = 0.3
-    max_bulk_density_g_cm3: float = 2.0
-    max_coarse_fragments: float = 0.95
-    max_soc_density_kg_m3: float = 200.0
-    texture_sum_tolerance_pct: float = 5.0
-    max_mbc_share_of_oc: float = 0.1
-    fraction_recovery: tuple[float, float] = (0.7, 1.3)
+    min_thickness_cm: float = Field(2.0, description="Thinner layers are dropped.")
+    max_oc_g_kg: float = Field(600.0, description="Largest organic carbon content.")
+    min_bulk_density_g_cm3: float = Field(0.05, description="Smallest bulk density of organic soil.")
+    min_mineral_bulk_density_g_cm3: float = Field(0.3, description="Smallest of mineral soil (OC to 120 g/kg).")
+    max_bulk_density_g_cm3: float = Field(2.0, description="Largest bulk density.")
+    max_coarse_fragments: float = Field(0.95, description="Coarse fragments by volume stay below this.")
+    max_soc_density_kg_m3: float = Field(200.0, description="Largest SOC density.")
+    texture_sum_tolerance_pct: float = Field(5.0, description="How far sand + silt + clay may be from 100 %.")
+    max_mbc_share_of_oc: float = Field(0.1, description="Largest share of microbial in organic carbon.")
+    fraction_recovery: tuple[float, float] = Field((0.7, 1.3), description="Range of (POC + MOC) / OC.")
 
 
 class Build(Section):
     """From layers as measured to one row a site on the target interval."""
 
-    top_cm: float = 0.0
+    top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
     bottom_cm: float = Field(20.0, gt=0, description="The layer that the process model describes.")
     min_coverage: float = Field(
         0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
     )
-    max_gap_cm: float = 5.0
+    max_gap_cm: float = Field(5.0, description="Widest gap between the layers of a profile inside the interval.")
     pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
     missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
-    limits: Limits = Limits()
+    limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")
 
 
 class Raster(Section):
     """One layer of the cube."""
 
-    name: Name
+    name: Name = Field(description="Name of the layer.")
     path: str = Field(description="Any raster that GDAL reads, under data_root.")
     band: int | str = Field(1, description="Band number from 1, or its description.")
     variable: str | None = Field(None, description="Variable of a NetCDF file.")
@@ -148,51 +148,51 @@ class Raster(Section):
         "continuous", description="Warped bilinear, as cell average, or nearest."
     )
     unit: Unit = Field("1", description="Unit after scale and offset.")
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float = Field(1.0, description="Value = pixel * scale + offset.")
+    offset: float = Field(0.0, description="See scale.")
     nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
     valid_range: tuple[float, float] | None = Field(None, description="Values outside, after scaling, become missing.")
-    description: str = ""
-    licence: str = ""
+    description: str = Field("", description="What the layer is.")
+    licence: str = Field("", description="Printed in the report.")
 
 
 class Split(Section):
     """How sites are dealt into folds."""
 
-    name: Name
-    kind: Literal["random", "block"] = "block"
-    folds: int = Field(5, ge=2)
+    name: Name = Field(description="Name of the scheme.")
+    kind: Literal["random", "block"] = Field("block", description="By place at random, or by square blocks.")
+    folds: int = Field(5, ge=3, description="One tests, the next stops the training, the others train.")
     size_km: float = Field(200.0, gt=0, description="Edge of a block; a geographic grid counts 111.32 km a degree.")
-    seed: int = 0
+    seed: int = Field(0, description="Same seed, same folds.")
 
 
 class Process(Section):
     """The process model and its options."""
 
-    name: str = "five_pool"
-    options: dict[str, Any] = {}
+    name: str = Field("five_pool", description="A registered process model.")
+    options: dict[str, Any] = Field({}, description="Options of the model, for example formulation.")
 
 
 class Encoder(Section):
     """The network from covariates to parameters."""
 
-    name: Literal["mlp"] = "mlp"
-    hidden: list[int] = [64, 32]
-    activation: Literal["sigmoid", "tanh", "relu", "gelu", "silu"] = "gelu"
-    dropout: float = Field(0.1, ge=0, lt=1)
+    name: Literal["mlp"] = Field("mlp", description="Kind of network.")
+    hidden: list[int] = Field([64, 32], description="Units of the hidden layers.")
+    activation: Literal["sigmoid", "tanh", "relu", "gelu", "silu"] = Field("gelu", description="After each layer.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of units left out in training.")
 
 
 class Training(Section):
     """Optimiser, stopping rule and loss."""
 
-    optimiser: Literal["adamw", "rmsprop"] = "adamw"
-    learning_rate: float = Field(0.005, gt=0)
+    optimiser: Literal["adamw", "rmsprop"] = Field("adamw", description="Optimiser.")
+    learning_rate: float = Field(0.005, gt=0, description="Of the network.")
     global_learning_rate: float | None = Field(None, description="For global parameters; the network's if absent.")
     weight_decay: float = Field(1e-4, ge=0, description="On the network only, never on process parameters.")
-    batch_size: int = Field(2048, ge=1)
-    max_epochs: int = Field(500, ge=1)
+    batch_size: int = Field(2048, ge=1, description="Sites in a step; the loss is a statistic of the batch.")
+    max_epochs: int = Field(500, ge=1, description="Epochs at most.")
     patience: int = Field(50, ge=1, description="Epochs without a better validation loss before stopping.")
-    clip_norm: float = Field(1.0, gt=0)
+    clip_norm: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     feasibility_weight: float = Field(0.0, ge=0, description="Weight of the feasibility penalty of the process model.")
     checkpoint_every: int = Field(50, ge=1, description="Epochs between checkpoints for resuming.")
 
@@ -203,19 +203,19 @@ Role = list[str] | Literal["all", "none"]
 class Experiment(Section):
     """One model to train, evaluate, diagnose and map."""
 
-    name: Name
-    title: str = ""
+    name: Name = Field(description="Name of the experiment and of its folder.")
+    title: str = Field("", description="For the report.")
     process: Process | None = Field(Process(), description="null trains the pure multi-task network.")
     neural: Role = Field("none", description="Parameters that the encoder predicts.")
     global_: Role = Field("none", alias="global", description="Parameters learned as one number for the region.")
     fixed: dict[str, float] = Field(default={}, description="Values of the rest; defaults of the model if absent.")
     bounds: dict[str, tuple[float, float]] = Field(default={}, description="Overrides of training bounds.")
-    encoder: Encoder = Encoder()
-    constraint: Literal["sigmoid"] = "sigmoid"
-    targets: list[Target] = ["soc", "poc", "moc", "mbc"]
-    training: Training = Training()
+    encoder: Encoder = Field(Encoder(), description="The network.")
+    constraint: Literal["sigmoid"] = Field("sigmoid", description="How parameters are kept in their bounds.")
+    targets: list[Target] = Field(["soc", "poc", "moc", "mbc"], description="What the loss compares.")
+    training: Training = Field(Training(), description="Optimiser and stopping rule.")
     splits: list[Name] = Field(default=["block"], description="Split schemes; the first also trains the map model.")
-    seed: int = 0
+    seed: int = Field(0, description="Of initial weights, dropout and order; same seed, same result.")
     map: bool = Field(True, description="Whether to predict maps.")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -231,41 +231,39 @@ class Predict(Section):
 class Reference(Section):
     """A published map to compare ours with; never used for training."""
 
-    name: Name
-    layers: list[Raster] = Field(min_length=1)
+    name: Name = Field(description="Name in the report.")
+    layers: list[Raster] = Field(min_length=1, description="Layers of the published map.")
     weights: list[float] = Field(description="The reference is the weighted sum of its layers.")
-    unit: str = "kg m-3"
-    citation: str = ""
+    unit: str = Field("kg m-3", description="Unit of the weighted sum.")
+    citation: str = Field("", description="Printed in the report.")
 
 
 class Demo(Section):
     """Size of the synthetic landscape of the embedded default."""
 
-    rows: int = Field(120, ge=32)
-    columns: int = Field(160, ge=32)
-    sites: int = Field(1500, ge=100)
-    seed: int = 0
+    sites: int = Field(1500, ge=100, description="Number of sampled places.")
+    seed: int = Field(0, description="Same seed, same landscape.")
 
 
 class Config(Section):
     """Everything about one region."""
 
-    region: Name = "demo"
-    title: str = ""
+    region: Name = Field("demo", description="Name of the region and of its folder under results.")
+    title: str = Field("", description="For the report.")
     data_root: str = Field(".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded.")
-    results: str = "results"
+    results: str = Field("results", description="Folder for everything that is made.")
     demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
-    grid: Grid
-    observations: list[ObservationSource] = []
-    build: Build = Build()
-    covariates: list[Raster] = []
-    forcing: list[Raster] = []
+    grid: Grid = Field(description="The grid.")
+    observations: list[ObservationSource] = Field([], description="Tables of soil measurements.")
+    build: Build = Field(Build(), description="From layers to sites.")
+    covariates: list[Raster] = Field([], description="What the network sees.")
+    forcing: list[Raster] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
     boundaries: str | None = Field(None, description="Polygons drawn on maps, under data_root.")
-    splits: list[Split] = []
+    splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
-    experiments: list[Experiment] = []
-    predict: Predict = Predict()
-    reference: Reference | None = None
+    experiments: list[Experiment] = Field([], description="Models to train.")
+    predict: Predict = Field(Predict(), description="Tiles and threads of the maps.")
+    reference: Reference | None = Field(None, description="A published SOC map to compare with.")
 
     @model_validator(mode="before")
     @classmethod

@@ -31,7 +31,7 @@ def sites(n: int, seed: int, places: int) -> pd.DataFrame:
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), kind=st.sampled_from(["random", "block"]), folds=st.integers(2, 6))
+@given(seed=st.integers(0, 10_000), kind=st.sampled_from(["random", "block"]), folds=st.integers(3, 6))
 def test_places_and_blocks_are_never_torn(seed: int, kind: str, folds: int) -> None:
     table = sites(300, seed, 120)
     scheme = Split(name="s", kind=kind, folds=folds, size_km=100, seed=seed)

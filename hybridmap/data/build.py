@@ -12,7 +12,7 @@ from pyproj import Transformer
 from hybridmap.config import Build, Config, Grid
 from hybridmap.data.bulk_density import check_pedotransfer, fill_bulk_density
 from hybridmap.data.density import slice_interval, soc_density
-from hybridmap.data.quality import Ladder, apply_rules, layer_rules, renormalise_texture
+from hybridmap.data.quality import Ladder, Rule, apply_rules, layer_rules, renormalise_texture
 from hybridmap.data.schema import LAYER_COLUMNS
 from hybridmap.data.tables import with_points, write_csv, write_parquet
 from hybridmap.errors import HybridmapError
@@ -64,9 +64,9 @@ def build(config: Config, inputs: list[Path], out: Path, quality: Path, dropped:
 def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, ladder: Ladder) -> pd.DataFrame:
     """Return one row a site (:data:`SITE_COLUMNS`) from layers of the common schema, counting drops in `ladder`."""
     layers = ladder.drop_rows(layers, pd.Series(False, index=layers.index), "read", "rows of the source")
-    outside = ~_inside(layers, grid)
-    layers = ladder.drop_rows(layers, outside & layers["lon"].notna(), "outside_region", "outside the region's bounds")
-    layers = renormalise_texture(apply_rules(layers, layer_rules(settings.limits), ladder))
+    coordinates, *others = layer_rules(settings.limits)
+    outside = Rule("outside_region", "outside the region's bounds", lambda t: ~_inside(t, grid))
+    layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *others], ladder))
     layers = layers.assign(site_id=layers["source"] + ":" + layers["site_id"])
     layers = _densities(layers, settings, ladder)
 

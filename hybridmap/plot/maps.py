@@ -98,7 +98,7 @@ def truth_figure(
         constant = np.ptp(y) <= 1e-6 * max(abs(float(y.mean())), 1e-12) if y.size else True
         correlations[name] = float("nan") if constant else float(np.corrcoef(x, y)[0, 1])
         low, high = (float(v) for v in np.quantile(np.concatenate([x, y]), (0.001, 0.999)))
-        place.hexbin(x, y, gridsize=40, mincnt=1, bins="log", cmap="Blues", extent=(low, high, low, high))
+        place.hexbin(x, y, gridsize=40, mincnt=1, bins="log", cmap=style.COUNTS, extent=(low, high, low, high))
         place.plot([low, high], [low, high], color=style.WARNING, linewidth=0.8)
         place.set(
             xlim=(low, high), ylim=(low, high), title=name, xlabel=f"true [{_unit(units[name])}]", ylabel="learned"
@@ -121,7 +121,9 @@ def sites_figure(
     for place, xs, ys, folds, title in zip(axes.flat, x, y, fold, titles, strict=True):
         if boundaries is not None and len(boundaries):
             boundaries.plot(ax=place, color="#30343860", linewidth=0.35)
-        place.scatter(xs, ys, c=folds, cmap="Set2" if max(folds) < 8 else "tab20", s=2.5, linewidths=0)
+        place.scatter(
+            xs, ys, c=folds, cmap="Set2" if max(folds) < 8 else "tab20", s=2.5 if len(xs) > 4000 else 7, linewidths=0
+        )
         place.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], xlabel="", ylabel="", title=title)
         place.set_aspect("equal")
     figure.tight_layout()

@@ -36,7 +36,7 @@ def scatter_figure(
         high = float(np.quantile(np.concatenate([observed, predicted]), 0.995)) * 1.05 or 1.0
         if len(rows) > 400:
             place.hexbin(
-                observed, predicted, gridsize=35, mincnt=1, bins="log", cmap="Blues", extent=(0, high, 0, high)
+                observed, predicted, gridsize=35, mincnt=1, bins="log", cmap=style.COUNTS, extent=(0, high, 0, high)
             )
         else:
             place.scatter(observed, predicted, s=9, color=style.ACCENT, alpha=0.6, linewidths=0)

@@ -9,6 +9,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 TARGET_LABELS = {"soc": "SOC", "poc": "POC", "moc": "MOC", "mbc": "MBC"}
@@ -16,6 +17,8 @@ CARBON = "YlOrBr"
 """Colour map of carbon densities."""
 PARAMETER = "viridis"
 """Colour map of parameters."""
+COUNTS = LinearSegmentedColormap.from_list("counts", ["#a9cde2", "#2f7fb5", "#08306b"])
+"""Colour map of numbers of points; one point is visible."""
 NO_DATA = "#e8ecef"
 INK = "#2b2f33"
 ACCENT = "#1f6f8b"

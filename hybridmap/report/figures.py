@@ -72,7 +72,8 @@ def _maps(
         map_figure(pools, found.grid, boundaries, folder / f"{name}_pools.png")
     parameters = [layer(p, p, PARAMETER) for p in found.neural_names(name)]
     if parameters:
-        map_figure(parameters, found.grid, boundaries, folder / f"{name}_parameters.png", columns=4)
+        columns = 3 if len(parameters) <= 9 else 5
+        map_figure(parameters, found.grid, boundaries, folder / f"{name}_parameters.png", columns)
 
 
 def _limits(found: Results, column: str) -> tuple[float, float] | None:

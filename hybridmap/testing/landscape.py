@@ -152,6 +152,7 @@ def _fields(rows: int, columns: int, random: np.random.Generator) -> tuple[dict[
     lake = (wet > 2.2) & (height < 1.0)
     elevation = np.clip(60.0 + 330.0 * (height + 1.5), 1.0, None)
     steepness = np.hypot(*np.gradient(elevation, 2000.0))
+    slope = np.degrees(np.arctan(8.0 * steepness))
     temperature = 11.5 - 3.0 * north - 0.0055 * elevation + 0.25 * fine
     precipitation = np.clip(720.0 + 0.35 * elevation - 160.0 * east + 130.0 * rain, 250.0, None)
     clay = np.clip(24.0 + 10.0 * rock - 0.004 * elevation + 1.5 * fine, 3.0, 65.0)
@@ -159,10 +160,10 @@ def _fields(rows: int, columns: int, random: np.random.Generator) -> tuple[dict[
     ph = np.clip(6.1 + 0.5 * rock - 0.0022 * (precipitation - 750.0) + 0.1 * fine, 3.8, 8.2)
     forest = 1.0 / (1.0 + np.exp(-(0.0022 * (elevation - 700.0) + 1.1 * use)))
     cropland = np.clip((1.0 - forest) * (0.85 - 0.05 * steepness) + 0.03 * fine, 0.0, 1.0)
-    wetness = np.clip(8.0 + 1.6 * wet - 0.0012 * (elevation - 600.0), 3.0, 15.0)
+    wetness = np.clip(9.4 + 1.4 * wet - 0.22 * slope, 3.0, 15.0)
     ndvi = np.clip(0.42 + 0.22 * forest + 0.06 * rain + 0.02 * (temperature - 9.0) + 0.02 * fine, 0.1, 0.92)
     values = (
-        elevation, np.degrees(np.arctan(8.0 * steepness)), temperature, precipitation,
+        elevation, slope, temperature, precipitation,
         np.clip(30.0 + 8.0 * east - 5.0 * rain, 5.0, 80.0), ndvi, clay, sand, ph, forest, cropland, wetness,
     )  # fmt: skip
     return dict(zip(COVARIATES, values, strict=True)), ~(coast | lake)

@@ -1,0 +1,70 @@
+"""The configuration reference as Markdown, written from the typed configuration itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hybridmap.config import Config
+
+INTRODUCTION = """# Configuration
+
+One YAML file describes a region. `config.yaml` is the embedded default; a file of your own is laid over it
+(`snakemake --configfile my_region.yaml`, or `hybridmap VERB config.yaml my_region.yaml`): mappings are merged, lists
+and values are replaced. An unknown key is an error that names the nearest known one. `hybridmap check config.yaml
+my_region.yaml` finds every mistake before anything runs. Paths start from `data_root`; `${VARIABLE:-default}` is
+expanded.
+
+This page is written by `hybridmap schema --markdown`.
+"""
+
+
+def markdown() -> str:
+    """The reference page: one table a section, in the order in which sections are first used."""
+    schema = Config.model_json_schema(by_alias=True)
+    sections = [("The region", schema)]
+    sections += [(_words(name), part) for name, part in schema["$defs"].items()]
+    parts = [INTRODUCTION]
+    for title, part in sections:
+        parts.append(f"## {title}\n")
+        if title != "The region":
+            parts.append(part.get("description", "").split("\n\n")[0].replace("\n", " ") + "\n")
+        parts.append("| key | type | default | what |\n|---|---|---|---|")
+        required = set(part.get("required", ()))
+        for key, field in part["properties"].items():
+            default = "required" if key in required else _default(field.get("default"))
+            what = field.get("description", "").replace("|", "\\|")
+            parts.append(f"| `{key}` | {_type(field)} | {default} | {what} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _words(name: str) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip().capitalize()
+
+
+def _default(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "–"
+    if isinstance(value, dict):
+        return "see its section"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        name = _words(field["$ref"].rsplit("/", 1)[-1])
+        return f"[{name}](#{name.lower().replace(' ', '-')})"
+    if "anyOf" in field:
+        return " or ".join(_type(option) for option in field["anyOf"])
+    if "enum" in field or "const" in field:
+        return ", ".join(f"`{v}`" for v in field.get("enum", [field.get("const")]))
+    if field.get("type") == "array":
+        items = field.get("items") or field.get("prefixItems", [{}])[0]
+        return f"list of {_type(items)}"
+    if field.get("type") == "object":
+        extra = field.get("additionalProperties")
+        return f"mapping of {_type(extra)}" if isinstance(extra, dict) else "mapping"
+    return {"null": "null", "number": "number", "integer": "integer", "string": "text", "boolean": "true or false"}.get(
+        str(field.get("type")), "any"
+    )

@@ -1,0 +1,85 @@
+"""The command line: one sentence, exit code 1, no traceback, nothing half-written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from hybridmap.cli import main
+from hybridmap.config import Config
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hybridmap.cli", *(str(a) for a in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def overlay(folder: Path, small: tuple[Config, Path], change: dict[str, object]) -> Path:
+    raw = small[0].model_dump(mode="json", by_alias=True, exclude={"experiment_defaults"})
+    raw |= change
+    path = folder / "region.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+def test_bad_input_ends_without_traceback(tmp_path: Path, small_region: tuple[Config, Path]) -> None:
+    columns = {**small_region[0].model_dump(mode="json")["observations"][0]["columns"], "lon": {"column": "longitud"}}
+    source = {**small_region[0].model_dump(mode="json")["observations"][0], "columns": columns}
+    region = overlay(tmp_path, small_region, {"observations": [source]})
+    done = run("ingest", region, "--source", "survey", "--out", tmp_path / "out.parquet", "--log", tmp_path / "l.txt")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "observations.csv: no column 'longitud' for 'lon'" in done.stderr
+    assert (tmp_path / "l.txt").read_text() == done.stderr
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_check_lists_every_mistake(tmp_path: Path, small_region: tuple[Config, Path]) -> None:
+    raw = small_region[0].model_dump(mode="json", by_alias=True)
+    raw["covariates"][0]["path"] = "covariates/elevatoin.tif"
+    raw["experiments"][2]["neural"] = ["cu"]
+    raw["build"]["pedotransfer"] = "holis"
+    changed = {k: raw[k] for k in ("covariates", "experiments", "build")}
+    done = run("check", overlay(tmp_path, small_region, changed))
+    assert done.returncode == 1
+    assert "3 mistakes in region 'demo'" in done.stderr
+    for said in ("elevatoin.tif", "no parameter 'cu'", "no function 'holis'"):
+        assert said in done.stderr
+
+
+def test_check_of_the_default_passes() -> None:
+    done = run("check", "config.yaml")
+    assert done.returncode == 0
+    assert "experiment all_neural: 13 neural" in done.stderr
+
+
+@pytest.mark.parametrize("region", ["conus_open", "europe_open"])
+def test_check_of_the_open_regions_passes(shared: Path, region: str) -> None:
+    done = run("check", "config.yaml", f"resources/regions/{region}.yaml")
+    assert done.returncode == 0, done.stderr
+
+
+def test_init_writes_a_region_that_parses_and_never_overwrites(tmp_path: Path) -> None:
+    path = tmp_path / "my-Fields 2.yaml"
+    assert main(["init", str(path)]) == 0
+    assert yaml.safe_load(path.read_text())["region"] == "my_fields"
+    done = run("check", "config.yaml", path)
+    assert "no such table" in done.stderr
+    assert "unknown key" not in done.stderr
+    assert main(["init", str(path)]) == 1
+
+
+def test_unknown_names_say_what_there_is(tmp_path: Path, small_region: tuple[Config, Path]) -> None:
+    region = overlay(tmp_path, small_region, {})
+    done = run("ingest", region, "--source", "surveey", "--out", tmp_path / "o.parquet")
+    assert "did you mean 'survey'" in done.stderr
+    done = run(
+        *("train", region, "--experiment", "some_nural", "--fold", "all", "--samples", "s", "--splits", "s"),
+        *("--out", tmp_path),
+    )
+    assert "did you mean 'some_neural'" in done.stderr
+    assert done.returncode == 1

@@ -1,0 +1,95 @@
+"""The workflow end to end on a small region, its second run, and its failures."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+from rio_cogeo.cogeo import cog_validate
+
+SMALL: dict[str, Any] = {
+    "demo": {"sites": 900},
+    "grid": {"bounds": [4_000_000, 2_600_000, 4_128_000, 2_720_000]},
+    "splits": [{"name": "block", "folds": 3, "size_km": 20}],
+    "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 12, "patience": 12}},
+    "experiments": [
+        {"name": "pure_network", "process": None},
+        {"name": "some_neural", "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "global": "all"},
+    ],
+}
+
+
+def snakemake(folder: Path, change: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    shutil.copy(ROOT / "config.yaml", folder / "config.yaml")
+    (folder / "small.yaml").write_text(yaml.safe_dump({**SMALL, **change}))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [*command, "--configfile", str(folder / "small.yaml"), "--directory", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path},
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workflow")
+    done = snakemake(folder, {})
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+@pytest.mark.slow
+def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
+    region = finished / "results/demo"
+    for name in ("soc", "moc", "moc_saturation", "cue", "q_max"):
+        assert cog_validate(region / f"experiments/some_neural/maps/{name}.tif")[0]
+    page = (region / "report/index.html").read_text()
+    assert page.count("data:image/png;base64,") >= 12
+    assert 'src="http' not in page
+    for part in ("Quality control", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
+        assert part in page
+    verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())
+    assert verdict["plausible"] in (True, False)
+    assert not list(region.rglob("*.partial"))
+
+
+@pytest.mark.slow
+def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: Path) -> None:
+    assert "Nothing to be done" in snakemake(finished, {}).stderr
+    longer = {**SMALL["experiment_defaults"], "training": {"max_epochs": 13, "patience": 13}}
+    plan = snakemake(finished, {"experiment_defaults": longer}, "--dry-run").stdout
+    assert "rule train:" in plan
+    assert "rule cube:" not in plan
+    assert "rule build:" not in plan
+
+
+@pytest.mark.slow
+def test_snakemake_report_has_captions(finished: Path) -> None:
+    done = snakemake(finished, {}, "--report", str(finished / "report.html"))
+    assert done.returncode == 0, done.stderr
+    assert "Mineral-associated carbon over its capacity" in (finished / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_bad_covariate_stops_the_workflow_with_its_sentence(tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw["covariates"][0]["path"] = "covariates/nowhere.tif"
+    done = snakemake(tmp_path, {"covariates": raw["covariates"]}, "covariates")
+    assert done.returncode != 0
+    assert "layer 'elevation': no such raster" in done.stderr
+    assert not (tmp_path / "results/demo/covariates.zarr").exists()
+
+
+def test_an_unknown_key_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    done = snakemake(tmp_path, {"covariats": []}, "--dry-run")
+    assert done.returncode != 0
+    assert "unknown key 'covariats' (did you mean 'covariates'?)" in done.stdout + done.stderr
+    assert not (tmp_path / "results").exists()
