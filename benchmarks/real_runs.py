@@ -1,0 +1,83 @@
+"""Print the numbers of docs/real_runs.md from the results of the two open regions.
+
+snakemake --cores 4 --configfile resources/regions/conus_open.yaml
+snakemake --cores 4 --configfile resources/regions/europe_open.yaml
+python benchmarks/real_runs.py
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+REGIONS = ("conus_open", "europe_open")
+TARGETS = {"soc": "SOC", "poc": "POC", "moc": "MOC", "mbc": "MBC"}
+
+
+def rows(cells: list[list[str]]) -> str:
+    head, *body = cells
+    return "\n".join(f"| {' | '.join(r)} |" for r in [head, ["---"] * len(head), *body])
+
+
+def scores(folder: Path, scheme: str) -> str:
+    table = pd.concat(pd.read_csv(f) for f in sorted(folder.glob("experiments/*/evaluation/metrics.csv")))
+    pooled = table[(table["fold"] == "pooled") & (table["scheme"] == scheme) & (table["subset"] == "all")]
+    order = [
+        "mean",
+        "pure_network",
+        "all_global",
+        "some_neural",
+        "all_neural",
+        "some_neural_relaxed",
+        "all_neural_relaxed",
+    ]
+    body = []
+    for model in order:
+        chosen = pooled[pooled["model"] == model].drop_duplicates("target").set_index("target")
+        body.append([model, *(f"{chosen.loc[t, 'kge']:.2f} / {chosen.loc[t, 'nse']:.2f}" for t in TARGETS)])
+    n = pooled[pooled["model"] == "mean"].drop_duplicates("target").set_index("target")["n"]
+    return rows([["KGE / NSE", *(f"{label} (n {n[t]})" for t, label in TARGETS.items())], *body])
+
+
+def reference(folder: Path) -> str:
+    body = []
+    for file in sorted(folder.glob("experiments/*/reference.json")):
+        found = json.loads(file.read_text())
+        numbers = [f"{found[k]:.2f}" for k in ("pearson", "pearson_log", "bias", "mean", "reference_mean")]
+        body.append([file.parent.name, str(found["n"]), *numbers])
+    return rows([["experiment", "cells", "r", "r of logarithms", "bias", "mean", "reference mean"], *body])
+
+
+def verdicts(folder: Path) -> str:
+    body = []
+    for file in sorted(folder.glob("experiments/*/diagnostics/verdict.json")):
+        found = json.loads(file.read_text())
+        if found["plausible"] is None:
+            continue
+        cells = json.loads((file.parent / "saturation.json").read_text())["cells"]
+        name = file.parents[1].name
+        median = cells["quantiles"]["moc_saturation"]["0.5"]
+        shares = [f"{cells[k]:.1%}" for k in ("above_capacity", "nearly_full", "infeasible")]
+        body.append([name, "plausible" if found["plausible"] else "implausible", f"{median:.2f}", *shares,
+                     "; ".join(found["notes"]) or "–"])  # fmt: skip
+    return rows([["experiment", "verdict", "median MOC/Qmax", "above 1", "0.95–1", "no steady state", "notes"], *body])
+
+
+def minutes(folder: Path) -> float:
+    """Sum of the wall time of all jobs [min]: what one core would need."""
+    return sum(pd.read_csv(f, sep="\t")["s"].sum() for f in folder.rglob("benchmarks/**/*.tsv")) / 60
+
+
+def main() -> None:
+    for region in REGIONS:
+        folder = Path("results") / region
+        print(f"## {region}\n\nAll jobs together: {minutes(folder):.1f} minutes of wall time.\n")
+        print("Block cross-validation, test sites of all folds together:\n")
+        print(scores(folder, "block"), "\n\nRandom split by place:\n", sep="")
+        print(scores(folder, "random"), "\n\nSOC map against Sanderman et al. (2017) [kg m⁻³]:\n", sep="")
+        print(reference(folder), "\n\nPlausibility of the maps:\n", sep="")
+        print(verdicts(folder), "\n", sep="")
+
+
+if __name__ == "__main__":
+    main()
