@@ -8,15 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hybridmap import metrics
 from hybridmap.config import TARGET_COLUMNS, Experiment
 from hybridmap.data.parts import parts_of
 from hybridmap.data.tables import write_csv, write_parquet
-from hybridmap.errors import HybridmapError
-from hybridmap.experiment import COVARIATE, FORCING, site_data
-from hybridmap.hybrid import Model
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -62,25 +58,6 @@ def evaluate(
     write_csv(table, out / "metrics.csv")
 
 
-def predict_table(model: Model, samples: pd.DataFrame) -> pd.DataFrame:
-    """All outputs of `model` at the samples, one column an output, indexed like `samples`.
-
-    Raises
-    ------
-    HybridmapError
-        If the samples lack a covariate or forcing of the model.
-    """
-    columns = [COVARIATE + name for name in model.covariate_names]
-    needed = [*columns, *(FORCING + name for name in model.forcing_names)]
-    if missing := [c for c in needed if c not in samples]:
-        raise HybridmapError(f"samples have no column '{missing[0]}' that the model was trained with; sample again.")
-    data = site_data(samples, [])
-    covariates = torch.tensor(samples[columns].to_numpy("float32"))
-    with torch.no_grad():
-        out = model(covariates, data.forcing)
-    return pd.DataFrame({name: values.numpy() for name, values in out.items()}, index=samples.index)
-
-
 def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[str]) -> pd.DataFrame:
     """Metrics of predictions, and of the training mean, per scheme, fold, part and target.
 
@@ -124,7 +101,7 @@ def _predict_fold(
 ) -> pd.DataFrame:
     model = load_model(folder)
     parts = parts_of(samples, splits, fold, experiment.splits[0])
-    outputs = predict_table(model, samples)
+    outputs = pd.DataFrame(model.predict(samples), index=samples.index)
     scheme, _, number = fold.rpartition("-")
     columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
     training = parts == "train"

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hybridmap.constraints import Bounds, get_constraint
 from hybridmap.encoders import MLP, Standardise
+from hybridmap.errors import HybridmapError
 from hybridmap.process import Parameter, ProcessModel, get_process
 
 TARGET_INFO = {
@@ -51,7 +54,46 @@ class Roles:
                 raise ValueError(f"parameter '{name}' has two roles; name it once among neural, global and fixed.")
 
 
-class HybridModel(nn.Module):
+class TableModel(nn.Module):
+    """What every trained model can do: predict for a table of covariates and forcing."""
+
+    covariate_names: tuple[str, ...]
+    forcing_names: tuple[str, ...]
+
+    def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
+        """Predict for every row of a table.
+
+        Parameters
+        ----------
+        table : mapping of str to array_like, shape (site,)
+            A data frame or a dict. Columns are found as ``covariate.NAME`` and ``forcing.NAME``, as in
+            ``samples.parquet``, or by the plain name; physical units. It is not changed.
+
+        Returns
+        -------
+        dict of str to array, shape (site,), float32
+            As :meth:`forward`; units by :meth:`output_info`.
+
+        Raises
+        ------
+        HybridmapError
+            If a column is missing.
+        """
+
+        def column(kind: str, name: str) -> Tensor:
+            for key in (f"{kind}.{name}", name):
+                if key in table:
+                    return torch.tensor(np.asarray(table[key], dtype="float32"))
+            raise HybridmapError(f"the table has no {kind} '{name}', which the model was trained with; add the column.")
+
+        covariates = torch.stack([column("covariate", name) for name in self.covariate_names], dim=1)
+        forcing = {name: column("forcing", name) for name in self.forcing_names}
+        with torch.no_grad():
+            out = self(covariates, forcing)
+        return {name: values.numpy() for name, values in out.items()}
+
+
+class HybridModel(TableModel):
     """Encoder → bounded parameters → process model.
 
     Parameters
@@ -164,7 +206,7 @@ class HybridModel(nn.Module):
         raise KeyError(name)
 
 
-class NetworkModel(nn.Module):
+class NetworkModel(TableModel):
     """Pure multi-task network: covariates (and forcing) straight to the targets; the baseline without a process.
 
     Parameters

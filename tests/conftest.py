@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import torch
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
@@ -14,6 +15,8 @@ from hybridmap.config import Config
 from hybridmap.settings import load_config
 
 ROOT = Path(__file__).parents[1]
+torch.set_num_threads(1)  # tests run beside each other
+os.environ["OMP_NUM_THREADS"] = "1"  # and so do the programs that they start
 
 
 @pytest.fixture(scope="session")

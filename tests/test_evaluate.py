@@ -76,6 +76,20 @@ def test_scaler_knows_the_training_sites_only(small_region: tuple[Config, Path],
     assert not np.allclose(expected, samples[columns].mean().to_numpy(), rtol=1e-4)
 
 
+def test_predict_takes_a_table_and_names_what_it_lacks(small_region: tuple[Config, Path], trained: Path) -> None:
+    _, folder = small_region
+    samples = pd.read_parquet(folder / "samples.parquet")
+    model = load_model(trained / "some_neural/all/model")
+    before = samples.copy()
+    out = model.predict(samples)
+    pd.testing.assert_frame_equal(samples, before)
+    plain = {c.removeprefix("covariate.").removeprefix("forcing."): samples[c].to_numpy() for c in samples if "." in c}
+    assert set(out) == set(model.output_info())
+    np.testing.assert_array_equal(out["soc"], model.predict(plain)["soc"])
+    with pytest.raises(HybridmapError, match="no covariate 'wetness'"):
+        model.predict(samples.drop(columns="covariate.wetness"))
+
+
 def test_verdict_of_a_sound_model_and_of_none(
     evaluated: tuple[Config, Path, Path], trained: Path, tmp_path: Path
 ) -> None:

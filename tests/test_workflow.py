@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +27,19 @@ SMALL: dict[str, Any] = {
 }
 
 
-def snakemake(folder: Path, change: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment of a run in `folder` with the small region and `change` laid over the default."""
     shutil.copy(ROOT / "config.yaml", folder / "config.yaml")
     (folder / "small.yaml").write_text(yaml.safe_dump({**SMALL, **change}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [*command, "--configfile", str(folder / "small.yaml"), "--directory", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PATH": path},
-    )
+    command += ["--configfile", str(folder / "small.yaml"), "--directory", str(folder)]
+    return command, {**os.environ, "PATH": path}
+
+
+def snakemake(folder: Path, change: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
+    command, environment = arguments(folder, change)
+    return subprocess.run([*command, *more], capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +73,27 @@ def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: 
     assert "rule train:" in plan
     assert "rule cube:" not in plan
     assert "rule build:" not in plan
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(finished: Path, tmp_path: Path) -> None:
+    """Interrupted twice, in different stages, the maps are the same bytes."""
+    region = tmp_path / "results/demo"
+    for milestone in ("splits.parquet", "experiments/some_neural/block-1/history.parquet"):
+        command, environment = arguments(tmp_path, {})
+        command.append("--rerun-incomplete")
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while process.poll() is None and not (region / milestone).exists():
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+        assert not (region / "report/index.html").exists()
+    done = snakemake(tmp_path, {}, "--rerun-incomplete")
+    assert done.returncode == 0, done.stderr[-4000:]
+    for name in ("soc.tif", "cue.tif", "moc_saturation.tif"):
+        there = Path("results/demo/experiments/some_neural/maps") / name
+        assert (finished / there).read_bytes() == (tmp_path / there).read_bytes()
 
 
 @pytest.mark.slow
