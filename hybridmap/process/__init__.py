@@ -16,7 +16,7 @@ __all__ = ["Parameter", "ProcessModel", "Variable", "get_process", "list_process
 
 def list_processes() -> list[str]:
     """Return the names that :func:`get_process` accepts, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base")
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and not m.name.startswith("_"))
 
 
 def get_process(name: str, **options: object) -> ProcessModel:
