@@ -76,6 +76,28 @@ def test_gradients_agree(vectors):
     assert (np.abs(gradient.numpy() - expected) <= 1e-6 * np.abs(expected) + 1e-10 * scale).all()
 
 
+COMPONENTS = {
+    "asref_hp_xi": "environment", "asref_hp_V": "transport", "asref_hp_K": "decomposition", "asref_hp_A": "transfer",
+    "asref_hp_I": "allocation", "asref_hp_litter_fraction": "litter_fraction", "asref_carbon_input": "input",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("array", COMPONENTS)
+def test_components_as_published(vectors, array):
+    found = MODEL.components(*inputs(vectors))[COMPONENTS[array]].numpy()
+    expected = vectors[array]
+    rows = vectors["site_class"] != "frozen" if array == "asref_hp_I" else slice(None)
+    np.testing.assert_allclose(found[rows], expected[rows], rtol=1e-5 if array == "asref_hp_I" else 1e-8)
+
+
+def test_components_as_intended(vectors):
+    """The intended formulas on the published steady state."""
+    model = get_process("clm5", bedrock_leak=True, inputs_below_bedrock=True, cryoturbation_floor="3m")
+    found = model.components(*inputs(vectors))
+    np.testing.assert_allclose(found["decomposition"], vectors["corrected_K"], rtol=1e-8)
+    np.testing.assert_allclose(found["litter_fraction"], vectors["corrected_litter_fraction"], rtol=1e-8)
+
+
 @pytest.mark.parametrize("kind", ["one", "two"])
 def test_simple_transport(vectors, kind):
     rows, para = vectors["simple_sites"], torch.tensor(vectors["simple_para"])

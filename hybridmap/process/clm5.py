@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from hybridmap.process._clm5.components import bulk_components
 from hybridmap.process._clm5.inputs import depth_fractions, layer_inputs
 from hybridmap.process._clm5.scalars import MonthMeans
 from hybridmap.process._clm5.solve import FRACTIONS, SteadyState
@@ -65,13 +66,26 @@ OUTPUTS = (
 )
 
 
+class _State(NamedTuple):
+    """What a solve leaves for outputs and components; layer before site."""
+
+    p: dict[str, Tensor]
+    f: dict[str, Tensor]
+    pools: Tensor
+    diagonal: Tensor
+    k: Tensor
+    shares: Tensor
+    bad: Tensor
+
+
 class Clm5(ProcessModel):
     """Steady state of the CLM5 soil-carbon matrix (Lu et al. 2020; Tao et al. 2020; Xu et al. 2025, as released).
 
     Parameters
     ----------
     as_published : bool
-        Every quirk of the released program that moves numbers: sets the three switches below to True, True, "3m".
+        Every quirk of the released program that moves numbers: sets the three switches below to True, True, "3m",
+        and keeps the slips in :meth:`components`.
     bedrock_leak : bool
         Whether the lowest mixed layer loses carbon to the rock with the conductance of its upper face. Published so;
         False conserves mass.
@@ -106,6 +120,7 @@ class Clm5(ProcessModel):
         self.bedrock_leak = as_published or bedrock_leak
         self.inputs_below_bedrock = as_published or inputs_below_bedrock
         self.fixed_floor = as_published or cryoturbation_floor == "3m"
+        self.published_components = as_published
         self.transport = transport
         if transport == "simple_two":
             down = Parameter("simple_down", 0.5, 0.0, 1.0, "1", "normalised intercept of downward transport")
@@ -117,6 +132,27 @@ class Clm5(ProcessModel):
         A site with NaN in a parameter or forcing, or with a layer that never decomposes, is NaN; others are untouched.
         """
         p, f, dtype = gather_inputs(self, parameters, forcing)
+        state = self._solve(p, f)
+        pools, bad = state.pools.permute(2, 0, 1), state.bad
+        if bool(bad.any()):
+            warnings.warn(
+                f"clm5: {int(bad.sum())} of {len(bad)} sites are NaN: a value is missing or a layer never decomposes.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            pools = torch.where(bad[:, None, None], torch.nan, pools)
+        return {"pools": pools.to(dtype), "soc": pools[:, 4:].sum(1).to(dtype)}
+
+    def components(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Bulk components behind SOC, each (site,); see :func:`hybridmap.process._clm5.components.bulk_components`."""
+        p, f, dtype = gather_inputs(self, parameters, forcing)
+        state = self._solve(p, f)
+        found = bulk_components(
+            state.p, state.f, state.pools, state.diagonal, state.k, state.shares, self.published_components
+        )
+        return {name: torch.where(state.bad, torch.nan, value).to(dtype) for name, value in found.items()}
+
+    def _solve(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> _State:
         sites = f["input_cwd"].shape[0]
         p = {name: value.expand(sites) for name, value in p.items()}
         p, f, bad = _screen(p, f)
@@ -140,16 +176,9 @@ class Clm5(ProcessModel):
         )
         fractions = torch.stack([p[name] for name in FRACTIONS])
         fractions_of_depth = depth_fractions(p["beta"], f, self.inputs_below_bedrock)
-        pools = SteadyState.apply(*self.bands(p, f), k, fractions, layer_inputs(f, fractions_of_depth))
-        pools = pools.permute(2, 0, 1)
-        if bool(bad.any()):
-            warnings.warn(
-                f"clm5: {int(bad.sum())} of {sites} sites are NaN: a missing value, or a layer that never decomposes.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            pools = torch.where(bad[:, None, None], torch.nan, pools)
-        return {"pools": pools.to(dtype), "soc": pools[:, 4:].sum(1).to(dtype)}
+        bands = self.bands(p, f)
+        pools = SteadyState.apply(*bands, k, fractions, layer_inputs(f, fractions_of_depth))
+        return _State(p, f, pools, bands[1], k, fractions_of_depth, bad)
 
     def decay(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Environmental scalars of soil and of litter, dimensionless, shape (layer, site)."""
