@@ -113,10 +113,16 @@ def _report(config: Config, args: argparse.Namespace) -> None:
     report(config, args.results, args.out, args.figures)
 
 
-def _check(config: Config, args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> None:
     from hybridmap.check import check
+    from hybridmap.model_check import check_model
+    from hybridmap.settings import load_config
 
-    for line in check(config):
+    models = [path for path in args.config if path.suffix == ".py"]
+    files = [path for path in args.config if path.suffix != ".py"]
+    for line in [line for path in models for line in check_model(str(path))]:
+        LOG.info("%s", line)
+    for line in check(load_config(*files)) if files else []:
         LOG.info("%s", line)
 
 
@@ -157,7 +163,6 @@ SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
 OPTIONAL = {("diagnose", "--maps")}
 
 VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
-    "check": (_check, "find every mistake in a configuration and its data before anything runs", ()),
     "demo": (_demo, "make the inputs of the synthetic region", ("--out",)),
     "ingest": (_ingest, "read one observation table into the common schema", ("--source", "--out")),
     "build": (
@@ -195,13 +200,16 @@ def _parser() -> argparse.ArgumentParser:
             _add_option(verb, name, option)
         verb.set_defaults(run=_with_config(command))
         _add_common(verb)
+    check = verbs.add_parser("check", help="find every mistake in a configuration and its data before anything runs")
+    check.add_argument("config", nargs="+", type=Path, help="configuration files, or .py files with a process model")
+    check.set_defaults(run=_check)
     schema = verbs.add_parser("schema", help="print the JSON schema of the configuration")
     schema.add_argument("--markdown", action="store_true", help="as the reference page of the docs")
     schema.set_defaults(run=_schema)
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
     init.set_defaults(run=_init)
-    for verb in (schema, init):
+    for verb in (check, schema, init):
         _add_common(verb)
     return parser
 

@@ -169,7 +169,7 @@ class Split(Section):
 class Process(Section):
     """The process model and its options."""
 
-    name: str = Field("five_pool", description="A registered process model.")
+    name: str = Field("five_pool", description="A process model, or the path of a .py file with one.")
     options: dict[str, Any] = Field({}, description="Options of the model, for example formulation.")
 
 

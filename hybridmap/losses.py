@@ -93,6 +93,22 @@ def feasibility_penalty(outputs: Mapping[str, Tensor], margin: float = 0.05) -> 
     return short[0] + short[1]
 
 
+def saturation_penalty(outputs: Mapping[str, Tensor]) -> Tensor:
+    """Mean squared excess of MOC/Qmax over 1 (dimensionless); vanishes where DOC turned the ratio negative."""
+    return torch.relu(outputs["moc_saturation"] - 1.0).square().mean()
+
+
+def dissolved_penalty(outputs: Mapping[str, Tensor], ratio: float = 0.1) -> Tensor:
+    """Keep DOC well below POC: mean squared log of DOC over `ratio` POC where it is larger, and squared negative DOC.
+
+    Dimensionless for the first term, (kg m-3)^2 for the second, which acts in the relaxed formulation only.
+    """
+    doc, poc = outputs["doc"], outputs["poc"]
+    known = (doc > 0) & (poc > 0)
+    excess = torch.log(torch.where(known, doc, 1.0) / (ratio * torch.where(known, poc, 1.0 / ratio)))
+    return torch.where(known, torch.relu(excess), 0.0).square().mean() + torch.relu(-doc).square().mean()
+
+
 def parameter_violation(raw: Tensor, limit: float = 3.0) -> Tensor:
     """Sum of max(0, |z| - limit) over raw parameters of any shape: how far a hard sigmoid is saturated."""
     return torch.relu(raw.abs() - limit).sum()

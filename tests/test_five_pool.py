@@ -158,3 +158,85 @@ def test_unknown_names_are_refused():
         get_process("five_pool", formulation="loose")
     with pytest.raises(ValueError, match="no process model"):
         get_process("six_pool")
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(st.floats(0.02, 0.98), min_size=len(PARAMETERS), max_size=len(PARAMETERS)),
+    st.sampled_from(["relaxed", "constrained"]),
+    st.sampled_from(["none", "bypass", "capacity"]),
+    st.sampled_from(["explicit", "implicit"]),
+    st.sampled_from([1.0, 1.3, 1.7, 2.0, 2.6]),
+    st.floats(50, 1200),
+    st.floats(-5, 28),
+)
+def test_the_differential_equations_rest_at_the_steady_state(
+    positions, formulation, necromass, enzyme, exponent, npp, mat
+):
+    """One check for every variant: put the steady state into the equations of section 3 and nothing moves."""
+    model = get_process(
+        "five_pool", formulation=formulation, necromass=necromass, enzyme=enzyme, turnover_exponent=exponent
+    )
+    p = {}
+    for position, parameter in zip(positions, model.parameters, strict=True):
+        low, high = parameter.lower, parameter.upper
+        value = low * (high / low) ** position if parameter.scale == "log" else low + position * (high - low)
+        p[parameter.name] = torch.tensor([value], dtype=torch.float64)
+    f = {"npp": torch.tensor([npp], dtype=torch.float64), "mat": torch.tensor([mat], dtype=torch.float64)}
+    out = model(p, f)
+    pools = {name: out[name] for name in POOLS}
+    litter = npp * 1e-3 / 0.2
+    # Fluxes far larger than the input cancel in DOC and MOC; rounding is relative to them.
+    size = litter + float(abs(p["k_ads"] * out["doc"])) + float(abs(out["mbc"] * p["vmax_u"]))
+    if formulation == "relaxed" and abs(float(out["doc"])) > 1e4 * litter:
+        return  # at the pole of the algebra
+    for name, rate in model.tendency(pools, p, f).items():
+        assert abs(float(rate)) < 1e-8 * size, name
+    assert float(out["respiration"] + out["leaching"]) == pytest.approx(litter, rel=1e-7)
+    if formulation == "constrained":
+        assert all(float(v) >= 0 for v in pools.values())
+        if necromass != "bypass":
+            assert float(out["moc"]) < float(p["q_max"])
+
+
+def test_linear_turnover_makes_pools_blind_to_input_and_quadratic_does_not():
+    npp = torch.tensor([300.0, 600.0], dtype=torch.float64)
+    f = {"npp": npp, "mat": torch.full_like(npp, 10.0)}
+    linear = get_process("five_pool", turnover_exponent=1.0)({}, f)
+    for name in ("poc", "doc", "moc"):
+        assert linear[name][0] == pytest.approx(float(linear[name][1]), rel=1e-12)
+    assert linear["mbc"][1] == pytest.approx(2 * float(linear["mbc"][0]), rel=1e-12)
+    quadratic = get_process("five_pool")({}, f)
+    elasticity = {n: float(torch.log(quadratic[n][1] / quadratic[n][0])) / np.log(2) for n in ("poc", "doc", "mbc")}
+    assert elasticity == pytest.approx({"poc": 0.517, "doc": 0.528, "mbc": 0.506}, abs=0.01)
+
+
+def test_implicit_enzymes_equal_explicit_ones_with_the_ratio_folded_in():
+    npp = torch.tensor([300.0, 800.0], dtype=torch.float64)
+    f = {"npp": npp, "mat": torch.full_like(npp, 15.0)}
+    explicit = get_process("five_pool")({}, f)
+    ratio = torch.tensor(2.0e4 * 0.045 / 9.0, dtype=torch.float64)
+    implicit = get_process("five_pool", enzyme="implicit")({"vmax_p": ratio}, f)
+    for name in ("poc", "doc", "mbc", "moc", "margin_poc"):
+        torch.testing.assert_close(implicit[name], explicit[name], rtol=1e-12, atol=0)
+    assert (implicit["enz"] == 0).all()
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.5, 2.5])
+@pytest.mark.parametrize("formulation", ["relaxed", "constrained"])
+def test_gradients_of_other_exponents(exponent, formulation):
+    model = get_process("five_pool", formulation=formulation, turnover_exponent=exponent)
+    f = {"npp": torch.tensor([500.0], dtype=torch.float64), "mat": torch.tensor([11.0], dtype=torch.float64)}
+    names = ["cue", "vmax_u", "k_mb", "k_ep", "km_u", "q_max"]
+    start = {p.name: torch.tensor([p.default], dtype=torch.float64, requires_grad=True) for p in model.parameters}
+
+    def pools(*values):
+        out = model(dict(zip(names, values, strict=True)), f)
+        return torch.stack([out[n] for n in POOLS])
+
+    assert torch.autograd.gradcheck(pools, [start[n] for n in names], eps=1e-7, atol=1e-5, rtol=1e-4)
+
+
+def test_exponents_below_one_are_refused():
+    with pytest.raises(ValueError, match=r"turnover_exponent 0\.5"):
+        get_process("five_pool", turnover_exponent=0.5)

@@ -1,17 +1,20 @@
 """Differentiable process models, one file each; torch only.
 
-A module of this package that defines a :class:`ProcessModel` subclass whose ``name`` equals the module's name
-is found by that name: adding a model means adding one file.
+A module of this package that defines one :class:`ProcessModel` is found by the module's name: adding a model means
+adding one file. A file elsewhere is found by its path.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+from pathlib import Path
+from types import ModuleType
 
-from hybridmap.process.base import Parameter, ProcessModel, Variable
+from hybridmap.process.base import Parameter, ProcessModel, Variable, check_inputs
 
-__all__ = ["Parameter", "ProcessModel", "Variable", "get_process", "list_processes"]
+__all__ = ["Parameter", "ProcessModel", "Variable", "check_inputs", "get_process", "list_processes"]
 
 
 def list_processes() -> list[str]:
@@ -25,7 +28,8 @@ def get_process(name: str, **options: object) -> ProcessModel:
     Parameters
     ----------
     name : str
-        One of :func:`list_processes`.
+        One of :func:`list_processes`, or the path of a Python file that defines one :class:`ProcessModel`. The file
+        is run: use only files that you trust.
     **options
         Keyword options of that model, for example ``formulation="constrained"``.
 
@@ -39,13 +43,32 @@ def get_process(name: str, **options: object) -> ProcessModel:
     >>> get_process("five_pool", formulation="constrained").parameters[0].name
     'cue'
     """
-    if name not in list_processes():
-        raise ValueError(f"no process model '{name}'; there are {list_processes()}.")
-    module = importlib.import_module(f"{__name__}.{name}")
-    for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, ProcessModel) and getattr(value, "name", None) == name:
-            try:
-                return value(**options)
-            except TypeError as error:
-                raise ValueError(f"process model '{name}': {error}.") from error
-    raise ValueError(f"module hybridmap.process.{name} defines no ProcessModel with name = '{name}'.")
+    if name.endswith(".py"):
+        module = _load_file(Path(name))
+    elif name in list_processes():
+        module = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise ValueError(f"no process model '{name}'; there are {list_processes()}, or the path of a .py file.")
+    defined = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, ProcessModel) and value.__module__ == module.__name__
+    ]
+    if len(defined) != 1:
+        raise ValueError(f"{name}: expected one class that derives from ProcessModel, found {len(defined)}.")
+    try:
+        return defined[0](**options)
+    except TypeError as error:
+        raise ValueError(f"process model '{name}': {error}.") from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"hybridmap_user_model_{path.stem}", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ValueError(f"no process model file {path}; check the path.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be imported ({type(error).__name__}: {error}).") from error
+    return module

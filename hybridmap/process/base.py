@@ -124,8 +124,47 @@ def gather_inputs(
         dtype = torch.promote_types(dtype, other)
     device = next(iter(forcing.values())).device
 
+    first = next(iter(forcing.values()))
+    sites = first.shape[0] if first.ndim else 1
+    for name, value in parameters.items():
+        if torch.is_tensor(value) and tuple(value.shape) not in ((), (1,), (sites,)):
+            raise ValueError(
+                f"{model.name}: parameter '{name}' has shape {tuple(value.shape)}, expected () or ({sites},)."
+            )
+    for name, value in forcing.items():
+        if value.ndim and value.shape[0] not in (1, sites):
+            raise ValueError(f"{model.name}: forcing '{name}' has {value.shape[0]} sites, others have {sites}.")
+
     def lift(value: Tensor | float) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64, device=device)
 
     full = {p.name: lift(parameters.get(p.name, p.default)) for p in model.parameters}
     return full, {name: lift(value) for name, value in forcing.items()}, dtype
+
+
+def check_inputs(model: ProcessModel, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for a parameter outside its bounds or a forcing outside what its unit allows.
+
+    A careful look that the models themselves do not take on every call. NaN passes: such a site gives NaN.
+
+    Parameters
+    ----------
+    model : ProcessModel
+        Any model.
+    parameters, forcing : mapping of str to Tensor
+        As for the model, in its units.
+    """
+    known = {p.name: (p.lower, p.upper, p.unit, "parameter") for p in model.parameters}
+    ranges = {v.name: (*v.valid_range, v.unit, "forcing") for v in model.forcing if v.valid_range is not None}
+    for name, value in {**parameters, **forcing}.items():
+        if name not in known and name not in ranges:
+            continue
+        low, high, unit, kind = known.get(name) or ranges[name]
+        outside = (value < low) | (value > high)
+        if bool(outside.any()):
+            site = int(outside.reshape(outside.shape[0], -1).any(1).nonzero()[0]) if outside.ndim else 0
+            worst = float(value[outside].flatten()[0]) if outside.ndim else float(value)
+            raise ValueError(
+                f"{model.name}: {kind} '{name}' is {worst:g} at site {site}, expected {low:g} to {high:g} {unit};"
+                " check its unit."
+            )

@@ -16,6 +16,7 @@ from torch import Tensor
 from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
 
 Formulation = Literal["relaxed", "constrained"]
+Enzyme = Literal["explicit", "implicit"]
 Necromass = Literal["none", "bypass", "capacity"]
 
 Q10: dict[str, float] = {
@@ -36,7 +37,7 @@ DEFAULT_DEPTH = 0.20
 
 POOLS = ("poc", "doc", "enz", "mbc", "moc")
 
-PARAMETERS = (
+PARAMETERS: tuple[Parameter, ...] = (
     Parameter("cue", 0.31, 0.10, 0.60, "1", "carbon use efficiency of microbial uptake"),
     Parameter("f_poc", 0.70, 0.30, 0.95, "1", "share of litter that enters POC, the rest enters DOC"),
     Parameter("vmax_p", 2.0e4, 3e3, 3e5, "yr-1", "maximum POC depolymerisation per enzyme carbon", "log"),
@@ -54,6 +55,12 @@ PARAMETERS = (
     Parameter("k_leach", 0.5, 0.05, 1.0, "yr-1", "leaching of DOC (constrained)", "log", neural=False),
     Parameter("k_frag", 0.01, 2e-3, 0.05, "yr-1", "non-enzymatic POC breakdown (constrained)", "log", neural=False),
 )
+
+IMPLICIT = {
+    "vmax_p": Parameter("vmax_p", 100.0, 10.0, 2e3, "yr-1", "maximum POC depolymerisation per microbial carbon", "log"),
+    "k_el": Parameter("k_el", 9.0, 2.0, 40.0, "yr-1", "enzyme loss; without effect here", "log", neural=False),
+}
+"""Parameters that change where enzymes are no pool."""
 
 FORCING = (
     Variable("npp", ("site",), "g m-2 yr-1", "net primary production as carbon", valid_range=(0.0, 4000.0)),
@@ -92,6 +99,12 @@ class FivePool(ProcessModel):
     necromass : {"none", "bypass", "capacity"}
         Whether a share `a_m` of dead microbes enters MOC, and whether that route is limited by free sites.
         The guarantee MOC < q_max holds for ``none`` and ``capacity``.
+    enzyme : {"explicit", "implicit"}
+        ``implicit`` prints depolymerisation with microbial biomass: enzymes are no pool, `vmax_p` is per microbial
+        carbon (it equals vmax_p k_ep/k_el of the explicit form), and their production returns to DOC at once.
+    turnover_exponent : float
+        Power of biomass in microbial turnover, at least 1; 2 is the published one. With 1 the pools POC, DOC and MOC
+        do not depend on the litter input at all (without leaks). The unit of `k_mb` follows: (kg m-3)^(1-n) yr-1.
     soc_includes : sequence of str
         Pools that count as measured SOC.
     q10 : mapping of str to float, optional
@@ -114,17 +127,26 @@ class FivePool(ProcessModel):
         self,
         formulation: Formulation = "relaxed",
         necromass: Necromass = "none",
+        enzyme: Enzyme = "explicit",
+        turnover_exponent: float = 2.0,
         soc_includes: tuple[str, ...] | list[str] = POOLS,
         q10: Mapping[str, float] | None = None,
         t_ref: float = 15.0,
     ) -> None:
-        for value, choices in ((formulation, get_args(Formulation)), (necromass, get_args(Necromass))):
+        options = ((formulation, Formulation), (necromass, Necromass), (enzyme, Enzyme))
+        for value, choices in ((v, get_args(kind)) for v, kind in options):
             if value not in choices:
                 raise ValueError(f"five_pool: '{value}' is not one of {list(choices)}.")
         if unknown := set(soc_includes) - set(POOLS):
             raise ValueError(f"five_pool: soc_includes has {sorted(unknown)}; pools are {list(POOLS)}.")
         if unknown := set(q10 or {}) - set(Q10):
             raise ValueError(f"five_pool: q10 has {sorted(unknown)}; rates with a Q10 are {sorted(Q10)}.")
+        if not (float(turnover_exponent) == 1.0 or float(turnover_exponent) >= 1.05):
+            raise ValueError(f"five_pool: turnover_exponent {turnover_exponent} must be 1, or 1.05 and more.")
+        self.enzyme = enzyme
+        self.turnover_exponent = float(turnover_exponent)
+        if enzyme == "implicit":
+            self.parameters = tuple(IMPLICIT.get(p.name, p) for p in PARAMETERS)
         self.formulation = formulation
         self.necromass = necromass
         self.soc_includes = tuple(soc_includes)
@@ -133,19 +155,15 @@ class FivePool(ProcessModel):
 
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Steady-state pools [kg C m-3] and diagnostics per site; see :class:`ProcessModel`."""
-        p, f, dtype = gather_inputs(self, parameters, forcing)
-        litter = f["npp"] * 1e-3 * f.get("phi", 1.0) / f.get("depth", DEFAULT_DEPTH)
-        kelvins = (f["mat"] - self.t_ref) / 10.0
-        p |= {name: p[name] * q10**kelvins for name, q10 in self.q10.items()}
-        if self.necromass == "none":
-            p["a_m"] = torch.zeros_like(p["a_m"])
-
-        free = _leak_free(p, litter)
+        p, litter, dtype = self._at_site(parameters, forcing)
+        free = _leak_free(p, litter, self.turnover_exponent)
         pools, respiration = (
             _relaxed(p, free, self.necromass)
             if self.formulation == "relaxed"
-            else _constrained(p, litter, free, self.necromass)
+            else _constrained(p, litter, free, self.necromass, self.turnover_exponent)
         )
+        if self.enzyme == "implicit":
+            pools = (*pools[:2], torch.zeros_like(pools[2]), *pools[3:])
         out = dict(zip(POOLS, pools, strict=True))
         out["soc"] = sum((out[name] for name in self.soc_includes), torch.zeros_like(litter))
         out["moc_saturation"] = out["moc"] / p["q_max"]
@@ -158,14 +176,73 @@ class FivePool(ProcessModel):
         shape = torch.broadcast_shapes(*(v.shape for v in out.values()))
         return {name: value.expand(shape).to(dtype) for name, value in out.items()}
 
+    def tendency(
+        self, pools: Mapping[str, Tensor], parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Rate of change of each pool [kg m-3 yr-1], the differential equations behind the steady state.
 
-def _leak_free(p: dict[str, Tensor], litter: Tensor) -> dict[str, Tensor]:
+        Parameters
+        ----------
+        pools : mapping of str to Tensor, shape (site,)
+            ``poc``, ``doc``, ``enz``, ``mbc``, ``moc`` [kg m-3]; with implicit enzymes ``enz`` stays as it is.
+        parameters, forcing : mapping of str to Tensor
+            As for :meth:`__call__`. The relaxed formulation has no leaching and no fragmentation.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site,)
+            One entry a pool; their sum is litter - respiration - leaching.
+        """
+        p, litter, _ = self._at_site(parameters, forcing)
+        poc, doc, enz, mbc, moc = (pools[name].to(litter) for name in POOLS)
+        leak = 1.0 if self.formulation == "constrained" else 0.0
+        implicit = self.enzyme == "implicit"
+        production = p["k_ep"] * mbc
+        decay = production if implicit else p["k_el"] * enz
+        depolymerised = p["vmax_p"] * (mbc if implicit else enz) * poc / (p["km_p"] + poc)
+        uptake = p["vmax_u"] * mbc * doc / (p["km_u"] + doc)
+        turnover = p["k_mb"] * mbc**self.turnover_exponent
+        adsorbed = p["k_ads"] * doc * (1.0 - moc / p["q_max"])
+        desorbed, fragmented = p["k_des"] * moc, leak * p["k_frag"] * poc
+        returned = p["a_m"] * turnover * moc / p["q_max"] if self.necromass == "capacity" else torch.zeros_like(moc)
+        dissolved = (1.0 - p["f_poc"]) * litter + (1.0 - p["a_p"] - p["a_m"]) * turnover + returned
+        return {
+            "poc": p["f_poc"] * litter + p["a_p"] * turnover - depolymerised - fragmented,
+            "doc": dissolved
+            + depolymerised
+            + fragmented
+            + decay
+            - adsorbed
+            + desorbed
+            - uptake
+            - leak * p["k_leach"] * doc,
+            "enz": torch.zeros_like(enz) if implicit else production - decay,
+            "mbc": p["cue"] * uptake - turnover - production,
+            "moc": adsorbed - desorbed + p["a_m"] * turnover - returned,
+        }
+
+    def _at_site(
+        self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor, torch.dtype]:
+        """Parameters at the site's temperature, litter input [kg m-3 yr-1], and the dtype of the outputs."""
+        p, f, dtype = gather_inputs(self, parameters, forcing)
+        litter = f["npp"] * 1e-3 * f.get("phi", 1.0) / f.get("depth", DEFAULT_DEPTH)
+        kelvins = (f["mat"] - self.t_ref) / 10.0
+        p |= {name: p[name] * q10**kelvins for name, q10 in self.q10.items()}
+        if self.necromass == "none":
+            p["a_m"] = torch.zeros_like(p["a_m"])
+        if self.enzyme == "implicit":
+            # Enzymes in proportion to biomass, with the ratio folded into vmax_p.
+            p["k_el"] = p["k_ep"]
+        return p, litter, dtype
+
+
+def _leak_free(p: dict[str, Tensor], litter: Tensor, exponent: float) -> dict[str, Tensor]:
     """Uptake, biomass, enzymes and POC supply where respiration must equal the litter input exactly."""
     uptake = litter / (1.0 - p["cue"])
     growth = p["cue"] * uptake
-    # The positive root of k_B B^2 + k_ep B = G, in the form that does not cancel.
-    mbc = 2.0 * growth / (p["k_ep"] + torch.sqrt(p["k_ep"] ** 2 + 4.0 * p["k_mb"] * growth))
-    turnover = p["k_mb"] * mbc**2
+    mbc = _biomass(growth, p["k_mb"], p["k_ep"], exponent)
+    turnover = p["k_mb"] * mbc**exponent
     enz = p["k_ep"] * mbc / p["k_el"]
     supply = p["f_poc"] * litter + p["a_p"] * turnover
     return {
@@ -177,6 +254,21 @@ def _leak_free(p: dict[str, Tensor], litter: Tensor) -> dict[str, Tensor]:
         "margin_uptake": p["vmax_u"] * mbc / uptake - 1.0,
         "margin_poc": p["vmax_p"] * enz / supply - 1.0,
     }
+
+
+def _biomass(growth: Tensor, k_mb: Tensor, k_ep: Tensor, exponent: float) -> Tensor:
+    """Positive root of k_mb B^n + k_ep B = growth."""
+    if exponent == 1.0:
+        return growth / (k_mb + k_ep)
+    if exponent == 2.0:  # in the form that does not cancel
+        return 2.0 * growth / (k_ep + torch.sqrt(k_ep**2 + 4.0 * k_mb * growth))
+    with torch.no_grad():
+        # Newton from above on a convex function falls to the root without overshooting.
+        b = torch.minimum(growth / k_ep, (growth / k_mb) ** (1.0 / exponent))
+        for _ in range(60):
+            b = b - (k_mb * b**exponent + k_ep * b - growth) / (exponent * k_mb * b ** (exponent - 1.0) + k_ep)
+        slope = exponent * k_mb * b ** (exponent - 1.0) + k_ep
+    return b - (k_mb * b**exponent + k_ep * b - growth) / slope
 
 
 def _relaxed(p: dict[str, Tensor], free: dict[str, Tensor], necromass: str) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -193,13 +285,16 @@ def _relaxed(p: dict[str, Tensor], free: dict[str, Tensor], necromass: str) -> t
 
 
 def _constrained(
-    p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor], necromass: str
+    p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor], necromass: str, exponent: float
 ) -> tuple[tuple[Tensor, ...], Tensor]:
     """Steady state with leaching and fragmentation: one scalar root, then closed form."""
-    saturation = _solve_saturation(p, litter, free)
+    if exponent == 1.0:
+        saturation, mbc = _linear_turnover(p, litter)
+    else:
+        saturation = _solve_saturation(p, litter, free, exponent)
+        mbc = _living(p, saturation, exponent)
     doc = p["km_u"] * saturation / (1.0 - saturation)
-    mbc = torch.clamp(p["cue"] * p["vmax_u"] * saturation - p["k_ep"], min=0.0) / p["k_mb"]
-    turnover = p["k_mb"] * mbc**2
+    turnover = p["k_mb"] * mbc**exponent
     enz = p["k_ep"] * mbc / p["k_el"]
     supply = p["f_poc"] * litter + p["a_p"] * turnover
 
@@ -220,19 +315,41 @@ def _constrained(
     return (poc, doc, enz, mbc, moc), (1.0 - p["cue"]) * uptake
 
 
-def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor]) -> Tensor:
+def _living(p: dict[str, Tensor], s: Tensor, exponent: float) -> Tensor:
+    """Biomass that growth at the DOC saturation `s` sustains; 0 where it cannot pay for its enzymes."""
+    net = (p["cue"] * p["vmax_u"] * s - p["k_ep"]) / p["k_mb"]
+    if exponent == 2.0:
+        return torch.clamp(net, min=0.0)
+    alive = net > 0
+    return torch.where(alive, torch.where(alive, net, 1.0) ** (1.0 / (exponent - 1.0)), 0.0)
+
+
+def _linear_turnover(p: dict[str, Tensor], litter: Tensor) -> tuple[Tensor, Tensor]:
+    """DOC saturation and biomass for turnover in proportion to biomass: growth fixes DOC, input fixes biomass."""
+    sustains = (p["k_mb"] + p["k_ep"]) / (p["cue"] * p["vmax_u"])
+    leak = p["k_leach"] * p["km_u"]
+    limit = litter / (litter + leak)
+    alive = sustains < limit
+    s = torch.where(alive, sustains, limit)
+    left = litter - leak * s / (1.0 - s)
+    return s, torch.where(alive, left / ((1.0 - p["cue"]) * p["vmax_u"] * s), torch.zeros_like(left))
+
+
+def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor], exponent: float) -> Tensor:
     """Root s = D/(K_U + D) of the total carbon balance, by safeguarded Newton; gradient by the implicit function.
 
     h(s) = (1-c) V_U s B(s) + k_l K_U s/(1-s) - I is increasing with one root in (0, I/(I + k_l K_U)].
     """
+    power = 1.0 / (exponent - 1.0)
     leak = p["k_leach"] * p["km_u"]
 
     def balance(s: Tensor) -> tuple[Tensor, Tensor]:
+        mbc = _living(p, s, exponent)
+        respired = (1.0 - p["cue"]) * p["vmax_u"]
         net = p["cue"] * p["vmax_u"] * s - p["k_ep"]
-        alive = net > 0
-        respired = (1.0 - p["cue"]) * p["vmax_u"] / p["k_mb"]
-        h = respired * s * torch.clamp(net, min=0.0) + leak * s / (1.0 - s) - litter
-        slope = torch.where(alive, respired * (net + p["cue"] * p["vmax_u"] * s), torch.zeros_like(net))
+        h = respired * s * mbc + leak * s / (1.0 - s) - litter
+        growth = torch.where(mbc > 0, power * mbc * p["cue"] * p["vmax_u"] * s / net, torch.zeros_like(mbc))
+        slope = respired * (mbc + growth)
         return h, slope + leak / (1.0 - s) ** 2
 
     with torch.no_grad():
@@ -240,7 +357,7 @@ def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tens
         low = torch.zeros_like(high)
         start = free["uptake"] / (p["vmax_u"] * free["mbc"])
         s = torch.where(start < 1.0, torch.minimum(start, high), high)
-        for _ in range(20):
+        for _ in range(20 if exponent == 2.0 else 80):
             h, slope = balance(s)
             low, high = torch.where(h < 0, s, low), torch.where(h < 0, high, s)
             step = s - h / slope

@@ -10,7 +10,7 @@ from typing import Any
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import Model, build_model
 
-WEIGHTS, SPECIFICATION = "weights.safetensors", "model.yaml"
+WEIGHTS, SPECIFICATION, PROCESS = "weights.safetensors", "model.yaml", "process.py"
 
 
 def save_model(model: Model, spec: Mapping[str, Any], folder: Path) -> None:
@@ -19,10 +19,21 @@ def save_model(model: Model, spec: Mapping[str, Any], folder: Path) -> None:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
+    spec = _with_source(spec, folder)
     (folder / SPECIFICATION).write_text(yaml.safe_dump(dict(spec), sort_keys=False), encoding="utf-8")
     partial = folder / (WEIGHTS + ".partial")
     save_file({name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}, partial)
     os.replace(partial, folder / WEIGHTS)
+
+
+def _with_source(spec: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Keep a process model that is a file of the user beside the weights, so that the folder stays whole."""
+    process = spec["process"]
+    if not process or not process["name"].endswith(".py"):
+        return spec
+    source = Path(process["name"]).read_text(encoding="utf-8")
+    (folder / PROCESS).write_text(source, encoding="utf-8")
+    return {**spec, "process": {**process, "name": PROCESS}}
 
 
 def load_model(folder: str | os.PathLike[str]) -> Model:
@@ -42,7 +53,10 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
             raise HybridmapError(
                 f"{folder / name}: missing, so there is no trained model here; run the training first."
             )
-    model = build_model(yaml.safe_load((folder / SPECIFICATION).read_text(encoding="utf-8")))
+    spec = yaml.safe_load((folder / SPECIFICATION).read_text(encoding="utf-8"))
+    if spec["process"] and spec["process"]["name"] == PROCESS:
+        spec["process"]["name"] = str(folder / PROCESS)
+    model = build_model(spec)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except RuntimeError as error:

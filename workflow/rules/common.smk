@@ -48,4 +48,12 @@ def code_of(*rooms: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def source_of(experiment: str) -> str:
+    """Fingerprint of the user's own process model of an experiment, "" for one of the package."""
+    process = CONFIG.experiment(experiment).process
+    if process is None or not process.name.endswith(".py"):
+        return ""
+    return hashlib.sha256(Path(process.name).read_bytes()).hexdigest()[:16]
+
+
 CORE = ("process", "encoders", "constraints", "hybrid", "losses", "train", "experiment")

@@ -20,6 +20,7 @@ rule train:
     params:
         folder=subpath(output.history, parent=True),
         code=code_of(*CORE, "data/parts"),
+        source=lambda wildcards: source_of(wildcards.experiment),
     shell:
         "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
         " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
