@@ -25,7 +25,7 @@ def model_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [n for n in list_processes() if n != "clm5"])
+@pytest.mark.parametrize("name", list_processes())
 def test_models_of_the_package_pass_their_own_check(name: str) -> None:
     lines = check_model(name, **({"formulation": "constrained"} if name == "five_pool" else {}))
     assert len(lines) == 8
