@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,8 +139,37 @@ def gather_inputs(
     def lift(value: Tensor | float) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64, device=device)
 
-    full = {p.name: lift(parameters.get(p.name, p.default)) for p in model.parameters}
-    return full, {name: lift(value) for name, value in forcing.items()}, dtype
+    full = {p.name: parameters.get(p.name, p.default) for p in model.parameters}
+    # One conversion for all parameters of a shape instead of one each: small batches are bound by calls.
+    narrow = [n for n, v in full.items() if torch.is_tensor(v) and v.shape == (sites,) and v.dtype == torch.float32]
+    if len(narrow) > 1:
+        together = torch.stack([torch.as_tensor(full[n], device=device) for n in narrow]).double()
+        full |= dict(zip(narrow, together.unbind(0), strict=True))
+    return (
+        {name: lift(value) for name, value in full.items()},
+        {name: lift(value) for name, value in forcing.items()},
+        dtype,
+    )
+
+
+def warn_missing(model: ProcessModel, outputs: Mapping[str, Tensor]) -> None:
+    """Say how many sites are NaN, if any: NaN in a parameter or forcing of a site makes that site NaN, and no other.
+
+    Parameters
+    ----------
+    model : ProcessModel
+        For its name.
+    outputs : mapping of str to Tensor, shape (site, ...)
+        What it computed.
+    """
+    total = torch.stack([v.flatten(1).sum(1) if v.ndim > 1 else v for v in outputs.values()]).sum(0)
+    if bool(torch.isnan(total.sum())):
+        count, sites = int(torch.isnan(total).sum()), total.numel()
+        warnings.warn(
+            f"{model.name}: {count} of {sites} sites are NaN; a parameter or a forcing is missing there.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def check_inputs(model: ProcessModel, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> None:

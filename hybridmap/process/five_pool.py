@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing
 
 Formulation = Literal["relaxed", "constrained"]
 Enzyme = Literal["explicit", "implicit"]
@@ -174,7 +174,9 @@ class FivePool(ProcessModel):
         leaks = self.formulation == "constrained"
         out["leaching"] = p["k_leach"] * out["doc"] if leaks else torch.zeros_like(litter)
         shape = torch.broadcast_shapes(*(v.shape for v in out.values()))
-        return {name: value.expand(shape).to(dtype) for name, value in out.items()}
+        found = {name: value.expand(shape).to(dtype) for name, value in out.items()}
+        warn_missing(self, {"soc": found["soc"], "moc": found["moc"]})
+        return found
 
     def tendency(
         self, pools: Mapping[str, Tensor], parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]

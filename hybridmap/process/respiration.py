@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing
 
 REFERENCE_TEMPERATURE = 15.0
 """Air temperature [degC] at which respiration equals the base rate."""
@@ -31,4 +31,6 @@ class Respiration(ProcessModel):
         """Ecosystem respiration per site, in the unit of `rb`; see :class:`ProcessModel`."""
         p, f, dtype = gather_inputs(self, parameters, forcing)
         reco = p["rb"] * p["q10"] ** ((f["air_temperature"] - REFERENCE_TEMPERATURE) / 10.0)
-        return {"reco": reco.to(dtype)}
+        found = {"reco": reco.to(dtype)}
+        warn_missing(self, found)
+        return found

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing
 
 FIELD_CAPACITY_CM, WILTING_POINT_CM = 10.0**1.8, 10.0**4.2
 """Suctions [cm] between which water is available to plants (pF 1.8 and 4.2)."""
@@ -67,7 +67,9 @@ class WaterRetention(ProcessModel):
         out = {"theta_c": p["theta_s"] * w, "theta_a": adsorbed * (1.0 - w)}
         out["theta"] = out["theta_c"] + out["theta_a"]
         shape = torch.broadcast_shapes(*(v.shape for v in out.values()))
-        return {v.name: out[v.name].expand(shape).to(dtype) for v in self.outputs}
+        found = {v.name: out[v.name].expand(shape).to(dtype) for v in self.outputs}
+        warn_missing(self, {"theta": found["theta"]})
+        return found
 
     def available_water(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """Water [m3 m-3] held between field capacity (pF 1.8) and the wilting point (pF 4.2); x 1000 is mm per m.
