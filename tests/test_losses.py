@@ -1,6 +1,7 @@
 """Losses against 40-digit vectors, and finite gradients where the textbook formula has none."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -81,3 +82,22 @@ def test_missing_values_never_reach_the_gradient():
     losses.multi_task_loss({"soc": q}, {"soc": observed}).total.backward()
     assert torch.isfinite(p.grad).all()
     assert p.grad[3] == 0
+
+
+def test_penalties_of_impossible_pools():
+    fine = {
+        "moc_saturation": torch.tensor([0.4, 0.99]),
+        "doc": torch.tensor([0.1, 0.2]),
+        "poc": torch.tensor([5.0, 4.0]),
+    }
+    assert losses.saturation_penalty(fine) == 0
+    assert losses.dissolved_penalty(fine) == 0
+    over = {"moc_saturation": torch.tensor([1.2, 0.5])}
+    assert losses.saturation_penalty(over) == pytest.approx(0.04 / 2)
+    # DOC twice the tenth of POC that is allowed at one site of two; DOC below zero at one of one.
+    much = {"doc": torch.tensor([1.0, 0.1]), "poc": torch.tensor([5.0, 5.0])}
+    assert losses.dissolved_penalty(much) == pytest.approx(math.log(2.0) ** 2 / 2)
+    negative = {"doc": torch.tensor([-0.5], requires_grad=True), "poc": torch.tensor([5.0])}
+    assert losses.dissolved_penalty(negative) == pytest.approx(0.25)
+    losses.dissolved_penalty(negative).backward()
+    assert torch.isfinite(negative["doc"].grad).all()

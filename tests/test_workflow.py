@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,13 +24,25 @@ SMALL: dict[str, Any] = {
     "experiments": [
         {"name": "pure_network", "process": None},
         {"name": "some_neural", "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "global": "all"},
+        {
+            "name": "own",
+            "process": {"name": "two_pools.py", "options": {}},
+            "neural": ["k_slow"],
+            "global": "all",
+            "targets": ["soc", "poc", "moc"],
+        },
     ],
 }
+"""Two experiments of the demo, and the model that docs/own_model.md shows."""
 
 
 def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
     """Command line and environment of a run in `folder` with the small region and `change` laid over the default."""
     shutil.copy(ROOT / "config.yaml", folder / "config.yaml")
+    source = re.search(r"```python\n(.*?)```", (ROOT / "docs/own_model.md").read_text(), re.DOTALL)
+    assert source
+    if not (folder / "two_pools.py").exists():
+        (folder / "two_pools.py").write_text(source.group(1))
     (folder / "small.yaml").write_text(yaml.safe_dump({**SMALL, **change}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -58,6 +71,7 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     page = (region / "report/index.html").read_text()
     assert page.count("data:image/png;base64,") >= 12
     assert 'src="http' not in page
+    assert cog_validate(region / "experiments/own/maps/k_slow.tif")[0]
     for part in ("Quality control", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
         assert part in page
     verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())
@@ -73,6 +87,12 @@ def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: 
     assert "rule train:" in plan
     assert "rule cube:" not in plan
     assert "rule build:" not in plan
+    model = finished / "two_pools.py"
+    model.write_text(model.read_text() + "# edited\n")
+    plan = snakemake(finished, {}, "--dry-run").stdout
+    assert "experiments/own/block-0/model" in plan
+    assert "experiments/some_neural/block-0/model" not in plan
+    model.write_text(model.read_text().removesuffix("# edited\n"))
 
 
 @pytest.mark.slow

@@ -96,6 +96,6 @@ def _saturation(
 
 def _truth(found: Results, name: str, maps: dict[str, np.ndarray], folder: Path) -> dict[str, float]:
     quantities = [*found.neural_names(name), "soc", "poc", "moc", "mbc", "moc_saturation"]
-    learned = {q: maps[q] for q in quantities if q in found.truth}
+    learned = {q: maps[q] for q in quantities if q in found.truth and q in maps}
     units = {m["name"]: m["units"] for m in found.map_list(name)}
     return truth_figure(learned, found.truth, units, folder / f"{name}_truth.png")

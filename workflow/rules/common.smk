@@ -17,6 +17,10 @@ LOGS = f"{REGION}/logs"
 BENCHMARKS = f"{REGION}/benchmarks"
 EXPERIMENT = f"{REGION}/experiments/{{experiment}}"
 EXPERIMENTS = [e.name for e in CONFIG.experiments]
+# The experiments whose process model has a mineral capacity to compare MOC with.
+SATURATING = [
+    e.name for e in CONFIG.experiments if e.process and e.process.name == "five_pool"
+]
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 PACKAGE = Path(hybridmap.__file__).parent
 

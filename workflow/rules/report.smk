@@ -41,9 +41,7 @@ rule report:
         saturation=report(
             expand(
                 f"{FIGURES}/{{experiment}}_saturation.png",
-                experiment=[
-                    e.name for e in CONFIG.experiments if e.process is not None
-                ],
+                experiment=SATURATING,
             ),
             caption="../report/saturation.rst",
             category="Diagnostics",
