@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from hybridmap.config import TARGET_COLUMNS, Config, Experiment
 from hybridmap.data.parts import parts_of
+from hybridmap.data.tables import write_parquet
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import HybridModel, Model, build_model
 from hybridmap.process import get_process
@@ -157,9 +157,7 @@ def train_fold(
         )
     except HybridmapError as error:
         raise HybridmapError(f"experiment '{name}', fold '{fold}': {error}") from None
-    partial = out / "history.parquet.partial"
-    pd.DataFrame(history).to_parquet(partial)
-    os.replace(partial, out / "history.parquet")
+    write_parquet(pd.DataFrame(history), out / "history.parquet")
     save_model(model, spec, out / "model")
     shutil.rmtree(out / "checkpoint", ignore_errors=True)
     best = min(history, key=lambda row: row["validation_loss"])

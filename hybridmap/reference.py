@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from hybridmap import metrics
 from hybridmap.config import Config
 from hybridmap.data.cube import grid_of
 from hybridmap.data.grid import RegionGrid
+from hybridmap.data.tables import write_json
 from hybridmap.data.warp import warp_layer
 from hybridmap.errors import HybridmapError
 
@@ -65,6 +64,4 @@ def compare_reference(config: Config, maps: Path, out: Path) -> None:
     }
     LOG.info("SOC against %s: r %.2f, bias %.1f %s", result["reference"], result["pearson"], result["bias"],
              result["unit"])  # fmt: skip
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    os.replace(partial, out)
+    write_json(result, out)

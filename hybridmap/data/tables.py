@@ -1,16 +1,20 @@
-"""Reading and writing tables whole: any delimiter in, and out only when complete."""
+"""Reading tables with any delimiter, and writing files that exist only when complete."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import pandas as pd
 
 from hybridmap.errors import HybridmapError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 DELIMITERS = ",;\t|"
 
@@ -31,6 +35,8 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         if path.suffix in (".gpkg", ".geojson", ".shp", ".fgb"):
+            import geopandas as gpd  # here, so that a training does not wait for it
+
             return _with_coordinates(gpd.read_file(path))
         return _read_text(path)
     except (OSError, ValueError, UnicodeDecodeError, RuntimeError) as error:
@@ -52,8 +58,22 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     os.replace(partial, path)
 
 
+def write_json(content: Any, path: Path) -> None:
+    """Write `content` as JSON under a temporary name, then rename."""
+    write_text(json.dumps(content, indent=1), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write `text` under a temporary name, then rename."""
+    partial = _partial(path)
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
 def with_points(table: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return `table` with point geometry from ``lon`` and ``lat`` (EPSG:4326)."""
+    import geopandas as gpd
+
     return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs="EPSG:4326")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pandas as pd
 import zarr
 
 from hybridmap.config import Experiment
+from hybridmap.data.tables import write_json
 from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
 from hybridmap.hybrid import HybridModel, Model
 from hybridmap.train import load_model
@@ -75,8 +74,8 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
             store = zarr.open_group(str(maps), mode="r")
             places["cells"] = summarise({name: np.asarray(store[name]) for name in VARIABLES})
     verdict = judge(model, places, sites)
-    _write_json(out / "saturation.json", places)
-    _write_json(out / "verdict.json", {"experiment": experiment.name, **verdict})
+    write_json(places, out / "saturation.json")
+    write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     LOG.info("%s: %s", experiment.name, "; ".join(verdict["reasons"]) or "plausible")
 
 
@@ -127,10 +126,3 @@ def _pinned(model: HybridModel, sites: pd.DataFrame) -> dict[str, float]:
         if share > 0.1:
             shares[name] = share
     return shares
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(partial, path)

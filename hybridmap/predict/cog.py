@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from pathlib import Path
@@ -17,6 +16,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.data.cube import grid_of
 from hybridmap.data.grid import RegionGrid
+from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
 
 LOG = logging.getLogger("hybridmap")
@@ -45,9 +45,7 @@ def write_cogs(store: Path, folder: Path, summary: Path) -> None:
         about = {"units": str(array.attrs["units"]), "long_name": str(array.attrs["long_name"])}
         write_cog(folder / f"{name}.tif", values, grid, name, about)
         entries.append(_entry(name, values, about))
-    partial = summary.with_name(summary.name + ".partial")
-    partial.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-    os.replace(partial, summary)
+    write_json(entries, summary)
     LOG.info("%d maps written as GeoTIFF", len(names))
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from hybridmap.process._clm5 import DAYS
 from hybridmap.process._clm5.components import bulk_components
 from hybridmap.process._clm5.inputs import depth_fractions, layer_inputs
 from hybridmap.process._clm5.scalars import MonthMeans
@@ -18,7 +19,6 @@ from hybridmap.process._clm5.vertical import LAYERS, NODE_DEPTH, THICKNESS
 from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
 
 POOLS = ("cwd", "litter1", "litter2", "litter3", "soil1", "soil2", "soil3")
-DAYS = 365.0
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter("diffus", 1e-4, 3e-5, 5e-4, "m2 yr-1", "bioturbation diffusivity"),

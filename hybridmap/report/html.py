@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from hybridmap.config import TARGET_COLUMNS, Config
+from hybridmap.data.tables import write_text
 from hybridmap.evaluate import POOLED
 from hybridmap.plot.style import TARGET_LABELS
 from hybridmap.report.figures import draw_figures
@@ -39,10 +39,7 @@ def report(config: Config, results: Path, out: Path, figures: Path) -> None:
     figures.mkdir(parents=True, exist_ok=True)
     truth = draw_figures(found, figures)
     page = _template().render(**_context(found, figures, truth))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, out)
+    write_text(page, out)
     LOG.info("report of %d experiments, %.1f MB", len(config.experiments), len(page) / 1e6)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from rasterio.warp import reproject, transform_bounds
 from hybridmap.config import Config
 from hybridmap.data.cube import create_grid_store, create_layer
 from hybridmap.data.grid import RegionGrid
+from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
 from hybridmap.process import get_process
 from hybridmap.testing.landscape import Landscape, make_landscape
@@ -77,9 +76,7 @@ def write_landscape(config: Config, out: Path) -> None:
     table = observation_table(landscape, outer, demo.seed)
     table.to_csv(out / "observations.csv", index=False, sep=";")
     record = {"sites": demo.sites, "seed": demo.seed, "land_cells": int(landscape.land.sum())}
-    partial = out / "made.json.partial"
-    partial.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(partial, out / "made.json")
+    write_json(record, out / "made.json")
     LOG.info("%d x %d cells, %d sites, seed %d", rows, columns, demo.sites, demo.seed)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from hybridmap.process._clm5 import DAYS
+from hybridmap.process._clm5.inputs import INPUTS
 from hybridmap.process._clm5.scalars import REFERENCE_KELVIN
 from hybridmap.process._clm5.vertical import INTERFACE, LAYERS, NODE_DEPTH, THICKNESS
 
@@ -15,7 +17,6 @@ TRANSFERS = {
     "fl1s1": 1, "fl2s1": 2, "fl3s2": 3, "fs1s2": 4, "fs1s3": 4, "fs2s1": 5, "fs2s3": 5, "fs3s1": 6,
 }  # fmt: skip
 """Transfer fraction → donor pool."""
-DAYS = 365.0
 HALF_ULP = 2.0**-54
 """A share of 1 minus less than this is 1 in float64."""
 
@@ -64,7 +65,7 @@ def bulk_components(
     weights = pools.sum(1) if as_published else (pools * thickness).sum(1)
     flow = (pools * rates[:, None] * x * thickness).sum(1)
     passed = sum(p[name] * flow[donor] for name, donor in TRANSFERS.items())
-    daily = sum(f[f"input_{name}"].sum(1) for name in ("cwd", "litter1", "litter2", "litter3"))
+    daily = sum(f[name].sum(1) for name in INPUTS)
     if as_published:
         litter = p["fl1s1"] + p["fl2s1"] + p["fl3s2"] - 2.0
     else:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from hybridmap.process._clm5 import DAYS
 from hybridmap.process._clm5.vertical import INTERFACE, LAYERS, THICKNESS
 
-DAYS = 365.0
 INPUTS = ("input_cwd", "input_litter1", "input_litter2", "input_litter3")
 
 

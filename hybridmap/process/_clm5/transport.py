@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from hybridmap.process._clm5 import DAYS
 from hybridmap.process._clm5.vertical import INTERFACE, LAYERS, NODE_DEPTH, THICKNESS
 
 EPS = 1e-30
 """Floor of diffusivity [m2 day-1] and the advective flux of the published program."""
-DAYS = 365.0
 PERMAFROST_DEPTH, FROST_FLOOR = 2.0, 3.0
 """Active layers up to 2 m mix by frost, down to 3 m at most."""
 
