@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hybridmap.config import Config
+from hybridmap.config import Column, Config
 from hybridmap.data.reader import ingest, read_source
 from hybridmap.data.schema import LAYER_COLUMNS
 from hybridmap.errors import HybridmapError
@@ -134,6 +134,42 @@ def test_unstated_detection_limit_is_asked_for(tmp_path: Path) -> None:
 def test_empty_identifier_names_the_row(tmp_path: Path) -> None:
     with pytest.raises(HybridmapError, match=r"row 3 has no site identifier"):
         read(tmp_path, TABLE.replace("b,11", ",11"))
+
+
+def test_gzip_parquet_and_geopackage_say_the_same(tmp_path: Path) -> None:
+    import gzip
+    import io
+
+    import geopandas as gpd
+
+    plain = read(tmp_path)
+    made = config(tmp_path)
+    frame = pd.read_csv(io.StringIO(TABLE))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(TABLE.encode()))
+    frame.to_parquet(tmp_path / "t.parquet")
+    points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["x"], frame["y"]), crs="EPSG:4326")
+    points.to_crs("EPSG:3035").drop(columns=["x", "y"]).to_file(tmp_path / "t.gpkg")
+    for name, places in (("t.csv.gz", {}), ("t.parquet", {}), ("t.gpkg", {"lon": "lon", "lat": "lat"})):
+        source = made.observations[0].model_copy(
+            update={"path": name, "columns": made.observations[0].columns | _columns(places)}
+        )
+        table = read_source(made, source)
+        numbers = ["lon", "lat", "top_cm", "bottom_cm", "oc_g_kg"]
+        np.testing.assert_allclose(table[numbers], plain[numbers], atol=1e-9)
+        assert table["site_id"].tolist() == ["a", "b"]
+
+
+def _columns(names: dict[str, str]) -> dict[str, Column]:
+    return {field: Column(column=name) for field, name in names.items()}
+
+
+def test_a_truncated_gzip_is_one_sentence(tmp_path: Path) -> None:
+    import gzip
+
+    made = config(tmp_path, path="t.csv.gz")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(TABLE.encode() * 50)[:60])
+    with pytest.raises(HybridmapError, match=r"t\.csv\.gz: cannot be read as a table"):
+        read_source(made, made.observations[0])
 
 
 def test_ingest_writes_geoparquet(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
             return _with_coordinates(gpd.read_file(path))
         return _read_text(path)
-    except (OSError, ValueError, UnicodeDecodeError, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise HybridmapError(f"{path}: cannot be read as a table ({reason}); check the format.") from None
 
