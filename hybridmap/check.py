@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
@@ -55,20 +56,20 @@ def _region_name(path: Path) -> str:
 
 
 def _checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "grid", lambda: _grid(config)
-    yield "build", lambda: _pedotransfer(config)
+    yield "grid", partial(_grid, config)
+    yield "build", partial(_pedotransfer, config)
     made = config.demo is None or data_path(config, "made.json").is_file()
     if made:
         for source in config.observations:
-            yield f"observations {source.name}", lambda source=source: _source(config, source)  # type: ignore[misc]
+            yield f"observations {source.name}", partial(_source, config, source)
         for layer in (*config.covariates, *config.forcing):
-            yield f"layer {layer.name}", lambda layer=layer: _layer(config, layer)  # type: ignore[misc]
+            yield f"layer {layer.name}", partial(_layer, config, layer)
         for layer in config.reference.layers if config.reference else ():
-            yield f"reference {layer.name}", lambda layer=layer: _layer(config, layer)  # type: ignore[misc]
+            yield f"reference {layer.name}", partial(_layer, config, layer)
     else:
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
     for experiment in config.experiments:
-        yield f"experiment {experiment.name}", lambda e=experiment: _experiment(config, e)  # type: ignore[misc]
+        yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
 
 
 def _grid(config: Config) -> str:

@@ -48,7 +48,7 @@ def _template() -> Any:
         loader=PackageLoader("hybridmap", "report"), autoescape=select_autoescape(), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["number"] = _number
+    environment.filters |= {"number": _number, "fixed": _fixed}
     return environment.get_template("page.html.jinja")
 
 
@@ -118,7 +118,10 @@ def _embedded(path: Path) -> str:
 
 
 def _number(value: Any, digits: int = 3) -> str:
-    """Short text of a number; a dash for missing ones."""
-    if value is None or pd.isna(value):
-        return "–"
-    return f"{value:.{digits}g}" if digits else f"{value:.2f}"
+    """A number with some significant digits; a dash for a missing one."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}g}"
+
+
+def _fixed(value: Any) -> str:
+    """A number with two decimals; a dash for a missing one."""
+    return "–" if value is None or pd.isna(value) else f"{value:.2f}"
