@@ -1,6 +1,8 @@
 """Encoders: covariates to raw (unbounded) parameters; torch only."""
 
+from hybridmap.encoders.additive import NAM, LinearEncoder
+from hybridmap.encoders.kan import KAN
 from hybridmap.encoders.mlp import MLP
 from hybridmap.encoders.standardise import Standardise
 
-__all__ = ["MLP", "Standardise"]
+__all__ = ["KAN", "MLP", "NAM", "LinearEncoder", "Standardise"]

@@ -30,6 +30,8 @@ class Parameter:
         Space in which a constraint interpolates between the bounds.
     neural : bool
         Whether ``neural: all`` (or ``global: all``) in a configuration covers it.
+    start : float or None
+        Where training starts if not at the default; needed where the default lies on a bound.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Parameter:
     description: str
     scale: Literal["linear", "log"] = "linear"
     neural: bool = True
+    start: float | None = None
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("q_max", 60.0, 10.0, 120.0, "kg m-3", "capacity of minerals to hold MOC"),
     Parameter("k_ads", 50.0, 1.0, 1e3, "yr-1", "adsorption of DOC", "log"),
     Parameter("k_des", 0.02, 1e-3, 1.0, "yr-1", "desorption of MOC", "log"),
-    Parameter("a_p", 0.5, 0.0, 0.5, "1", "share of necromass that enters POC"),
-    Parameter("a_m", 0.0, 0.0, 0.5, "1", "share of necromass that enters MOC", neural=False),
+    Parameter("a_p", 0.5, 0.0, 0.5, "1", "share of necromass that enters POC", start=0.475),
+    Parameter("a_m", 0.0, 0.0, 0.5, "1", "share of necromass that enters MOC", neural=False, start=0.025),
     Parameter("k_leach", 0.5, 0.05, 1.0, "yr-1", "leaching of DOC (constrained)", "log", neural=False),
     Parameter("k_frag", 0.01, 2e-3, 0.05, "yr-1", "non-enzymatic POC breakdown (constrained)", "log", neural=False),
 )

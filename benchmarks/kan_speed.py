@@ -1,0 +1,105 @@
+"""Time a training step of the KAN encoder against pykan's KANLayer and an MLP, in one interleaved run.
+
+    pip install pykan scikit-learn tqdm pandas matplotlib sympy
+    python benchmarks/kan_speed.py
+
+Batch 1,024, 30 intervals, cubic, float32, one thread, forward + backward of a mean square; median of interleaved rounds.
+Also checks that both give the same values in float64, and counts the bytes kept for the backward pass.
+"""
+
+import statistics
+import time
+
+import torch
+from kan.KANLayer import KANLayer
+from torch import nn
+
+from hybridmap.encoders import KAN, MLP
+
+BATCH, ROUNDS = 1024, 25
+SHAPES = {"10->21": (10, (), 21), "10->128->21": (10, (128,), 21)}
+
+
+class Rival(nn.Module):
+    """pykan's layer, one after the other, without its symbolic branch."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            KANLayer(a, b, num=30, k=3, grid_range=[-5, 5]) for a, b in zip(widths, widths[1:], strict=False)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x)[0]
+        return x
+
+
+def twin(rival: Rival, ours: KAN) -> KAN:
+    """Give ours the curves of pykan's layers."""
+    with torch.no_grad():
+        for theirs, layer in zip(rival.layers, ours.layers, strict=True):
+            layer.lower.fill_(-5.0)
+            layer.step.fill_(10.0 / 30)
+            # pykan: mask * (scale_base silu(x) + scale_sp spline(x))
+            layer.coefficients.copy_((theirs.coef * (theirs.scale_sp * theirs.mask)[..., None]).transpose(0, 1))
+            layer.base_weight.copy_(theirs.scale_base * theirs.mask)
+            layer.bias.zero_()
+    return ours
+
+
+def step(model: nn.Module, x: torch.Tensor) -> float:
+    model.zero_grad(set_to_none=True)
+    start = time.process_time()
+    model(x).square().mean().backward()
+    return 1e3 * (time.process_time() - start)
+
+
+def kept(model: nn.Module, x: torch.Tensor) -> float:
+    """MiB that the graph holds for the backward pass, parameters and input aside, each storage once."""
+    known = {p.untyped_storage().data_ptr() for p in [*model.parameters(), *model.buffers(), x]}
+    sizes: dict[int, int] = {}
+
+    def pack(t: torch.Tensor) -> torch.Tensor:
+        storage = t.untyped_storage()
+        if storage.data_ptr() not in known:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        out = model(x).square().mean()
+    out.backward()
+    return sum(sizes.values()) / 2**20
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    for name, (n_in, hidden, n_out) in SHAPES.items():
+        widths = [n_in, *hidden, n_out]
+        rival = Rival(widths)
+        ours = twin(rival, KAN(n_in, n_out, hidden, base="silu"))
+        x = torch.rand(BATCH, n_in) * 2 - 1
+        exact = Rival(widths).double()
+        for layer in exact.layers:  # pykan lays its knots in float32: lay them in float64
+            layer.grid.copy_((-5 + (torch.arange(37, dtype=torch.float64) - 3) * 10 / 30).expand_as(layer.grid))
+        double = twin(exact, KAN(n_in, n_out, hidden, base="silu").double())
+        for layer in double.layers:
+            layer.step.fill_(10.0 / 30)
+        gap = float((exact(x.double()) - double(x.double())).abs().max().detach())
+        models = {"pykan KANLayer": rival, "KAN": ours, "MLP, same widths": MLP(n_in, n_out, hidden)}
+        times: dict[str, list[float]] = {label: [] for label in models}
+        for label, model in models.items():
+            step(model, x)
+        for _ in range(ROUNDS):
+            for label, model in models.items():
+                times[label].append(step(model, x))
+        base = statistics.median(times["pykan KANLayer"])
+        print(f"{name}: largest difference from pykan in float64 {gap:.1e}")
+        for label, model in models.items():
+            median = statistics.median(times[label])
+            print(f"  {label:18s} {median:8.2f} ms   {base / median:6.1f}x   kept {kept(model, x):7.2f} MiB")
+
+
+if __name__ == "__main__":
+    main()
