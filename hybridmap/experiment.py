@@ -14,7 +14,8 @@ from hybridmap.config import TARGET_COLUMNS, Config, Experiment
 from hybridmap.data.parts import parts_of
 from hybridmap.data.tables import write_parquet
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import HybridModel, Model, build_model
+from hybridmap.hybrid import HybridModel, Model
+from hybridmap.specification import build_model
 from hybridmap.process import get_process
 from hybridmap.train import Epoch, SiteData, TrainingOptions, fit, save_model
 

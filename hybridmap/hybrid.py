@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hybridmap.constraints import Bounds, get_constraint
-from hybridmap.encoders import MLP, Standardise
+from hybridmap.constraints import ONE_SIDED, Bounds, Constraint, Sigmoid, get_constraint, start_of
+from hybridmap.encoders import KAN, MixedInputs, Standardise
 from hybridmap.errors import HybridmapError
-from hybridmap.process import Parameter, ProcessModel, get_process
+from hybridmap.process import Parameter, ProcessModel
 
 TARGET_INFO = {
     "soc": ("kg m-3", "soil organic carbon density"),
@@ -22,7 +22,24 @@ TARGET_INFO = {
     "moc": ("kg m-3", "mineral-associated organic carbon"),
     "mbc": ("kg m-3", "microbial biomass carbon"),
 }
-ENCODERS = {"mlp": MLP}
+OUTSIDE = "outside_grid"
+"""Output of models with a KAN encoder: number of covariates outside the grid of its curves."""
+
+
+class Run(NamedTuple):
+    """One pass through a model, for the loss and its penalties.
+
+    Attributes
+    ----------
+    outputs : dict of str to Tensor, shape (..., site)
+        As :meth:`HybridModel.forward`.
+    raw, position : Tensor, shape (..., site, neural parameter)
+        Before the constraint, and between the bounds after it; empty for a pure network.
+    """
+
+    outputs: dict[str, Tensor]
+    raw: Tensor
+    position: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,21 @@ class TableModel(nn.Module):
 
     covariate_names: tuple[str, ...]
     forcing_names: tuple[str, ...]
+    standardise: Standardise
+    inputs: MixedInputs | None
+    encoder: nn.Module
+
+    def features(self, covariates: Tensor) -> Tensor:
+        """What the encoder sees: standardised numbers, embedded classes, positional features; (..., site, feature)."""
+        standard = self.standardise(covariates)
+        return standard if self.inputs is None else self.inputs(standard)
+
+    def fit_inputs(self, covariates: Tensor) -> None:
+        """Take the statistics of the training part: covariates (site, covariate) in physical units."""
+        self.standardise.fit(covariates, () if self.inputs is None else self.inputs.raw)
+        if isinstance(self.encoder, KAN):
+            with torch.no_grad():
+                self.encoder.refresh_grid(self.features(covariates))
 
     def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
         """Predict for every row of a table.
@@ -115,8 +147,8 @@ class HybridModel(TableModel):
 
     Notes
     -----
-    Neural and shared parameters start at their defaults (moved 5 % of the range inside the bounds where the default
-    lies on one) and never leave their bounds.
+    Neural and shared parameters start at their defaults, or at the ``start`` that a parameter declares, and never leave
+    their bounds. With weights stacked along a leading member axis the model runs its members side by side.
     """
 
     def __init__(
@@ -125,11 +157,12 @@ class HybridModel(TableModel):
         roles: Roles,
         encoder: nn.Module,
         *,
-        constraint: str = "sigmoid",
+        constraint: str | Mapping[str, Any] = "sigmoid",
         bounds: Mapping[str, tuple[float, float]] | None = None,
         covariate_names: Sequence[str] = (),
         target_names: Sequence[str] = (),
         forcing_constants: Mapping[str, float] | None = None,
+        inputs: MixedInputs | None = None,
     ) -> None:
         super().__init__()
         roles.check(process)
@@ -137,7 +170,7 @@ class HybridModel(TableModel):
         self._process = process
         self.roles = roles
         self.encoder = encoder
-        self.constraint = get_constraint(constraint)
+        self.inputs = inputs
         self.covariate_names = tuple(covariate_names)
         self.target_names = tuple(target_names)
         self.forcing_constants = dict(forcing_constants or {})
@@ -151,22 +184,32 @@ class HybridModel(TableModel):
         self._neural = Bounds.of([table[n] for n in self.neural_names])
         self._shared = Bounds.of([table[n] for n in self.shared_names])
         self._fixed = dict(roles.fixed)
-        self.register_buffer("start", self._start(self._neural, [table[n].default for n in self.neural_names]))
-        self.shared_raw = nn.Parameter(self._start(self._shared, [table[n].default for n in self.shared_names]))
+        start = self._neural.locate(_starts(table, self.neural_names))
+        self.constraint = _constraint(constraint, start, self._neural)
+        # Shared parameters are always on a plain sigmoid: one value must not get stuck where a constraint is flat.
+        self._shared_constraint = Sigmoid()
+        self.register_buffer("start", self.constraint.raw(start).float())
+        shared = self._shared.locate(_starts(table, self.shared_names))
+        self.shared_raw = nn.Parameter(self._shared_constraint.raw(shared).float())
 
-    def _start(self, bounds: Bounds, defaults: list[float]) -> Tensor:
-        values = torch.tensor(defaults, dtype=torch.float64)
-        return self.constraint.raw(bounds.locate(values)).float()
+    def neural_parameters(self, covariates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Raw values, positions between the bounds, and physical values, each (..., site, neural parameter)."""
+        raw = self.encoder(self.features(covariates)) + self.start[..., None, :]
+        position = self.constraint.position(raw)
+        return raw, position, self._neural.interpolate(position)
+
+    def shared_parameters(self) -> Tensor:
+        """Physical values of the shared parameters, (..., shared parameter)."""
+        return self._shared.interpolate(self._shared_constraint.position(self.shared_raw))
 
     def physical_parameters(self, covariates: Tensor) -> dict[str, Tensor]:
         """Parameter values in their units: neural ones (site,), shared ones () for covariates (site, covariate)."""
         values: dict[str, Tensor] = {}
         if self.neural_names:
-            raw = self.encoder(self.standardise(covariates)) + self.start
-            neural = self._neural.interpolate(self.constraint.position(raw))
-            values |= {name: neural[:, i] for i, name in enumerate(self.neural_names)}
-        shared = self._shared.interpolate(self.constraint.position(self.shared_raw))
-        return values | {name: shared[i] for i, name in enumerate(self.shared_names)}
+            neural = self.neural_parameters(covariates)[2]
+            values |= {name: neural[..., i] for i, name in enumerate(self.neural_names)}
+        shared = self.shared_parameters()
+        return values | {name: shared[..., i] for i, name in enumerate(self.shared_names)}
 
     def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Predict all outputs of the process model.
@@ -174,25 +217,48 @@ class HybridModel(TableModel):
         Parameters
         ----------
         covariates : Tensor, shape (site, covariate)
-            In physical units, columns as in `covariate_names`.
-        forcing : mapping of str to Tensor, shape (site,)
+            In physical units, columns as in `covariate_names`; with a member axis first for stacked weights.
+        forcing : mapping of str to Tensor, shape (site, ...)
             In the units of the process model.
 
         Returns
         -------
-        dict of str to Tensor, shape (site,)
-            Process outputs, and ``parameter.NAME`` for every neural and shared parameter.
+        dict of str to Tensor, shape (site, ...)
+            Process outputs, ``parameter.NAME`` for every neural and shared parameter, and with a KAN encoder the
+            number of covariates outside its grid.
         """
-        learned = self.physical_parameters(covariates)
-        constants = {n: covariates.new_tensor(v) for n, v in self.forcing_constants.items()}
-        fixed = {n: covariates.new_tensor(v) for n, v in self._fixed.items()}
-        out = self._process({**fixed, **learned}, {**{n: forcing[n] for n in self.forcing_names}, **constants})
-        return out | {f"parameter.{n}": v.expand(covariates.shape[0]) for n, v in learned.items()}
+        return self.run(covariates, forcing).outputs
+
+    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """As :meth:`forward`, with what lies between encoder and process model."""
+        shape = covariates.shape[:-1]
+        empty = covariates.new_zeros(*shape, 0)
+        raw, position, neural = self.neural_parameters(covariates) if self.neural_names else (empty, empty, empty)
+        shared = self.shared_parameters()
+        if len(shape) > 1:  # the process model knows sites only
+            shared = shared[..., None, :].expand(*shape, -1).flatten(0, -2)
+        learned = {name: neural[..., i].flatten() for i, name in enumerate(self.neural_names)}
+        learned |= {name: shared[..., i] for i, name in enumerate(self.shared_names)}
+        constants = {n: covariates.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
+        out = self._process(
+            {**{n: constants[n] for n in self._fixed}, **learned},
+            {
+                **{n: forcing[n].flatten(0, len(shape) - 1) for n in self.forcing_names},
+                **{n: constants[n] for n in self.forcing_constants},
+            },
+        )
+        out |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
+        outputs = {n: v.unflatten(0, shape) for n, v in out.items()} if len(shape) > 1 else out
+        if isinstance(self.encoder, KAN) and not self.training:
+            outputs[OUTSIDE] = self.encoder.outside(self.features(covariates)).to(covariates)
+        return Run(outputs, raw, position)
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every key that :meth:`forward` returns."""
         info = {v.name: (v.unit, v.description) for v in self._process.outputs}
         learned = {*self.neural_names, *self.shared_names}
+        if isinstance(self.encoder, KAN):
+            info[OUTSIDE] = ("1", "number of covariates outside the range that the curves were fitted on")
         return info | {
             f"parameter.{p.name}": (p.unit, p.description) for p in self._process.parameters if p.name in learned
         }
@@ -229,108 +295,60 @@ class NetworkModel(TableModel):
         covariate_names: Sequence[str],
         forcing_names: Sequence[str],
         target_names: Sequence[str],
+        inputs: MixedInputs | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.inputs = inputs
         self.covariate_names = tuple(covariate_names)
         self.forcing_names = tuple(forcing_names)
         self.target_names = tuple(target_names)
         self.standardise = Standardise(len(self.covariate_names) + len(self.forcing_names))
         self.register_buffer("scale", torch.ones(len(self.target_names)))
 
-    def inputs(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
-        """Covariates and forcing side by side, (site, covariate + forcing): the same information as a hybrid has."""
-        return torch.cat([covariates, *(forcing[n][:, None] for n in self.forcing_names)], dim=1)
+    def together(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
+        """Covariates and forcing side by side, (..., site, covariate + forcing): the same information as a hybrid has."""
+        return torch.cat([covariates, *(forcing[n][..., None] for n in self.forcing_names)], dim=-1)
 
     def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Predict each target [kg C m-3], shape (site,); positive by softplus, scaled by the training mean."""
-        raw = self.encoder(self.standardise(self.inputs(covariates, forcing)))
+        """Predict each target in its unit, shape (..., site); positive by softplus, scaled by the training mean."""
+        return self.run(covariates, forcing).outputs
+
+    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """As :meth:`forward`; there are no parameters."""
+        inputs = self.together(covariates, forcing)
+        raw = self.encoder(self.features(inputs))
         # softplus(0.5413) = 1: the untrained network predicts the training mean.
-        values = nn.functional.softplus(raw + 0.5413) * self.scale
-        return {name: values[:, i] for i, name in enumerate(self.target_names)}
+        values = nn.functional.softplus(raw + 0.5413) * self.scale[..., None, :]
+        outputs = {name: values[..., i] for i, name in enumerate(self.target_names)}
+        if isinstance(self.encoder, KAN) and not self.training:
+            outputs[OUTSIDE] = self.encoder.outside(self.features(inputs)).to(inputs)
+        return Run(outputs, raw[..., :0], raw[..., :0])
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every target."""
-        return {name: TARGET_INFO[name] for name in self.target_names}
+        info = {name: TARGET_INFO.get(name, ("1", name)) for name in self.target_names}
+        if isinstance(self.encoder, KAN):
+            info[OUTSIDE] = ("1", "number of covariates outside the range that the curves were fitted on")
+        return info
 
 
 Model = HybridModel | NetworkModel
 
 
-def build_model(spec: Mapping[str, Any]) -> Model:
-    """Build an untrained model from its specification.
-
-    Parameters
-    ----------
-    spec : mapping
-        What ``model.yaml`` holds: ``process`` (mapping of name and options, or None for the pure network),
-        ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
-        (mapping with a name), ``covariates``, ``forcing``, ``targets`` (lists) and ``forcing_constants``.
-
-    Raises
-    ------
-    ValueError
-        For an unknown process model, parameter, encoder or option, or a forcing that is not available.
-    """
-    covariates, targets = list(spec["covariates"]), list(spec["targets"])
-    if spec["process"] is None:
-        encoder = _build_encoder(spec["encoder"], len(covariates) + len(spec["forcing"]), len(targets))
-        return NetworkModel(
-            encoder, covariate_names=covariates, forcing_names=list(spec["forcing"]), target_names=targets
-        )
-    process = get_process(spec["process"]["name"], **spec["process"]["options"])
-    roles = resolve_roles(process, spec["neural"], spec["shared"], spec["fixed"])
-    model = HybridModel(
-        process,
-        roles,
-        _build_encoder(spec["encoder"], len(covariates), len(roles.neural)),
-        constraint=spec["constraint"],
-        bounds={name: (low, high) for name, (low, high) in spec["bounds"].items()},
-        covariate_names=covariates,
-        target_names=targets,
-        forcing_constants=spec["forcing_constants"],
-    )
-    if missing := [n for n in model.forcing_names if n not in spec["forcing"]]:
-        raise ValueError(f"{process.name} needs the forcing {missing}; the region has {list(spec['forcing'])}.")
-    if missing := [t for t in targets if t not in {v.name for v in process.outputs}]:
-        raise ValueError(f"{process.name} has no output {missing} to compare with observations.")
-    return model
+def _starts(table: Mapping[str, Parameter], names: Sequence[str]) -> Tensor:
+    return torch.tensor([start_of(table[n]) for n in names], dtype=torch.float64)
 
 
-def resolve_roles(
-    process: ProcessModel, neural: Sequence[str] | str, shared: Sequence[str] | str, fixed: Mapping[str, float]
-) -> Roles:
-    """Spell out "all" and "none": "all" covers every standard parameter that has no other role.
-
-    Parameters that a model marks as extensions (such as the leak rates of the five-pool model) stay fixed unless named.
-    """
-    explicit = {
-        *fixed,
-        *(neural if not isinstance(neural, str) else ()),
-        *(shared if not isinstance(shared, str) else ()),
-    }
-    rest = [p.name for p in process.parameters if p.neural and p.name not in explicit]
-    if neural == "all" and shared == "all":
-        raise ValueError("neural and global cannot both be 'all'; name the parameters of one of them.")
-
-    def spell(role: Sequence[str] | str) -> list[str]:
-        if isinstance(role, str):
-            if role not in ("all", "none"):
-                raise ValueError(f"a role is a list of parameters, 'all' or 'none', not '{role}'.")
-            return rest if role == "all" else []
-        return list(role)
-
-    roles = Roles(spell(neural), spell(shared), dict(fixed))
-    roles.check(process)
-    return roles
-
-
-def _build_encoder(spec: Mapping[str, Any], n_inputs: int, n_outputs: int) -> nn.Module:
-    options = {key: value for key, value in spec.items() if key != "name"}
-    if spec["name"] not in ENCODERS:
-        raise ValueError(f"no encoder '{spec['name']}'; there are {sorted(ENCODERS)}.")
-    # A model without neural parameters still has its (empty) place for an encoder.
-    return ENCODERS[spec["name"]](n_inputs, n_outputs, **options) if n_outputs else nn.Identity()
+def _constraint(spec: str | Mapping[str, Any], start: Tensor, bounds: Bounds) -> Constraint:
+    """Build a constraint; the one-sided ones measure in units of the start above the lower bound."""
+    options = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = options.pop("name")
+    if name in ONE_SIDED:
+        if bool(bounds.log.any()):
+            raise ValueError(f"constraint '{name}' takes parameters on a linear scale; choose 'sigmoid'.")
+        options["unit"] = start.float()
+    return get_constraint(name, **options)
 
 
 def _rebound(parameter: Parameter, bounds: Mapping[str, Iterable[float]]) -> Parameter:

@@ -220,26 +220,28 @@ def has_spread(values: Tensor, known: Tensor) -> Tensor:
     return high > torch.where(known, values, torch.inf).amin(-1)
 
 
-def feasibility_penalty(outputs: Mapping[str, Tensor], margin: float = 0.05) -> Tensor:
+def feasibility_penalty(
+    outputs: Mapping[str, Tensor], margin: float = 0.05, known: Tensor | None = None
+) -> Tensor:
     """Mean squared shortfall of both steady-state margins of the five-pool model below `margin` (dimensionless)."""
-    short = [torch.relu(margin - outputs[name]).square().mean(-1) for name in ("margin_uptake", "margin_poc")]
+    short = [_mean(torch.relu(margin - outputs[name]).square(), known) for name in ("margin_uptake", "margin_poc")]
     return short[0] + short[1]
 
 
-def saturation_penalty(outputs: Mapping[str, Tensor]) -> Tensor:
+def saturation_penalty(outputs: Mapping[str, Tensor], known: Tensor | None = None) -> Tensor:
     """Mean squared excess of MOC/Qmax over 1 (dimensionless); vanishes where DOC turned the ratio negative."""
-    return torch.relu(outputs["moc_saturation"] - 1.0).square().mean(-1)
+    return _mean(torch.relu(outputs["moc_saturation"] - 1.0).square(), known)
 
 
-def dissolved_penalty(outputs: Mapping[str, Tensor], ratio: float = 0.1) -> Tensor:
+def dissolved_penalty(outputs: Mapping[str, Tensor], ratio: float = 0.1, known: Tensor | None = None) -> Tensor:
     """Keep DOC well below POC: mean squared log of DOC over `ratio` POC where it is larger, and squared negative DOC.
 
     Dimensionless for the first term, (kg m-3)^2 for the second, which acts in the relaxed formulation only.
     """
     doc, poc = outputs["doc"], outputs["poc"]
-    known = (doc > 0) & (poc > 0)
-    excess = torch.log(torch.where(known, doc, 1.0) / (ratio * torch.where(known, poc, 1.0 / ratio)))
-    return torch.where(known, torch.relu(excess), 0.0).square().mean(-1) + torch.relu(-doc).square().mean(-1)
+    positive = (doc > 0) & (poc > 0)
+    excess = torch.log(torch.where(positive, doc, 1.0) / (ratio * torch.where(positive, poc, 1.0 / ratio)))
+    return _mean(torch.where(positive, torch.relu(excess), 0.0).square() + torch.relu(-doc).square(), known)
 
 
 def parameter_violation(raw: Tensor, limit: float = 3.0) -> Tensor:
@@ -248,5 +250,9 @@ def parameter_violation(raw: Tensor, limit: float = 3.0) -> Tensor:
 
 
 def cosh_prior(position: Tensor, tau: float = 10.0) -> Tensor:
-    """Mean of cosh(tau (q - 1/2)) - 1 over positions q in [0, 1] between the bounds; keeps parameters off them."""
-    return (torch.cosh(tau * (position - 0.5)) - 1.0).mean()
+    """Mean of cosh(tau (q - 1/2)) - 1 over positions q in [0, 1] between the bounds; keeps parameters off them.
+
+    Over the last two dimensions (site, parameter) where there are more, for members side by side.
+    """
+    value = torch.cosh(tau * (position - 0.5)) - 1.0
+    return value.mean((-2, -1)) if value.ndim > 2 else value.mean()

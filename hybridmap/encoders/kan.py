@@ -73,16 +73,19 @@ class KAN(nn.Module):
         return out
 
     @torch.no_grad()
-    def refresh_grid(self, covariates: Tensor) -> None:
-        """Fit every layer's grid to the range of its inputs here, keeping the curves, and keep a sample of the inputs.
+    def refresh_grid(self, covariates: Tensor, resample: bool = True) -> None:
+        """Fit every layer's grid to the range of its inputs here, keeping the curves.
 
         Parameters
         ----------
         covariates : Tensor, shape (..., site, n_inputs)
             Standardised covariates of the training part.
+        resample : bool
+            Keep a sample of them, for importances and edge plots.
         """
-        n = covariates.shape[-2]
-        self.sample.copy_(covariates[..., torch.linspace(0, n - 1, SAMPLE).round().long(), :])
+        if resample:
+            chosen = torch.linspace(0, covariates.shape[-2] - 1, SAMPLE).round().long()
+            self.sample.copy_(covariates[..., chosen, :])
         self._seen = covariates
         out = covariates
         for layer in self.layers:
@@ -166,6 +169,11 @@ class KAN(nn.Module):
         """
         entropy, l1 = sparsity(self.scores(self._inputs(covariates)))
         return {"entropy": entropy, "l1": l1, "smoothness": self.smoothness()}
+
+    def sparsity(self, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Entropy and sum of the edge scores at the inputs of the last call, of which `valid` (..., site) count."""
+        assert self._seen is not None
+        return sparsity(edge_scores(self.edges(self._seen), valid))
 
     def smoothness(self) -> Tensor:
         """Sum over edges and coefficients of squared second differences of spline coefficients."""
@@ -305,10 +313,10 @@ class KANLayer(nn.Module):
         return torch.einsum("msik,moik->msio", self._rows(points, lower, step), coefficients)
 
 
-def edge_scores(edges: list[Tensor]) -> list[Tensor]:
+def edge_scores(edges: list[Tensor], valid: Tensor | None = None) -> list[Tensor]:
     """Scores of edges whose values are given, one tensor (..., site, input, output) a layer; see :meth:`KAN.scores`."""
     last = edges[-1].sum(-2)
-    return _handed_down(edges, (last - last.mean(-2, keepdim=True)).square().mean(-2))
+    return _handed_down(edges, _mean((last - _mean(last, valid, 1)[..., None, :]).square(), valid, 1), valid)
 
 
 def sparsity(scores: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -328,12 +336,12 @@ def _entropy(score: Tensor) -> Tensor:
     return -torch.where(share > 0, share * torch.log(share.clamp(min=1e-30)), 0.0).sum((-2, -1))
 
 
-def _handed_down(edges: list[Tensor], above: Tensor) -> list[Tensor]:
+def _handed_down(edges: list[Tensor], above: Tensor, valid: Tensor | None = None) -> list[Tensor]:
     """Scores of all layers from those of the outputs (..., output); see :meth:`KAN.scores`."""
     scores: list[Tensor] = []
     for values in reversed(edges):
-        spread = _deviation(values, -3)
-        node = _deviation(values.sum(-2), -2)
+        spread = _deviation(values, valid, 2)
+        node = _deviation(values.sum(-2), valid, 1)
         floor = 1e-12 * spread.sum(-2)
         safe = torch.where(node > floor, node, torch.ones_like(node))
         score = torch.where((node > floor)[..., None, :], above[..., None, :] * spread / safe[..., None, :], 0.0)
@@ -342,6 +350,16 @@ def _handed_down(edges: list[Tensor], above: Tensor) -> list[Tensor]:
     return scores
 
 
-def _deviation(values: Tensor, site: int) -> Tensor:
-    """Mean absolute deviation over the dimension `site`."""
-    return (values - values.mean(site, keepdim=True)).abs().mean(site)
+def _deviation(values: Tensor, valid: Tensor | None, after: int) -> Tensor:
+    """Mean absolute deviation over the sites, which `after` more dimensions follow."""
+    site = values.ndim - 1 - after
+    return _mean((values - _mean(values, valid, after).unsqueeze(site)).abs(), valid, after)
+
+
+def _mean(values: Tensor, valid: Tensor | None, after: int) -> Tensor:
+    """Mean over the valid sites, which `after` more dimensions follow."""
+    site = values.ndim - 1 - after
+    if valid is None:
+        return values.mean(site)
+    weight = valid.view(*valid.shape, *([1] * after)).to(values)
+    return (values * weight).sum(site) / weight.sum(site).clamp(min=1)

@@ -1,6 +1,10 @@
 """Training: the loop, early stopping, checkpoints and the saved model; torch and numpy only."""
 
-from hybridmap.train.loop import Epoch, SiteData, TrainingOptions, fit
+from hybridmap.train.data import SiteData
+from hybridmap.train.loop import Epoch, Member, fit, fit_members
+from hybridmap.train.options import LossOptions, TrainingOptions
 from hybridmap.train.storage import load_model, save_model
 
-__all__ = ["Epoch", "SiteData", "TrainingOptions", "fit", "load_model", "save_model"]
+__all__ = [
+    "Epoch", "LossOptions", "Member", "SiteData", "TrainingOptions", "fit", "fit_members", "load_model", "save_model",
+]  # fmt: skip

@@ -1,35 +1,72 @@
-"""State of an unfinished training, so that an interrupted run ends like an uninterrupted one."""
+"""State of an unfinished training, so that an interrupted run ends like an uninterrupted one.
+
+The order of sites and the dropout masks follow from seed and epoch, so no random generator needs to be kept.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+Optimiser = torch.optim.Optimizer
 
 
 @dataclass
 class Progress:
-    """Everything beside weights that the loop carries from one epoch to the next."""
+    """What the loop carries of a member from one epoch to the next, beside weights."""
 
-    epoch: int = 0
     best_epoch: int = -1
     best_loss: float = float("inf")
-    history: list[dict[str, float]] | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint of the same run."""
+
+    epoch: int
+    alive: list[int]
+    state: list[Progress]
+    tensors: dict[str, Tensor]
+    slots: dict[str, Any]
+
+    def under(self, prefix: str) -> dict[str, Tensor]:
+        """Tensors whose name starts with `prefix`, without it."""
+        return {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
+
+    def fill(self, optimisers: Sequence[Optimiser]) -> None:
+        """Put the saved state into `optimisers`."""
+        for number, optimiser in enumerate(optimisers):
+            state: dict[int, dict[str, Any]] = {}
+            saved = self.under(f"optimiser{number}.")
+            for key, kind in self.slots[str(number)].items():
+                index, slot = key.split(".", 1)
+                value: Any = kind.get("value")
+                if "list" in kind:
+                    value = [saved[f"{key}.{i}"] for i in range(kind["list"])]
+                elif kind.get("tensor"):
+                    value = saved[key]
+                state.setdefault(int(index), {})[slot] = value
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def save(
     folder: Path,
     fingerprint: str,
-    progress: Progress,
-    model: torch.nn.Module,
-    best: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
+    epoch: int,
+    alive: Sequence[int],
+    state: Sequence[Progress],
+    modules: Mapping[str, nn.Module],
+    best: Sequence[Mapping[str, Tensor]],
+    optimisers: Sequence[Optimiser],
 ) -> None:
     """Write a checkpoint into `folder`, replacing the last one only when complete."""
     from safetensors.torch import save_file
@@ -37,26 +74,45 @@ def save(
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    state = optimiser.state_dict()["state"]
-    tensors: dict[str, Tensor] = {"rng.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        tensors["rng.cuda"] = torch.cuda.get_rng_state()
-    tensors |= {f"model.{k}": v for k, v in model.state_dict().items()} | {f"best.{k}": v for k, v in best.items()}
-    tensors |= {f"optimiser.{i}.{k}": v for i, slots in state.items() for k, v in slots.items()}
+    tensors = {f"{name}.{k}": v for name, module in modules.items() for k, v in module.state_dict().items()}
+    tensors |= {f"best{k}.{name}": v for k, weights in enumerate(best) for name, v in weights.items()}
+    slots: dict[str, dict[str, Any]] = {}
+    for number, optimiser in enumerate(optimisers):
+        slots[str(number)] = _describe(optimiser, f"optimiser{number}.", tensors)
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, partial / "state.safetensors")
-    (partial / "state.json").write_text(json.dumps({"fingerprint": fingerprint, **vars(progress)}), encoding="utf-8")
+    record = {
+        "fingerprint": fingerprint, "epoch": epoch, "alive": list(alive), "slots": slots,
+        "state": [vars(one) for one in state],
+    }  # fmt: skip
+    (partial / "state.json").write_text(json.dumps(record), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
 
-def restore(
-    folder: Path, fingerprint: str, model: torch.nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Load a checkpoint into `model`, `optimiser` and the random generators.
+def _describe(optimiser: Optimiser, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Put the tensors of an optimiser's state into `tensors`; return what every slot holds."""
+    kinds: dict[str, Any] = {}
+    for index, slots in optimiser.state_dict()["state"].items():
+        for slot, value in slots.items():
+            key = f"{index}.{slot}"
+            if torch.is_tensor(value):
+                kinds[key] = {"tensor": True}
+                tensors[prefix + key] = value
+            elif isinstance(value, list) and all(torch.is_tensor(v) for v in value):
+                kinds[key] = {"list": len(value)}
+                tensors |= {f"{prefix}{key}.{i}": v for i, v in enumerate(value)}
+            else:
+                kinds[key] = {"value": [float(v) if torch.is_tensor(v) else v for v in value]
+                              if isinstance(value, list) else value}  # fmt: skip
+    return kinds
+
+
+def load(folder: Path, fingerprint: str, device: torch.device) -> Found | None:
+    """Read the checkpoint in `folder`.
 
     Returns
     -------
-    tuple of Progress and the best weights so far, or None
+    Found or None
         None if there is no checkpoint of the same `fingerprint`: another configuration or other data made it.
     """
     from safetensors.torch import load_file
@@ -64,20 +120,9 @@ def restore(
     if not (folder / "state.json").is_file():
         return None
     record: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    if record.pop("fingerprint") != fingerprint:
+    if record["fingerprint"] != fingerprint:
         return None
-    tensors = load_file(folder / "state.safetensors")
-    torch.set_rng_state(tensors["rng.cpu"])
-    if "rng.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["rng.cuda"])
-    model.load_state_dict(_under(tensors, "model."))
-    slots: dict[int, dict[str, Tensor]] = {}
-    for key, value in _under(tensors, "optimiser.").items():
-        index, slot = key.split(".", 1)
-        slots.setdefault(int(index), {})[slot] = value
-    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
-    return Progress(**record), _under(tensors, "best.")
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    # Cloned, because a dot product may round differently where memory of the file is aligned differently.
+    tensors = {k: v.clone() for k, v in load_file(folder / "state.safetensors", device=str(device)).items()}
+    state = [Progress(**one) for one in record["state"]]
+    return Found(record["epoch"], record["alive"], state, tensors, record["slots"])

@@ -1,79 +1,60 @@
-"""The training loop: minibatches of sites, masked multi-task loss, early stopping on the whole validation set."""
+"""The training loop: minibatches of sites, masked multi-task loss, early stopping on the whole validation set.
+
+Folds and ensemble members of one experiment train side by side as one model whose weights carry a member axis. Each
+member keeps its own order of sites, clipping, early stopping and best weights, so its result is that of training alone.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from hybridmap.encoders import KAN
+from hybridmap.encoders.layers import BatchNorm, set_step
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import HybridModel, Model
-from hybridmap.losses import MIN_OBSERVATIONS, feasibility_penalty, multi_task_loss
+from hybridmap.hybrid import Model, NetworkModel
+from hybridmap.losses import MIN_OBSERVATIONS
 from hybridmap.train import checkpoint
+from hybridmap.train.checkpoint import Progress
+from hybridmap.train.data import SiteData, epoch_batches, pad
+from hybridmap.train.members import keep, member, stack
+from hybridmap.train.objective import Objective
+from hybridmap.train.optimisers import (
+    Optimiser, gradients, make_optimisers, member_norms, scale_members, set_rates, untouched,
+)  # fmt: skip
+from hybridmap.train.options import TrainingOptions
 
 Epoch = dict[str, float]
 """One row of the history: epoch, train_loss, validation_loss, and each term under its own name."""
+STEPS = 100_000
+"""Numbers of steps reserved for an epoch in the counter that dropout masks are drawn from."""
 
 
 @dataclass(frozen=True)
-class SiteData:
-    """Sites of one part of a split, on the device that trains.
+class Member:
+    """One of several models that train side by side.
 
     Attributes
     ----------
-    covariates : Tensor, shape (site, covariate), float32
-        Physical units.
-    forcing : dict of str to Tensor, shape (site,), float32
-        Units of the process model.
-    targets : dict of str to Tensor, shape (site,), float32
-        Observed values [kg C m-3], NaN where not measured.
+    model : HybridModel or NetworkModel
+        Freshly built; build it after ``torch.manual_seed`` for reproducible weights.
+    training, validation : Tensor of int64
+        Rows of the common :class:`SiteData`.
+    seed : int
+        Of the order of sites.
     """
 
-    covariates: Tensor
-    forcing: dict[str, Tensor]
-    targets: dict[str, Tensor]
-
-    def __len__(self) -> int:
-        return self.covariates.shape[0]
-
-    def rows(self, index: Tensor) -> SiteData:
-        """Return the sites at `index`."""
-        return SiteData(
-            self.covariates[index],
-            {k: v[index] for k, v in self.forcing.items()},
-            {k: v[index] for k, v in self.targets.items()},
-        )
-
-    def tensors(self) -> list[Tensor]:
-        """All tensors in a fixed order, for fingerprints."""
-        named = {"covariates": self.covariates, **self.forcing, **{f"target.{k}": v for k, v in self.targets.items()}}
-        return [named[k] for k in sorted(named)]
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train; see the configuration reference for each key."""
-
-    optimiser: str = "adamw"
-    learning_rate: float = 0.005
-    global_learning_rate: float | None = None
-    weight_decay: float = 1e-4
-    batch_size: int = 2048
-    max_epochs: int = 500
-    patience: int = 50
-    clip_norm: float = 1.0
-    feasibility_weight: float = 0.0
-    checkpoint_every: int = 50
+    model: Model
+    training: Tensor
+    validation: Tensor
     seed: int = 0
-    identity: Mapping[str, Any] = field(default_factory=dict)
-    """Anything else that a checkpoint must agree with, such as the model's specification."""
 
 
 def fit(
@@ -84,106 +65,274 @@ def fit(
     checkpoint_folder: Path | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:
-    """Train `model` in place and leave it with the weights of its best validation epoch.
+    """Train one model in place and leave it with the weights of its best validation epoch.
 
-    The scaler is fitted on `training` alone. The loss is the mean over targets of 1 - KGE; validation loss is computed
-    once over all validation sites, because KGE is not a mean over batches.
+    As :func:`fit_members` with one member; returns the history, one row an epoch.
+    """
+    data = SiteData.join(training, validation)
+    rows = torch.arange(len(data))
+    one = Member(model, rows[: len(training)], rows[len(training) :], options.seed)
+    report = None if progress is None else lambda _, row: progress(row)
+    return fit_members([one], data, options, checkpoint_folder, report)[0]
+
+
+def fit_members(
+    members: Sequence[Member],
+    data: SiteData,
+    options: TrainingOptions,
+    checkpoint_folder: Path | None = None,
+    progress: Callable[[int, Epoch], None] | None = None,
+) -> list[list[Epoch]]:
+    """Train several models of one architecture side by side, in place, each as if it were alone.
+
+    Scalers are fitted on each member's training part. The loss is the weighted mean over targets of the chosen losses;
+    the validation loss is computed once over all validation sites, because KGE is not a mean over batches.
 
     Parameters
     ----------
-    model : HybridModel or NetworkModel
-        Freshly built; build it after ``torch.manual_seed(options.seed)`` for reproducible weights.
-    training, validation : SiteData
-        On the device of the model.
+    members : sequence of Member
+        Models that differ in weights, rows and seed only.
+    data : SiteData
+        All sites, on the device of the models.
     options : TrainingOptions
-        Optimiser, stopping rule, seed.
+        Optimiser, loss, stopping rule.
     checkpoint_folder : Path, optional
-        Where to keep the state every `checkpoint_every` epochs; a checkpoint of the same model, options and data
+        Where to keep the state every `checkpoint_every` epochs; a checkpoint of the same models, options and data
         found there is continued, with the same result as an uninterrupted run.
     progress : callable, optional
-        Called with each epoch's row of the history.
+        Called with the member's number and each epoch's row of its history.
 
     Returns
     -------
-    list of dict
-        The history, one row an epoch.
+    list of list of dict
+        A history a member, one row an epoch.
 
     Raises
     ------
     HybridmapError
-        If a target has too few training observations, or the loss is never finite.
+        If a target has too few training observations, or a member's loss is never finite.
     """
-    _check_targets(training, validation)
-    _prepare(model, training)
-    optimiser = _make_optimiser(model, options)
-    torch.manual_seed(options.seed)
-    state, best = checkpoint.Progress(history=[]), _weights(model)
-    fingerprint = _fingerprint(options, training, validation) if checkpoint_folder else ""
-    if checkpoint_folder and (found := checkpoint.restore(checkpoint_folder, fingerprint, model, optimiser)):
-        state, best = found
-    history = state.history if state.history is not None else []
-
-    while state.epoch < options.max_epochs and state.epoch - state.best_epoch <= options.patience:
-        row = {"epoch": float(state.epoch)} | _train_epoch(model, training, optimiser, options)
-        row |= {f"validation_{k}": v for k, v in evaluate_loss(model, validation).items()}
-        history.append(row)
-        if progress:
-            progress(row)
-        if row["validation_loss"] < state.best_loss:
-            state.best_loss, state.best_epoch, best = row["validation_loss"], state.epoch, _weights(model)
-        state.epoch += 1
-        state.history = history
-        if checkpoint_folder and state.epoch % options.checkpoint_every == 0:
-            checkpoint.save(checkpoint_folder, fingerprint, state, model, best, optimiser)
-    if not math.isfinite(state.best_loss):
-        raise HybridmapError(
-            f"training: no epoch of {state.epoch} had a finite validation loss; lower training.learning_rate or use the"
-            " constrained formulation."
-        )
-    model.load_state_dict(best)
-    model.eval()
-    return history
+    groups: dict[object, list[int]] = {}
+    for k, one in enumerate(members):
+        _check_targets(data.rows(one.training), data.rows(one.validation))
+        alone = options.optimiser == "lbfgs" or any(isinstance(m, BatchNorm) for m in one.model.modules())
+        # Members with another number of steps an epoch would age the others' optimiser.
+        groups.setdefault(k if alone else (round(len(one.training) / options.batch_size),), []).append(k)
+    histories: list[list[Epoch]] = [[] for _ in members]
+    for number, chosen in enumerate(groups.values()):
+        folder = checkpoint_folder and (checkpoint_folder / f"group{number}")
+        run = _Run([members[k] for k in chosen], data, options, folder)
+        report = None if progress is None else lambda k, row, chosen=chosen: progress(chosen[k], row)
+        for k, history in zip(chosen, run.train(report), strict=True):
+            histories[k] = history
+    return histories
 
 
-def evaluate_loss(model: Model, data: SiteData) -> dict[str, float]:
-    """Mean and per-target 1 - KGE over all of `data`: keys ``loss`` and each target with enough observations."""
+def evaluate_loss(model: Model, data: SiteData, options: TrainingOptions | None = None) -> dict[str, float]:
+    """Mean and per-target loss over all of `data`: keys ``loss`` and each target with enough observations."""
+    objective = Objective((options or TrainingOptions()).loss, data.targets, model)
     model.eval()
     with torch.no_grad():
-        result = multi_task_loss(model(data.covariates, data.forcing), data.targets)
-    terms = {name: float(term) for name, term in result.terms.items()}
-    return {"loss": float(result.total) if terms else math.nan, **terms}
+        total, terms = objective.data(model.run(data.covariates, data.forcing), data.targets)
+    named = {name: float(term) for name, term in terms.items()}
+    return {"loss": float(total) if named else math.nan, **named}
 
 
-def _train_epoch(model: Model, data: SiteData, optimiser: torch.optim.Optimizer, options: TrainingOptions) -> Epoch:
-    model.train()
-    order = torch.randperm(len(data), device="cpu").to(data.covariates.device)
-    sums: dict[str, float] = {}
-    batches = max(1, round(len(data) / options.batch_size))  # equal batches: a short last one has a noisy KGE
-    skipped, norms = 0, 0.0
-    for index in torch.tensor_split(order, batches):
-        batch = data.rows(index)
-        outputs = model(batch.covariates, batch.forcing)
-        result = multi_task_loss(outputs, batch.targets)
-        total, terms = result.total, dict(result.terms)
-        if options.feasibility_weight and isinstance(model, HybridModel) and "margin_uptake" in outputs:
-            terms["feasibility"] = feasibility_penalty(outputs)
-            total = total + options.feasibility_weight * terms["feasibility"]
-        optimiser.zero_grad(set_to_none=True)
-        finite = bool(torch.isfinite(total)) and bool(result.terms)
-        if finite:
-            total.backward()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
-            finite = bool(torch.isfinite(norm))
-        if not finite:  # a pole of the relaxed formulation, or no target in the batch: counted, never hidden
-            skipped += 1
-            continue
-        optimiser.step()
-        norms += float(norm)
-        for name, term in {"loss": total, **terms}.items():
-            sums[name] = sums.get(name, 0.0) + float(term.detach())
-    done = batches - skipped
-    row = {f"train_{name}": value / done for name, value in sums.items()} if done else {"train_loss": math.nan}
-    return row | {"gradient_norm": norms / done if done else math.nan, "skipped_steps": float(skipped)}
+class _Run:
+    """Members that train together; which of them still do is in `alive`."""
+
+    def __init__(self, members: Sequence[Member], data: SiteData, options: TrainingOptions, folder: Path | None):
+        self.members, self.data, self.options, self.folder = members, data, options, folder
+        objectives = []
+        for one in members:
+            part = data.rows(one.training)
+            prepare(one.model, part)
+            objectives.append(Objective(options.loss, part.targets, one.model).to(data.covariates.device))
+        self.model, self.objective = stack([one.model for one in members]), stack(objectives)
+        self.optimisers = make_optimisers(self.model, self.objective, options)
+        self.best = [member(self.model, k) for k in range(len(members))]
+        self.state = [Progress() for _ in members]
+        self.fingerprint = _fingerprint(members, data, options) if folder else ""
+        self.epoch = 0
+        self.alive = list(range(len(members)))
+
+    def train(self, report: Callable[[int, Epoch], None] | None) -> list[list[Epoch]]:
+        """Train until every member has stopped, and give each model its best weights."""
+        self._restore()
+        self._drop_stopped()
+        while self.alive:
+            set_rates(self.optimisers, self.options.rate_factor(self.epoch))
+            self._refresh_grids()
+            rows = self._lbfgs_epoch() if self.options.optimiser == "lbfgs" else self._train_epoch()
+            for place, (k, scores) in enumerate(zip(self.alive, self._validate(), strict=True)):
+                row = {"epoch": float(self.epoch)} | rows[place] | scores
+                self.state[k].history.append(row)
+                if row["validation_loss"] < self.state[k].best_loss:
+                    self.state[k].best_loss, self.state[k].best_epoch = row["validation_loss"], self.epoch
+                    self.best[k] = member(self.model, place)
+                if report:
+                    report(k, row)
+            self.epoch += 1
+            self._drop_stopped()
+            if self.folder and self.alive and self.epoch % self.options.checkpoint_every == 0:
+                self._save()
+        for one, best, state in zip(self.members, self.best, self.state, strict=True):
+            if not math.isfinite(state.best_loss):
+                raise HybridmapError(
+                    f"training: no epoch of {len(state.history)} had a finite validation loss; lower"
+                    " training.learning_rate or use the constrained formulation."
+                )
+            one.model.load_state_dict(best)
+            one.model.eval()
+        return [state.history for state in self.state]
+
+    def _train_epoch(self) -> list[Epoch]:
+        self.model.train()
+        device = self.data.covariates.device
+        chosen = [self.members[k] for k in self.alive]
+        batches = epoch_batches(
+            [one.training for one in chosen], [one.seed for one in chosen], self.epoch, self.options.batch_size
+        )
+        sums: dict[str, Tensor] = {}
+        skipped = torch.zeros(len(chosen), device=device)
+        for number, (index, valid) in enumerate(batches):
+            set_step(self.model, self.epoch * STEPS + number)
+            batch_valid = valid.to(device)
+            terms, ok = self._step(self.data.rows(index.to(device), batch_valid), batch_valid)
+            skipped += (~ok).float()
+            for name, term in terms.items():
+                seen = ok & ~torch.isnan(term)
+                sums[name] = sums.get(name, torch.zeros_like(skipped)) + torch.where(seen, term, 0.0)
+                sums[f"{name} n"] = sums.get(f"{name} n", torch.zeros_like(skipped)) + seen
+        table = {name: value.tolist() for name, value in sums.items()}
+        rows = []
+        for place, missed in enumerate(skipped.tolist()):
+            row = {
+                f"train_{name}": values[place] / table[f"{name} n"][place] if table[f"{name} n"][place] else math.nan
+                for name, values in table.items()
+                if not name.endswith(" n")
+            }
+            row["gradient_norm"] = row.pop("train_gradient_norm")
+            rows.append(row | {"skipped_steps": missed})
+        return rows
+
+    def _step(self, batch: SiteData, valid: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """One step of all members; which of them took it: a pole of a process model, or a batch without targets, skips.
+
+        The skipped are counted in the history, never hidden.
+        """
+        value = self.objective(self.model.run(batch.covariates, batch.forcing), batch.targets, self.model, valid)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        seen = torch.stack([~torch.isnan(value.terms[t]) for t in batch.targets]).any(0)
+        torch.where(torch.isfinite(value.total) & seen, value.total, 0.0).sum().backward()
+        grads = gradients(self.optimisers)
+        norms = member_norms(grads)
+        ok = seen & torch.isfinite(value.total) & torch.isfinite(norms)
+        factor = (self.options.clip_norm / (norms + 1e-6)).clamp(max=1.0)
+        scale_members(grads, torch.where(ok, factor, 0.0))
+        with untouched(self.optimisers, ~ok):
+            for optimiser in self.optimisers:
+                optimiser.step()
+        return {"loss": value.total.detach(), **value.terms, "gradient_norm": norms}, ok
+
+    def _lbfgs_epoch(self) -> list[Epoch]:
+        """Up to 20 inner steps of L-BFGS on the whole training part of the one member."""
+        self.model.train()
+        set_step(self.model, 0)  # the line search needs one and the same function
+        device = self.data.covariates.device
+        part = self.data.rows(self.members[self.alive[0]].training.to(device)[None])
+        first: dict[str, float] = {}
+
+        def closure() -> Tensor:
+            self.optimisers[0].zero_grad(set_to_none=True)
+            value = self.objective(self.model.run(part.covariates, part.forcing), part.targets, self.model)
+            value.total.sum().backward()
+            if not first:
+                first.update({f"train_{n}": float(t.detach()) for n, t in {"loss": value.total, **value.terms}.items()})
+                first["gradient_norm"] = float(member_norms(gradients(self.optimisers)))
+            return value.total.sum()
+
+        self.optimisers[0].step(closure)  # type: ignore[arg-type]
+        return [first | {"skipped_steps": 0.0}]
+
+    def _validate(self) -> list[Epoch]:
+        """Loss over the whole validation part of every member, under the name it is stopped on, and its terms."""
+        self.model.eval()
+        index, valid = pad([self.members[k].validation for k in self.alive])
+        device = self.data.covariates.device
+        part = self.data.rows(index.to(device), valid.to(device))
+        chosen = None if self.options.stop_on == "loss" else self.options.stop_on
+        with torch.no_grad():
+            total, terms = self.objective.data(self.model.run(part.covariates, part.forcing), part.targets, chosen)
+        some = torch.stack([~torch.isnan(term) for term in terms.values()]).any(0)
+        table = {"loss": torch.where(some, total, torch.nan), **terms}
+        named = {f"validation_{name}": values.tolist() for name, values in table.items()}
+        return [{name: values[place] for name, values in named.items()} for place in range(len(self.alive))]
+
+    def _refresh_grids(self) -> None:
+        """Let the grids of a KAN with hidden layers follow the inputs of these layers in the first epochs."""
+        encoder = self.model.encoder
+        if not (isinstance(encoder, KAN) and len(encoder.layers) > 1):
+            return
+        if 0 < self.epoch <= self.options.grid_refresh_epochs:
+            device = self.data.covariates.device
+            index, _ = pad([self.members[k].training for k in self.alive])
+            part = self.data.rows(index.to(device))
+            with torch.no_grad():
+                encoder.refresh_grid(self.model.features(_inputs(self.model, part)), resample=False)
+
+    def _drop_stopped(self) -> None:
+        """Leave out members that have not improved for `patience` epochs, or have had all their epochs."""
+        options = self.options
+        going = [
+            place
+            for place, k in enumerate(self.alive)
+            if self.epoch < options.max_epochs and self.epoch - 1 - self.state[k].best_epoch < options.patience
+        ]
+        if len(going) < len(self.alive):
+            if going:
+                index = torch.tensor(going, device=self.data.covariates.device)
+                keep(self.model, self.optimisers, index)
+                keep(self.objective, (), index)
+            self.alive = [self.alive[place] for place in going]
+
+    def _save(self) -> None:
+        assert self.folder is not None
+        modules = {"model": self.model, "objective": self.objective}
+        checkpoint.save(self.folder, self.fingerprint, self.epoch, self.alive, self.state, modules, self.best,
+                        self.optimisers)  # fmt: skip
+
+    def _restore(self) -> None:
+        if self.folder is None:
+            return
+        found = checkpoint.load(self.folder, self.fingerprint, self.data.covariates.device)
+        if found is None:
+            return
+        self.epoch, self.state = found.epoch, found.state
+        if len(found.alive) < len(self.alive):
+            index = torch.tensor(found.alive, device=self.data.covariates.device)
+            keep(self.model, self.optimisers, index)
+            keep(self.objective, (), index)
+        self.alive = found.alive
+        self.model.load_state_dict(found.under("model."))
+        self.objective.load_state_dict(found.under("objective."))
+        self.best = [found.under(f"best{k}.") for k in range(len(self.members))]
+        found.fill(self.optimisers)
+
+
+def prepare(model: Model, training: SiteData) -> None:
+    """Fit the scaler, grids, and the output scale of a pure network, on the training part."""
+    model.fit_inputs(_inputs(model, training))
+    if isinstance(model, NetworkModel):
+        model.scale.copy_(torch.stack([training.targets[t].nanmean() for t in model.target_names]))
+
+
+def _inputs(model: Model, part: SiteData) -> Tensor:
+    """Inputs of the encoder in physical units, (..., site, input)."""
+    if isinstance(model, NetworkModel):
+        return model.together(part.covariates, part.forcing)
+    return part.covariates
 
 
 def _check_targets(training: SiteData, validation: SiteData) -> None:
@@ -199,38 +348,11 @@ def _check_targets(training: SiteData, validation: SiteData) -> None:
         raise HybridmapError("the validation part has no target with enough observations to stop on; use fewer folds.")
 
 
-def _prepare(model: Model, training: SiteData) -> None:
-    """Fit the scaler, and the output scale of a pure network, on the training part."""
-    if isinstance(model, HybridModel):
-        model.standardise.fit(training.covariates)
-        return
-    model.standardise.fit(model.inputs(training.covariates, training.forcing))
-    model.scale.copy_(torch.stack([training.targets[t].nanmean() for t in model.target_names]))
-
-
-def _make_optimiser(model: Model, options: TrainingOptions) -> torch.optim.Optimizer:
-    groups: list[dict[str, Any]] = [
-        {"params": list(model.encoder.parameters()), "lr": options.learning_rate, "weight_decay": options.weight_decay}
-    ]
-    if isinstance(model, HybridModel) and model.shared_names:
-        rate = options.global_learning_rate or options.learning_rate
-        groups.append({"params": [model.shared_raw], "lr": rate, "weight_decay": 0.0})
-    groups = [group for group in groups if group["params"]]
-    if not groups:
-        raise HybridmapError(
-            "the experiment has nothing to learn: every parameter is fixed; name some as neural or global."
-        )
-    if options.optimiser == "rmsprop":
-        return torch.optim.RMSprop(groups)
-    return torch.optim.AdamW(groups)
-
-
-def _weights(model: Model) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def _fingerprint(options: TrainingOptions, training: SiteData, validation: SiteData) -> str:
+def _fingerprint(members: Sequence[Member], data: SiteData, options: TrainingOptions) -> str:
     digest = hashlib.sha256(json.dumps(asdict(options), sort_keys=True, default=str).encode())
-    for tensor in (*training.tensors(), *validation.tensors()):
+    for tensor in data.tensors():
         digest.update(tensor.detach().cpu().numpy().tobytes())
+    for one in members:
+        digest.update(f"{one.seed}".encode())
+        digest.update(one.training.numpy().tobytes() + one.validation.numpy().tobytes())
     return digest.hexdigest()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import Model, build_model
+from hybridmap.hybrid import Model
+from hybridmap.specification import build_model
 
 WEIGHTS, SPECIFICATION, PROCESS = "weights.safetensors", "model.yaml", "process.py"
 
