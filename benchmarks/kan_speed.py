@@ -3,12 +3,13 @@
     pip install pykan scikit-learn tqdm pandas matplotlib sympy
     python benchmarks/kan_speed.py
 
-Batch 1,024, 30 intervals, cubic, float32, one thread, forward + backward of a mean square; median of interleaved rounds.
-Also checks that both give the same values in float64, and counts the bytes kept for the backward pass.
+Batch 1,024, 30 intervals, cubic, float32, one thread, forward + backward of a mean square; median of interleaved
+rounds. Also checks that both give the same values in float64, and counts the bytes kept for the backward pass.
 """
 
 import statistics
 import time
+from itertools import pairwise
 
 import torch
 from kan.KANLayer import KANLayer
@@ -25,9 +26,7 @@ class Rival(nn.Module):
 
     def __init__(self, widths: list[int]) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            KANLayer(a, b, num=30, k=3, grid_range=[-5, 5]) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(KANLayer(a, b, num=30, k=3, grid_range=[-5, 5]) for a, b in pairwise(widths))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for layer in self.layers:
@@ -89,7 +88,7 @@ def main() -> None:
         gap = float((exact(x.double()) - double(x.double())).abs().max().detach())
         models = {"pykan KANLayer": rival, "KAN": ours, "MLP, same widths": MLP(n_in, n_out, hidden)}
         times: dict[str, list[float]] = {label: [] for label in models}
-        for label, model in models.items():
+        for model in models.values():
             step(model, x)
         for _ in range(ROUNDS):
             for label, model in models.items():

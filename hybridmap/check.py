@@ -13,7 +13,7 @@ from hybridmap.data.grid import RegionGrid
 from hybridmap.data.reader import read_source
 from hybridmap.data.warp import check_layer
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment import checked_model, model_spec
+from hybridmap.experiment import checked_model, model_spec, training_options
 from hybridmap.settings import data_path
 
 
@@ -94,5 +94,8 @@ def _layer(config: Config, layer: Raster) -> str:
 def _experiment(config: Config, experiment: Experiment) -> str:
     depth = (config.build.bottom_cm - config.build.top_cm) / 100.0
     names = [layer.name for layer in config.covariates], [layer.name for layer in config.forcing]
-    model = checked_model(experiment, model_spec(experiment, depth, *names))
+    classes = {layer.name: [0.0] for layer in config.covariates if layer.kind == "categorical"}
+    spec = model_spec(experiment, depth, *names, classes)
+    model = checked_model(experiment, spec)
+    training_options(experiment, spec)
     return f"{len(model.neural_names)} neural and {len(model.shared_names)} global parameters"

@@ -74,9 +74,9 @@ def _split(config: Config, args: argparse.Namespace) -> None:
 
 
 def _train(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.experiment import train_fold
+    from hybridmap.experiment import train_folds
 
-    train_fold(config, args.experiment, args.fold, args.samples, args.splits, args.out, args.device)
+    train_folds(config, args.experiment, args.fold, args.samples, args.splits, args.out, args.device)
 
 
 def _evaluate(config: Config, args: argparse.Namespace) -> None:
@@ -173,7 +173,11 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
     "cube": (_cube, "warp all rasters onto the grid of the region", ("--out",)),
     "sample": (_sample, "covariates at the observations", ("--observations", "--cube", "--out", "--quality")),
     "split": (_split, "deal sites into folds", ("--samples", "--out")),
-    "train": (_train, "train one fold", ("--experiment", "--fold", "--samples", "--splits", "--out", "--device")),
+    "train": (
+        _train,
+        "train folds side by side",
+        ("--experiment", "--fold", "--samples", "--splits", "--out", "--device"),
+    ),
     "evaluate": (
         _evaluate,
         "scores per target and fold",
@@ -219,6 +223,8 @@ def _add_option(verb: argparse.ArgumentParser, name: str, option: str) -> None:
         verb.add_argument(option, type=int, default=0, help="threads that predict tiles; 0 takes all cores")
     elif option == "--device":
         verb.add_argument(option, default="auto", choices=["auto", "cpu", "cuda"], help="where to train")
+    elif option == "--fold":
+        verb.add_argument(option, nargs="+", required=True, help="names of folds, such as block-0, or all")
     elif option in PATH_OPTIONS:
         many = {"nargs": "+"} if (name, option) in SEVERAL else {}
         required = (name, option) not in OPTIONAL

@@ -9,27 +9,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from hybridmap.config_experiment import TARGET_COLUMNS, Experiment, Name, Section, Target
 from hybridmap.errors import HybridmapError, nearest
 
-TARGET_COLUMNS = {
-    "soc": "soc_density_kg_m3",
-    "poc": "poc_kg_m3",
-    "moc": "moc_kg_m3",
-    "mbc": "mbc_kg_m3",
-}
-"""Process-model output that each observed column [kg C m-3] is compared with."""
+__all__ = ["TARGET_COLUMNS", "Config", "Experiment", "Name", "Section", "Target"]
 
-Target = Literal["soc", "poc", "moc", "mbc"]
 Unit = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]  # unit: 1
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A block of the configuration: unknown keys are errors, values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Baseline = Literal["linear", "random_forest", "gradient_boosting"]
 
 
 class Grid(Section):
@@ -160,65 +148,15 @@ class Split(Section):
     """How sites are dealt into folds."""
 
     name: Name = Field(description="Name of the scheme.")
-    kind: Literal["random", "block"] = Field("block", description="By place at random, or by square blocks.")
+    kind: Literal["random", "block", "strata"] = Field(
+        "block", description="By place at random, by square blocks, or by strata of a layer."
+    )
+    layer: str | None = Field(
+        None, description="Covariate or forcing whose quantiles make the strata, coldest first for temperature."
+    )
     folds: int = Field(5, ge=3, description="One tests, the next stops the training, the others train.")
     size_km: float = Field(200.0, gt=0, description="Edge of a block; a geographic grid counts 111.32 km a degree.")
     seed: int = Field(0, description="Same seed, same folds.")
-
-
-class Process(Section):
-    """The process model and its options."""
-
-    name: str = Field("five_pool", description="A process model, or the path of a .py file with one.")
-    options: dict[str, Any] = Field({}, description="Options of the model, for example formulation.")
-
-
-class Encoder(Section):
-    """The network from covariates to parameters."""
-
-    name: Literal["mlp"] = Field("mlp", description="Kind of network.")
-    hidden: list[int] = Field([64, 32], description="Units of the hidden layers.")
-    activation: Literal["sigmoid", "tanh", "relu", "gelu", "silu"] = Field("gelu", description="After each layer.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Share of units left out in training.")
-
-
-class Training(Section):
-    """Optimiser, stopping rule and loss."""
-
-    optimiser: Literal["adamw", "rmsprop"] = Field("adamw", description="Optimiser.")
-    learning_rate: float = Field(0.005, gt=0, description="Of the network.")
-    global_learning_rate: float | None = Field(None, description="For global parameters; the network's if absent.")
-    weight_decay: float = Field(1e-4, ge=0, description="On the network only, never on process parameters.")
-    batch_size: int = Field(2048, ge=1, description="Sites in a step; the loss is a statistic of the batch.")
-    max_epochs: int = Field(500, ge=1, description="Epochs at most.")
-    patience: int = Field(50, ge=1, description="Epochs without a better validation loss before stopping.")
-    clip_norm: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
-    feasibility_weight: float = Field(0.0, ge=0, description="Weight of the feasibility penalty of the process model.")
-    checkpoint_every: int = Field(50, ge=1, description="Epochs between checkpoints for resuming.")
-
-
-Role = list[str] | Literal["all", "none"]
-
-
-class Experiment(Section):
-    """One model to train, evaluate, diagnose and map."""
-
-    name: Name = Field(description="Name of the experiment and of its folder.")
-    title: str = Field("", description="For the report.")
-    process: Process | None = Field(Process(), description="null trains the pure multi-task network.")
-    neural: Role = Field("none", description="Parameters that the encoder predicts.")
-    global_: Role = Field("none", alias="global", description="Parameters learned as one number for the region.")
-    fixed: dict[str, float] = Field(default={}, description="Values of the rest; defaults of the model if absent.")
-    bounds: dict[str, tuple[float, float]] = Field(default={}, description="Overrides of training bounds.")
-    encoder: Encoder = Field(Encoder(), description="The network.")
-    constraint: Literal["sigmoid"] = Field("sigmoid", description="How parameters are kept in their bounds.")
-    targets: list[Target] = Field(["soc", "poc", "moc", "mbc"], description="What the loss compares.")
-    training: Training = Field(Training(), description="Optimiser and stopping rule.")
-    splits: list[Name] = Field(default=["block"], description="Split schemes; the first also trains the map model.")
-    seed: int = Field(0, description="Of initial weights, dropout and order; same seed, same result.")
-    map: bool = Field(True, description="Whether to predict maps.")
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Predict(Section):
@@ -262,6 +200,13 @@ class Config(Section):
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")
+    baselines: list[Baseline] = Field(
+        [], description="Ordinary models on the same folds: linear, random_forest, gradient_boosting."
+    )
+    fan_out: bool = Field(
+        False,
+        description="Train every fold in a job of its own (several GPUs, a cluster), not all of an experiment in one.",
+    )
     predict: Predict = Field(Predict(), description="Tiles and threads of the maps.")
     reference: Reference | None = Field(None, description="A published SOC map to compare with.")
 
@@ -272,7 +217,7 @@ class Config(Section):
             return raw
         defaults = raw["experiment_defaults"]
         experiments = raw.get("experiments") or []
-        spread = [merge(defaults, e) if isinstance(e, dict) else e for e in experiments]
+        spread = [_spread(defaults, e) if isinstance(e, dict) else e for e in experiments]
         return {**raw, "experiments": spread}
 
     @model_validator(mode="after")
@@ -293,6 +238,15 @@ class Config(Section):
         if name not in found:
             raise HybridmapError(f"no experiment '{name}'{nearest(name, found) or f'; there are {sorted(found)}'}.")
         return found[name]
+
+
+def _spread(defaults: dict[str, Any], experiment: dict[str, Any]) -> dict[str, Any]:
+    """Lay an experiment over the defaults; another kind of encoder takes none of the options of the default one."""
+    own, default = experiment.get("encoder"), defaults.get("encoder")
+    if isinstance(own, dict) and isinstance(default, dict):
+        kinds = own.get("name", default.get("name", "mlp")), default.get("name", "mlp")
+        defaults = defaults if kinds[0] == kinds[1] else {k: v for k, v in defaults.items() if k != "encoder"}
+    return merge(defaults, experiment)
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def start_of(parameter: Parameter) -> float:
     if not parameter.lower < value < parameter.upper:
         raise ValueError(
             f"{parameter.name} starts at {value:g}, which is not strictly between its bounds {parameter.lower:g} and"
-            f" {parameter.upper:g}; widen the bounds, or hold the parameter fixed."
+            f" {parameter.upper:g}; widen the bounds, give it another start, or hold it fixed."
         )
     return value
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from tqdm import tqdm
 
 from hybridmap.config import TARGET_COLUMNS, Config, Experiment
 from hybridmap.data.parts import parts_of
-from hybridmap.data.tables import write_parquet
+from hybridmap.data.tables import write_csv, write_parquet
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import HybridModel, Model
-from hybridmap.specification import build_model
 from hybridmap.process import get_process
-from hybridmap.train import Epoch, SiteData, TrainingOptions, fit, save_model
+from hybridmap.specification import build_model
+from hybridmap.train import Epoch, LossOptions, Member, SiteData, TrainingOptions, fit_members, save_model
 
 LOG = logging.getLogger("hybridmap")
 COVARIATE, FORCING = "covariate.", "forcing."
@@ -29,7 +31,11 @@ def names_in(samples: pd.DataFrame, prefix: str) -> list[str]:
 
 
 def model_spec(
-    experiment: Experiment, layer_depth_m: float, covariates: list[str], forcing: list[str]
+    experiment: Experiment,
+    layer_depth_m: float,
+    covariates: list[str],
+    forcing: list[str],
+    categorical: dict[str, list[float]] | None = None,
 ) -> dict[str, Any]:
     """Return the specification that :func:`hybridmap.hybrid.build_model` takes, of plain values only.
 
@@ -41,6 +47,8 @@ def model_spec(
         Thickness of the target interval [m], given to process models that have a ``depth`` forcing.
     covariates, forcing : list of str
         Layers of the cube.
+    categorical : dict of str to list of float, optional
+        Class codes of the covariates that are classes.
     """
     process = experiment.process
     constants: dict[str, float] = {}
@@ -53,18 +61,20 @@ def model_spec(
         "shared": experiment.global_,
         "fixed": dict(experiment.fixed),
         "bounds": {name: list(pair) for name, pair in experiment.bounds.items()},
-        "constraint": experiment.constraint,
-        "encoder": experiment.encoder.model_dump(),
+        "start": dict(experiment.start),
+        "constraint": experiment.constraint.options(),
+        "encoder": experiment.encoder.options(),
         "covariates": covariates,
+        "categorical": categorical or {},
         "forcing": forcing,
         "forcing_constants": constants,
         "targets": list(experiment.targets),
     }
 
 
-def checked_model(experiment: Experiment, spec: dict[str, Any]) -> Model:
+def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None = None) -> Model:
     """Build the model of an experiment, seeded; HybridmapError naming the experiment if the block is wrong."""
-    torch.manual_seed(experiment.seed)
+    torch.manual_seed(experiment.seed if seed is None else seed)
     try:
         return build_model(spec)
     except ValueError as error:
@@ -117,59 +127,122 @@ def check_forcing(model: Model, samples: pd.DataFrame) -> None:
         )
 
 
-def train_fold(
-    config: Config, name: str, fold: str, samples_path: Path, splits_path: Path, out: Path, device: str = "auto"
+def train_folds(
+    config: Config,
+    name: str,
+    folds: Sequence[str],
+    samples_path: Path,
+    splits_path: Path,
+    out: Path,
+    device: str = "auto",
 ) -> None:
-    """Train one fold of one experiment into `out`: ``model/`` and ``history.parquet``.
+    """Train folds of one experiment side by side into `out`: ``{fold}/model/``, ``{fold}/history.parquet`` and CSV.
 
     Parameters
     ----------
     config : Config
         With the experiment called `name`.
-    fold : str
+    folds : sequence of str
         ``{scheme}-{k}`` or ``all``.
     samples_path, splits_path : Path
         Tables of the sample and split stages.
     out : Path
-        Folder of the fold; a checkpoint kept there continues an interrupted training.
+        Folder of the experiment; a checkpoint kept there continues an interrupted training.
     device : str
         "auto" takes the first GPU if there is one.
     """
     experiment = config.experiment(name)
-    samples = pd.read_parquet(samples_path)
-    parts = parts_of(samples, pd.read_parquet(splits_path), fold, experiment.splits[0])
+    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     depth = (config.build.bottom_cm - config.build.top_cm) / 100.0
-    spec = model_spec(experiment, depth, names_in(samples, COVARIATE), names_in(samples, FORCING))
-    model = checked_model(experiment, spec).to(where)
-    check_forcing(model, samples)
-
+    classes = class_codes(config, samples)
+    spec = model_spec(experiment, depth, names_in(samples, COVARIATE), names_in(samples, FORCING), classes)
+    check_forcing(checked_model(experiment, spec), samples)
     data = site_data(samples, list(experiment.targets), where)
-    rows = {
-        part: torch.tensor((parts == part).to_numpy().nonzero()[0], device=where) for part in ("train", "validation")
-    }
-    options = TrainingOptions(**experiment.training.model_dump(), seed=experiment.seed, identity=spec)
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(out / "model", ignore_errors=True)
-    LOG.info("%s %s: %d training and %d validation sites", name, fold, len(rows["train"]), len(rows["validation"]))
+    size = experiment.uncertainty.members if experiment.uncertainty.method == "ensemble" else 1
+    members = []
+    for fold in folds:
+        parts = parts_of(samples, splits, fold, experiment.splits[0])
+        rows = [torch.tensor((parts == part).to_numpy().nonzero()[0]) for part in ("train", "validation")]
+        LOG.info("%s %s: %d training and %d validation sites", name, fold, len(rows[0]), len(rows[1]))
+        for k in range(size):
+            seed = experiment.seed + 1000 * k
+            model = checked_model(experiment, spec, seed).to(where)
+            members.append(Member(model, rows[0], rows[1], seed, f"fold '{fold}'"))
+        shutil.rmtree(out / fold / "model", ignore_errors=True)
+    options = training_options(experiment, spec)
+    checkpoint = (out / folds[0] if len(folds) == 1 else out) / "checkpoint"
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    report = Progress(name, len(members), options.max_epochs)
     try:
-        history = fit(
-            model, data.rows(rows["train"]), data.rows(rows["validation"]), options, out / "checkpoint", _report_epoch
-        )
+        histories = fit_members(members, data, options, checkpoint, report)
     except HybridmapError as error:
-        raise HybridmapError(f"experiment '{name}', fold '{fold}': {error}") from None
-    write_parquet(pd.DataFrame(history), out / "history.parquet")
-    save_model(model, spec, out / "model")
-    shutil.rmtree(out / "checkpoint", ignore_errors=True)
-    best = min(history, key=lambda row: row["validation_loss"])
-    LOG.info("%s %s: best validation loss %.3f at epoch %d", name, fold, best["validation_loss"], best["epoch"])
+        raise HybridmapError(f"experiment '{name}', {error}") from None
+    finally:
+        report.close()
+    for place, fold in enumerate(folds):
+        group = slice(place * size, (place + 1) * size)
+        history = pd.concat(
+            [pd.DataFrame(h).assign(member=float(k)) for k, h in enumerate(histories[group])], ignore_index=True
+        )
+        write_parquet(history, out / fold / "history.parquet")
+        write_csv(history, out / fold / "history.csv")
+        save_model([one.model for one in members[group]], spec, out / fold / "model")
+        best = min((row for h in histories[group] for row in h), key=lambda row: row["validation_loss"])
+        LOG.info("%s %s: best validation loss %.3f at epoch %d", name, fold, best["validation_loss"], best["epoch"])
+    shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def _report_epoch(row: Epoch) -> None:
-    if row["epoch"] % 50 == 0:
-        terms = " ".join(
-            f"{k.removeprefix('validation_')} {v:.3f}" for k, v in row.items() if k.startswith("validation_")
-        )
-        LOG.info(
-            "epoch %d: training loss %.3f, validation %s", row["epoch"], row.get("train_loss", float("nan")), terms
-        )
+def training_options(experiment: Experiment, spec: dict[str, Any]) -> TrainingOptions:
+    """Options of the trainer as the experiment's block gives them; HybridmapError naming the experiment if wrong."""
+    try:
+        loss = LossOptions(**experiment.loss.model_dump())
+        return TrainingOptions(**experiment.training.model_dump(), loss=loss, seed=experiment.seed, identity=spec)
+    except ValueError as error:
+        raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
+
+
+def class_codes(config: Config, samples: pd.DataFrame) -> dict[str, list[float]]:
+    """Class codes at the sites of every categorical covariate."""
+    layers = [layer.name for layer in config.covariates if layer.kind == "categorical"]
+    return {name: sorted(float(v) for v in samples[COVARIATE + name].dropna().unique()) for name in layers}
+
+
+class Progress:
+    """A line in the log every 50 epochs, and on a terminal a bar with the losses as they are.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment.
+    members : int
+        How many models train side by side.
+    max_epochs : int
+        Epochs at most.
+    """
+
+    def __init__(self, name: str, members: int, max_epochs: int) -> None:
+        self.bar = tqdm(total=max_epochs, desc=name, unit="epoch", disable=None, leave=False)
+        self.members, self.epoch, self.rows = members, -1, {}  # type: tuple[int, int, dict[int, Epoch]]
+
+    def __call__(self, member: int, row: Epoch) -> None:
+        """Take one epoch's row of one member."""
+        if row["epoch"] != self.epoch and self.rows:
+            self._show()
+        self.epoch, self.rows[member] = int(row["epoch"]), row
+
+    def _show(self) -> None:
+        means = pd.DataFrame(self.rows.values()).mean().to_dict()
+        scores = {str(k): v for k, v in means.items() if str(k).startswith("validation_")}
+        losses = {k.removeprefix("validation_"): f"{v:.3f}" for k, v in scores.items()}
+        training = f"{means['train_loss']:.3f}"
+        self.bar.update(self.epoch + 1 - self.bar.n)
+        self.bar.set_postfix({"models": len(self.rows), "train": training, **losses}, refresh=False)
+        if self.epoch % 50 == 0:
+            text = " ".join(f"{k} {v}" for k, v in losses.items())
+            LOG.info("epoch %d, %d models: training loss %s, validation %s", self.epoch, len(self.rows), training, text)
+        self.rows = {}
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.close()

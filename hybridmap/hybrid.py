@@ -144,12 +144,18 @@ class HybridModel(TableModel):
         Order of the covariate columns; outputs that were observed.
     forcing_constants : mapping of str to float
         Forcing that is one number for the region, such as the layer depth [m].
+    inputs : MixedInputs, optional
+        Treatment of classes and coordinates among the covariates.
+    start : mapping of str to float, optional
+        Where parameters start, if not at their defaults, in their units.
 
     Notes
     -----
     Neural and shared parameters start at their defaults, or at the ``start`` that a parameter declares, and never leave
     their bounds. With weights stacked along a leading member axis the model runs its members side by side.
     """
+
+    start: Tensor
 
     def __init__(
         self,
@@ -163,6 +169,7 @@ class HybridModel(TableModel):
         target_names: Sequence[str] = (),
         forcing_constants: Mapping[str, float] | None = None,
         inputs: MixedInputs | None = None,
+        start: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         roles.check(process)
@@ -180,15 +187,15 @@ class HybridModel(TableModel):
             v.name for v in process.forcing if not v.optional and v.name not in self.forcing_constants
         )
         self.standardise = Standardise(len(self.covariate_names))
-        table = {p.name: _rebound(p, bounds or {}) for p in process.parameters}
+        table = {p.name: _rebound(p, bounds or {}, start or {}) for p in process.parameters}
         self._neural = Bounds.of([table[n] for n in self.neural_names])
         self._shared = Bounds.of([table[n] for n in self.shared_names])
         self._fixed = dict(roles.fixed)
-        start = self._neural.locate(_starts(table, self.neural_names))
-        self.constraint = _constraint(constraint, start, self._neural)
+        begin = self._neural.locate(_starts(table, self.neural_names))
+        self.constraint = _constraint(constraint, begin, self._neural)
         # Shared parameters are always on a plain sigmoid: one value must not get stuck where a constraint is flat.
         self._shared_constraint = Sigmoid()
-        self.register_buffer("start", self.constraint.raw(start).float())
+        self.register_buffer("start", self.constraint.raw(begin).float())
         shared = self._shared.locate(_starts(table, self.shared_names))
         self.shared_raw = nn.Parameter(self._shared_constraint.raw(shared).float())
 
@@ -307,7 +314,7 @@ class NetworkModel(TableModel):
         self.register_buffer("scale", torch.ones(len(self.target_names)))
 
     def together(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
-        """Covariates and forcing side by side, (..., site, covariate + forcing): the same information as a hybrid has."""
+        """Covariates and forcing side by side, (..., site, covariate + forcing): what a hybrid model sees too."""
         return torch.cat([covariates, *(forcing[n][..., None] for n in self.forcing_names)], dim=-1)
 
     def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -347,12 +354,11 @@ def _constraint(spec: str | Mapping[str, Any], start: Tensor, bounds: Bounds) ->
     if name in ONE_SIDED:
         if bool(bounds.log.any()):
             raise ValueError(f"constraint '{name}' takes parameters on a linear scale; choose 'sigmoid'.")
-        options["unit"] = start.float()
+        return get_constraint(name, unit=start.float(), **options)
     return get_constraint(name, **options)
 
 
-def _rebound(parameter: Parameter, bounds: Mapping[str, Iterable[float]]) -> Parameter:
-    if parameter.name not in bounds:
-        return parameter
-    lower, upper = bounds[parameter.name]
-    return replace(parameter, lower=float(lower), upper=float(upper))
+def _rebound(parameter: Parameter, bounds: Mapping[str, Iterable[float]], start: Mapping[str, float]) -> Parameter:
+    lower, upper = bounds.get(parameter.name, (parameter.lower, parameter.upper))
+    begin = start.get(parameter.name, parameter.start)
+    return replace(parameter, lower=float(lower), upper=float(upper), start=begin)

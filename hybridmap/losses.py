@@ -122,16 +122,12 @@ def mae_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -
     return _mean((predicted - observed).abs(), known)
 
 
-def smooth_l1_loss(
-    predicted: Tensor, observed: Tensor, beta: float = 1.0, known: Tensor | None = None
-) -> Tensor:
+def smooth_l1_loss(predicted: Tensor, observed: Tensor, beta: float = 1.0, known: Tensor | None = None) -> Tensor:
     """Mean of d^2/(2 beta) below beta and d - beta/2 above, d = |p - o|; `beta` in the unit of the target."""
     return _mean(torch.nn.functional.smooth_l1_loss(predicted, observed, beta=beta, reduction="none"), known)
 
 
-def gaussian_loss(
-    predicted: Tensor, observed: Tensor, sd: Tensor | float = 1.0, known: Tensor | None = None
-) -> Tensor:
+def gaussian_loss(predicted: Tensor, observed: Tensor, sd: Tensor | float = 1.0, known: Tensor | None = None) -> Tensor:
     """Mean negative logarithm of the normal density with standard deviation `sd` (unit of the target), less ln(2 pi)/2.
 
     `sd` is a number, one value a member, shape (...), or one a site, shape (..., site).
@@ -220,9 +216,7 @@ def has_spread(values: Tensor, known: Tensor) -> Tensor:
     return high > torch.where(known, values, torch.inf).amin(-1)
 
 
-def feasibility_penalty(
-    outputs: Mapping[str, Tensor], margin: float = 0.05, known: Tensor | None = None
-) -> Tensor:
+def feasibility_penalty(outputs: Mapping[str, Tensor], margin: float = 0.05, known: Tensor | None = None) -> Tensor:
     """Mean squared shortfall of both steady-state margins of the five-pool model below `margin` (dimensionless)."""
     short = [_mean(torch.relu(margin - outputs[name]).square(), known) for name in ("margin_uptake", "margin_poc")]
     return short[0] + short[1]

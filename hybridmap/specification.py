@@ -23,7 +23,8 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         What ``model.yaml`` holds: ``process`` (mapping of name and options, or None for the pure network),
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
         (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
-        ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes).
+        ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes) and
+        ``start`` (parameter → value).
 
     Raises
     ------
@@ -53,6 +54,7 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         target_names=targets,
         forcing_constants=spec["forcing_constants"],
         inputs=inputs,
+        start=spec.get("start"),
     )
     if missing := [n for n in model.forcing_names if n not in spec["forcing"]]:
         raise ValueError(f"{process.name} needs the forcing {missing}; the region has {list(spec['forcing'])}.")

@@ -78,13 +78,12 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
 @pytest.fixture(scope="session")
 def trained(small_region: tuple[Config, Path]) -> Path:
     """Folder with the trained folds of `some_neural` (relaxed and constrained) and `pure_network`."""
-    from hybridmap.experiment import train_fold
+    from hybridmap.experiment import train_folds
 
     config, folder = small_region
     for name in ("some_neural", "some_neural_relaxed", "pure_network"):
-        for fold in ("block-0", "block-1", "block-2", "all"):
-            out = folder / name / fold
-            train_fold(config, name, fold, folder / "samples.parquet", folder / "splits.parquet", out, "cpu")
+        folds, out = ("block-0", "block-1", "block-2", "all"), folder / name
+        train_folds(config, name, folds, folder / "samples.parquet", folder / "splits.parquet", out, "cpu")
     return folder
 
 

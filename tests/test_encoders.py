@@ -84,7 +84,7 @@ def test_stacked_layers_equal_single_ones():
         lambda: MLP(4, 2, hidden=[8, 8], dropout=0.2, residual=True),
         lambda: MLP(4, 2, hidden=[5], batch_norm=True),
         lambda: LinearEncoder(4, 2),
-        lambda: NAM(4, 2, hidden=6, dropout=0.1),
+        lambda: NAM(4, 2, units=6, dropout=0.1),
         lambda: KAN(4, 2, hidden=[5], base="silu", affine=True),
     ]
     for build in builds:

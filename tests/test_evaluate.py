@@ -14,7 +14,7 @@ from hybridmap.diagnose.plausibility import diagnose, judge
 from hybridmap.diagnose.saturation import summarise
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import evaluate
-from hybridmap.experiment import train_fold
+from hybridmap.experiment import train_folds
 from hybridmap.train import load_model
 
 
@@ -140,10 +140,10 @@ def test_a_target_that_no_training_site_has_is_named(small_region: tuple[Config,
     samples.loc[train, "mbc_kg_m3"] = np.nan
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=r"'some_neural', fold 'block-0': target 'mbc' has 0 observations"):
-        train_fold(
-            config, "some_neural", "block-0", tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "o", "cpu"
+        train_folds(
+            config, "some_neural", ["block-0"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu"
         )
-    assert not (tmp_path / "o" / "model").exists()
+    assert not (tmp_path / "block-0" / "model").exists()
 
 
 @pytest.mark.parametrize(("column", "factor", "says"), [("mat", 273.15, "'mat'"), ("npp", 1e-3, "'npp'")])
@@ -156,4 +156,4 @@ def test_forcing_in_another_unit_is_noticed(
     samples[f"forcing.{column}"] = values + factor if column == "mat" else values * factor
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=says):
-        train_fold(config, "some_neural", "all", tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+        train_folds(config, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")

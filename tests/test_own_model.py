@@ -10,7 +10,7 @@ from conftest import ROOT
 from hybridmap.cli import main
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment import train_fold
+from hybridmap.experiment import train_folds
 from hybridmap.model_check import check_model
 from hybridmap.process import check_inputs, get_process, list_processes
 from hybridmap.train import load_model
@@ -83,11 +83,11 @@ def test_trained_and_kept_with_its_weights(small_region: tuple[Config, Path], mo
     mine = {**raw["experiments"][2], "name": "mine", "process": {"name": str(model_file), "options": {}}}
     raw["experiments"] = [{**mine, "neural": ["k_slow"], "global": "all", "targets": ["soc", "poc", "moc"]}]
     tables = folder / "samples.parquet", folder / "splits.parquet"
-    train_fold(Config.model_validate(raw), "mine", "all", *tables, tmp_path / "fold", "cpu")
+    train_folds(Config.model_validate(raw), "mine", ["all"], *tables, tmp_path, "cpu")
     model_file.unlink()
-    model = load_model(tmp_path / "fold/model")
+    model = load_model(tmp_path / "all/model")
     assert model.neural_names == ("k_slow",)
-    assert (tmp_path / "fold/model/process.py").read_text() == SOURCE
+    assert (tmp_path / "all/model/process.py").read_text() == SOURCE
 
 
 def test_inputs_in_another_unit_or_shape_are_named() -> None:

@@ -95,7 +95,7 @@ def test_cells_without_a_steady_state_are_nodata_in_the_relaxed_pools(
     import yaml
 
     spec = yaml.safe_load((source / "model.yaml").read_text())
-    spec["bounds"] = {"vmax_u": [0.5, 4.0]}
+    spec["bounds"], spec["start"] = {"vmax_u": [0.5, 4.0]}, {"vmax_u": 3.8}
     model = load_model(source)
     save_model(model, spec, tmp_path / "model")
     cube = open_cube(folder / "cube.zarr")

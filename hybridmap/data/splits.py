@@ -1,4 +1,4 @@
-"""Dealing sites into folds: by place at random, or by spatial blocks; rare targets spread evenly."""
+"""Dealing sites into folds: by place at random, by spatial blocks (rare targets spread evenly), or by strata."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def assign_folds(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -
     HybridmapError
         If there are fewer places or blocks than folds.
     """
+    if scheme.kind == "strata":
+        return _table(samples, scheme, _strata(samples, scheme), "")
     unit = samples["group_id"] if scheme.kind == "random" else _blocks(samples, scheme, metres_per_unit)
     codes, names = pd.factorize(unit, sort=True)
     if len(names) < scheme.folds:
@@ -62,15 +64,32 @@ def assign_folds(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -
     fold = _deal(shares, scheme)
     LOG.info("split %s: %d units in %d folds of %s sites", scheme.name, len(names), scheme.folds,
              np.bincount(fold[codes]).tolist())  # fmt: skip
+    return _table(samples, scheme, fold[codes], unit.astype(str) if scheme.kind == "block" else "")
+
+
+def _table(samples: pd.DataFrame, scheme: Split, fold: NDArray[np.int64], block: pd.Series | str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "site_id": samples["site_id"],
             "group_id": samples["group_id"],
             "scheme": scheme.name,
-            "fold": fold[codes].astype("int32"),
-            "block": unit.astype(str) if scheme.kind == "block" else "",
+            "fold": fold.astype("int32"),
+            "block": block,
         }
     )
+
+
+def _strata(samples: pd.DataFrame, scheme: Split) -> NDArray[np.int64]:
+    """Fold of each site by quantiles of a layer, lowest first: every test fold holds values that training never saw."""
+    column = next((c for c in (f"covariate.{scheme.layer}", f"forcing.{scheme.layer}") if c in samples), None)
+    if column is None:
+        have = [c.split(".", 1)[1] for c in samples.columns if c.startswith(("covariate.", "forcing."))]
+        raise HybridmapError(f"split '{scheme.name}': no layer '{scheme.layer}' to make strata of; there are {have}.")
+    place = samples.groupby("group_id")[column].mean()
+    edges = np.quantile(place, np.linspace(0, 1, scheme.folds + 1)[1:-1])
+    if len(np.unique(edges)) < len(edges):
+        raise HybridmapError(f"split '{scheme.name}': '{scheme.layer}' has too few values for {scheme.folds} strata.")
+    return np.searchsorted(edges, samples["group_id"].map(place).to_numpy(), side="right")
 
 
 def _blocks(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -> pd.Series:

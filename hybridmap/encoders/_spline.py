@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Polynomials in the position t inside a cell, of the degree + 1 basis functions alive there (columns), by powers (rows).
+# Polynomials in the position t inside a cell: columns are the degree + 1 basis functions alive, rows are powers of t.
 POLYNOMIALS: dict[int, list[list[float]]] = {
     1: [[1, 0], [-1, 1]],
     2: [[1 / 2, 1 / 2, 0], [-1, 1, 0], [1 / 2, -1, 1 / 2]],
@@ -101,7 +101,7 @@ class _SplineSum(torch.autograd.Function):
     """y[m, s, o] = sum over inputs i and basis functions k of B_k(x[m, s, i]) c[m, o, i, k]."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, x: Tensor, coefficients: Tensor, lower: Tensor, step: Tensor, intervals: int, degree: int
     ) -> Tensor:
         members, sites, inputs = x.shape
@@ -150,9 +150,7 @@ class _SplineSum(torch.autograd.Function):
         return grad_x, None if grad_c is None else grad_c.view_as(coefficients), None, None, None, None
 
 
-def spline_sum(
-    x: Tensor, coefficients: Tensor, lower: Tensor, step: Tensor, intervals: int, degree: int = 3
-) -> Tensor:
+def spline_sum(x: Tensor, coefficients: Tensor, lower: Tensor, step: Tensor, intervals: int, degree: int = 3) -> Tensor:
     """Sum over the inputs of the splines of every edge.
 
     Parameters

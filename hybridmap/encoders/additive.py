@@ -37,7 +37,7 @@ class NAM(nn.Module):
     ----------
     n_inputs, n_outputs : int
         Numbers of covariates and of raw parameters.
-    hidden : int
+    units : int
         Units of each covariate's network, which has two hidden layers of that width.
     activation : str
         As for the MLP.
@@ -46,20 +46,20 @@ class NAM(nn.Module):
     """
 
     def __init__(
-        self, n_inputs: int, n_outputs: int, hidden: int = 32, activation: str = "gelu", dropout: float = 0.0
+        self, n_inputs: int, n_outputs: int, units: int = 32, activation: str = "gelu", dropout: float = 0.0
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"no activation '{activation}'; there are {sorted(ACTIVATIONS)}.")
-        self.n_inputs, self.n_outputs, self.units = n_inputs, n_outputs, hidden
-        self.slope = nn.Parameter(torch.randn(n_inputs, hidden))
-        self.offset = nn.Parameter(torch.randn(n_inputs, hidden))
-        self.weight = nn.Parameter(torch.randn(n_inputs, hidden, hidden) / math.sqrt(hidden))
-        self.bias = nn.Parameter(torch.zeros(n_inputs, hidden))
+        self.n_inputs, self.n_outputs, self.units = n_inputs, n_outputs, units
+        self.slope = nn.Parameter(torch.randn(n_inputs, units))
+        self.offset = nn.Parameter(torch.randn(n_inputs, units))
+        self.weight = nn.Parameter(torch.randn(n_inputs, units, units) / math.sqrt(units))
+        self.bias = nn.Parameter(torch.zeros(n_inputs, units))
         self.activation = ACTIVATIONS[activation]()
         self.dropout = Dropout(dropout)
         # The sum over covariates of a map of their hidden units is one map of all hidden units side by side.
-        self.head = Linear(n_inputs * hidden, n_outputs).small()
+        self.head = Linear(n_inputs * units, n_outputs).small()
 
     def forward(self, covariates: Tensor) -> Tensor:
         """Standardised covariates (..., site, n_inputs) to raw parameters (..., site, n_outputs)."""
@@ -67,7 +67,7 @@ class NAM(nn.Module):
         return out
 
     def _hidden(self, covariates: Tensor) -> Tensor:
-        """All hidden units, (..., site, n_inputs * hidden), those of a covariate side by side."""
+        """All hidden units, (..., site, n_inputs * units), those of a covariate side by side."""
         x = covariates.transpose(-1, -2)[..., None]  # (..., input, site, 1)
         first = self.activation(x * self.slope[..., None, :] + self.offset[..., None, :])
         second = self.activation(first @ self.weight + self.bias[..., None, :])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ class KAN(nn.Module):
             raise ValueError(f"intervals {intervals} must be at least 1 and margin {margin} at least 0.")
         widths = [n_inputs, *hidden, n_outputs]
         self.layers = nn.ModuleList(
-            KANLayer(a, b, intervals, degree, margin, base, affine) for a, b in zip(widths, widths[1:], strict=False)
+            KANLayer(a, b, intervals, degree, margin, base, affine) for a, b in pairwise(widths)
         )
         self.register_buffer("sample", torch.zeros(SAMPLE, n_inputs))
         self.sample: Tensor

@@ -3,8 +3,17 @@
 from hybridmap.train.data import SiteData
 from hybridmap.train.loop import Epoch, Member, fit, fit_members
 from hybridmap.train.options import LossOptions, TrainingOptions
-from hybridmap.train.storage import load_model, save_model
+from hybridmap.train.storage import load_members, load_model, save_model
 
 __all__ = [
-    "Epoch", "LossOptions", "Member", "SiteData", "TrainingOptions", "fit", "fit_members", "load_model", "save_model",
-]  # fmt: skip
+    "Epoch",
+    "LossOptions",
+    "Member",
+    "SiteData",
+    "TrainingOptions",
+    "fit",
+    "fit_members",
+    "load_members",
+    "load_model",
+    "save_model",
+]

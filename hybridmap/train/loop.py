@@ -27,7 +27,12 @@ from hybridmap.train.data import SiteData, epoch_batches, pad
 from hybridmap.train.members import keep, member, stack
 from hybridmap.train.objective import Objective
 from hybridmap.train.optimisers import (
-    Optimiser, gradients, make_optimisers, member_norms, scale_members, set_rates, untouched,
+    gradients,
+    make_optimisers,
+    member_norms,
+    scale_members,
+    set_rates,
+    untouched,
 )  # fmt: skip
 from hybridmap.train.options import TrainingOptions
 
@@ -49,12 +54,15 @@ class Member:
         Rows of the common :class:`SiteData`.
     seed : int
         Of the order of sites.
+    label : str
+        Name in messages.
     """
 
     model: Model
     training: Tensor
     validation: Tensor
     seed: int = 0
+    label: str = "training"
 
 
 def fit(
@@ -114,7 +122,7 @@ def fit_members(
     """
     groups: dict[object, list[int]] = {}
     for k, one in enumerate(members):
-        _check_targets(data.rows(one.training), data.rows(one.validation))
+        _check_targets(data.rows(one.training), data.rows(one.validation), one.label)
         alone = options.optimiser == "lbfgs" or any(isinstance(m, BatchNorm) for m in one.model.modules())
         # Members with another number of steps an epoch would age the others' optimiser.
         groups.setdefault(k if alone else (round(len(one.training) / options.batch_size),), []).append(k)
@@ -179,7 +187,7 @@ class _Run:
         for one, best, state in zip(self.members, self.best, self.state, strict=True):
             if not math.isfinite(state.best_loss):
                 raise HybridmapError(
-                    f"training: no epoch of {len(state.history)} had a finite validation loss; lower"
+                    f"{one.label}: no epoch of {len(state.history)} had a finite validation loss; lower"
                     " training.learning_rate or use the constrained formulation."
                 )
             one.model.load_state_dict(best)
@@ -335,17 +343,19 @@ def _inputs(model: Model, part: SiteData) -> Tensor:
     return part.covariates
 
 
-def _check_targets(training: SiteData, validation: SiteData) -> None:
+def _check_targets(training: SiteData, validation: SiteData, label: str) -> None:
     for name, values in training.targets.items():
         count = int((~torch.isnan(values)).sum())
         if count < MIN_OBSERVATIONS:
             raise HybridmapError(
-                f"target '{name}' has {count} observations in the training part, {MIN_OBSERVATIONS} are needed;"
-                " use fewer folds or larger samples, or leave the target out of the experiment."
+                f"{label}: target '{name}' has {count} observations in the training part,"
+                f" {MIN_OBSERVATIONS} are needed; use fewer folds or larger samples, or leave the target out."
             )
     seen = [(~torch.isnan(v)).sum() >= MIN_OBSERVATIONS for v in validation.targets.values()]
     if not any(seen):
-        raise HybridmapError("the validation part has no target with enough observations to stop on; use fewer folds.")
+        raise HybridmapError(
+            f"{label}: the validation part has no target with enough observations to stop on; use fewer folds."
+        )
 
 
 def _fingerprint(members: Sequence[Member], data: SiteData, options: TrainingOptions) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -11,16 +11,28 @@ from torch import Tensor, nn
 
 from hybridmap.encoders import KAN
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import Model, Run
+from hybridmap.hybrid import HybridModel, Model, Run
 from hybridmap.losses import (
-    LOSSES, MEAN_BASED, Loss, cosh_prior, dissolved_penalty, feasibility_penalty, gaussian_loss, multi_task_loss,
-    saturation_penalty, smooth_l1_loss,
+    LOSSES,
+    MEAN_BASED,
+    Loss,
+    cosh_prior,
+    dissolved_penalty,
+    feasibility_penalty,
+    gaussian_loss,
+    multi_task_loss,
+    saturation_penalty,
+    smooth_l1_loss,
 )  # fmt: skip
 from hybridmap.train.options import LossOptions
 
 NEAR_ZERO = 1e-3
 """A target whose mean is nearer to zero than this share of its spread is refused by losses that divide by it."""
-POOLS = {"feasibility": feasibility_penalty, "saturation": saturation_penalty, "dissolved": dissolved_penalty}
+POOLS: dict[str, Callable[..., Tensor]] = {
+    "feasibility": feasibility_penalty,
+    "saturation": saturation_penalty,
+    "dissolved": dissolved_penalty,
+}
 POOL_OUTPUTS = {"feasibility": "margin_uptake", "saturation": "moc_saturation", "dissolved": "doc"}
 CURVES = ("entropy", "l1", "smoothness")
 
@@ -68,9 +80,7 @@ class Objective(nn.Module):
     def _learns_sd(self) -> bool:
         return "gaussian" in self.losses.values() and self.options.observation_sd == "learned"
 
-    def forward(
-        self, run: Run, targets: Mapping[str, Tensor], model: Model, valid: Tensor | None = None
-    ) -> Value:
+    def forward(self, run: Run, targets: Mapping[str, Tensor], model: Model, valid: Tensor | None = None) -> Value:
         """Value for outputs and targets (..., site) or (..., site, depth), NaN where not observed.
 
         `valid` (..., site) says which sites are more than padding; padding has no observations.
@@ -101,15 +111,18 @@ class Objective(nn.Module):
             return partial(smooth_l1_loss, beta=self.options.beta)
         if name == "gaussian":
             given = self.options.observation_sd
-            sd = self.log_sd[..., k].exp() if isinstance(given, str) and self.log_sd is not None else given[target]  # type: ignore[index]
-            return partial(gaussian_loss, sd=sd)
+            if isinstance(given, str):
+                assert self.log_sd is not None
+                return partial(gaussian_loss, sd=self.log_sd[..., k].exp())
+            return partial(gaussian_loss, sd=given[target])
         return LOSSES[name]
 
     def _penalty(self, name: str, run: Run, model: Model, valid: Tensor | None) -> Tensor:
         if name in POOLS:
             return POOLS[name](run.outputs, known=valid)
         if name == "violation":
-            beyond = model.constraint.violation(run.raw).sum(-1)  # type: ignore[union-attr]
+            assert isinstance(model, HybridModel)
+            beyond = model.constraint.violation(run.raw).sum(-1)
             return (beyond if valid is None else beyond * valid).sum(-1)
         if name == "cosh_prior":
             position = run.position if valid is None else torch.where(valid[..., None], run.position, 0.5)
@@ -146,7 +159,9 @@ def _check_penalties(penalties: Mapping[str, float], model: Model) -> None:
     outputs = model.output_info()
     for name in penalties:
         if name in POOL_OUTPUTS and POOL_OUTPUTS[name] not in outputs:
-            raise HybridmapError(f"the penalty '{name}' needs the output '{POOL_OUTPUTS[name]}', which the model lacks.")
+            raise HybridmapError(
+                f"the penalty '{name}' needs the output '{POOL_OUTPUTS[name]}', which the model lacks."
+            )
         if name in ("violation", "cosh_prior") and not model.neural_names:
             raise HybridmapError(f"the penalty '{name}' needs neural parameters, and the model has none.")
         if name in CURVES and not isinstance(model.encoder, KAN):

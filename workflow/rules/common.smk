@@ -60,4 +60,13 @@ def source_of(experiment: str) -> str:
     return hashlib.sha256(Path(process.name).read_bytes()).hexdigest()[:16]
 
 
-CORE = ("process", "encoders", "constraints", "hybrid", "losses", "train", "experiment")
+CORE = (
+    "process",
+    "encoders",
+    "constraints",
+    "hybrid",
+    "specification",
+    "losses",
+    "train",
+    "experiment",
+)

@@ -1,29 +1,73 @@
-rule train:
-    input:
-        settings=f"{EXPERIMENT}/settings.json",
-        samples=f"{REGION}/samples.parquet",
-        splits=f"{REGION}/splits.parquet",
-    output:
-        weights=f"{EXPERIMENT}/{{fold}}/model/weights.safetensors",
-        model=f"{EXPERIMENT}/{{fold}}/model/model.yaml",
-        history=f"{EXPERIMENT}/{{fold}}/history.parquet",
-    log:
-        f"{LOGS}/train/{{experiment}}_{{fold}}.log",
-    benchmark:
-        f"{BENCHMARKS}/train/{{experiment}}_{{fold}}.tsv"
-    conda:
-        "../../envs/hybridmap.yaml"
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=120,
-    params:
-        folder=subpath(output.history, parent=True),
-        code=code_of(*CORE, "data/parts"),
-        source=lambda wildcards: source_of(wildcards.experiment),
-    shell:
-        "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
-        " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+# All folds of an experiment train side by side in one job; with `fan_out: true` every fold is a job of its own.
+if CONFIG.fan_out:
+
+    rule train:
+        input:
+            settings=f"{EXPERIMENT}/settings.json",
+            samples=f"{REGION}/samples.parquet",
+            splits=f"{REGION}/splits.parquet",
+        output:
+            weights=f"{EXPERIMENT}/{{fold}}/model/weights.safetensors",
+            model=f"{EXPERIMENT}/{{fold}}/model/model.yaml",
+            history=f"{EXPERIMENT}/{{fold}}/history.parquet",
+        log:
+            f"{LOGS}/train/{{experiment}}_{{fold}}.log",
+        benchmark:
+            f"{BENCHMARKS}/train/{{experiment}}_{{fold}}.tsv"
+        conda:
+            "../../envs/hybridmap.yaml"
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=120,
+        params:
+            folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
+            code=code_of(*CORE, "data/parts"),
+            source=lambda wildcards: source_of(wildcards.experiment),
+        shell:
+            "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
+            " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+
+else:
+
+    for name in EXPERIMENTS:
+
+        rule:
+            name:
+                f"train_{name}"
+            input:
+                settings=f"{REGION}/experiments/{name}/settings.json",
+                samples=f"{REGION}/samples.parquet",
+                splits=f"{REGION}/splits.parquet",
+            output:
+                expand(
+                    f"{REGION}/experiments/{name}/{{fold}}/{{file}}",
+                    fold=folds_of(name),
+                    file=[
+                        "model/weights.safetensors",
+                        "model/model.yaml",
+                        "history.parquet",
+                    ],
+                ),
+            log:
+                f"{LOGS}/train/{name}.log",
+            benchmark:
+                f"{BENCHMARKS}/train/{name}.tsv"
+            conda:
+                "../../envs/hybridmap.yaml"
+            threads: 1
+            resources:
+                mem_mb=3000,
+                runtime=240,
+            params:
+                experiment=name,
+                folds=folds_of(name),
+                folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
+                code=code_of(*CORE, "data/parts"),
+                source=source_of(name),
+            shell:
+                "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
+                " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
 
 
 rule evaluate:
