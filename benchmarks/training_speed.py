@@ -152,7 +152,8 @@ def main() -> None:
     print(f"{FOLDS} folds x {EPOCHS} epochs, {args.process}, {args.device}, {torch.get_num_threads()} threads")
     for name, seconds in times.items():
         each = 1e3 * seconds / EPOCHS
-        print(f"  {name:16s} {seconds:7.2f} s   {each:8.1f} ms an epoch of all folds   {seconds / times['hybridmap']:5.1f}x")
+        ratio = seconds / times["hybridmap"]
+        print(f"  {name:16s} {seconds:7.2f} s   {each:8.1f} ms an epoch of all folds   {ratio:5.1f}x")
 
 
 if __name__ == "__main__":

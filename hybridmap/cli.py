@@ -86,6 +86,12 @@ def _evaluate(config: Config, args: argparse.Namespace) -> None:
     evaluate(config.experiment(args.experiment), args.samples, args.splits, models, args.out)
 
 
+def _baseline(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.baselines import baseline
+
+    baseline(config, args.name, args.samples, args.splits, args.out)
+
+
 def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.cog import write_cogs
     from hybridmap.predict.run import predict
@@ -136,6 +142,15 @@ def _schema(args: argparse.Namespace) -> None:
     sys.stdout.write("\n")
 
 
+def _study(args: argparse.Namespace) -> None:
+    from hybridmap.studies.tables import run_row, write_tables
+
+    if args.tables:
+        write_tables(args.tables, args.out)
+    else:
+        run_row(args.name, args.row, range(args.seeds), args.out)
+
+
 def _init(args: argparse.Namespace) -> None:
     from hybridmap.check import write_template
 
@@ -183,6 +198,11 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
         "scores per target and fold",
         ("--experiment", "--samples", "--splits", "--folds", "--out"),
     ),
+    "baseline": (
+        _baseline,
+        "fit an ordinary model to every fold",
+        ("--name", "--samples", "--splits", "--out"),
+    ),
     "predict": (
         _predict,
         "maps as Zarr and GeoTIFF",
@@ -213,7 +233,14 @@ def _parser() -> argparse.ArgumentParser:
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
     init.set_defaults(run=_init)
-    for verb in (check, schema, init):
+    study = verbs.add_parser("study", help="repeat a published experiment, or write the tables of all")
+    study.add_argument("--name", help="name of the study")
+    study.add_argument("--row", help="row of its table")
+    study.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0")
+    study.add_argument("--tables", nargs="+", type=Path, help="results to write as tables, instead of running")
+    study.add_argument("--out", type=Path, required=True, help="what to write")
+    study.set_defaults(run=_study)
+    for verb in (check, schema, init, study):
         _add_common(verb)
     return parser
 

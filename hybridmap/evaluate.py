@@ -13,6 +13,7 @@ from hybridmap import metrics
 from hybridmap.config import TARGET_COLUMNS, Experiment
 from hybridmap.data.parts import parts_of
 from hybridmap.data.tables import write_csv, write_parquet
+from hybridmap.intervals import calibrate, drawn_columns, interval_table
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -33,7 +34,7 @@ POOLED = "pooled"
 def evaluate(
     experiment: Experiment, samples_path: Path, splits_path: Path, models: Mapping[str, Path], out: Path
 ) -> None:
-    """Predict every fold and write ``predictions.parquet`` and ``metrics.csv`` into `out`.
+    """Predict every fold and write ``predictions.parquet``, ``metrics.csv`` and ``intervals.csv`` into `out`.
 
     Parameters
     ----------
@@ -51,6 +52,11 @@ def evaluate(
         [_predict_fold(experiment, samples, splits, fold, folder) for fold, folder in models.items()],
         ignore_index=True,
     )
+    place = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
+    found = place.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
+    blocks = found["block"].where(found["block"] != "", found["group_id"].astype(str))
+    predictions = calibrate(predictions, pd.Series(blocks.to_numpy(), index=predictions.index), experiment)
+    write_csv(interval_table(predictions, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, list(experiment.targets))
     for row in table[(table["fold"] == POOLED) & (table["part"] == "test") & (table["model"] != "mean")].itertuples():
         LOG.info("%s %s %s: n %d, KGE %.3f, NSE %.3f", row.scheme, row.target, row.subset, row.n, row.kge, row.nse)
@@ -111,4 +117,5 @@ def _predict_fold(
         columns[f"predicted.{target}"] = outputs[target]
         columns[f"mean.{target}"] = np.float32(observed[training].mean())
     rest = outputs.drop(columns=list(experiment.targets))
+    columns |= drawn_columns(experiment, model, folder, samples)
     return pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns, index=samples.index), rest], axis=1)

@@ -112,6 +112,14 @@ class TableModel(nn.Module):
             If a column is missing.
         """
 
+        covariates, forcing = self.tensors(table)
+        with torch.no_grad():
+            out = self(covariates, forcing)
+        return {name: values.numpy() for name, values in out.items()}
+
+    def tensors(self, table: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Covariates (site, covariate) and forcing of a table, as :meth:`predict` finds them."""
+
         def column(kind: str, name: str) -> Tensor:
             for key in (f"{kind}.{name}", name):
                 if key in table:
@@ -119,10 +127,7 @@ class TableModel(nn.Module):
             raise HybridmapError(f"the table has no {kind} '{name}', which the model was trained with; add the column.")
 
         covariates = torch.stack([column("covariate", name) for name in self.covariate_names], dim=1)
-        forcing = {name: column("forcing", name) for name in self.forcing_names}
-        with torch.no_grad():
-            out = self(covariates, forcing)
-        return {name: values.numpy() for name, values in out.items()}
+        return covariates, {name: column("forcing", name) for name in self.forcing_names}
 
 
 class HybridModel(TableModel):

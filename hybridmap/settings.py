@@ -22,6 +22,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "sample": ("region", "grid"),
     "split": ("region", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments"),
+    "baseline": ("region", "grid", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""

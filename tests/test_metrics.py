@@ -45,6 +45,15 @@ def test_intervals_and_importance(vectors):
     assert metrics.coverage([0, 0, 0], [1, 1, 1], [0, 0.5, 2]) == pytest.approx(2 / 3)
 
 
+def test_interval_scores_equal_the_vectors(vectors):
+    case = vectors["interval"]
+    low, high, seen = case["lower"], case["upper"], case["obs"]
+    assert metrics.coverage(low, high, seen) == pytest.approx(case["picp"], rel=1e-12)
+    assert metrics.interval_width(low, high) == pytest.approx(case["mpiw"], rel=1e-12)
+    assert metrics.interval_score(low, high, seen, case["nominal"]) == pytest.approx(case["interval_score"], rel=1e-9)
+    assert metrics.pinball(low, seen, 0.05) == pytest.approx(case["pinball_05"], rel=1e-9)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31), st.integers(3, 50))
 def test_identities(seed, n):

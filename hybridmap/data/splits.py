@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def assign_folds(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -
             + ("." if scheme.kind == "random" else " or a smaller size_km.")
         )
     shares = _target_shares(samples, codes, len(names))
-    fold = _deal(shares, scheme)
+    fold = _deal(shares, scheme.folds, scheme.seed)
     LOG.info("split %s: %d units in %d folds of %s sites", scheme.name, len(names), scheme.folds,
              np.bincount(fold[codes]).tolist())  # fmt: skip
     return _table(samples, scheme, fold[codes], unit.astype(str) if scheme.kind == "block" else "")
@@ -108,17 +109,49 @@ def _target_shares(samples: pd.DataFrame, codes: NDArray[np.intp], units: int) -
     return counts / np.maximum(counts.sum(axis=0), 1.0)
 
 
-def _deal(shares: NDArray[np.float64], scheme: Split) -> NDArray[np.int64]:
+def _deal(shares: NDArray[np.float64], folds: int, seed: int) -> NDArray[np.int64]:
     """Largest units first, each to the fold that is emptiest in what the unit holds; ties by the seed."""
-    random = np.random.default_rng(scheme.seed)
-    order = random.permutation(len(shares))
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(shares))
     order = order[np.argsort(-shares[order].max(axis=1), kind="stable")]
-    load = np.zeros((scheme.folds, shares.shape[1]))
+    load = np.zeros((folds, shares.shape[1]))
     fold = np.empty(len(shares), dtype=int)
     for unit in order:
         share = shares[unit]
         cost = (np.square(load + share) - np.square(load)).sum(axis=1)
         best = np.flatnonzero(cost <= cost.min() + 1e-15)
-        fold[unit] = random.choice(best)
+        fold[unit] = generator.choice(best)
         load[fold[unit]] += share
     return fold
+
+
+def degree_blocks(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], size: float = 2.0, folds: int = 5, seed: int = 12345
+) -> NDArray[np.int64]:
+    """Fold of each site by square blocks of degrees, as in ScIReN (arXiv 2506.14054): cells shuffled, then dealt.
+
+    Parameters
+    ----------
+    lon, lat : array, shape (site,)
+        Degrees; they alone say where the blocks begin.
+    size : float
+        Edge of a block in degrees.
+    folds, seed : int
+        Number of folds; seed of Python's generator that shuffles all cells, empty ones included.
+    """
+    west, south = size * np.floor(lon.min() / size), size * np.floor(lat.min() / size)
+    columns = round(float(size * np.ceil(lon.max() / size) - west) / size)
+    rows = round(float(size * np.ceil(lat.max() / size) - south) / size)
+    cell = (np.floor((lat - south) / size) * columns + np.floor((lon - west) / size)).astype(int)
+    order = list(range(rows * columns))
+    random.Random(seed).shuffle(order)
+    fold = np.empty(len(order), dtype=int)
+    fold[order] = np.arange(len(order)) % folds
+    return fold[cell]
+
+
+def deal_groups(groups: pd.Series, folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold of each row, whole groups dealt at random, largest first to the emptiest fold."""
+    codes = pd.factorize(groups, sort=True)[0]
+    shares = np.bincount(codes)[:, None] / len(codes)
+    return _deal(shares, folds, seed)[codes]

@@ -8,8 +8,11 @@ import geopandas as gpd
 import numpy as np
 
 from hybridmap.config import TARGET_COLUMNS
+from hybridmap.encoders import KAN
 from hybridmap.evaluate import POOLED
+from hybridmap.hybrid import HybridModel
 from hybridmap.plot.diagnostics import quality_figure, saturation_figure
+from hybridmap.plot.edges import edges_figure
 from hybridmap.plot.maps import Layer, map_figure, read_boundaries, sites_figure, truth_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.plot.style import CARBON, PARAMETER, TARGET_LABELS
@@ -35,6 +38,7 @@ def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
         pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")
         scatter_figure(found.predictions(name), pooled, list(experiment.targets), title, folder / f"{name}_scatter.png")
         curves_figure(found.histories(name), title, folder / f"{name}_curves.png")
+        _edges(found, name, title, folder)
         maps = found.maps(name) if experiment.map else {}
         if maps:
             _maps(found, name, title, maps, boundaries, folder)
@@ -43,6 +47,12 @@ def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
         if maps and found.truth and experiment.process is not None:
             truth[name] = _truth(found, name, maps, folder)
     return truth
+
+
+def _edges(found: Results, name: str, title: str, folder: Path) -> None:
+    model = found.model(name)
+    if isinstance(model, HybridModel) and isinstance(model.encoder, KAN) and len(model.encoder.layers) == 1:
+        edges_figure(model, title, folder / f"{name}_edges.png")
 
 
 def _sites(found: Results, boundaries: gpd.GeoSeries | None, folder: Path) -> None:

@@ -67,6 +67,7 @@ def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) 
         "ladder": found.ladder.to_dict("records"),
         "schemes": [s.name for s in config.splits],
         "scores": _scores(found),
+        "intervals": _intervals(found),
         "targets": TARGET_LABELS,
         "experiments": [_experiment(found, e.name, truth) for e in config.experiments],
         "references": [r for e in found.mapped if (r := found.reference(e))],
@@ -97,6 +98,17 @@ def _scores(found: Results) -> list[dict[str, Any]]:
             cells = {t: by_target.loc[t].to_dict() for t in TARGET_LABELS if t in by_target.index}
             rows.append({"scheme": scheme, "subset": subset, "model": model, "cells": cells})
     return sorted(rows, key=lambda r: (r["scheme"] != found.first_scheme, r["subset"] != "all", r["model"] != "mean"))
+
+
+def _intervals(found: Results) -> list[dict[str, Any]]:
+    """One row an experiment and source of the first scheme: coverage and width of every target."""
+    table = found.intervals
+    pooled = table[(table["fold"] == POOLED) & (table["scheme"] == found.first_scheme)]
+    rows = []
+    for (experiment, source), group in pooled.groupby(["experiment", "source"], sort=False):
+        cells = group.set_index("target").to_dict("index")
+        rows.append({"experiment": experiment, "source": source, "level": group["level"].iloc[0], "cells": cells})
+    return rows
 
 
 def _experiment(found: Results, name: str, truth: dict[str, dict[str, float]]) -> dict[str, Any]:

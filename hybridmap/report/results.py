@@ -16,7 +16,7 @@ from hybridmap.config import Config
 from hybridmap.data.cube import grid_of
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.parts import MAP_FOLD, fold_ids
-from hybridmap.hybrid import HybridModel
+from hybridmap.hybrid import HybridModel, Model
 from hybridmap.train import load_model
 
 
@@ -54,8 +54,16 @@ class Results:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """Scores of all experiments."""
-        return pd.concat([pd.read_csv(self.of(e.name) / "evaluation/metrics.csv") for e in self.config.experiments])
+        """Scores of all experiments and baselines."""
+        files = [self.of(e.name) / "evaluation/metrics.csv" for e in self.config.experiments]
+        files += [self.folder / "baselines" / name / "metrics.csv" for name in self.config.baselines]
+        return pd.concat([pd.read_csv(file) for file in files])
+
+    @cached_property
+    def intervals(self) -> pd.DataFrame:
+        """How much the intervals of all experiments hold."""
+        files = [self.of(e.name) / "evaluation/intervals.csv" for e in self.config.experiments]
+        return pd.concat([pd.read_csv(file) for file in files])
 
     @cached_property
     def grid(self) -> RegionGrid:
@@ -109,11 +117,15 @@ class Results:
 
     def neural_names(self, experiment: str) -> tuple[str, ...]:
         """Parameters that the experiment predicts per cell."""
-        return load_model(self._any_model(experiment)).neural_names
+        return self.model(experiment).neural_names
+
+    def model(self, experiment: str) -> Model:
+        """The model of the maps, or of the first fold where there are none."""
+        return load_model(self._any_model(experiment))
 
     def global_parameters(self, experiment: str) -> list[dict[str, Any]]:
         """Value and unit of every parameter learned as one number."""
-        model = load_model(self._any_model(experiment))
+        model = self.model(experiment)
         if not isinstance(model, HybridModel) or not model.shared_names or model.process is None:
             return []
         values = model.physical_parameters(torch.zeros((1, len(model.covariate_names))))

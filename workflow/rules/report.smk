@@ -9,6 +9,12 @@ rule report:
         samples=f"{REGION}/samples.parquet",
         splits=f"{REGION}/splits.parquet",
         metrics=expand(f"{EXPERIMENT}/evaluation/metrics.csv", experiment=EXPERIMENTS),
+        intervals=expand(
+            f"{EXPERIMENT}/evaluation/intervals.csv", experiment=EXPERIMENTS
+        ),
+        baselines=expand(
+            f"{REGION}/baselines/{{baseline}}/metrics.csv", baseline=CONFIG.baselines
+        ),
         predictions=expand(
             f"{EXPERIMENT}/evaluation/predictions.parquet", experiment=EXPERIMENTS
         ),

@@ -83,6 +83,7 @@ rule evaluate:
     output:
         predictions=f"{EXPERIMENT}/evaluation/predictions.parquet",
         metrics=f"{EXPERIMENT}/evaluation/metrics.csv",
+        intervals=f"{EXPERIMENT}/evaluation/intervals.csv",
     log:
         f"{LOGS}/evaluate/{{experiment}}.log",
     benchmark:
@@ -98,13 +99,42 @@ rule evaluate:
         folds=lambda wildcards, input: [
             Path(m).parent.parent.as_posix() for m in input.models
         ],
-        code=code_of(*CORE, "evaluate", "metrics", "data/parts"),
+        code=code_of(
+            *CORE, "evaluate", "intervals", "uncertainty", "metrics", "data/parts"
+        ),
     shell:
         "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
         " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
 
 
+rule baseline:
+    input:
+        settings=f"{REGION}/settings/baseline.json",
+        samples=f"{REGION}/samples.parquet",
+        splits=f"{REGION}/splits.parquet",
+    output:
+        predictions=f"{REGION}/baselines/{{baseline}}/predictions.parquet",
+        metrics=f"{REGION}/baselines/{{baseline}}/metrics.csv",
+    log:
+        f"{LOGS}/baselines/{{baseline}}.log",
+    benchmark:
+        f"{BENCHMARKS}/baselines/{{baseline}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        folder=subpath(output.metrics, parent=True),
+        code=code_of("baselines", "evaluate", "metrics", "data/parts"),
+    shell:
+        "hybridmap baseline {input.settings} --name {wildcards.baseline} --samples {input.samples}"
+        " --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+
+
 rule fit:
     input:
         expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
+        expand(rules.baseline.output.metrics, baseline=CONFIG.baselines),
     localrule: True

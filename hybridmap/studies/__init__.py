@@ -1,0 +1,68 @@
+"""Published experiments, repeated: each module has its rows, what was published for them, and a function that runs one.
+
+They answer two questions: does the software find what is known to be there, and does it do as well as the papers say.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a published table.
+
+    Attributes
+    ----------
+    title : str
+        What it is.
+    published : mapping of str to float
+        Score → published number; none where nothing was published.
+    settings : mapping
+        What the study's `run` needs to know about it.
+    """
+
+    title: str
+    published: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table: rows, scores with their meaning, and how a row is run for several seeds.
+
+    Attributes
+    ----------
+    title, source, note : str
+        For the page of results.
+    scores : mapping of str to str
+        Name of a score → heading.
+    rows : mapping of str to Row
+        By name.
+    run : callable
+        (row name, seeds) → one dict of scores a seed.
+    """
+
+    title: str
+    source: str
+    note: str
+    scores: Mapping[str, str]
+    rows: Mapping[str, Row]
+    run: Callable[[str, Sequence[int]], list[Scores]]
+
+
+MODULES = ("respiration", "clm5_recovery", "clm5_coverage", "retention")
+
+
+def studies() -> dict[str, Study]:
+    """All studies by name."""
+    found: dict[str, Study] = {}
+    for name in MODULES:
+        module: ModuleType = importlib.import_module(f"{__name__}.{name}")
+        found |= module.STUDIES
+    return found
