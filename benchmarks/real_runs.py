@@ -20,23 +20,35 @@ def rows(cells: list[list[str]]) -> str:
 
 
 def scores(folder: Path, scheme: str) -> str:
-    table = pd.concat(pd.read_csv(f) for f in sorted(folder.glob("experiments/*/evaluation/metrics.csv")))
+    files = [*folder.glob("experiments/*/evaluation/metrics.csv"), *folder.glob("baselines/*/metrics.csv")]
+    table = pd.concat(pd.read_csv(f) for f in sorted(files))
     pooled = table[(table["fold"] == "pooled") & (table["scheme"] == scheme) & (table["subset"] == "all")]
-    order = [
-        "mean",
-        "pure_network",
-        "all_global",
-        "some_neural",
-        "all_neural",
-        "some_neural_relaxed",
-        "all_neural_relaxed",
-    ]
+    order = "mean linear random_forest gradient_boosting pure_network all_global some_neural some_neural_kan all_neural"
+    order = [*order.split(), "some_neural_relaxed", "all_neural_relaxed"]
     body = []
     for model in order:
         chosen = pooled[pooled["model"] == model].drop_duplicates("target").set_index("target")
-        body.append([model, *(f"{chosen.loc[t, 'kge']:.2f} / {chosen.loc[t, 'nse']:.2f}" for t in TARGETS)])
+        cells = [
+            f"{chosen.loc[t, 'kge']:.2f} / {chosen.loc[t, 'nse']:.2f}" if t in chosen.index else "–" for t in TARGETS
+        ]
+        body.append([model, *cells])
     n = pooled[pooled["model"] == "mean"].drop_duplicates("target").set_index("target")["n"]
     return rows([["KGE / NSE", *(f"{label} (n {n[t]})" for t, label in TARGETS.items())], *body])
+
+
+def intervals(folder: Path) -> str:
+    """Coverage and width of the intervals, block cross-validation."""
+    body = []
+    for file in sorted(folder.glob("experiments/*/evaluation/intervals.csv")):
+        table = pd.read_csv(file)
+        pooled = table[(table["fold"] == "pooled") & (table["scheme"] == "block")]
+        for source, group in pooled.groupby("source", sort=False):
+            found = group.set_index("target")
+            cells = [
+                f"{found.loc[t, 'coverage']:.2f} ({found.loc[t, 'width']:.1f})" for t in TARGETS if t in found.index
+            ]
+            body.append([file.parents[1].name, str(source), *cells])
+    return rows([["share held (mean width)", "source", *TARGETS.values()], *body])
 
 
 def reference(folder: Path) -> str:
@@ -74,7 +86,9 @@ def main() -> None:
         print(f"## {region}\n\nAll jobs together: {minutes(folder):.1f} minutes of wall time.\n")
         print("Block cross-validation, test sites of all folds together:\n")
         print(scores(folder, "block"), "\n\nRandom split by place:\n", sep="")
-        print(scores(folder, "random"), "\n\nSOC map against Sanderman et al. (2017) [kg m⁻³]:\n", sep="")
+        print(scores(folder, "random"), "\n\nTemperatures never trained on (five strata):\n", sep="")
+        print(scores(folder, "temperature"), "\n\nIntervals that should hold 90 % (kg m⁻³):\n", sep="")
+        print(intervals(folder), "\n\nSOC map against Sanderman et al. (2017) [kg m⁻³]:\n", sep="")
         print(reference(folder), "\n\nPlausibility of the maps:\n", sep="")
         print(verdicts(folder), "\n", sep="")
 

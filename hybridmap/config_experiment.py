@@ -131,6 +131,7 @@ class Training(Section):
     stop_on: str = Field("loss", description="What stops: the loss itself, or one of its kinds over the targets.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     checkpoint_every: int = Field(50, ge=1, description="Epochs between checkpoints for resuming.")
+    tensorboard: bool = Field(False, description="Also write the history for TensorBoard, which must be installed.")
     grid_refresh_epochs: int = Field(10, ge=0, description="Epochs in which grids of a deep kan follow their inputs.")
 
 

@@ -173,7 +173,9 @@ def train_folds(
     options = training_options(experiment, spec)
     checkpoint = (out / folds[0] if len(folds) == 1 else out) / "checkpoint"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    report = Progress(name, len(members), options.max_epochs)
+    report = Progress(name, options.max_epochs)
+    if experiment.training.tensorboard:
+        report.watch([out / folds[k // size] / "tensorboard" / f"member{k % size}" for k in range(len(members))])
     try:
         histories = fit_members(members, data, options, checkpoint, report)
     except HybridmapError as error:
@@ -197,7 +199,8 @@ def training_options(experiment: Experiment, spec: dict[str, Any]) -> TrainingOp
     """Options of the trainer as the experiment's block gives them; HybridmapError naming the experiment if wrong."""
     try:
         loss = LossOptions(**experiment.loss.model_dump())
-        return TrainingOptions(**experiment.training.model_dump(), loss=loss, seed=experiment.seed, identity=spec)
+        training = experiment.training.model_dump(exclude={"tensorboard"})
+        return TrainingOptions(**training, loss=loss, seed=experiment.seed, identity=spec)
     except ValueError as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
 
@@ -215,18 +218,31 @@ class Progress:
     ----------
     name : str
         Of the experiment.
-    members : int
-        How many models train side by side.
     max_epochs : int
         Epochs at most.
     """
 
-    def __init__(self, name: str, members: int, max_epochs: int) -> None:
+    def __init__(self, name: str, max_epochs: int) -> None:
         self.bar = tqdm(total=max_epochs, desc=name, unit="epoch", disable=None, leave=False)
-        self.members, self.epoch, self.rows = members, -1, {}  # type: tuple[int, int, dict[int, Epoch]]
+        self.epoch = -1
+        self.rows: dict[int, Epoch] = {}
+        self.writers: list[Any] = []
+
+    def watch(self, folders: Sequence[Path]) -> None:
+        """Write every row for TensorBoard too, each member into its folder; HybridmapError if it is not installed."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise HybridmapError(
+                "training.tensorboard needs the package tensorboard; install it, or set it to false."
+            ) from None
+        self.writers = [SummaryWriter(str(folder)) for folder in folders]
 
     def __call__(self, member: int, row: Epoch) -> None:
         """Take one epoch's row of one member."""
+        if self.writers:
+            for key, value in row.items():
+                self.writers[member].add_scalar(key, value, int(row["epoch"]))
         if row["epoch"] != self.epoch and self.rows:
             self._show()
         self.epoch, self.rows[member] = int(row["epoch"]), row
@@ -244,5 +260,7 @@ class Progress:
         self.rows = {}
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Take the bar away, and finish what is written."""
         self.bar.close()
+        for writer in self.writers:
+            writer.close()

@@ -25,7 +25,7 @@ def test_baselines_score_the_same_test_sites(small_region: tuple[Config, Path], 
     test = table[table["part"] == "test"]
     pooled = scores[(scores["fold"] == "pooled") & (scores["target"] == "soc") & (scores["subset"] == "all")]
     assert pooled["nse"].item() == pytest.approx(metrics.nse(test["predicted.soc"], test["observed.soc"]), rel=1e-4)
-    assert pooled["nse"].item() > 0.2
+    assert pooled["pearson"].item() > 0.3
     assert set(scores["model"]) == {name}
 
 

@@ -1,6 +1,8 @@
 """Scores of held-out sites, the floor of the mean, and the verdict."""
 
 import json
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +159,34 @@ def test_forcing_in_another_unit_is_noticed(
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=says):
         train_folds(config, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+
+
+def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
+    small_region: tuple[Config, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    raw = config.model_dump(by_alias=True)
+    raw["experiments"] = [e for e in raw["experiments"] if e["name"] == "all_global"]
+    raw["experiments"][0]["training"] |= {"tensorboard": True, "max_epochs": 2}
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    tables = folder / "samples.parquet", folder / "splits.parquet"
+    with pytest.raises(HybridmapError, match="needs the package tensorboard"):
+        train_folds(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path, "cpu")
+    assert not (tmp_path / "all/model").exists()
+    rows: list[tuple[str, float, int]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            self.folder = folder
+
+        def add_scalar(self, key: str, value: float, epoch: int) -> None:
+            rows.append((key, value, epoch))
+
+        def close(self) -> None:
+            rows.append(("closed", 0.0, 0))
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    train_folds(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path, "cpu")
+    history = pd.read_csv(tmp_path / "all/history.csv")
+    assert [v for k, v, _ in rows if k == "validation_loss"] == pytest.approx(history["validation_loss"].tolist())
+    assert rows[-1][0] == "closed"

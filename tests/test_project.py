@@ -7,11 +7,14 @@ import pytest
 import yaml
 from conftest import ROOT
 
-CORE = ("process", "encoders", "constraints", "losses", "metrics", "hybrid", "train")
+CORE = (
+    "process", "encoders", "constraints", "losses", "metrics", "hybrid", "specification", "train", "importance",
+    "uncertainty",
+)  # fmt: skip
 
 BLOCKED = """
 import sys
-for name in ("pandas", "pydantic", "yaml", "zarr", "rasterio", "geopandas", "xarray", "scipy", "safetensors"):
+for name in ("pandas", "pydantic", "yaml", "zarr", "rasterio", "geopandas", "xarray", "scipy", "safetensors", "tqdm"):
     sys.modules[name] = None  # importing it now fails as if it were not installed
 import importlib
 for room in ROOMS:

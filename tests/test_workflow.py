@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -23,7 +24,12 @@ SMALL: dict[str, Any] = {
     "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 12, "patience": 12}},
     "experiments": [
         {"name": "pure_network", "process": None},
-        {"name": "some_neural", "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "global": "all"},
+        {
+            "name": "some_neural",
+            "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"],
+            "global": "all",
+            "uncertainty": {"method": "ensemble", "members": 2},
+        },
         {
             "name": "own",
             "process": {"name": "two_pools.py", "options": {}},
@@ -93,6 +99,16 @@ def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: 
     assert "experiments/own/block-0/model" in plan
     assert "experiments/some_neural/block-0/model" not in plan
     model.write_text(model.read_text().removesuffix("# edited\n"))
+
+
+@pytest.mark.slow
+def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
+    plan = snakemake(finished, {"fan_out": True}, "--dry-run", "--forceall").stdout
+    assert plan.count("rule train:") == 3 * 4
+    assert "rule train_" not in plan
+    intervals = pd.read_csv(finished / "results/demo/experiments/some_neural/evaluation/intervals.csv")
+    assert set(intervals["source"]) == {"ensemble", "conformal"}
+    assert intervals["coverage"].between(0, 1).all()
 
 
 @pytest.mark.slow

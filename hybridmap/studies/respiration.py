@@ -148,6 +148,21 @@ NONLINEAR = {
     "kan2_relu": _row("2-layer KAN (8 hidden, zero base), ReLU", KAN2, "relu", [0.961, 0.993, 0.078], **SPARSE),
     "kan2_softplus": _row("2-layer KAN (8 hidden, zero base), softplus", KAN2, "softplus", [], **SPARSE),
 }
+PENALTIES: dict[str, dict[str, float]] = {
+    "none": {},
+    "smoothness": {"smoothness": 0.1},
+    "entropy": {"entropy": 0.003},
+    "both": {"smoothness": 0.1, "entropy": 0.003},
+    "both_violation": {"smoothness": 0.1, "entropy": 0.003, "violation": 1e-4},
+    "strong_entropy": {"smoothness": 0.1, "entropy": 0.03},
+}
+ABLATION = {
+    name: _row(
+        ", ".join(f"{k} {v:g}" for k, v in weights.items()) or "no penalty",
+        KAN1, "relu", [], penalties=weights, global_learning_rate=0.03,
+    )
+    for name, weights in PENALTIES.items()
+}  # fmt: skip
 SCORES = {
     "r2": "R2 of respiration", "ceiling": "noise ceiling", "latent_r2": "R2 of the base rate",
     "kl": "KL of importances", "q10": "Q10 (true 1.5)",
@@ -164,5 +179,10 @@ STUDIES = {
     "respiration_nonlinear": Study(
         "Ecosystem respiration, nonlinear base rate", SOURCE, NOTE, SCORES, NONLINEAR,
         partial(run, "nonlinear", NONLINEAR),
+    ),
+    "respiration_penalties": Study(
+        "Ecosystem respiration, linear base rate: what each penalty of the 1-layer KAN does",
+        "the loss ablation of ScIReN, whose numbers we do not have", NOTE, SCORES, ABLATION,
+        partial(run, "linear", ABLATION),
     ),
 }  # fmt: skip
