@@ -145,7 +145,11 @@ def _schema(args: argparse.Namespace) -> None:
 def _study(args: argparse.Namespace) -> None:
     from hybridmap.studies.tables import run_row, write_tables
 
-    if args.tables:
+    if args.shapley:
+        from hybridmap.plot.retention import shapley_figure
+
+        shapley_figure(args.out)
+    elif args.tables:
         write_tables(args.tables, args.out)
     else:
         run_row(args.name, args.row, range(args.seeds), args.out)
@@ -238,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--row", help="row of its table")
     study.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0")
     study.add_argument("--tables", nargs="+", type=Path, help="results to write as tables, instead of running")
+    study.add_argument("--shapley", action="store_true", help="draw available water against organic carbon instead")
     study.add_argument("--out", type=Path, required=True, help="what to write")
     study.set_defaults(run=_study)
     for verb in (check, schema, init, study):

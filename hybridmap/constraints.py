@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -14,16 +15,16 @@ HARD_LIMIT = 3.0
 """The hard sigmoid is linear for raw values between minus and plus this."""
 
 
-class Constraint(nn.Module):
+class Constraint(nn.Module, ABC):
     """Raw value z of any shape to a position between the bounds, 0 at the lower and 1 at the upper."""
 
+    @abstractmethod
     def position(self, raw: Tensor) -> Tensor:
         """Position in [0, 1] for raw values (..., site, parameter)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, position: Tensor) -> Tensor:
         """Inverse of :meth:`position` for positions strictly between 0 and 1, shape (..., parameter)."""
-        raise NotImplementedError
 
     def violation(self, raw: Tensor) -> Tensor:
         """How far each raw value lies where the position no longer follows it; zero for smooth constraints."""

@@ -90,3 +90,16 @@ def test_stale_splits_are_named() -> None:
     splits = assign_folds(table.iloc[:90], Split(name="block", folds=3, size_km=80), 1.0)
     with pytest.raises(HybridmapError, match="older than the samples"):
         parts_of(table, splits, "block-0", "block")
+
+
+def test_groups_stay_whole_after_rows_are_dropped() -> None:
+    """Parts are found by the site's name, so dropping or reordering rows moves no site and tears no place."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"site_id": [f"s{i}" for i in range(300)], "group_id": random.integers(0, 90, 300)})
+    table[["x", "y"]] = random.uniform(0, 1e6, (90, 2))[table["group_id"]]
+    splits = assign_folds(table, Split(name="random", kind="random", folds=5), 1.0)
+    before = pd.Series(parts_of(table, splits, "random-2", "random").to_numpy(), index=table["site_id"])
+    rest = table.drop(index=random.choice(300, 170, replace=False)).sample(frac=1, random_state=1)
+    after = parts_of(rest, splits, "random-2", "random")
+    assert (after.to_numpy() == before[rest["site_id"]].to_numpy()).all()
+    assert (rest.assign(part=after.to_numpy()).groupby("group_id")["part"].nunique() == 1).all()

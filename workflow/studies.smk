@@ -14,6 +14,7 @@ rule all:
     default_target: True
     input:
         f"{FOLDER}/tables.md",
+        f"{FOLDER}/awc_shapley.png" if "retention" in CHOSEN else [],
     localrule: True
 
 
@@ -58,3 +59,19 @@ rule tables:
         runtime=5,
     shell:
         "hybridmap study --tables {input} --out {output} --log {log}"
+
+
+rule shapley:
+    output:
+        f"{FOLDER}/awc_shapley.png",
+    log:
+        f"{FOLDER}/logs/awc_shapley.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/awc_shapley.tsv"
+    conda:
+        "../envs/hybridmap.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    shell:
+        "hybridmap study --shapley --out {output} --log {log}"

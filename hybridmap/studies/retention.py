@@ -75,9 +75,34 @@ def read_swiss(folder: Path) -> Curves:
 READERS = {"soilksatdb": read_soilksatdb, "swiss": read_swiss}
 
 
+OPTIONS = TrainingOptions(
+    learning_rate=0.01, batch_size=1024, max_epochs=400, patience=60, schedule="cosine", loss=LossOptions("nse")
+)
+
+
 def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores]:
-    """Train five folds of sites for every seed side by side; Shapley values of available water on all samples."""
-    settings: dict[str, Any] = dict(rows[name].settings)
+    """Train five folds for every seed side by side; Shapley values of available water by the first fold's model."""
+    data, units, x, columns = _data(dict(rows[name].settings))
+    folds = [deal_groups(units, FOLDS, seed) for seed in seeds]
+    members = [_member(columns, fold, k, seed) for fold, seed in zip(folds, seeds, strict=True) for k in range(FOLDS)]
+    fit_members(members, data, OPTIONS)
+    return [
+        _score([m.model for m in members[i * FOLDS : (i + 1) * FOLDS]], fold, data, x, columns)  # type: ignore[misc]
+        for i, fold in enumerate(folds)
+    ]
+
+
+def fitted(name: str) -> tuple[HybridModel, NDArray[np.float32], list[str]]:
+    """Train the first fold of a row with seed 0: the model, all samples (sample, predictor) and their names."""
+    data, units, x, columns = _data(dict(ROWS[name].settings))
+    one = _member(columns, deal_groups(units, FOLDS, 0), 0, 0)
+    fit_members([one], data, OPTIONS)
+    assert isinstance(one.model, HybridModel)
+    return one.model, x, columns
+
+
+def _data(settings: dict[str, Any]) -> tuple[SiteData, pd.Series, NDArray[np.float32], list[str]]:
+    """Tensors, what is dealt into folds, and predictors of a row."""
     curves = READERS[settings["source"]](shared_data())
     columns = list(settings["predictors"])
     x = curves.table[columns].to_numpy("float32")
@@ -86,23 +111,14 @@ def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores
         {"h": torch.tensor(curves.suction, dtype=torch.float32)},
         {"theta": torch.tensor(curves.theta, dtype=torch.float32)},
     )
-    members, folds = [], []
-    for seed in seeds:
-        units = curves.table["site"] if settings.get("by", "site") == "site" else pd.Series(np.arange(len(x)))
-        fold = deal_groups(units, FOLDS, seed)
-        folds.append(fold)
-        for k in range(FOLDS):
-            rows_of = [torch.tensor(np.flatnonzero(p)) for p in (_train(fold, k), fold == (k + 1) % FOLDS)]
-            torch.manual_seed(100 * seed + k)
-            members.append(Member(_model(columns), rows_of[0], rows_of[1], seed, f"fold {k}"))
-    options = TrainingOptions(
-        learning_rate=0.01, batch_size=1024, max_epochs=400, patience=60, schedule="cosine", loss=LossOptions("nse")
-    )
-    fit_members(members, data, options)
-    return [
-        _score([m.model for m in members[i * FOLDS : (i + 1) * FOLDS]], fold, data, x, columns)  # type: ignore[misc]
-        for i, fold in enumerate(folds)
-    ]
+    by_site = settings.get("by", "site") == "site"
+    return data, curves.table["site"] if by_site else pd.Series(np.arange(len(x))), x, columns
+
+
+def _member(columns: list[str], fold: NDArray[np.int64], k: int, seed: int) -> Member:
+    parts = [torch.tensor(np.flatnonzero(p)) for p in (_train(fold, k), fold == (k + 1) % FOLDS)]
+    torch.manual_seed(100 * seed + k)
+    return Member(_model(columns), parts[0], parts[1], seed, f"fold {k}")
 
 
 def _train(fold: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
