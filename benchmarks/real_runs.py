@@ -75,15 +75,10 @@ def verdicts(folder: Path) -> str:
     return rows([["experiment", "verdict", "median MOC/Qmax", "above 1", "0.95–1", "no steady state", "notes"], *body])
 
 
-def minutes(folder: Path) -> float:
-    """Sum of the wall time of all jobs [min]: what one core would need."""
-    return sum(pd.read_csv(f, sep="\t")["s"].sum() for f in folder.rglob("benchmarks/**/*.tsv")) / 60
-
-
 def main() -> None:
     for region in REGIONS:
         folder = Path("results") / region
-        print(f"## {region}\n\nAll jobs together: {minutes(folder):.1f} minutes of wall time.\n")
+        print(f"## {region}\n")
         print("Block cross-validation, test sites of all folds together:\n")
         print(scores(folder, "block"), "\n\nRandom split by place:\n", sep="")
         print(scores(folder, "random"), "\n\nTemperatures never trained on (five strata):\n", sep="")

@@ -46,6 +46,8 @@ class Study:
         By name.
     run : callable
         (row name, seeds) → one dict of scores a seed.
+    each : str
+        Prefix of further scores, one a parameter, that make a second table; none if empty.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Study:
     scores: Mapping[str, str]
     rows: Mapping[str, Row]
     run: Callable[[str, Sequence[int]], list[Scores]]
+    each: str = ""
 
 
 MODULES = ("respiration", "clm5_recovery", "clm5_coverage", "retention")

@@ -93,5 +93,6 @@ STUDIES = {
         },
         ROWS,
         partial(run, ROWS),
+        each="coverage.",
     )
 }  # fmt: skip

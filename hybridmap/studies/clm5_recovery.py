@@ -221,9 +221,6 @@ ROWS = {
         "1-layer KAN, hard sigmoid", {"name": "kan"}, "hard_sigmoid", [0.999, 0.989, 0.080],
         penalties=BOUND | {"entropy": 1e-5, "smoothness": 1e-5},
     ),
-    "mlp_sigmoid_published": _row(
-        "MLP, sigmoid, trained as published", MLP, "sigmoid", [0.996, 0.226, 1.312], as_published=True
-    ),
     "mlp_hard_published": _row(
         "MLP, hard sigmoid, trained as published", MLP, "hard_sigmoid", [0.995, 0.721, 1.082], as_published=True,
         penalties=FREE,

@@ -46,7 +46,18 @@ def _table(study: Study, found: dict[str, list[dict[str, float]]]) -> str:
         if name in found:
             cells = [_cell([s[k] for s in found[name] if k in s], row.published.get(k)) for k in study.scores]
             lines.append(f"| {row.title} | " + " | ".join(cells) + " |")
+    if study.each:
+        lines += ["", *_each(study, found)]
     return "\n".join([*lines, ""])
+
+
+def _each(study: Study, found: dict[str, list[dict[str, float]]]) -> list[str]:
+    """Second table: one line a parameter, one column a row of the study."""
+    rows = [name for name in study.rows if name in found]
+    names = [key.removeprefix(study.each) for key in found[rows[0]][0] if key.startswith(study.each)]
+    head = f"| {study.each.rstrip('.')} of | " + " | ".join(study.rows[name].title for name in rows) + " |"
+    cells = {n: [_cell([s[study.each + n] for s in found[r]], None) for r in rows] for n in names}
+    return [head, "|---" * (len(rows) + 1) + "|", *(f"| `{n}` | " + " | ".join(c) + " |" for n, c in cells.items())]
 
 
 def _cell(values: list[float], published: float | None) -> str:
