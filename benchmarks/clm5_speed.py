@@ -92,6 +92,21 @@ def kept_bytes(run: Callable[[], torch.Tensor]) -> int:
     return sum(seen.values())
 
 
+def floors(f: Tensors) -> tuple[float, float]:
+    """Seconds that no program of these equations can go below here: moving the forcing, and its exponentials.
+
+    The forcing read once forward and once backward at the speed of a copy, and one float64 exponential for each layer
+    and month.
+    """
+    sites = f["input_cwd"].shape[0]
+    numbers = sum(v.numel() for v in f.values())
+    source, target = torch.rand(numbers), torch.empty(numbers)
+    moved = best(lambda: target.copy_(source), 20)  # reads and writes: twice the bytes of one pass
+    exponents = torch.rand(sites, 240, dtype=torch.float64)
+    out = torch.empty_like(exponents)
+    return moved, best(lambda: torch.exp(exponents, out=out), 20)
+
+
 def main() -> None:
     model = get_process("clm5", as_published=True)
     low = torch.tensor([p.lower for p in PARAMETERS])
@@ -128,6 +143,11 @@ def main() -> None:
         print(
             f"| {batch} | {threads} | {forward * scale:.4f} | {both * scale:.4f} | {against} | {kept:.0f} |", flush=True
         )
+    print("\n| batch | threads | moving the forcing [ms/site] | exponentials [ms/site] |\n|---|---|---|---|")
+    for batch, threads in ((1024, 1), (8192, 1), (8192, 4)):
+        torch.set_num_threads(threads)
+        moved, exponentials = (1e3 * t / batch for t in floors(forcing(batch)))
+        print(f"| {batch} | {threads} | {moved:.5f} | {exponentials:.5f} |")
 
 
 if __name__ == "__main__":

@@ -190,3 +190,22 @@ def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
     history = pd.read_csv(tmp_path / "all/history.csv")
     assert [v for k, v, _ in rows if k == "validation_loss"] == pytest.approx(history["validation_loss"].tolist())
     assert rows[-1][0] == "closed"
+
+
+def test_classes_train_and_predict(small_region: tuple[Config, Path], tmp_path: Path) -> None:
+    """A categorical layer becomes learned vectors; the model knows its classes, and a new class is not an error."""
+    config, folder = small_region
+    raw = config.model_dump(by_alias=True)
+    next(layer for layer in raw["covariates"] if layer["name"] == "forest")["kind"] = "categorical"
+    samples = pd.read_parquet(folder / "samples.parquet")
+    samples["covariate.forest"] = np.digitize(samples["covariate.forest"], [0.2, 0.5]).astype("float32")
+    samples.to_parquet(tmp_path / "s.parquet")
+    changed = Config.model_validate(raw)
+    train_folds(changed, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+    model = load_model(tmp_path / "all/model")
+    assert model.inputs is not None
+    classes = [0.0, 1.0, 2.0]
+    assert model.inputs.embeddings[0].classes.tolist() == classes
+    out = {c: model.predict(samples.assign(**{"covariate.forest": c}))["soc"] for c in (*classes, 9.0)}
+    assert all(np.isfinite(v).all() for v in out.values())
+    assert not np.allclose(out[0.0], out[2.0], rtol=1e-3)

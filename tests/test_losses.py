@@ -102,3 +102,40 @@ def test_penalties_of_impossible_pools():
     penalty.backward()
     assert float(penalty.detach()) == pytest.approx(0.25)
     assert torch.isfinite(negative["doc"].grad).all()
+
+
+def test_learned_weighting_equals_the_vectors(vectors):
+    case = vectors["multitask"]
+    columns = {t: tensor([row[i] for row in case["obs"]]) for i, t in enumerate(case["targets"])}
+    predicted = {t: tensor([row[i] for row in case["pred"]]) for i, t in enumerate(case["targets"])}
+    s = dict(zip(case["targets"], torch.tensor([0.3, -0.2, 0.1, 1.2], dtype=torch.float64), strict=True))
+    total = losses.multi_task_loss(predicted, columns, log_variance=s).total
+    assert total.item() == pytest.approx(1.0497572968, rel=1e-9)
+
+
+def test_variants_equal_the_scores(vectors):
+    """The losses are one minus the scores of the same name, with and without a mask."""
+    from hybridmap import metrics
+
+    case = next(c for c in vectors["regression"] if c["name"] == "lognormal")
+    p, o = tensor(case["pred"]), tensor(case["obs"])
+    for name, score in (("kge", "kge"), ("kge_2012", "kge_2012"), ("kge_bias_sd", "kge_bias_sd"), ("nse", "nse")):
+        assert losses.LOSSES[name](p, o).item() == pytest.approx(1 - case["expected"][score], rel=1e-9)
+    r, _, beta = metrics.kge_components(p, o)
+    assert losses.pb_kge_loss(p, o).item() == pytest.approx(math.hypot(r - 1, beta - 1), rel=1e-9)
+    known = torch.arange(len(o)) % 3 != 0
+    for name, loss in losses.LOSSES.items():
+        masked = loss(torch.where(known, p, torch.nan), torch.where(known, o, torch.nan), known=known)
+        assert masked.item() == pytest.approx(loss(p[known], o[known]).item(), rel=1e-12), name
+        members = loss(torch.stack([p, 2 * p]), torch.stack([o, o]), known=torch.stack([known, known]))
+        assert members[0].item() == pytest.approx(masked.item(), rel=1e-12), name
+        assert members.shape == (2,)
+
+
+def test_gaussian_loss_is_the_likelihood():
+    p, o = torch.tensor([1.0, 2.0]), torch.tensor([1.5, 1.0])
+    normal = torch.distributions.Normal(p, 0.7)
+    expected = -normal.log_prob(o).mean() - 0.5 * math.log(2 * math.pi)
+    assert losses.gaussian_loss(p, o, 0.7).item() == pytest.approx(expected.item(), rel=1e-6)
+    by_site = losses.gaussian_loss(p, o, torch.tensor([0.7, 0.7]))
+    assert by_site.item() == pytest.approx(expected.item(), rel=1e-6)

@@ -115,7 +115,7 @@ def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(finished: Path, tmp_path: Path) -> None:
     """Interrupted twice, in different stages, the maps are the same bytes."""
     region = tmp_path / "results/demo"
-    for milestone in ("splits.parquet", "experiments/some_neural/block-1/history.parquet"):
+    for milestone in ("splits.parquet", "logs/train/some_neural.log"):
         command, environment = arguments(tmp_path, {})
         command.append("--rerun-incomplete")
         with subprocess.Popen(

@@ -23,7 +23,20 @@ NO_DATA = "#e8ecef"
 INK = "#2b2f33"
 ACCENT = "#1f6f8b"
 WARNING = "#b3472a"
-SERIES = ["#1f6f8b", "#d98b2b", "#5a8f3d", "#8b4f9f", "#b3472a", "#6b7280", "#2f4858", "#c2a83e"]
+SERIES = [
+    "#1f6f8b",
+    "#d98b2b",
+    "#5a8f3d",
+    "#8b4f9f",
+    "#b3472a",
+    "#6b7280",
+    "#2f4858",
+    "#c2a83e",
+    "#7fa9b8",
+    "#e3b27a",
+    "#9cbd86",
+    "#b79bc4",
+]
 
 plt.rcParams.update(
     {
