@@ -94,7 +94,7 @@ class Constraint(Section):
 class Loss(Section):
     """What training minimises."""
 
-    name: str | dict[str, str] = Field(
+    name: str | dict[Target, str] = Field(
         "kge", description="kge, kge_2012, kge_bias_sd, pb_kge, nse, mse, mae, smooth_l1, gaussian; or one a target."
     )
     weighting: Literal["equal", "inverse_count", "sqrt_count", "learned"] = Field(

@@ -245,6 +245,34 @@ def test_members_resume_bitwise(tmp_path, optimiser):
             assert torch.equal(value, other.model.state_dict()[name]), name
 
 
+def test_resume_after_members_have_stopped(tmp_path):
+    data, _ = landscape(120)
+    options = TrainingOptions(learning_rate=0.3, max_epochs=30, patience=2, batch_size=30, checkpoint_every=1)
+
+    def members(shift=0):
+        return [Member(model_of(seed=k + shift), *parts, seed=k) for k, parts in enumerate(folds(120))]
+
+    whole = members()
+    expected = fit_members(whole, data, options)
+    ends = sorted(len(h) for h in expected)
+    assert ends[0] + 1 < ends[-1]  # one stops well before the last
+
+    class Killed(Exception):
+        pass
+
+    def kill(k, row):
+        if row["epoch"] == ends[0] + 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit_members(members(), data, options, tmp_path / "c", kill)
+    resumed = members(shift=70)
+    assert fit_members(resumed, data, options, tmp_path / "c") == expected
+    for one, other in zip(whole, resumed, strict=True):
+        for name, value in one.model.state_dict().items():
+            assert torch.equal(value, other.model.state_dict()[name]), name
+
+
 def test_lbfgs_fits_global_parameters():
     data, _ = landscape(200)
     spec = SPEC | {"neural": "none", "shared": ["cue", "q_max", "km_p"], "fixed": {"f_poc": 0.6}}
@@ -313,6 +341,8 @@ def test_impossible_experiments_are_refused():
     with pytest.raises(HybridmapError, match=r"'soc' has a mean of .* use kge_bias_sd"):
         fit(model_of(), data, data, TrainingOptions(max_epochs=1))
     fit(model_of(), data, data, TrainingOptions(max_epochs=1, loss=LossOptions({"soc": "kge_bias_sd"})))
+    with pytest.raises(HybridmapError, match="positive observation_sd of target 'moc'"):
+        fit(model_of(), data, data, TrainingOptions(loss=LossOptions("gaussian", observation_sd={"soc": 2.0})))
     for wrong, message in (
         ({"optimiser": "adma"}, "no optimiser 'adma'"),
         ({"stop_on": "soc"}, "no measure to stop on 'soc'"),

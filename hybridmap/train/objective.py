@@ -71,6 +71,7 @@ class Objective(nn.Module):
         for target, values in seen.items():
             _check_mean(self.losses[target], target, values)
         _check_penalties(options.penalties, model)
+        _check_sd(options, self.losses)
         counts = {t: max(len(v), 1) for t, v in seen.items()}
         self.weights = {t: float(options.weights.get(t, 1.0)) * _weight(options.weighting, counts, t) for t in names}
         learned = options.weighting == "learned"
@@ -153,6 +154,16 @@ def _check_mean(loss: str, target: str, values: Tensor) -> None:
             f"target '{target}' has a mean of {mean:.3g} and a spread of {sd:.3g}: the loss '{loss}' divides by the"
             " mean; use kge_bias_sd, nse or mse for it, and never standardise a target under KGE."
         )
+
+
+def _check_sd(options: LossOptions, losses: Mapping[str, str]) -> None:
+    given = options.observation_sd
+    for target in (t for t, loss in losses.items() if loss == "gaussian" and not isinstance(given, str)):
+        if target not in given or not float(given[target]) > 0:  # type: ignore[index]
+            raise HybridmapError(
+                f"the Gaussian loss needs a positive observation_sd of target '{target}', in its unit; give one, or"
+                " 'learned'."
+            )
 
 
 def _check_penalties(penalties: Mapping[str, float], model: Model) -> None:
