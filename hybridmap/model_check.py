@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hybridmap.constraints import start_of
 from hybridmap.errors import HybridmapError
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
 
@@ -103,6 +104,10 @@ def _declaration(model: ProcessModel) -> Outcome:
     for p in model.parameters:
         if not p.lower < p.upper or not p.lower <= p.default <= p.upper or (p.scale == "log" and p.lower <= 0):
             return False, f"parameter '{p.name}': default {p.default:g} and bounds ({p.lower:g}, {p.upper:g})"
+        try:
+            start_of(p)
+        except ValueError as error:
+            return False, str(error)
     declared: list[Parameter | Variable] = [*model.parameters, *model.forcing, *model.outputs]
     for item in declared:
         if not item.unit or not item.description:
