@@ -17,6 +17,9 @@ import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
 
+from hybridmap.report.results import Results
+from hybridmap.settings import load_config
+
 SMALL: dict[str, Any] = {
     "demo": {"sites": 900},
     "grid": {"bounds": [4_000_000, 2_600_000, 4_128_000, 2_720_000]},
@@ -109,6 +112,10 @@ def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
     intervals = pd.read_csv(finished / "results/demo/experiments/some_neural/evaluation/intervals.csv")
     assert set(intervals["source"]) == {"ensemble", "conformal"}
     assert intervals["coverage"].between(0, 1).all()
+    config = load_config(finished / "config.yaml", finished / "small.yaml")
+    for history in Results(config, finished / "results/demo").histories("some_neural").values():
+        assert history["epoch"].is_monotonic_increasing  # one member's, not all one after the other
+        assert history["epoch"].is_unique
 
 
 @pytest.mark.slow

@@ -81,12 +81,13 @@ class Results:
         return table[(table["part"] == "test") & (table["scheme"] == scheme)]
 
     def histories(self, experiment: str) -> dict[str, pd.DataFrame]:
-        """History of the folds of the first scheme and of the map model."""
+        """History of the folds of the first scheme and of the map model; of an ensemble, its first member."""
         chosen = self.config.experiment(experiment)
         folds = {s.name: s.folds for s in self.config.splits}
         ids = fold_ids({chosen.splits[0]: folds[chosen.splits[0]]})
         ids = ids if chosen.map else ids[:-1]
-        return {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}
+        tables = {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}
+        return {fold: table[table["member"] == 0] for fold, table in tables.items()}
 
     def maps(self, experiment: str) -> dict[str, np.ndarray]:
         """All maps of an experiment, each (row, column)."""
