@@ -118,6 +118,11 @@ def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
         assert history["epoch"].is_unique
 
 
+def _interruptible() -> None:
+    """Heed an interrupt also where the tests themselves run in the background, which ignores it and hands that down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(finished: Path, tmp_path: Path) -> None:
     """Interrupted twice, in different stages, the maps are the same bytes."""
@@ -126,7 +131,11 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(finished: Path, tmp_pat
         command, environment = arguments(tmp_path, {})
         command.append("--rerun-incomplete")
         with subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_interruptible,
         ) as process:
             while process.poll() is None and not (region / milestone).exists():
                 time.sleep(0.1)
