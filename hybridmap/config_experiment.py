@@ -95,7 +95,8 @@ class Loss(Section):
     """What training minimises."""
 
     name: str | dict[Target, str] = Field(
-        "kge", description="kge, kge_2012, kge_bias_sd, pb_kge, nse, mse, mae, smooth_l1, gaussian; or one a target."
+        "kge",
+        description="kge, kge_2012, kge_bias_sd, pb_kge, nse, mse, mae, smooth_l1, gaussian; or a mapping, else kge",
     )
     weighting: Literal["equal", "inverse_count", "sqrt_count", "learned"] = Field(
         "equal", description="Of the targets; learned is that of Kendall et al. (2018)."
@@ -169,6 +170,13 @@ class Experiment(Section):
     map: bool = Field(True, description="Whether to predict maps.")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _something_to_drop(self) -> Experiment:
+        drops = self.encoder.options().get("dropout") or self.encoder.positional
+        if self.uncertainty.method == "mc_dropout" and not drops:
+            raise ValueError(f"experiment '{self.name}': mc_dropout needs an encoder with dropout above 0")
+        return self
 
     @field_validator("constraint", mode="before")
     @classmethod

@@ -13,7 +13,7 @@ from hybridmap import metrics
 from hybridmap.config import TARGET_COLUMNS, Experiment
 from hybridmap.data.parts import parts_of
 from hybridmap.data.tables import write_csv, write_parquet
-from hybridmap.intervals import calibrate, drawn_columns, interval_table
+from hybridmap.intervals import POOLED, calibrate, drawn_columns, interval_table
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -28,7 +28,6 @@ SCORES = {
 }
 """Columns of ``metrics.csv``; rmse, mae and bias in the unit of the target."""
 SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
-POOLED = "pooled"
 
 
 def evaluate(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hybridmap import metrics
 from hybridmap.config import Experiment
@@ -32,7 +31,6 @@ def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: p
         assert members is not None
         draws = ensemble_draws(members, covariates, forcing)
     else:
-        torch.manual_seed(experiment.seed)
         draws = dropout_draws(model, covariates, forcing, source.passes)
     names: list[str] = list(experiment.targets)
     if isinstance(model, HybridModel):

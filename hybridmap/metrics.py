@@ -105,20 +105,20 @@ def lin_ccc(predicted: ArrayLike, observed: ArrayLike) -> float:
 def coverage(lower: ArrayLike, upper: ArrayLike, observed: ArrayLike) -> float:
     """Share of observations inside the closed interval [lower, upper]."""
     low, high, o = np.broadcast_arrays(*(np.asarray(a, float) for a in (lower, upper, observed)))
-    known = np.isfinite(low) & np.isfinite(high) & np.isfinite(o)
+    known = ~(np.isnan(low) | np.isnan(high) | np.isnan(o))  # an infinite interval holds everything
     return float(((low <= o) & (o <= high))[known].mean()) if known.any() else np.nan
 
 
 def interval_width(lower: ArrayLike, upper: ArrayLike) -> float:
     """Mean width of the intervals, in the unit of the target."""
     width = np.asarray(upper, float) - np.asarray(lower, float)
-    return float(np.nanmean(width)) if np.isfinite(width).any() else np.nan
+    return float(np.nanmean(width)) if not np.isnan(width).all() else np.nan
 
 
 def interval_score(lower: ArrayLike, upper: ArrayLike, observed: ArrayLike, level: float) -> float:
     """Interval score of Gneiting & Raftery (2007), smaller is better: width plus 2/(1 - level) times the misses."""
     low, high, o = np.broadcast_arrays(*(np.asarray(a, float) for a in (lower, upper, observed)))
-    known = np.isfinite(low) & np.isfinite(high) & np.isfinite(o)
+    known = ~(np.isnan(low) | np.isnan(high) | np.isnan(o))  # an infinite interval holds everything
     low, high, o = low[known], high[known], o[known]
     misses = np.maximum(low - o, 0.0) + np.maximum(o - high, 0.0)
     return float((high - low + 2.0 / (1.0 - level) * misses).mean()) if o.size else np.nan

@@ -51,6 +51,9 @@ def test_interval_scores_equal_the_vectors(vectors):
     assert metrics.coverage(low, high, seen) == pytest.approx(case["picp"], rel=1e-12)
     assert metrics.interval_width(low, high) == pytest.approx(case["mpiw"], rel=1e-12)
     assert metrics.interval_score(low, high, seen, case["nominal"]) == pytest.approx(case["interval_score"], rel=1e-9)
+    ends = [-np.inf, 0.0, np.nan], [np.inf, 1.0, 1.0]
+    assert metrics.coverage(*ends, [5.0, 2.0, 0.5]) == 0.5  # an infinite interval counts, a missing one does not
+    assert metrics.interval_width(*ends) == np.inf
     assert metrics.pinball(low, seen, 0.05) == pytest.approx(case["pinball_05"], rel=1e-9)
 
 

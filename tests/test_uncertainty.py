@@ -87,6 +87,12 @@ def test_conformal_edge_cases():
     assert conformal_factor([2.0] * 20, [4.0] * 20, range(20), 0.9) == 0.5
 
 
+def test_mc_dropout_without_dropout_is_refused_before_training():
+    with pytest.raises(ValueError, match="'x': mc_dropout needs an encoder with dropout above 0"):
+        Experiment(name="x", encoder={"name": "kan"}, uncertainty={"method": "mc_dropout"})
+    Experiment(name="x", encoder={"name": "nam", "dropout": 0.1}, uncertainty={"method": "mc_dropout"})
+
+
 def test_calibrated_intervals_use_other_folds_only():
     random = np.random.default_rng(1)
     n = 600

@@ -32,6 +32,15 @@ class Row:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
+def encoder_row(
+    scores: Sequence[str], title: str, encoder: Mapping[str, object], constraint: str | None,
+    published: Sequence[float], **more: object,
+) -> Row:  # fmt: skip
+    """Make a row that differs in encoder and constraint; `published` numbers are of the first of `scores`."""
+    settings = {"encoder": encoder, "constraint": constraint, **more}
+    return Row(title, dict(zip(scores, published, strict=False)), settings)
+
+
 @dataclass(frozen=True)
 class Study:
     """A table: rows, scores with their meaning, and how a row is run for several seeds.

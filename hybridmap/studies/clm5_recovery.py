@@ -20,7 +20,7 @@ from hybridmap.importance import dependence_importance, shares
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
 from hybridmap.process.clm5 import Clm5
 from hybridmap.specification import ENCODERS
-from hybridmap.studies import Row, Scores, Study
+from hybridmap.studies import Row, Scores, Study, encoder_row
 from hybridmap.studies.parallel import spread
 from hybridmap.testing.clm5_sites import COVARIATES, Clm5Sites, Relationships, make_clm5_sites, make_relationships
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
@@ -200,12 +200,7 @@ def _positions(model: HybridModel, x: NDArray[np.float64]) -> NDArray[np.float64
 MLP = {"name": "mlp", "hidden": [128, 128], "activation": "leaky_relu", "batch_norm": False, "residual": True}
 
 
-def _row(
-    title: str, encoder: Mapping[str, Any], constraint: str | None, published: Sequence[float], **more: Any
-) -> Row:
-    names = ("soc_r2", "latent_r2", "kl")
-    settings = {"encoder": encoder, "constraint": constraint, **more}
-    return Row(title, dict(zip(names, published, strict=False)), settings)
+_row = partial(encoder_row, ("soc_r2", "latent_r2", "kl"))
 
 
 BOUND = {"violation": 1e-3}

@@ -15,7 +15,7 @@ from hybridmap import metrics
 from hybridmap.hybrid import HybridModel, Model
 from hybridmap.importance import dependence_importance, shares
 from hybridmap.specification import build_model
-from hybridmap.studies import Row, Scores, Study
+from hybridmap.studies import Row, Scores, Study, encoder_row
 from hybridmap.testing.neustift import OFFSET, make_neustift
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 
@@ -122,12 +122,7 @@ def _true_rate(form: RbForm, x: NDArray[np.float64]) -> NDArray[np.float64]:
     return signal + OFFSET if form == "linear" else np.abs((signal - MEAN) / SD) + 0.1
 
 
-def _row(
-    title: str, encoder: Mapping[str, Any], constraint: str | None, published: Sequence[float], **more: Any
-) -> Row:
-    names = ("r2", "latent_r2", "kl")
-    settings = {"encoder": encoder, "constraint": constraint, **more}
-    return Row(title, dict(zip(names, published, strict=False)), settings)
+_row = partial(encoder_row, ("r2", "latent_r2", "kl"))
 
 
 LINEAR = {
