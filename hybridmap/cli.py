@@ -46,7 +46,7 @@ def _demo(config: Config, args: argparse.Namespace) -> None:
 def _ingest(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.data.reader import ingest
 
-    ingest(config, args.source, args.out)
+    ingest(config, args.source, args.out, args.quality)
 
 
 def _build(config: Config, args: argparse.Namespace) -> None:
@@ -155,6 +155,16 @@ def _study(args: argparse.Namespace) -> None:
         run_row(args.name, args.row, range(args.seeds), args.out)
 
 
+def _formats(args: argparse.Namespace) -> None:
+    from hybridmap.data.known_formats import format_names, read_format
+    from hybridmap.format_pages import format_page, write_format_pages
+
+    if args.out:
+        write_format_pages(args.out)
+    for name in [args.name] if args.name else [] if args.out else format_names():
+        sys.stdout.write(format_page(name) if args.name else f"{name:28}{read_format(name).title}\n")
+
+
 def _init(args: argparse.Namespace) -> None:
     from hybridmap.check import write_template
 
@@ -179,11 +189,11 @@ PATH_OPTIONS: dict[str, str] = {
     "--folds": "folders of trained folds",
 }
 SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
-OPTIONAL = {("diagnose", "--maps")}
+OPTIONAL = {("diagnose", "--maps"), ("ingest", "--quality")}
 
 VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
     "demo": (_demo, "make the inputs of the synthetic region", ("--out",)),
-    "ingest": (_ingest, "read one observation table into the common schema", ("--source", "--out")),
+    "ingest": (_ingest, "read one observation table into the common schema", ("--source", "--out", "--quality")),
     "build": (
         _build,
         "densities, quality control, one row a site",
@@ -234,6 +244,10 @@ def _parser() -> argparse.ArgumentParser:
     schema = verbs.add_parser("schema", help="print the JSON schema of the configuration")
     schema.add_argument("--markdown", action="store_true", help="as the reference page of the docs")
     schema.set_defaults(run=_schema)
+    formats = verbs.add_parser("formats", help="list the data sets that are known by name, or describe one")
+    formats.add_argument("name", nargs="?", help="name of the format to describe")
+    formats.add_argument("--out", type=Path, help="folder for a page of each format")
+    formats.set_defaults(run=_formats)
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
     init.set_defaults(run=_init)
@@ -245,7 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--shapley", action="store_true", help="draw available water against organic carbon instead")
     study.add_argument("--out", type=Path, required=True, help="what to write")
     study.set_defaults(run=_study)
-    for verb in (check, schema, init, study):
+    for verb in (check, schema, formats, init, study):
         _add_common(verb)
     return parser
 

@@ -44,8 +44,15 @@ class Column(Section):
     """Where a field of the common schema comes from."""
 
     column: str | None = Field(None, description="Column of the table.")
+    otherwise: list[str] = Field(default=[], description="Columns in the same unit, read where the first is empty.")
     value: float | str | None = Field(None, description="Constant for every row, instead of a column.")
     minus: str | None = Field(None, description="Column to subtract, in the same unit (for cumulative stocks).")
+    minus_factor: float = Field(1.0, description="What 'minus' is multiplied with, 0.12 for carbon in carbonate.")
+    pick: Literal["first", "second"] | None = Field(
+        None, description="Which number of a range in words, for depths written as '0-20 cm'."
+    )
+    prefix: str = Field("", description="Put before a text, so that identifiers of several tables agree.")
+    trust_unit: bool = Field(False, description="Accept values that look as if they had another unit.")
     unit: Unit | None = Field(None, description="Unit in the table; required for every quantity that has one.")
     also: list[str] = Field(default=[], description="For identifiers: further columns that make it unique.")
     detection_limit: float | None = Field(
@@ -59,18 +66,63 @@ class Column(Section):
         return self
 
 
+class Join(Section):
+    """A second table whose rows belong to those of the first by a common identifier."""
+
+    path: str = Field("", description="The table, under data_root.")
+    format: Name | None = Field(None, description="A known format that says how to join; see the docs for names.")
+    by: dict[str, str] = Field(default={}, description="Column of the first table → column of this one.")
+    take: dict[str, str] = Field(default={}, description="New name → column of this table.")
+    columns: dict[str, Column] = Field(default={}, description="Schema fields that this table adds.")
+    where: dict[str, list[str | float]] = Field(default={}, description="Use rows whose column has one of the values.")
+    combine: Literal["one", "first", "sum", "mean"] = Field(
+        "one", description="What becomes of several rows with one identifier; 'one' refuses them."
+    )
+    required: bool = Field(False, description="Drop (and count) rows of the first table that have no partner.")
+    optional: bool = Field(False, description="A missing file is no error.")
+    encoding: str = Field("utf-8", description="Of a text file.")
+    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
+    layer: str | None = Field(None, description="Layer of a GeoPackage, or variable of a NetCDF file.")
+    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_columns(cls, value: Any) -> Any:
+        return _expand_columns(value)
+
+
 class ObservationSource(Section):
     """One table of soil measurements, one row a layer."""
 
     name: Name = Field(description="Name of the source and of its file.")
-    path: str = Field(description="CSV (also .gz, any common delimiter), Parquet or GeoPackage, under data_root.")
-    licence: str = Field(description="Licence of the rows; a per-row column may be given under columns.")
+    path: str = Field(
+        description="CSV (also .gz, any common delimiter), Parquet, GeoPackage or NetCDF, or the folder of a known"
+        " format, under data_root."
+    )
+    format: Name | None = Field(
+        None, description="A known format (docs/formats): its columns need not be mapped. None: an ordinary table."
+    )
+    licence: str = Field("", description="Licence of the rows; a per-row column may be given under columns.")
     citation: str = Field("", description="Printed in the report.")
-    columns: dict[str, Column] = Field(description="Schema field → column name, or a block with column and unit.")
+    columns: dict[str, Column] = Field(
+        default={}, description="Schema field → column name, or a block with column and unit; laid over the format's."
+    )
+    joins: list[Join] = Field(default=[], description="Tables whose columns are added by a common identifier.")
+    crs: str | None = Field(None, description="CRS of lon and lat where they are not WGS84 degrees, as EPSG:3035.")
+    below_lod: Literal["half", "zero", "drop", "keep_flag"] = Field(
+        "half",
+        description="Values below the detection limit become half of it, zero, missing, or the limit; all are flagged.",
+    )
+    encoding: str = Field("utf-8", description="Of a text file, for example cp1252.")
+    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
+    layer: str | None = Field(None, description="Layer of a GeoPackage, or variable of a NetCDF file.")
+    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
     layers: list[dict[str, Column]] = Field(
         default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
     )
-    where: dict[str, list[str | float]] = Field(default={}, description="Keep rows whose column has one of the values.")
+    where: dict[str, list[str | float]] = Field(
+        default={}, description="Keep rows whose column has one of the values; * and ? stand for any letters."
+    )
     exclude: dict[str, list[str | float]] = Field(
         default={}, description="Drop rows whose column has one of the values."
     )

@@ -67,7 +67,7 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
         experiment["training"] |= {"max_epochs": 25, "patience": 25}
     config = Config.model_validate(raw)
     write_landscape(config, folder / "inputs")
-    ingest(config, "survey", folder / "survey.parquet")
+    ingest(config, "survey", folder / "survey.parquet", folder / "survey.csv")
     build(config, [folder / "survey.parquet"], folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
     build_cube(config, folder / "cube.zarr")
     sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "samples.parquet", folder / "qs.csv")

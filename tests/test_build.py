@@ -9,7 +9,7 @@ import pytest
 
 from hybridmap.config import Build, Config, Grid
 from hybridmap.data.build import build, build_sites
-from hybridmap.data.quality import Ladder
+from hybridmap.data.ladder import Ladder
 from hybridmap.data.schema import LAYER_COLUMNS, LAYER_NUMBERS
 from hybridmap.errors import HybridmapError
 

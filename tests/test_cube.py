@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hybridmap.config import Config
 from hybridmap.data.cube import build_cube, open_cube
 from hybridmap.data.grid import RegionGrid
-from hybridmap.data.quality import Ladder
+from hybridmap.data.ladder import Ladder
 from hybridmap.data.samples import sample_sites
 from hybridmap.errors import HybridmapError
 

@@ -116,7 +116,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_bad_tables_end_with_one_sentence_and_no_output(tmp_path: Path, source: dict[str, Any], says: str) -> None:
     made, out = config(tmp_path, **source), tmp_path / "out" / "s.parquet"
     with pytest.raises(HybridmapError, match=says) as error:
-        ingest(made, "s", out)
+        ingest(made, "s", out, tmp_path / "out" / "s.csv")
     assert "\n" not in str(error.value)
     assert not out.exists()
 
@@ -175,7 +175,7 @@ def test_a_truncated_gzip_is_one_sentence(tmp_path: Path) -> None:
 def test_ingest_writes_geoparquet(tmp_path: Path) -> None:
     import geopandas as gpd
 
-    ingest(config(tmp_path), "s", tmp_path / "s.parquet")
+    ingest(config(tmp_path), "s", tmp_path / "s.parquet", tmp_path / "s.csv")
     table = gpd.read_parquet(tmp_path / "s.parquet")
     assert table.crs.to_epsg() == 4326
     assert table.geometry.x.tolist() == [10.0, 11.0]

@@ -12,7 +12,8 @@ from pyproj import Transformer
 from hybridmap.config import Build, Config, Grid
 from hybridmap.data.bulk_density import check_pedotransfer, fill_bulk_density
 from hybridmap.data.density import slice_interval, soc_density
-from hybridmap.data.quality import Ladder, Rule, apply_rules, layer_rules, renormalise_texture
+from hybridmap.data.ladder import Ladder
+from hybridmap.data.quality import Rule, apply_rules, layer_rules, renormalise_texture
 from hybridmap.data.schema import LAYER_COLUMNS
 from hybridmap.data.tables import with_points, write_csv, write_parquet
 from hybridmap.errors import HybridmapError

@@ -1,4 +1,4 @@
-"""Cells of soil tables into numbers, years and text: detection limits, decimal commas, missing marks."""
+"""Cells of soil tables into numbers, years and text: detection limits, decimal commas, missing marks, braces."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from hybridmap.config import Column
 from hybridmap.errors import HybridmapError
 
 MISSING = {"", "na", "nan", "n.d.", "nd", "null", "none", "-", "n/a", "-999", "-9999", "-999.0", "-9999.0"}
+BELOW_LOD = {"half": 0.5, "zero": 0.0, "keep_flag": 1.0, "drop": float("nan")}
+"""What a value below the detection limit becomes, as a share of the limit."""
+RANGE = r"(-?\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)"
+"""A range in words, as ``0-20 cm``."""
 
 
 def text(raw: pd.DataFrame, column: Column) -> pd.Series:
     """Text of a column, "" where missing, joined by "|" with the columns under ``also``."""
     if column.value is not None:
         return pd.Series(str(column.value), index=raw.index)
-    parts = [_clean(raw[name]) for name in (column.column, *column.also)]
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = joined + "|" + part
-    return joined
+    first = _clean(raw[str(column.column)])
+    for name in column.otherwise:
+        first = first.where(first != "", _clean(raw[name]))
+    joined = first
+    for name in column.also:
+        joined = joined + "|" + _clean(raw[name])
+    return joined.where(first == "", column.prefix + joined) if column.prefix else joined
 
 
 def year(raw: pd.DataFrame, column: Column) -> pd.Series:
@@ -34,11 +40,12 @@ def year(raw: pd.DataFrame, column: Column) -> pd.Series:
 
 
 def number(
-    raw: pd.DataFrame, column: Column, rows: NDArray[np.int64], where: str
+    raw: pd.DataFrame, column: Column, rows: NDArray[np.int64], where: str, below_lod: str = "half"
 ) -> tuple[pd.Series, NDArray[np.bool_]]:
     """Numbers of a column in the table's unit, and which of them stand for "below the detection limit".
 
-    Text such as ``<LOD`` or ``< 0.2`` becomes half of the limit: the poorest soils stay in the data.
+    Text such as ``<LOD`` or ``< 0.2`` becomes a share of the limit (:data:`BELOW_LOD`): by default half, so that the
+    poorest soils stay in the data. A list in braces, ``{1:12.3,2:12.9}``, becomes its mean.
 
     Raises
     ------
@@ -48,12 +55,20 @@ def number(
     """
     if column.value is not None:
         return pd.Series(float(column.value), index=raw.index), np.zeros(len(raw), bool)
-    values, below = _numbers(raw[str(column.column)], column, rows, where)
+    share = BELOW_LOD[below_lod]
+    values, below = _numbers(raw[str(column.column)], column, rows, where, share)
+    for name in column.otherwise:
+        more, under = _numbers(raw[name], column, rows, f"{where} (otherwise '{name}')", share)
+        empty = values.isna().to_numpy() & ~below
+        values, below = values.mask(empty, more), np.where(empty, under, below)
     if column.minus is not None:
-        values = values - _numbers(raw[column.minus], column, rows, f"{where} (minus '{column.minus}')")[0]
+        other = _numbers(raw[column.minus], column, rows, f"{where} (minus '{column.minus}')", share)[0]
+        # A factor tells of a correction, which is none where it was not measured; a plain difference needs both.
+        other = other if column.minus_factor == 1.0 else other.fillna(0.0)
+        values = values - column.minus_factor * other
     if column.detection_limit is not None:
         low = (values <= 0).to_numpy() & ~below
-        values, below = values.mask(low, column.detection_limit / 2), below | low
+        values, below = values.mask(low, column.detection_limit * share), below | low
     return values, below
 
 
@@ -66,13 +81,18 @@ def _clean(cells: pd.Series) -> pd.Series:
 
 
 def _numbers(
-    cells: pd.Series, column: Column, rows: NDArray[np.int64], where: str
+    cells: pd.Series, column: Column, rows: NDArray[np.int64], where: str, share: float
 ) -> tuple[pd.Series, NDArray[np.bool_]]:
     if pd.api.types.is_numeric_dtype(cells):
         return cells.astype(float), np.zeros(len(cells), bool)
     cleaned = _clean(cells).astype("string")
+    if column.pick is not None:
+        cleaned = _picked(cleaned, column.pick, rows, where)
     comma = cleaned.str.fullmatch(r"[<>]?\s*-?\d+,\d+").fillna(False)
     cleaned = cleaned.mask(comma, cleaned.str.replace(",", ".", regex=False))
+    braces = cleaned.str.startswith("{").fillna(False)
+    if braces.any():
+        cleaned = cleaned.mask(braces, cleaned[braces].map(_mean_of_braces))
     values = pd.to_numeric(cleaned, errors="coerce").astype(float)
     below = cleaned.str.startswith("<").to_numpy(dtype=bool)
     if below.any():
@@ -85,8 +105,8 @@ def _numbers(
                 " 'detection_limit' (in the unit of the column) to the region file."
             )
         filled = limits if column.detection_limit is None else limits.fillna(column.detection_limit)
-        values[below] = filled / 2
-    wrong = (values.isna() & (cleaned != "")).to_numpy(dtype=bool)
+        values[below] = filled * share
+    wrong = (values.isna() & (cleaned != "")).to_numpy(dtype=bool) & ~below
     if wrong.any():
         at = int(wrong.argmax())
         raise HybridmapError(
@@ -94,3 +114,23 @@ def _numbers(
             f" ({int(wrong.sum())} such rows in all); correct the table or drop the rows with 'exclude'."
         )
     return values, below
+
+
+def _picked(cells: pd.Series, which: str, rows: NDArray[np.int64], where: str) -> pd.Series:
+    """First or second number of ranges in words."""
+    found = cells.str.extract(RANGE)[0 if which == "first" else 1]
+    wrong = (found.isna() & (cells != "")).to_numpy(dtype=bool)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise HybridmapError(
+            f"{where}: row {rows[at]} holds '{cells.iloc[at]}', expected a range such as '0-20 cm'; correct the table."
+        )
+    return found.fillna("").astype("string")
+
+
+def _mean_of_braces(cell: str) -> str:
+    """Mean of a list of repeated measurements, ``{1:12.3,2:12.9}``; the cell itself if it is none."""
+    try:
+        return str(np.mean([float(item.rpartition(":")[2]) for item in cell.strip("{}").split(",")]))
+    except ValueError:
+        return cell

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hybridmap.config import Config
 from hybridmap.data.cube import CHUNK, Cube, open_cube
-from hybridmap.data.quality import Ladder
+from hybridmap.data.ladder import Ladder
 from hybridmap.data.tables import write_csv, write_parquet
 from hybridmap.errors import HybridmapError
 

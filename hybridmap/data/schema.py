@@ -28,6 +28,7 @@ FIELDS: dict[str, Field] = {
     field.name: field
     for field in (
         Field("site_id", "text", "identifier of the place, unique within the source"),
+        Field("revisit_id", "text", "identifier of the place that other tables share, so that revisits stay together"),
         Field("licence", "text", "licence of the row"),
         Field("lon", "angle", "longitude, WGS84"),
         Field("lat", "angle", "latitude, WGS84"),
@@ -47,7 +48,10 @@ FIELDS: dict[str, Field] = {
         Field("soc_stock_kg_m2", "stock", "organic carbon of the layer per area, if the table has it"),
         Field("poc_g_kg", "content", "particulate organic carbon"),
         Field("moc_g_kg", "content", "mineral-associated organic carbon"),
+        Field("poc_share", "share", "particulate carbon as a share of organic carbon, if the table has no content"),
+        Field("moc_share", "share", "mineral-associated carbon as a share of organic carbon"),
         Field("mbc_g_kg", "content", "microbial biomass carbon"),
+        Field("bd_method", "text", "how bulk density was measured; the column, where several are tried in turn"),
         Field("frac_method", "text", "how the fractions were measured"),
         Field("mbc_method", "text", "how microbial biomass was measured"),
     )
@@ -58,7 +62,17 @@ REQUIRED = ("site_id", "lon", "lat", "top_cm", "bottom_cm")
 MEASURED = ("oc_g_kg", "soc_density_kg_m3", "poc_g_kg", "moc_g_kg", "mbc_g_kg")
 """A layer without any of these says nothing about carbon."""
 
-LAYER_TEXT = ("site_id", "source", "licence", "oc_flag", "landcover", "frac_method", "mbc_method")
+LAYER_TEXT = (
+    "site_id",
+    "source",
+    "licence",
+    "revisit_id",
+    "oc_flag",
+    "landcover",
+    "bd_method",
+    "frac_method",
+    "mbc_method",
+)
 LAYER_NUMBERS = (
     "lon",
     "lat",

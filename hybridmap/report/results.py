@@ -49,8 +49,9 @@ class Results:
 
     @cached_property
     def ladder(self) -> pd.DataFrame:
-        """Quality control of build and sample, one below the other."""
-        return pd.concat([pd.read_csv(self.folder / n) for n in ("quality.csv", "quality_samples.csv")])
+        """Quality control of ingest, build and sample, one below the other."""
+        names = [f"observations/{source.name}.csv" for source in self.config.observations]
+        return pd.concat([pd.read_csv(self.folder / n) for n in (*names, "quality.csv", "quality_samples.csv")])
 
     @cached_property
     def metrics(self) -> pd.DataFrame:

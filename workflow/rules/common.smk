@@ -46,7 +46,9 @@ def code_of(*rooms: str) -> str:
     for room in rooms:
         path = PACKAGE / room
         for file in (
-            sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+            sorted([*path.rglob("*.py"), *path.rglob("*.yaml")])
+            if path.is_dir()
+            else [path.with_suffix(".py")]
         ):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

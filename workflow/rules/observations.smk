@@ -30,6 +30,7 @@ rule ingest:
         made=INPUTS if CONFIG.demo else [],
     output:
         table=f"{REGION}/observations/{{source}}.parquet",
+        quality=f"{REGION}/observations/{{source}}.csv",
     log:
         f"{LOGS}/ingest/{{source}}.log",
     benchmark:
@@ -41,9 +42,21 @@ rule ingest:
         mem_mb=2000,
         runtime=20,
     params:
-        code=code_of("data/reader", "data/units", "data/schema"),
+        code=code_of(
+            "data/reader",
+            "data/source_table",
+            "data/known_formats",
+            "data/formats",
+            "data/joins",
+            "data/filters",
+            "data/parse",
+            "data/plausible",
+            "data/units",
+            "data/schema",
+        ),
     shell:
-        "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table} --log {log}"
+        "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table}"
+        " --quality {output.quality} --log {log}"
 
 
 rule build:
@@ -76,6 +89,7 @@ rule build:
         code=code_of(
             "data/build",
             "data/quality",
+            "data/ladder",
             "data/density",
             "data/bulk_density",
             "data/schema",

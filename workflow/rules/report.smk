@@ -4,7 +4,12 @@ FIGURES = f"{REGION}/report/figures"
 rule report:
     input:
         settings=f"{REGION}/settings/report.json",
+        reading=expand(
+            f"{REGION}/observations/{{source}}.csv",
+            source=[s.name for s in CONFIG.observations],
+        ),
         quality=f"{REGION}/quality.csv",
+        dropped=f"{REGION}/dropped.parquet",
         quality_samples=f"{REGION}/quality_samples.csv",
         samples=f"{REGION}/samples.parquet",
         splits=f"{REGION}/splits.parquet",

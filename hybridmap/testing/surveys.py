@@ -1,0 +1,250 @@
+"""Synthetic files with the names, headers and quirks of soil surveys that may not be redistributed or are too large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+
+def soils(lon: Numbers, lat: Numbers, seed: int) -> pd.DataFrame:
+    """Plausible topsoils at places: ``oc`` [g kg-1], ``clay, silt, sand`` [%], ``bd_fine`` [g cm-3], ``stones`` [1]."""
+    random = np.random.default_rng(seed)
+    n = len(lon)
+    oc = np.exp(random.normal(3.0 + 0.02 * (lat - 50.0), 0.7, n)).clip(1.0, 450.0)
+    clay = random.uniform(5, 45, n).round(0)
+    sand = (random.uniform(0.1, 0.9, n) * (100 - clay)).round(0)
+    organic = 1.724 * oc / 1000.0
+    fine = 1.0 / (organic / 0.22 + (1 - organic) / 1.45) * random.normal(1.0, 0.05, n)
+    stones = random.beta(1.0, 8.0, n).clip(0, 0.7)
+    return pd.DataFrame(
+        {"lon": lon, "lat": lat, "oc": oc, "clay": clay, "silt": 100 - clay - sand, "sand": sand, "bd_fine": fine,
+         "stones": stones}
+    )  # fmt: skip
+
+
+def write_lucas(folder: Path, places: pd.DataFrame, measured_density: NDArray[np.bool_], seed: int = 0) -> None:
+    """Write the tables of LUCAS 2018, 2015 and 2009, both of bulk density, and the fractions.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets the files under their original names.
+    places : DataFrame
+        As :func:`soils`, one row a point.
+    measured_density : array of bool, shape (point,)
+        Points in the table of fine-earth bulk density; those of whole cores are a few more.
+    seed : int
+        Same seed, same files.
+
+    Notes
+    -----
+    Quirks: ``< LOD`` and ``<0.01`` in columns of numbers, depths in words, two-digit years, a second header row in one
+    table of bulk density and not in the other, other spellings of the point number, no coordinates in 2015.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    n = len(places)
+    point = 26_000_000 + np.arange(n) * 2
+    oc = places["oc"].round(1).astype(str).where(places["oc"] >= 2, "< LOD")
+    caco3 = np.where(random.random(n) < 0.3, "<  LOD", random.integers(1, 300, n).astype(str))
+    survey = pd.DataFrame(
+        {
+            "Depth": "0-20 cm", "POINTID": point, "pH_CaCl2": random.uniform(4, 8, n).round(1),
+            "pH_H2O": random.uniform(4.5, 8.5, n).round(2), "EC": random.uniform(2, 60, n).round(2), "OC": oc,
+            "CaCO3": caco3, "P": np.where(random.random(n) < 0.2, "< LOD", "25.3"), "N": "2.1", "K": "180.4",
+            "OC (20-30 cm)": "", "CaCO3 (20-30 cm)": "", "Ox_Al": "", "Ox_Fe": "", "NUTS_0": "EL", "NUTS_1": "EL5",
+            "NUTS_2": "EL52", "NUTS_3": "EL521", "TH_LAT": places["lat"].round(6), "TH_LONG": places["lon"].round(6),
+            "SURVEY_DATE": [f"{d:02d}-07-18" for d in random.integers(1, 31, n)], "Elev": 120, "LC": "B11",
+            "LU": "U111", "LC0_Desc": np.where(random.random(n) < 0.5, "Cropland", "Woodland"),
+            "LC1_Desc": "Common wheat",
+            "LU1_Desc": "Agriculture",
+        }
+    )  # fmt: skip
+    survey.to_csv(folder / "LUCAS-SOIL-2018.csv", index=False)
+    fine = places["bd_fine"].to_numpy()
+    volume = places["stones"].to_numpy()
+    whole = fine * (1 - volume) + 2.65 * volume
+    mass = 2.65 * volume / whole
+    with (folder / "BD2018_data_for_paper.csv").open("w", encoding="utf-8") as file:
+        file.write("POINT_ID,LC0_Desc,BDsample_0,coarse_mas,BDfine_0_2,coarse_vol\n")
+        file.write("POINT_ID,LC0_Desc,BDsample_0_20_2018,coarse_mass_fraction,BDfine_0_20_2018_approx,")
+        file.write("coarse_volume_fraction_approx\n")
+        for i in np.flatnonzero(measured_density):
+            file.write(f"{point[i]},Cropland,{whole[i]:.4f},{mass[i]:.4f},{fine[i]:.4f},{volume[i]:.4f}\n")
+    more = measured_density | (random.random(n) < 0.05)
+    cores = {
+        "POINT_ID": point,
+        "BD 0-10": whole.round(3),
+        "BD 10-20": whole.round(3),
+        "BD 20-30": "",
+        "BD 0-20": whole.round(3),
+    }
+    pd.DataFrame(cores)[more].to_csv(folder / "BulkDensity_2018_final-2.csv", index=False)
+    older = pd.DataFrame(
+        {"Point_ID": point, "Coarse": (100 * mass).round(0), "Clay": places["clay"], "Sand": places["sand"],
+         "Silt": places["silt"], "pH(CaCl2)": 6.1, "pH(H2O)": 6.6, "OC": places["oc"].round(1), "Elevation": 120}
+    )  # fmt: skip
+    older[random.random(n) < 0.8].to_csv(folder / "LUCAS_Topsoil_2015_20200323.csv", index=False)
+    first = pd.DataFrame(
+        {"sample_ID": 5000 + np.arange(n), "POINT_ID": point, "coarse": (100 * mass).round(0), "clay": places["clay"],
+         "silt": places["silt"], "sand": places["sand"], "pH_in_H2O": 6.6, "OC": places["oc"].round(1),
+         "GPS_LAT": places["lat"].round(6), "GPS_LONG": places["lon"].round(6)}
+    )  # fmt: skip
+    first.to_csv(folder / "LUCAS_TOPSOIL_v1.csv", index=False)
+    some = np.flatnonzero(random.random(n) < min(1.0, 350 / n))
+    share = random.uniform(0.1, 0.5, len(some))
+    carbon = places["oc"].to_numpy()[some] * random.uniform(0.9, 1.1, len(some))
+    fractions = pd.DataFrame(
+        {"sample_ID": 5000 + some, "s_c_prc": (places["clay"] + places["silt"]).to_numpy()[some],
+         "OC_pom_g_kg": (share * carbon).round(2), "OC_sc_g_kg": ((1 - share) * carbon).round(2)}
+    )  # fmt: skip
+    fractions.to_csv(folder / "SOM_fraction.csv", index=False)
+
+
+DEPTHS = ((0, 10), (10, 30), (30, 60), (60, 100))
+
+
+def profiles(places: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Layers of profiles at places, carbon falling with depth; ``profile_id``, ``layer_id`` and depths added."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for k, (top, bottom) in enumerate(DEPTHS):
+        fall = np.exp(-(top + bottom) / 2 / 40.0)
+        layer = places.assign(
+            profile_id=70_000 + np.arange(len(places)), layer_id=1_000_000 + np.arange(len(places)) * 10 + k,
+            upper_depth=top, lower_depth=bottom,
+            oc=(places["oc"] * fall * random.uniform(0.8, 1.2, len(places))).clip(0.5),
+        )  # fmt: skip
+        parts.append(layer.assign(bd_fine=(layer["bd_fine"] + 0.1 * (1 - fall)).clip(0.2, 1.9)))
+    return pd.concat(parts).sort_values(["profile_id", "upper_depth"], ignore_index=True)
+
+
+def write_wosis_2023(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write one tab-separated file a property, as the snapshot of December 2023.
+
+    Quirks: dates with unknown parts, several licences, positional uncertainty in words, litter above the mineral soil.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    layers = profiles(places, seed)
+    n = len(layers)
+    profile = (layers["profile_id"] - 70_000).to_numpy()
+    words = np.array(["Circa 100 m", "100 m - 1 km", "1 km - 10 km", "Over 10 km"])
+    licences = np.array(["CC BY 4.0", "CC BY-NC 3.0", "CC BY 3.0"])
+    common = pd.DataFrame(
+        {
+            "profile_id": layers["profile_id"], "layer_id": layers["layer_id"], "upper_depth": layers["upper_depth"],
+            "lower_depth": layers["lower_depth"], "layer_name": "A", "litter": "f",
+            "country_name": "Nowhere", "continent": "Europe", "region": "Western Europe",
+            "longitude": layers["lon"].round(6), "latitude": layers["lat"].round(6),
+            "positional_uncertainty": words[np.array([0, 0, 1, 2, 3])[profile % 5]],
+            "date": np.where(profile % 3 == 0, "????-??-??", "1998-05-??"), "dataset_id": "XX-TEST",
+            "licence": licences[profile % 3],
+        }
+    )  # fmt: skip
+    litter = common.iloc[:3].assign(layer_id=[1, 2, 3], upper_depth=-4, lower_depth=0, litter="t")
+    values: Mapping[str, tuple[Numbers, float]] = {
+        "orgc": (layers["oc"].to_numpy(), 1.0), "clay": (layers["clay"].to_numpy(), 0.8),
+        "silt": (layers["silt"].to_numpy(), 0.8), "sand": (layers["sand"].to_numpy(), 0.8),
+        "bdfiod": (layers["bd_fine"].to_numpy(), 0.2), "bdfi33": (layers["bd_fine"].to_numpy() * 0.97, 0.2),
+        "cfvo": (100 * layers["stones"].to_numpy(), 0.4),
+    }  # fmt: skip
+    for name, (value, share) in values.items():
+        table = common.assign(value="{1:" + pd.Series(value.round(2)).astype(str) + "}", value_avg=value.round(2))
+        table = table[random.random(n) < share]
+        if name == "orgc":
+            table = pd.concat([table, litter.assign(value="{1:380}", value_avg=380.0)])
+        table.to_csv(folder / f"wosis_202312_{name}.tsv", sep="\t", index=False)
+
+
+def write_wosis_2019(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write profiles, chemical and physical layers, as the snapshot of September 2019; coordinates in the profiles."""
+    folder.mkdir(parents=True, exist_ok=True)
+    layers = profiles(places, seed)
+    keys = layers.rename(columns={"layer_id": "profile_layer_id"})
+    keys = keys[["profile_id", "profile_layer_id", "upper_depth", "lower_depth"]].assign(layer_name="A", litter="f")
+    each = layers.drop_duplicates("profile_id")
+    pd.DataFrame(
+        {"profile_id": each["profile_id"], "dataset_id": "{XX}", "country_id": "XX", "country_name": "Nowhere",
+         "geom_accuracy": 0.0001, "latitude": each["lat"], "longitude": each["lon"], "dsds": 100}
+    ).to_csv(folder / "wosis_201909_profiles.tsv", sep="\t", index=False)  # fmt: skip
+    chemical = keys.assign(
+        orgc_value=["{1:" + f"{v:.2f}" + "}" for v in layers["oc"]], orgc_value_avg=layers["oc"].round(2),
+        orgc_method="{1:dry combustion}", orgc_date="{1:1987-05-01,2:1990-??-??}", orgc_dataset_id="{XX}",
+        orgc_profile_code="{1}", orgc_licence="CC-BY",
+    )  # fmt: skip
+    chemical.to_csv(folder / "wosis_201909_layers_chemical.tsv", sep="\t", index=False)
+    physical = keys.copy()
+    for name, value in (("clay", layers["clay"]), ("silt", layers["silt"]), ("sand", layers["sand"]),
+                        ("cfvo", 100 * layers["stones"]), ("bdfiod", layers["bd_fine"]), ("bdfi33", layers["bd_fine"]),
+                        ("bdfiad", layers["bd_fine"]), ("bdwsod", layers["bd_fine"])):  # fmt: skip
+        physical[f"{name}_value_avg"] = value.round(3)
+    physical.loc[::3, "bdfiod_value_avg"] = np.nan
+    physical.to_csv(folder / "wosis_201909_layers_physical.tsv", sep="\t", index=False)
+
+
+def write_wosis_latest(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write one CSV a property, as the web service of the latest WoSIS delivers them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    layers = profiles(places, seed)
+    common = pd.DataFrame(
+        {"X": layers["lon"], "Y": layers["lat"], "profile_id": layers["profile_id"],
+         "profile_layer_id": layers["layer_id"], "country_name": "Nowhere", "upper_depth": layers["upper_depth"],
+         "lower_depth": layers["lower_depth"], "layer_name": "A", "litter": "false"}
+    )  # fmt: skip
+    for name, value in (("orgc", layers["oc"]), ("clay", layers["clay"]), ("bdfi33", layers["bd_fine"])):
+        table = common.assign(value_avg=value.round(3), date="{1:2001-01-01}")
+        table = table.rename(columns={"value_avg": f"{name}_value_avg", "date": f"{name}_date"})
+        table.to_csv(folder / f"wosis_latest_{name}.csv", index=False)
+
+
+def write_raca(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write samples and general locations of the Rapid Carbon Assessment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    layers = profiles(places, seed)
+    site = (layers["profile_id"] - 70_000).map("C{:04d}F01".format)
+    lime = np.where(random.random(len(layers)) < 0.3, 2.0, np.nan)
+    pd.DataFrame(
+        {"samp": layers["layer_id"], "rcasiteid": site, "upedonid": site + "-1", "TOP": layers["upper_depth"],
+         "BOT": layers["lower_depth"], "Bulkdensity": 1.2, "SOC_pred1": 10.0, "BDmeasured": "measured",
+         "Measure_BD": layers["bd_fine"].where(random.random(len(layers)) < 0.4).round(3), "Texture": "SIL",
+         "fragvolc": (100 * layers["stones"]).round(1),
+         "c_tot_ncs": (layers["oc"] / 10 + 0.12 * np.nan_to_num(lime)).round(3),
+         "caco3": lime}
+    ).to_csv(folder / "RaCA_samples.csv", index=False, na_rep="NULL")  # fmt: skip
+    each = layers.drop_duplicates("profile_id")
+    pd.DataFrame(
+        {"RaCA_Id": site[each.index], "Gen_lat": each["lat"].round(2), "Gen_long": each["lon"].round(2)}
+    ).to_csv(folder / "RaCa_general_location.csv", index=False)  # fmt: skip
+
+
+def write_conus_profiles(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write the two NetCDF matrices without names of PRODA and BINN, columns first."""
+    import netCDF4
+
+    folder.mkdir(parents=True, exist_ok=True)
+    layers = profiles(places, seed)
+    middle = (layers["upper_depth"] + layers["lower_depth"]) / 2
+    density = 1000 * layers["oc"] * layers["bd_fine"]
+    nothing = np.zeros(len(layers))
+    data = np.stack([layers["profile_id"], 1990 + nothing, layers["upper_depth"], layers["lower_depth"], middle,
+                     nothing, density, layers["bd_fine"], nothing])  # fmt: skip
+    each = layers.drop_duplicates("profile_id")
+    blank = np.full(len(each), np.nan)
+    info = np.stack([each["profile_id"], blank, blank, each["lon"], each["lat"], blank, blank])
+    name = "wosis_2019_snapshot_hugelius_mishra.nc"
+    for file, variable, values in (
+        ("soc_data_integrate", "data_soc_integrate", data),
+        ("soc_profile", "soc_profile_info", info),
+    ):
+        with netCDF4.Dataset(folder / f"{file}_{name}", "w") as out:
+            out.createDimension("column", values.shape[0])
+            out.createDimension("row", values.shape[1])
+            out.createVariable(variable, "f8", ("column", "row"))[:] = values
