@@ -171,6 +171,16 @@ class Build(Section):
         0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
     )
     max_gap_cm: float = Field(5.0, description="Widest gap between the layers of a profile inside the interval.")
+    depth: Literal["slice", "spline"] = Field(
+        "slice", description="Means over the interval: weighted by thickness, or of an equal-area spline."
+    )
+    smoothing: float = Field(0.1, ge=0, description="Lambda of the spline; 0 keeps the mean of every layer.")
+    stocks_cm: list[float] = Field(
+        default=[], description="Depths of SOC stocks to report beside the density, for example [30, 100]."
+    )
+    extrapolate: bool = Field(
+        False, description="Continue the deepest layer to the end of a stock (flagged), if half of it is known."
+    )
     pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
     missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
     limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")

@@ -99,6 +99,32 @@ def test_sites_of_one_place_share_a_group() -> None:
     assert groups["s:p0"] == groups["s:p1"] != groups["s:p2"]
 
 
+def test_revisits_of_one_point_share_a_group_wherever_they_were_taken() -> None:
+    sites, _ = run(
+        {"lon": 3.0, "revisit_id": "lucas:1"},
+        {"lon": 3.2, "revisit_id": "lucas:1"},
+        {"lon": 3.2},
+        {"lon": 4.0, "revisit_id": "lucas:2"},
+    )
+    groups = sites.set_index("site_id")["group_id"]
+    assert groups["s:p0"] == groups["s:p1"] == groups["s:p2"] != groups["s:p3"]
+
+
+def test_spline_and_stocks_of_a_profile() -> None:
+    tops, bottoms, contents = (0, 10, 30, 60), (10, 30, 60, 100), (30.0, 20.0, 10.0, 5.0)
+    rows = [
+        {"site_id": "a", "lon": 3.0, "top_cm": t, "bottom_cm": b, "oc_g_kg": c, "bd_fine_g_cm3": 1.0, "cf_vol": 0.0}
+        for t, b, c in zip(tops, bottoms, contents, strict=True)
+    ]
+    sliced, _ = run(*rows, stocks_cm=[30, 100])
+    assert sliced.iloc[0]["soc_density_kg_m3"] == pytest.approx(25.0)
+    assert sliced.iloc[0]["soc_stock_0_30_kg_m2"] == pytest.approx(7.0)  # 70 Mg/ha
+    assert sliced.iloc[0]["soc_stock_0_100_kg_m2"] == pytest.approx(12.0)
+    splined, _ = run(*rows, depth="spline", stocks_cm=[30])
+    assert splined.iloc[0]["soc_density_kg_m3"] == pytest.approx(26.4422188654)
+    assert splined.iloc[0]["soc_stock_0_30_kg_m2"] == pytest.approx(0.3 * 23.3353761454)
+
+
 def test_texture_is_renormalised() -> None:
     sites, _ = run({"sand_pct": 52.0, "silt_pct": 26.0, "clay_pct": 26.0})
     assert sites.iloc[0][["sand_pct", "silt_pct", "clay_pct"]].tolist() == pytest.approx([50.0, 25.0, 25.0])

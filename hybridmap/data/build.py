@@ -11,7 +11,8 @@ from pyproj import Transformer
 
 from hybridmap.config import Build, Config, Grid
 from hybridmap.data.bulk_density import check_pedotransfer, fill_bulk_density
-from hybridmap.data.density import slice_interval, soc_density
+from hybridmap.data.density import soc_density
+from hybridmap.data.depth import Rules, interval_means, stocks
 from hybridmap.data.ladder import Ladder
 from hybridmap.data.quality import Rule, apply_rules, layer_rules, renormalise_texture
 from hybridmap.data.schema import LAYER_COLUMNS
@@ -25,7 +26,7 @@ MEANS = ["oc_g_kg", "bd_fine_g_cm3", "cf_vol", "clay_pct", "silt_pct", "sand_pct
 SITE_COLUMNS = [
     "site_id", "source", "licence", "lon", "lat", "year", "top_cm", "bottom_cm", "oc_g_kg", "oc_flag",
     "bd_fine_g_cm3", "bd_source", "cf_vol", "cf_source", *DENSITIES, "frac_method", "mbc_method", "group_id",
-    "weight", "clay_pct", "silt_pct", "sand_pct", "landcover",
+    "weight", "clay_pct", "silt_pct", "sand_pct", "landcover", "bd_method", "depth_flag",
 ]  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, ladder: Ladde
     layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *others], ladder))
     layers = layers.assign(site_id=layers["source"] + ":" + layers["site_id"])
     layers = _densities(layers, settings, ladder)
+    whole = _stocks(layers, settings)
 
     below = layers["top_cm"] >= settings.bottom_cm
     above = layers["bottom_cm"] <= settings.top_cm
@@ -77,14 +79,13 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, ladder: Ladde
     layers = ladder.drop_rows(layers, below | above, "interval", f"layer does not touch {span}")
     if layers.empty:
         return pd.DataFrame(columns=SITE_COLUMNS)
-    sites = _on_interval(layers, settings)
+    sites = _on_interval(layers, settings).merge(whole, on="site_id", how="left")
     nothing = sites[DENSITIES].isna().all(axis=1)
     reason = (
         f"layers cover less than {settings.min_coverage:.0%} of {span}, or leave a gap over {settings.max_gap_cm:g} cm"
     )
-    return ladder.drop_rows(sites.assign(source_row=-1), nothing, "coverage", reason)[SITE_COLUMNS].reset_index(
-        drop=True
-    )
+    kept = ladder.drop_rows(sites.assign(source_row=-1), nothing, "coverage", reason)
+    return kept[[*SITE_COLUMNS, *whole.columns]].reset_index(drop=True)
 
 
 def _read_layers(path: Path) -> pd.DataFrame:
@@ -132,18 +133,66 @@ def _densities(layers: pd.DataFrame, settings: Build, ladder: Ladder) -> pd.Data
 
 
 def _on_interval(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
-    args = (settings.top_cm, settings.bottom_cm, settings.min_coverage, settings.max_gap_cm)
-    densities, _ = slice_interval(layers, DENSITIES, *args)
-    means, _ = slice_interval(layers, MEANS, settings.top_cm, settings.bottom_cm, 1e-9, np.inf)
+    span = settings.top_cm, settings.bottom_cm
+    rules = depth_rules(settings)
+    densities, cut = interval_means(layers, DENSITIES, *span, rules)
+    means, _ = interval_means(layers, MEANS, *span, Rules(min_coverage=1e-9, max_gap_cm=np.inf))
+    if clipped := int((cut == "clipped").any(axis=1).sum()):
+        LOG.info("the spline fell below 0 and was cut at %d sites (depth_flag: clipped)", clipped)
     by_site = layers.groupby("site_id", sort=True)
     first = by_site[["source", "licence", "lon", "lat", "landcover"]].first()
     # An empty label must not hide a filled one of a deeper layer.
-    labels = by_site[["frac_method", "mbc_method"]].max()
+    labels = by_site[["frac_method", "mbc_method", "bd_method"]].max()
     flags = by_site["oc_flag"].agg(lambda f: "lod" if (f == "lod").any() else "ok")
     weakest = {name: by_site[name].agg(_weakest_source) for name in ("bd_source", "cf_source")}
     sites = pd.concat([first, by_site["year"].mean(), labels, flags, means, densities], axis=1).assign(**weakest)
     place = sites["lon"].map("{:.4f}".format) + " " + sites["lat"].map("{:.4f}".format)
-    return sites.assign(group_id=place, weight=1.0, top_cm=settings.top_cm, bottom_cm=settings.bottom_cm).reset_index()
+    sites["depth_flag"] = np.where((cut == "clipped").any(axis=1), "clipped", "")
+    sites["group_id"] = revisit_groups(place, by_site["revisit_id"].max())
+    return sites.assign(weight=1.0, top_cm=settings.top_cm, bottom_cm=settings.bottom_cm).reset_index()
+
+
+def depth_rules(settings: Build) -> Rules:
+    """Settings of a region as rules of :mod:`hybridmap.data.depth`."""
+    return Rules(settings.depth, settings.smoothing, settings.min_coverage, settings.max_gap_cm, settings.extrapolate)
+
+
+def revisit_groups(place: pd.Series, revisit: pd.Series) -> pd.Series:
+    """Group of each site: sites at one place, or with one ``revisit_id``, and whatever these link, belong together.
+
+    Parameters
+    ----------
+    place, revisit : Series of str
+        Rounded coordinate and identifier shared by campaigns ("" for none), by site.
+
+    Returns
+    -------
+    Series of str
+        Name of the group: the first place in it.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    places, names = pd.factorize(place)
+    known = (revisit != "").to_numpy()
+    visits = np.full(len(place), -1)
+    visits[known] = pd.factorize(revisit[known])[0]
+    links = (np.ones(int(known.sum())), (places[known], len(names) + visits[known]))
+    size = len(names) + int(visits.max(initial=-1)) + 1
+    group = connected_components(coo_matrix(links, shape=(size, size)), directed=False)[1][places]
+    first = pd.Series(place.to_numpy()).groupby(group).transform("first")
+    return pd.Series(first.to_numpy(), index=place.index)
+
+
+def _stocks(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
+    """Columns ``soc_stock_0_30_kg_m2`` and ``soc_stock_0_30_flag`` for each depth that is asked for, by site."""
+    tables = []
+    for depth in settings.stocks_cm:
+        found = stocks(layers, "soc_density_kg_m3", depth, depth_rules(settings))
+        names = {"stock": f"soc_stock_0_{depth:g}_kg_m2", "flag": f"soc_stock_0_{depth:g}_flag"}
+        tables.append(found.rename(columns=names))
+    index = pd.Index(layers["site_id"].unique(), name="site_id")
+    return pd.concat(tables, axis=1) if tables else pd.DataFrame(index=index)
 
 
 def _weakest_source(sources: pd.Series) -> str:

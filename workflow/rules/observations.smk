@@ -91,6 +91,7 @@ rule build:
             "data/quality",
             "data/ladder",
             "data/density",
+            "data/depth",
             "data/bulk_density",
             "data/schema",
         ),
