@@ -76,7 +76,8 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, ladder: Ladde
     below = layers["top_cm"] >= settings.bottom_cm
     above = layers["bottom_cm"] <= settings.top_cm
     span = f"{settings.top_cm:g}-{settings.bottom_cm:g} cm"
-    layers = ladder.drop_rows(layers, below | above, "interval", f"layer does not touch {span}")
+    if settings.depth == "slice":  # a spline learns from the layers beyond the interval too
+        layers = ladder.drop_rows(layers, below | above, "interval", f"layer does not touch {span}")
     if layers.empty:
         return pd.DataFrame(columns=SITE_COLUMNS)
     sites = _on_interval(layers, settings).merge(whole, on="site_id", how="left")

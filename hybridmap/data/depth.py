@@ -7,6 +7,7 @@ product is not the product of means.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,16 +65,14 @@ def segments_of(profile: NDArray[np.intp], top: Array, bottom: Array, value: Arr
     return Segments(profile, top, bottom, value, profiles)
 
 
-def _untangle(top: Array, bottom: Array, value: Array) -> tuple[Array, Array, Array]:
+def _untangle(top: Array, bottom: Array, value: Array) -> tuple[Any, Any, Any]:
     """Disjoint pieces of the overlapping layers of one profile."""
     edges = np.unique(np.concatenate([top, bottom]))
     inside = (top[:, None] <= edges[:-1]) & (bottom[:, None] >= edges[1:])
     count = inside.sum(axis=0)
     mean: Array = np.divide(value @ inside, count, out=np.zeros(len(count)), where=count > 0)
     some = count > 0
-    upper: Array = edges[:-1][some]
-    lower: Array = edges[1:][some]
-    return upper, lower, mean[some]
+    return edges[:-1][some], edges[1:][some], mean[some]
 
 
 def coverage_of(found: Segments, top_cm: float, bottom_cm: float) -> tuple[Array, Array, Array]:
