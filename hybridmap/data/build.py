@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 from pyproj import Transformer
 
 from hybridmap.config import Build, Config, Grid
@@ -67,7 +68,7 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, ladder: Ladde
     """Return one row a site (:data:`SITE_COLUMNS`) from layers of the common schema, counting drops in `ladder`."""
     layers = ladder.drop_rows(layers, pd.Series(False, index=layers.index), "read", "rows of the source")
     coordinates, *others = layer_rules(settings.limits)
-    outside = Rule("outside_region", "outside the region's bounds", lambda t: ~_inside(t, grid))
+    outside = Rule("outside_region", "outside the region's bounds", pa.Check(lambda t: _inside(t, grid)))
     layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *others], ladder))
     layers = layers.assign(site_id=layers["source"] + ":" + layers["site_id"])
     layers = _densities(layers, settings, ladder)

@@ -86,7 +86,7 @@ def coverage_of(found: Segments, top_cm: float, bottom_cm: float) -> tuple[Array
     gap = np.zeros(found.profiles)
     same = profile[1:] == profile[:-1]
     np.maximum.at(gap, profile[1:][same], (low[1:] - high[:-1])[same])
-    return covered, gap, reached
+    return np.asarray(covered, np.float64), gap, reached
 
 
 def slice_means(found: Segments, top_cm: float, bottom_cm: float) -> Array:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 
 from hybridmap.config import Limits
 from hybridmap.data.bulk_density import OM_PER_OC
 from hybridmap.data.density import ROCK_DENSITY
 from hybridmap.data.ladder import Ladder
 from hybridmap.data.schema import MEASURED
-
-Mask = Callable[[pd.DataFrame], pd.Series]
 
 
 @dataclass(frozen=True)
@@ -25,94 +24,106 @@ class Rule:
     ----------
     name, reason : str
         For the ladder.
-    broken : callable
-        Table → boolean Series, true where the rule is broken; false for missing values.
+    check : pandera.Check
+        True where sound: of `column`, if that is one column and the check a built-in one, else of the whole table.
     column : str
         Empty: the row is dropped. Else the values of these columns (separated by blanks) become missing.
     """
 
     name: str
     reason: str
-    broken: Mask
+    check: pa.Check
     column: str = ""
+
+    def broken(self, table: pd.DataFrame) -> pd.Series:
+        """Rows of `table` that break the rule; a missing value breaks none."""
+        # Built-in checks of pandera look at one column.
+        if self.check.statistics:
+            cells = table[self.column]
+            sound = self.check(cells).check_output | cells.isna()
+        else:
+            sound = self.check(table).check_output
+        return ~sound.reindex(table.index).fillna(True).astype(bool)
 
 
 def layer_rules(limits: Limits) -> list[Rule]:
     """Rules for layers as measured, in the order in which they are applied."""
     low, high = limits.fraction_recovery
-    tolerance = limits.texture_sum_tolerance_pct
+    share, tolerance = limits.max_mbc_share_of_oc, limits.texture_sum_tolerance_pct
+    thinnest, densest = limits.min_thickness_cm, limits.max_bulk_density_g_cm3
+    within, above = pa.Check.in_range, pa.Check.greater_than
     return [
-        Rule(
-            "coordinates",
-            "longitude or latitude missing, impossible, or (0, 0)",
-            lambda t: ~(t["lon"].between(-180, 180) & t["lat"].between(-90, 90)) | ((t["lon"] == 0) & (t["lat"] == 0)),
-        ),
+        Rule("coordinates", "longitude or latitude missing, impossible, or (0, 0)", pa.Check(_on_earth)),
         Rule(
             "depth",
-            f"depth missing, upside down, above the surface, or thinner than {limits.min_thickness_cm:g} cm",
-            lambda t: ~((t["top_cm"] >= 0) & (t["bottom_cm"] - t["top_cm"] >= limits.min_thickness_cm)),
+            f"depth missing, upside down, above the surface, or thinner than {thinnest:g} cm",
+            pa.Check(lambda t: (t["top_cm"] >= 0) & (t["bottom_cm"] - t["top_cm"] >= thinnest)),
         ),
         Rule(
             "organic_carbon",
             f"organic carbon outside 0 to {limits.max_oc_g_kg:g} g/kg",
-            lambda t: (t["oc_g_kg"] <= 0) | (t["oc_g_kg"] > limits.max_oc_g_kg),
+            pa.Check(lambda t: _carbon_in_range(t, limits.max_oc_g_kg)),
             "oc_g_kg",
         ),
         Rule(
             "bulk_density",
-            f"bulk density outside {limits.min_bulk_density_g_cm3:g} to {limits.max_bulk_density_g_cm3:g} g/cm3"
+            f"bulk density outside {limits.min_bulk_density_g_cm3:g} to {densest:g} g/cm3"
             f" (mineral soil: from {limits.min_mineral_bulk_density_g_cm3:g})",
-            lambda t: _bulk_density_out(t, limits),
+            pa.Check(lambda t: ~_bulk_density_out(t, limits)),
             "bd_fine_g_cm3",
         ),
         Rule(
             "bulk_density_solid",
             "bulk density above that of the solid matter",
-            lambda t: t["bd_fine_g_cm3"] > ROCK_DENSITY * (1.0 - OM_PER_OC * t["oc_g_kg"].fillna(0) / 1000.0),
+            pa.Check(lambda t: ~(t["bd_fine_g_cm3"] > _solid_density(t))),
             "bd_fine_g_cm3",
         ),
         Rule(
             "coarse_fragments",
             f"coarse fragments outside 0 to {limits.max_coarse_fragments:g}",
-            lambda t: (t["cf_vol"] < 0) | (t["cf_vol"] >= limits.max_coarse_fragments),
+            within(0.0, limits.max_coarse_fragments, include_max=False),
             "cf_vol",
         ),
         Rule(
             "texture",
             f"sand, silt and clay do not sum to 100 +- {tolerance:g} %",
-            lambda t: ((t["sand_pct"] + t["silt_pct"] + t["clay_pct"]) - 100.0).abs() > tolerance,
+            pa.Check(lambda t: ~((t["sand_pct"] + t["silt_pct"] + t["clay_pct"] - 100.0).abs() > tolerance)),
             "sand_pct silt_pct clay_pct",
         ),
-        Rule("poc", "particulate carbon not above 0", lambda t: t["poc_g_kg"] <= 0, "poc_g_kg"),
-        Rule("moc", "mineral-associated carbon not above 0", lambda t: t["moc_g_kg"] <= 0, "moc_g_kg"),
+        Rule("poc", "particulate carbon not above 0", above(0.0), "poc_g_kg"),
+        Rule("moc", "mineral-associated carbon not above 0", above(0.0), "moc_g_kg"),
         Rule(
             "mbc",
-            f"microbial carbon not above 0, or more than {limits.max_mbc_share_of_oc:g} of organic carbon",
-            lambda t: (t["mbc_g_kg"] <= 0) | (t["mbc_g_kg"] > limits.max_mbc_share_of_oc * t["oc_g_kg"]),
+            f"microbial carbon not above 0, or more than {share:g} of organic carbon",
+            pa.Check(lambda t: ~((t["mbc_g_kg"] <= 0) | (t["mbc_g_kg"] > share * t["oc_g_kg"]))),
             "mbc_g_kg",
         ),
         Rule(
             "recovery",
             f"POC + MOC outside {low:g} to {high:g} of organic carbon",
-            lambda t: ~_recovery(t).between(low, high) & _recovery(t).notna(),
+            pa.Check(lambda t: _recovery(t).between(low, high) | _recovery(t).isna()),
             "poc_g_kg moc_g_kg",
         ),
         Rule(
             "soc_density",
             f"SOC density outside 0 to {limits.max_soc_density_kg_m3:g} kg/m3",
-            lambda t: (t["soc_density_kg_m3"] <= 0) | (t["soc_density_kg_m3"] > limits.max_soc_density_kg_m3),
+            within(0.0, limits.max_soc_density_kg_m3, include_min=False),
             "soc_density_kg_m3",
         ),
-        Rule("replicate", "the same layer and values twice", _replicates),
-        Rule("duplicate", "the same place, depth and year in another source that measured more", _poorer_duplicates),
-        Rule("nothing_measured", "no carbon quantity left", lambda t: t[list(MEASURED)].isna().all(axis=1)),
+        Rule("replicate", "the same layer and values twice", pa.Check(lambda t: ~_replicates(t))),
+        Rule(
+            "duplicate",
+            "the same place, depth and year in another source that measured more",
+            pa.Check(lambda t: ~_poorer_duplicates(t)),
+        ),
+        Rule("nothing_measured", "no carbon quantity left", pa.Check(lambda t: t[list(MEASURED)].notna().any(axis=1))),
     ]
 
 
 def apply_rules(table: pd.DataFrame, rules: Iterable[Rule], ladder: Ladder) -> pd.DataFrame:
     """Apply `rules` in order, counting in `ladder`; returns the rows that remain."""
     for rule in rules:
-        broken = rule.broken(table).fillna(False).astype(bool)
+        broken = rule.broken(table)
         if rule.column:
             table = ladder.drop_values(table, broken, rule.column.split(), rule.name, rule.reason)
         else:
@@ -125,6 +136,21 @@ def renormalise_texture(table: pd.DataFrame) -> pd.DataFrame:
     columns = ["sand_pct", "silt_pct", "clay_pct"]
     total = table[columns].sum(axis=1, skipna=False)
     return table.assign(**{c: table[c].where(total.isna(), table[c] / total * 100.0) for c in columns})
+
+
+def _on_earth(t: pd.DataFrame) -> pd.Series:
+    return t["lon"].between(-180, 180) & t["lat"].between(-90, 90) & ~((t["lon"] == 0) & (t["lat"] == 0))
+
+
+def _carbon_in_range(t: pd.DataFrame, most: float) -> pd.Series:
+    """Above 0, or 0 where that stands for "below the detection limit"."""
+    low = (t["oc_g_kg"] < 0) | ((t["oc_g_kg"] == 0) & (t["oc_flag"] != "lod"))
+    return ~(low | (t["oc_g_kg"] > most))
+
+
+def _solid_density(t: pd.DataFrame) -> pd.Series:
+    """Rock [g cm-3] less the organic matter in it."""
+    return ROCK_DENSITY * (1.0 - OM_PER_OC * t["oc_g_kg"].fillna(0) / 1000.0)
 
 
 def _bulk_density_out(t: pd.DataFrame, limits: Limits) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Figures of plausibility and of quality control."""
+"""Figures of plausibility."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from hybridmap.data.grid import RegionGrid
@@ -64,29 +63,6 @@ def saturation_figure(
     if layer is not None and grid is not None:
         draw(axes[2], Layer(layer, "MOC / Qmax", "1", "RdYlBu_r", (0.0, 1.2)), grid, boundaries)
     figure.tight_layout()
-    style.save(figure, path)
-
-
-def quality_figure(ladder: pd.DataFrame, path: Path) -> None:
-    """Write what quality control dropped: counts by source and rule."""
-    counts = ladder[ladder["dropped"] > 0].pivot_table(
-        index=["stage", "rule", "unit"], columns="source", values="dropped", aggfunc="sum", sort=False
-    )
-    figure, axes = plt.subplots(figsize=(8.5, 0.27 * max(len(counts), 1) + 1.3))
-    left = np.zeros(len(counts))
-    for colour, source in zip(style.SERIES * 4, counts.columns, strict=False):
-        width = counts[source].fillna(0).to_numpy(float)
-        axes.barh(np.arange(len(counts)), width, left=left, color=colour, label=str(source), height=0.7)
-        left += width
-    for i, total in enumerate(left):
-        axes.text(total, i, f" {total:.0f}", va="center", fontsize=7)
-    labels = [f"{rule} ({unit.removeprefix('values of ')})" for _, rule, unit in counts.index]
-    axes.set_yticks(np.arange(len(counts)), labels, fontsize=7)
-    axes.set(xlabel="dropped", title="Quality control")
-    if len(counts):
-        axes.invert_yaxis()
-        axes.set_xlim(0, float(left.max()) * 1.1)
-        axes.legend(fontsize=7)
     style.save(figure, path)
 
 

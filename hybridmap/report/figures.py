@@ -11,9 +11,10 @@ from hybridmap.config import TARGET_COLUMNS
 from hybridmap.encoders import KAN
 from hybridmap.evaluate import POOLED
 from hybridmap.hybrid import HybridModel
-from hybridmap.plot.diagnostics import quality_figure, saturation_figure
+from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.edges import edges_figure
 from hybridmap.plot.maps import Layer, map_figure, read_boundaries, sites_figure, truth_figure
+from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.plot.style import CARBON, PARAMETER, TARGET_LABELS
 from hybridmap.report.results import Results
@@ -28,6 +29,9 @@ def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
     path = data_path(config, config.boundaries) if config.boundaries else None
     boundaries = read_boundaries(path, found.grid)
     quality_figure(found.ladder, folder / "quality.png")
+    kept = found.samples["x"].to_numpy(), found.samples["y"].to_numpy()
+    dropped_map(found.dropped, kept, found.grid, boundaries, folder / "dropped.png")
+    distributions_figure(found.layers, found.sites, folder / "distributions.png")
     _sites(found, boundaries, folder)
     test = found.metrics[(found.metrics["part"] == "test") & (found.metrics["subset"] == "all")]
     comparison_figure(test[test["scheme"] == found.first_scheme], found.first_scheme, folder / "comparison.png")

@@ -62,7 +62,7 @@ def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) 
         "image": lambda name: _embedded(figures / name),
         "has": lambda name: (figures / name).is_file(),
         "counts": _counts(found),
-        "sources": found.samples.groupby("source").size().to_dict(),
+        "sources": found.counts_by_source(),
         "bulk_density": found.samples["bd_source"].value_counts().to_dict(),
         "ladder": found.ladder.to_dict("records"),
         "schemes": [s.name for s in config.splits],

@@ -54,6 +54,40 @@ class Results:
         return pd.concat([pd.read_csv(self.folder / n) for n in (*names, "quality.csv", "quality_samples.csv")])
 
     @cached_property
+    def dropped(self) -> pd.DataFrame:
+        """Rows and values that quality control dropped."""
+        return pd.read_parquet(self.folder / "dropped.parquet")
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """Layers of all sources as read, those that touch the interval of the region."""
+        names = [source.name for source in self.config.observations]
+        tables = [pd.read_parquet(self.folder / f"observations/{name}.parquet") for name in names]
+        layers, span = pd.concat(tables, ignore_index=True), self.config.build
+        return layers[(layers["top_cm"] < span.bottom_cm) & (layers["bottom_cm"] > span.top_cm)]
+
+    @cached_property
+    def sites(self) -> pd.DataFrame:
+        """Sites after quality control, before covariates are looked up."""
+        return pd.read_parquet(self.folder / "observations.parquet")
+
+    def counts_by_source(self) -> list[dict[str, Any]]:
+        """From measurements to samples: how many are left after each stage, a row a source and one for all."""
+        carbon = ["oc_g_kg", "soc_density_kg_m3"]
+        measured = (self.samples["bd_source"] == "measured") & (self.samples["cf_source"] == "measured")
+        stages = {
+            "layers": self.layers[self.layers[carbon].notna().any(axis=1)],
+            "sites": self.sites[self.sites["soc_density_kg_m3"].notna()],
+            "samples": self.samples[self.samples["soc_density_kg_m3"].notna()],
+            "measured": self.samples[measured & self.samples["soc_density_kg_m3"].notna()],
+        }
+        rows: list[dict[str, Any]] = []
+        for source in self.config.observations:
+            counts = {stage: int((table["source"] == source.name).sum()) for stage, table in stages.items()}
+            rows.append({"source": source.name, **counts})
+        return [*rows, {"source": "all", **{stage: len(table) for stage, table in stages.items()}}]
+
+    @cached_property
     def metrics(self) -> pd.DataFrame:
         """Scores of all experiments and baselines."""
         files = [self.of(e.name) / "evaluation/metrics.csv" for e in self.config.experiments]

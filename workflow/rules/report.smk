@@ -4,6 +4,11 @@ FIGURES = f"{REGION}/report/figures"
 rule report:
     input:
         settings=f"{REGION}/settings/report.json",
+        observations=f"{REGION}/observations.parquet",
+        layers=expand(
+            f"{REGION}/observations/{{source}}.parquet",
+            source=[s.name for s in CONFIG.observations],
+        ),
         reading=expand(
             f"{REGION}/observations/{{source}}.csv",
             source=[s.name for s in CONFIG.observations],
