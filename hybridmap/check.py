@@ -10,8 +10,9 @@ from pathlib import Path
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.data.bulk_density import check_pedotransfer
 from hybridmap.data.grid import RegionGrid
+from hybridmap.data.layers import groups_of, inputs_of
+from hybridmap.data.raster_source import check_layer
 from hybridmap.data.reader import read_source
-from hybridmap.data.warp import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment import checked_model, model_spec, training_options
 from hybridmap.settings import data_path
@@ -62,7 +63,7 @@ def _checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
     if made:
         for source in config.observations:
             yield f"observations {source.name}", partial(_source, config, source)
-        for layer in (*config.covariates, *config.forcing):
+        for layer in (*config.auxiliary, *config.covariates, *config.forcing):
             yield f"layer {layer.name}", partial(_layer, config, layer)
         for layer in config.reference.layers if config.reference else ():
             yield f"reference {layer.name}", partial(_layer, config, layer)
@@ -88,7 +89,11 @@ def _source(config: Config, source: ObservationSource) -> str:
 
 
 def _layer(config: Config, layer: Raster) -> str:
-    return check_layer(config, layer, RegionGrid.of(config.grid))
+    if layer.derive is None:
+        return check_layer(config, layer, RegionGrid.of(config.grid))
+    names = [x.name for x in (*config.auxiliary, *config.covariates, *config.forcing) if x.derive is None]
+    inputs = inputs_of(layer, dict.fromkeys(names), groups_of(config))
+    return f"{layer.derive.function} of {', '.join(n for ns in inputs.values() for n in ns)}"
 
 
 def _experiment(config: Config, experiment: Experiment) -> str:

@@ -58,7 +58,7 @@ def _build(config: Config, args: argparse.Namespace) -> None:
 def _cube(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.data.cube import build_cube
 
-    build_cube(config, args.out)
+    build_cube(config, args.out, workers=args.workers)
 
 
 def _sample(config: Config, args: argparse.Namespace) -> None:
@@ -199,7 +199,7 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
         "densities, quality control, one row a site",
         ("--observations", "--out", "--quality", "--dropped"),
     ),
-    "cube": (_cube, "warp all rasters onto the grid of the region", ("--out",)),
+    "cube": (_cube, "warp all rasters onto the grid of the region", ("--out", "--workers")),
     "sample": (_sample, "covariates at the observations", ("--observations", "--cube", "--out", "--quality")),
     "split": (_split, "deal sites into folds", ("--samples", "--out")),
     "train": (
@@ -266,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_option(verb: argparse.ArgumentParser, name: str, option: str) -> None:
     if option == "--workers":
-        verb.add_argument(option, type=int, default=0, help="threads that predict tiles; 0 takes all cores")
+        verb.add_argument(option, type=int, default=0, help="layers or tiles at a time; 0 takes all cores")
     elif option == "--device":
         verb.add_argument(option, default="auto", choices=["auto", "cpu", "cuda"], help="where to train")
     elif option == "--fold":

@@ -186,21 +186,46 @@ class Build(Section):
     limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")
 
 
+class Derive(Section):
+    """A layer computed from other layers on the grid of the region."""
+
+    function: str = Field(description="slope, aspect_north, aspect_east, mean, sum, seasonality, range, bio1 to bio19.")
+    of: str | dict[str, str] = Field(
+        description="A layer, or a monthly one; for bio1 to bio19 a mapping of tmin, tmax and prec to monthly layers."
+    )
+
+
 class Raster(Section):
-    """One layer of the cube."""
+    """One layer of the cube.
+
+    In a region file a layer may stand for several: ``months: true`` for twelve, ``bands: [..]`` for one a band, and
+    ``classes`` with ``encoding: one_hot`` for the share of each class.
+    """
 
     name: Name = Field(description="Name of the layer.")
-    path: str = Field(description="Any raster that GDAL reads, under data_root.")
+    path: str = Field(
+        "", description="Any raster that GDAL reads (GeoTIFF, VRT, NetCDF, Zarr; also https://), under data_root."
+    )
+    derive: Derive | None = Field(None, description="Compute the layer from others instead of reading it.")
     band: int | str = Field(1, description="Band number from 1, or its description.")
-    variable: str | None = Field(None, description="Variable of a NetCDF file.")
+    variable: str | None = Field(None, description="Variable of a NetCDF file or array of a Zarr store.")
     crs: str | None = Field(None, description="Only where the file declares none, for example EPSG:4326.")
     kind: Literal["continuous", "average", "categorical"] = Field(
         "continuous", description="Warped bilinear, as cell average, or nearest."
     )
     unit: Unit = Field("1", description="Unit after scale and offset.")
-    scale: float = Field(1.0, description="Value = pixel * scale + offset.")
-    offset: float = Field(0.0, description="See scale.")
+    scale: float | None = Field(
+        None, description="Value = pixel * scale + offset; None: what the file declares, or 1 and 0."
+    )
+    offset: float | None = Field(None, description="See scale.")
     nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
+    equals: list[float] | None = Field(
+        None, description="1 where the pixel is one of these classes, else 0; averaged to the share of the cell."
+    )
+    missing: Literal["drop", "median", "nearest"] | float = Field(
+        "drop", description="Cells without data: not used, or filled with the median, the nearest value, or a number."
+    )
+    group: str = Field("", description="Layer that this one was made of by months, bands or classes.")
     valid_range: tuple[float, float] | None = Field(None, description="Values outside, after scaling, become missing.")
     description: str = Field("", description="What the layer is.")
     licence: str = Field("", description="Printed in the report.")
@@ -257,6 +282,11 @@ class Config(Section):
     observations: list[ObservationSource] = Field([], description="Tables of soil measurements.")
     build: Build = Field(Build(), description="From layers to sites.")
     covariates: list[Raster] = Field([], description="What the network sees.")
+    covariates_table: str | None = Field(
+        None,
+        description="CSV under data_root with further covariates, one a row; columns are the keys of a raster.",
+    )
+    auxiliary: list[Raster] = Field([], description="Layers that only others are derived from.")
     forcing: list[Raster] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
     boundaries: str | None = Field(None, description="Polygons drawn on maps, under data_root.")
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
@@ -284,7 +314,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        for what in ("observations", "covariates", "forcing", "splits", "experiments"):
+        for what in ("observations", "auxiliary", "covariates", "forcing", "splits", "experiments"):
             names = [item.name for item in getattr(self, what)]
             if twice := {n for n in names if names.count(n) > 1}:
                 raise ValueError(f"{what}: the name {sorted(twice)[0]!r} is used twice")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,12 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from hybridmap.config import Config, merge
 from hybridmap.errors import HybridmapError, nearest
+from hybridmap.layer_lists import expand_layers
+from hybridmap.paths import under
 
 STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "inputs": ("region", "demo", "grid"),
     "ingest": ("region", "data_root", "demo", "grid", "observations"),
     "build": ("region", "grid", "build"),
-    "cube": ("region", "data_root", "demo", "grid", "covariates", "forcing", "predict"),
+    "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid"),
     "split": ("region", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments"),
@@ -49,6 +50,7 @@ def load_config(*paths: str | os.PathLike[str]) -> Config:
 
 def parse_config(raw: dict[str, Any], origin: str) -> Config:
     """Check an already read mapping; `origin` names it in errors. Raises :class:`HybridmapError`."""
+    raw = expand_layers(raw, origin)
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
@@ -78,20 +80,7 @@ def data_path(config: Config, path: str) -> Path:
     HybridmapError
         If a variable without default is not set.
     """
-    return Path(expand(config.data_root)) / expand(path)
-
-
-def expand(text: str) -> str:
-    """Expand ``~``, ``${VARIABLE}`` and ``${VARIABLE:-default}`` in `text`; HybridmapError if one is not set."""
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match["name"], match["default"]
-        found = os.environ.get(name, default)
-        if found is None:
-            raise HybridmapError(f"'{text}' needs the environment variable {name}, which is not set; export it first.")
-        return found
-
-    return os.path.expanduser(re.sub(r"\$\{(?P<name>\w+)(:-(?P<default>[^}]*))?\}", value, text))
+    return under(config.data_root, path)
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from conftest import ROOT
 from hybridmap.config import Config
 from hybridmap.describe import markdown
 from hybridmap.errors import HybridmapError
-from hybridmap.settings import expand, load_config, parse_config, stage_settings
+from hybridmap.paths import expand
+from hybridmap.settings import load_config, parse_config, stage_settings
 
 GRID = {"resolution": 1, "bounds": [0, 0, 1, 1]}
 

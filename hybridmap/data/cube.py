@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 import zarr
 from numpy.typing import NDArray
 from pyproj import CRS
+from rasterio.windows import Window
 
-from hybridmap.config import Config, Raster
+from hybridmap.config import Config
 from hybridmap.data.grid import RegionGrid
-from hybridmap.data.warp import region_mask, sha256_of, warp_layer
+from hybridmap.data.layers import Prepared, prepare_layers
+from hybridmap.data.tables import write_text
 from hybridmap.errors import HybridmapError
-from hybridmap.settings import data_path
 
 LOG = logging.getLogger("hybridmap")
 CHUNK = 64
 """Edge of a chunk in cells; a shard of the size of a tile holds many."""
 
 
-def build_cube(config: Config, out: Path) -> None:
-    """Warp every covariate and forcing layer onto the grid and write the store `out`, whole or not at all.
+def build_cube(config: Config, out: Path, layers: Path | None = None, workers: int = 0) -> None:
+    """Bring every covariate and forcing layer onto the grid and write the store `out`, whole or not at all.
+
+    Parameters
+    ----------
+    config : Config
+        The region.
+    out : Path
+        Store to write. While unfinished it is ``{out}.partial``, and a run with the same layers continues it.
+    layers : Path, optional
+        Folder of the single layers; by default ``layers`` beside the store. They are made again only if they changed.
+    workers : int
+        Layers, then tiles at a time; 0 takes all cores given to the process.
 
     Raises
     ------
     HybridmapError
-        As :func:`hybridmap.data.warp.warp_layer`; for a covariate that is constant in the region; or if no cell has
-        all layers.
+        As :func:`hybridmap.data.layers.prepare_layers`; for a covariate that is constant in the region; or if no cell
+        has all layers.
     """
     if not config.covariates:
         raise HybridmapError("the region has no covariates; add rasters under 'covariates'.")
-    grid = RegionGrid.of(config.grid)
+    prepared = prepare_layers(config, layers or out.with_name("layers"), workers)
+    for layer in config.covariates:
+        about = prepared[layer.name].about
+        if about["minimum"] == about["maximum"]:
+            raise HybridmapError(
+                f"covariate '{layer.name}' ({layer.path or 'derived'}): constant at {about['minimum']:g} in the region,"
+                " so nothing can be learned from it; remove it from 'covariates'."
+            )
     partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _write(config, grid, partial)
-        shutil.rmtree(out, ignore_errors=True)
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    valid = _assemble(config, RegionGrid.of(config.grid), partial, prepared, workers)
+    if not valid:
+        shutil.rmtree(partial)
+        raise HybridmapError("no cell of the region has all covariates and forcing; their data areas do not meet.")
+    shutil.rmtree(out, ignore_errors=True)
+    os.replace(partial, out)
 
 
 def create_grid_store(path: Path, grid: RegionGrid, attributes: dict[str, Any]) -> zarr.Group:
@@ -158,52 +179,69 @@ def grid_of(root: zarr.Group) -> RegionGrid:
     return RegionGrid(crs, west, north, resolution, x.shape[0], y.shape[0])  # type: ignore[union-attr]
 
 
-def _write(config: Config, grid: RegionGrid, path: Path) -> None:
+def _assemble(config: Config, grid: RegionGrid, path: Path, prepared: Mapping[str, Prepared], workers: int) -> int:
+    """Write the store from the single layers, a shard at a time; returns the number of complete cells."""
     tile = config.predict.tile
-    root = create_grid_store(path, grid, {"title": f"Covariates of {config.title or config.region}"})
+    covariates = [prepared[layer.name] for layer in config.covariates]
+    forcing = {layer.name: prepared[layer.name] for layer in config.forcing}
     shape = (grid.height, grid.width)
-    band = root.create_array("band", shape=(len(config.covariates),), dtype="int32", dimension_names=("band",))
-    band[:] = np.arange(1, len(config.covariates) + 1)
-    band.attrs["names"] = [layer.name for layer in config.covariates]
-    inside = region_mask(config, grid)
-    valid = inside.copy()
-    layers = np.empty((len(config.covariates), *shape), dtype="float32")
-    for i, layer in enumerate(config.covariates):
-        values = warp_layer(config, layer, grid)
-        values[~inside] = np.nan
-        known = np.isfinite(values)
-        if not known.any():
-            raise HybridmapError(
-                f"covariate '{layer.name}' ({data_path(config, layer.path)}): no data inside the mask of the region."
-            )
-        if np.ptp(values[known]) == 0:
-            raise HybridmapError(
-                f"covariate '{layer.name}' ({data_path(config, layer.path)}): constant at {values[known][0]:g} in the"
-                " region, so nothing can be learned from it; remove it from 'covariates'."
-            )
-        layers[i], valid = values, valid & known
-    about = {"bands": [_about(config, layer) for layer in config.covariates]}
-    create_layer(root, "covariates", layers.shape, ("band", "y", "x"), tile, about)[:] = layers
-    forcing = root.create_group("forcing")
-    for layer in config.forcing:
-        values = warp_layer(config, layer, grid)
-        values[~inside] = np.nan
-        valid &= np.isfinite(values)
-        create_layer(forcing, layer.name, shape, ("y", "x"), tile, _about(config, layer))[:] = values
-    if not valid.any():
-        raise HybridmapError("no cell of the region has all covariates and forcing; their data areas do not meet.")
-    root.attrs.update({"region": config.region, "valid_cells": int(valid.sum())})
-    count = len(config.covariates)
-    LOG.info("%d covariates on %d x %d cells, %d of them complete", count, *shape, int(valid.sum()))
+    order = json.dumps([[layer.about["fingerprint"] for layer in (*covariates, *forcing.values())], tile])
+    receipts = path.with_name(path.name + ".receipts")
+    if not _same(path, receipts, order):
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(receipts, ignore_errors=True)
+        root = create_grid_store(path, grid, {"title": f"Covariates of {config.title or config.region}"})
+        band = root.create_array("band", shape=(len(covariates),), dtype="int32", dimension_names=("band",))
+        band[:] = np.arange(1, len(covariates) + 1)
+        band.attrs["names"] = [layer.name for layer in config.covariates]
+        about = {"bands": [_attributes(layer) for layer in covariates]}
+        create_layer(root, "covariates", (len(covariates), *shape), ("band", "y", "x"), tile, about)
+        group = root.create_group("forcing")
+        for name, layer in forcing.items():
+            create_layer(group, name, shape, ("y", "x"), tile, _attributes(layer))
+        receipts.mkdir(parents=True)
+        write_text(order, receipts / "order.json")
+    root = zarr.open_group(str(path), mode="r+")
+    edge = -(-tile // min(CHUNK, tile)) * min(CHUNK, tile)
+    windows = [(r, c) for r in range(0, grid.height, edge) for c in range(0, grid.width, edge)]
+    todo = [w for w in windows if not (receipts / f"{w[0]}_{w[1]}").is_file()]
+
+    def work(corner: tuple[int, int]) -> None:
+        row, col = corner
+        rows, cols = min(edge, grid.height - row), min(edge, grid.width - col)
+        window = Window(col, row, cols, rows)
+        values = np.empty((len(covariates), rows, cols), dtype="float32")
+        for i, layer in enumerate(covariates):
+            with rasterio.open(layer.path) as file:
+                file.read(1, window=window, out=values[i])
+        valid = np.isfinite(values).all(axis=0)
+        here = np.s_[row : row + rows, col : col + cols]
+        target: Any = root["covariates"]
+        target[(slice(None), *here)] = values
+        for name, layer in forcing.items():
+            with rasterio.open(layer.path) as file:
+                one = file.read(1, window=window)
+            valid &= np.isfinite(one)
+            target = root[f"forcing/{name}"]
+            target[here] = one
+        write_text(str(int(valid.sum())), receipts / f"{row}_{col}")
+
+    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+        for _ in pool.map(work, todo):
+            pass
+    count = sum(int((receipts / f"{r}_{c}").read_text(encoding="utf-8")) for r, c in windows)
+    root.attrs.update({"region": config.region, "valid_cells": count})
+    LOG.info("%d covariates on %d x %d cells, %d of them complete", len(covariates), *shape, count)
+    shutil.rmtree(receipts)
+    return count
 
 
-def _about(config: Config, layer: Raster) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "units": layer.unit,
-        "long_name": layer.description or layer.name,
-        "kind": layer.kind,
-        "path": layer.path,
-        "licence": layer.licence,
-        "sha256": sha256_of(data_path(config, layer.path)),
-    }
+def _same(path: Path, receipts: Path, order: str) -> bool:
+    """Whether an unfinished store was begun from the same layers."""
+    told = receipts / "order.json"
+    return path.is_dir() and told.is_file() and told.read_text(encoding="utf-8") == order
+
+
+def _attributes(layer: Prepared) -> dict[str, Any]:
+    """Provenance and statistics of a layer, without what only the making needs."""
+    return {key: value for key, value in layer.about.items() if key not in ("fingerprint", "inputs")}

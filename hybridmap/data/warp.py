@@ -1,34 +1,37 @@
-"""One raster layer, from any CRS, resolution and type, onto the region grid."""
+"""One raster layer, from any CRS, resolution and type, onto the region grid, a strip of rows at a time."""
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
-from rasterio.features import rasterize
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.transform import Affine
 from rasterio.warp import reproject, transform_bounds
-from shapely.geometry import box
+from rasterio.windows import Window
 
 from hybridmap.config import Config, Raster
 from hybridmap.data.grid import RegionGrid
-from hybridmap.errors import HybridmapError, nearest
-from hybridmap.settings import data_path
+from hybridmap.data.raster_source import RasterSource, open_source
+from hybridmap.errors import HybridmapError
+
+# rasterio hides this warning of its own arrays in a way that threads undo.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 RESAMPLING = {
     "continuous": Resampling.bilinear,
     "average": Resampling.average,
     "categorical": Resampling.nearest,
 }
-STRIP = 2048
+STRIP = 512
 """Rows of the grid that are warped at a time."""
+PIXELS = 32 << 20
+"""Pixels of a source that are in memory at once where they are changed before warping."""
 
 
 def warp_layer(config: Config, layer: Raster, grid: RegionGrid) -> NDArray[np.float32]:
@@ -51,147 +54,103 @@ def warp_layer(config: Config, layer: Raster, grid: RegionGrid) -> NDArray[np.fl
     Raises
     ------
     HybridmapError
-        If the file or band does not exist, the raster has no CRS, does not overlap the region, or has no data there.
+        As :func:`hybridmap.data.raster_source.open_source`, if the file is damaged, or if it has no data in the region.
     """
-    path = data_path(config, layer.path)
-    what = f"layer '{layer.name}' ({path})"
-    with open_raster(path, layer) as source:
-        crs = _crs(source, layer, what)
-        band = band_number(source, layer, what)
-        _check_overlap(source, crs, grid, what)
-        # GDAL does not let a caller assign a CRS to an open dataset, so such a band is read first.
-        pixels = rasterio.band(source, band) if source.crs else source.read(band)
-        out = np.full((grid.height, grid.width), np.nan, dtype="float32")
+    out = np.concatenate([strip for _, strip in warp_strips(config, layer, grid)])
+    if np.isnan(out).all():
+        raise no_data(f"layer '{layer.name}' ({layer.path})")
+    return out
+
+
+def no_data(what: str) -> HybridmapError:
+    """The error of a layer without a single value in the region."""
+    return HybridmapError(f"{what}: every cell of the region is nodata; check nodata, valid_range and the region.")
+
+
+def warp_strips(config: Config, layer: Raster, grid: RegionGrid) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """First row and values (row, column) of one strip of the grid after the other; as :func:`warp_layer`."""
+    with open_source(config, layer, grid) as source:
         for row in range(0, grid.height, STRIP):
-            strip = out[row : row + STRIP]
+            rows = min(STRIP, grid.height - row)
+            try:
+                strip = _warped(source, layer, grid, row, rows)
+            except RasterioError as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise HybridmapError(f"{source.what}: cannot be read ({reason}); the file is damaged.") from None
+            strip = strip * np.float32(source.scale) + np.float32(source.offset)
+            if layer.valid_range is not None:
+                low, high = layer.valid_range
+                strip[(strip < low) | (strip > high)] = np.nan
+            strip[~np.isfinite(strip)] = np.nan
+            yield row, strip
+
+
+def _warped(source: RasterSource, layer: Raster, grid: RegionGrid, row: int, rows: int) -> NDArray[np.float32]:
+    """Pixels of the file on rows of the grid, before scale and offset."""
+    out = np.full((rows, grid.width), np.nan, dtype="float32")
+    for shift in source.shifts:
+        part = np.full_like(out, np.nan)
+        for pixels, transform, nodata, first, count in _pieces(source, layer, grid, row, rows, shift):
             reproject(
                 pixels,
-                strip,
-                src_transform=source.transform,
-                src_crs=crs,
-                src_nodata=_nodata(source, band, layer),
-                dst_transform=grid.transform(row),
+                part[first : first + count],
+                src_transform=transform,
+                src_crs=source.crs,
+                src_nodata=nodata,
+                dst_transform=grid.transform(row + first),
                 dst_crs=grid.crs.to_wkt(),
                 dst_nodata=np.nan,
                 init_dest_nodata=True,
                 resampling=RESAMPLING[layer.kind],
             )
-    out = out * np.float32(layer.scale) + np.float32(layer.offset)
-    if layer.valid_range is not None:
-        low, high = layer.valid_range
-        out[(out < low) | (out > high)] = np.nan
-    out[~np.isfinite(out)] = np.nan
-    if np.isnan(out).all():
-        raise HybridmapError(f"{what}: every cell of the region is nodata; check nodata, valid_range and the region.")
+        out = np.where(np.isnan(out), part, out)
     return out
 
 
-def region_mask(config: Config, grid: RegionGrid) -> NDArray[np.bool_]:
-    """Cells that belong to the region, shape (height, width): all, or those that a polygon of ``grid.mask`` touches.
+def _pieces(
+    source: RasterSource, layer: Raster, grid: RegionGrid, row: int, rows: int, shift: float
+) -> Iterator[tuple[Any, Affine, float | None, int, int]]:
+    """What to warp: the band itself, or its pixels where they must be moved or changed first.
 
-    Raises
-    ------
-    HybridmapError
-        If the file is missing or no polygon, has no CRS, or none of its polygons lies in the region.
+    Yields pixels, their transform and nodata value, and the rows of the strip that they belong to.
     """
-    if config.grid.mask is None:
-        return np.ones((grid.height, grid.width), dtype=bool)
-    path = data_path(config, config.grid.mask)
-    if not path.is_file():
-        raise HybridmapError(f"grid.mask: no such file {path}; check the path and data_root.")
-    shapes = read_polygons(path, grid)
-    if shapes.empty:
-        raise HybridmapError(f"grid.mask: no polygon of {path} lies in the region.")
-    return rasterize(
-        shapes, out_shape=(grid.height, grid.width), transform=grid.transform(), all_touched=True, dtype="uint8"
-    ).astype(bool)
+    data = source.dataset
+    if layer.equals is None and shift == 0.0 and data.crs:
+        yield rasterio.band(data, source.band), data.transform, source.nodata, 0, rows
+        return
+    step = rows
+    while step > 1 and _size(_window(source, grid, row, step, shift)) > PIXELS:
+        step = -(-step // 2)
+    for first in range(0, rows, step):
+        count = min(step, rows - first)
+        window = _window(source, grid, row + first, count, shift)
+        if window.width < 1 or window.height < 1:
+            continue
+        pixels = data.read(source.band, window=window)
+        nodata = source.nodata
+        if layer.equals is not None:
+            known = ~(np.isnan(pixels) if nodata is None or np.isnan(nodata) else pixels == nodata)
+            pixels = np.where(known, np.isin(pixels, layer.equals).astype("float32"), np.nan).astype("float32")
+            nodata = float("nan")
+        transform = Affine.translation(shift, 0.0) @ data.window_transform(window)
+        yield pixels, transform, nodata, first, count
 
 
-def read_polygons(path: Path, grid: RegionGrid) -> gpd.GeoSeries:
-    """Polygons of a vector file that meet the grid, in its CRS; HybridmapError if it cannot be read or has no CRS."""
-    try:
-        shapes = gpd.read_file(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise HybridmapError(f"{path}: cannot be read as polygons ({str(error).splitlines()[0]}).") from None
-    if shapes.crs is None:
-        raise HybridmapError(f"{path}: the polygons have no coordinate reference system; assign one.")
-    # Cut in the file's own CRS first: far polygons may not survive the projection.
-    edge = gpd.GeoSeries([box(*grid.bounds)], crs=grid.crs.to_wkt()).segmentize(20 * grid.resolution)
-    west, south, east, north = edge.to_crs(shapes.crs).total_bounds
-    near = shapes.clip((west, south, east, north)).to_crs(grid.crs.to_wkt()).geometry
-    return near[near.intersects(box(*grid.bounds))]
+def _size(window: Window) -> int:
+    return int(window.width * window.height)
 
 
-def check_layer(config: Config, layer: Raster, grid: RegionGrid) -> str:
-    """Check file, band, CRS and overlap of a layer without reading it; returns its size, raises as warp_layer."""
-    path = data_path(config, layer.path)
-    what = f"layer '{layer.name}' ({path})"
-    with open_raster(path, layer) as source:
-        crs = _crs(source, layer, what)
-        band_number(source, layer, what)
-        _check_overlap(source, crs, grid, what)
-        return f"{source.width} x {source.height} pixels"
-
-
-def open_raster(path: Path, layer: Raster) -> Any:
-    """Open the raster of a layer; HybridmapError if it is missing or no raster."""
-    what = f"layer '{layer.name}'"
-    if not path.exists():
-        raise HybridmapError(f"{what}: no such raster {path}; check 'path' and 'data_root'.")
-    try:
-        source = rasterio.open(f"netcdf:{path}:{layer.variable}" if layer.variable else path)
-    except RasterioError as error:
-        reason = f"no variable '{layer.variable}' in it" if layer.variable else str(error)
-        raise HybridmapError(f"{what}: {path} cannot be read as a raster ({reason}).") from None
-    if source.count == 0:
-        raise HybridmapError(f"{what}: {path} holds several variables; name one with 'variable'.")
-    return source
-
-
-def band_number(source: Any, layer: Raster, what: str) -> int:
-    """Band of a layer, by number or by its description; HybridmapError if there is none."""
-    if isinstance(layer.band, int):
-        if not 1 <= layer.band <= source.count:
-            raise HybridmapError(f"{what}: no band {layer.band}; the file has bands 1 to {source.count}.")
-        return layer.band
-    names = [d or "" for d in source.descriptions]
-    if layer.band not in names:
-        raise HybridmapError(f"{what}: no band '{layer.band}'{nearest(layer.band, names)}; bands are {names}.")
-    return names.index(layer.band) + 1
-
-
-@lru_cache(maxsize=1024)
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, for provenance."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _crs(source: Any, layer: Raster, what: str) -> Any:
-    crs = source.crs or layer.crs
-    if crs is None:
-        raise HybridmapError(
-            f"{what}: the raster has no coordinate reference system; add 'crs' to the layer, or assign one to the"
-            " file (gdal_edit -a_srs)."
-        )
-    return crs
-
-
-def _nodata(source: Any, band: int, layer: Raster) -> float | None:
-    if layer.nodata is not None:
-        return layer.nodata
-    declared = source.nodatavals[band - 1]
-    if declared is None and np.issubdtype(np.dtype(source.dtypes[band - 1]), np.floating):
-        return float("nan")
-    return None if declared is None else float(declared)
-
-
-def _check_overlap(source: Any, crs: Any, grid: RegionGrid, what: str) -> None:
-    left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), crs, *grid.bounds, densify_pts=21)
-    box = source.bounds
-    if right <= box.left or left >= box.right or top <= min(box.bottom, box.top) or bottom >= max(box.bottom, box.top):
-        has = ", ".join(f"{v:.6g}" for v in (box.left, box.bottom, box.right, box.top))
-        wants = ", ".join(f"{v:.6g}" for v in (left, bottom, right, top))
-        raise HybridmapError(
-            f"{what}: does not overlap the region; it covers ({has}) in its own CRS, the region needs ({wants})."
-        )
+def _window(source: RasterSource, grid: RegionGrid, row: int, rows: int, shift: float) -> Window:
+    """Pixels under some rows of the grid, with a margin."""
+    data = source.dataset
+    west, _, east, _ = grid.bounds
+    north = grid.north - row * grid.resolution
+    box = (west, north - rows * grid.resolution, east, north)
+    left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), source.crs, *box, densify_pts=101)
+    corners = [~data.transform @ (x - shift, y) for x in (left, right) for y in (bottom, top)]
+    columns, lines = zip(*corners, strict=True)
+    near = 2 + int(np.ceil(abs(grid.resolution / max(abs(data.transform.a), 1e-12)))) if source.crs.is_projected else 4
+    col0, row0 = int(np.floor(min(columns))) - near, int(np.floor(min(lines))) - near
+    col1, row1 = int(np.ceil(max(columns))) + near, int(np.ceil(max(lines))) + near
+    col0, row0, col1, row1 = max(0, col0), max(0, row0), min(data.width, col1), min(data.height, row1)
+    return Window(col0, row0, max(0, col1 - col0), max(0, row1 - row0))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 
 from hybridmap.data.grid import RegionGrid
-from hybridmap.data.warp import read_polygons
+from hybridmap.data.region_mask import read_polygons
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 

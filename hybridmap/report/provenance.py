@@ -12,7 +12,7 @@ import yaml
 from hybridmap import __version__
 from hybridmap.config import Config
 from hybridmap.data.cube import open_cube
-from hybridmap.data.warp import sha256_of
+from hybridmap.data.raster_source import sha256_of
 from hybridmap.settings import data_path
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")

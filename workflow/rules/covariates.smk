@@ -10,15 +10,22 @@ rule cube:
         f"{BENCHMARKS}/cube.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 2
+    threads: 4
     resources:
         mem_mb=4000,
         runtime=120,
     params:
         store=subpath(output.store, parent=True),
-        code=code_of("data/cube", "data/grid"),
+        code=code_of(
+            "data/cube",
+            "data/layers",
+            "data/warp",
+            "data/derive",
+            "data/raster_source",
+            "data/grid",
+        ),
     shell:
-        "hybridmap cube {input.settings} --out {params.store} --log {log}"
+        "hybridmap cube {input.settings} --out {params.store} --workers {threads} --log {log}"
 
 
 rule covariates:

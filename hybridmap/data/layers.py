@@ -1,0 +1,280 @@
+"""Every layer of a region on its grid, a file each: made in parallel, kept when another fails, renewed when changed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.fill import fillnodata
+from rasterio.windows import Window
+
+from hybridmap.config import Config, Raster
+from hybridmap.data.derive import BIOCLIM, MONTHLY, TERRAIN, bioclim, check_function, terrain
+from hybridmap.data.grid import RegionGrid
+from hybridmap.data.raster_source import is_remote, raster_name, sha256_of
+from hybridmap.data.region_mask import region_mask
+from hybridmap.data.tables import write_json
+from hybridmap.data.warp import STRIP, no_data, warp_strips
+from hybridmap.errors import HybridmapError, nearest
+
+LOG = logging.getLogger("hybridmap")
+VERSION = 1
+"""Raised when the same settings give other numbers than before."""
+BLOCK = 256
+"""Edge of the blocks in the files."""
+SEARCH = 100
+"""Cells within which the nearest value is looked for."""
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One layer on the grid.
+
+    Attributes
+    ----------
+    path : Path
+        GeoTIFF, float32, NaN where missing.
+    about : dict
+        Provenance and statistics.
+    """
+
+    path: Path
+    about: dict[str, Any]
+
+
+def prepare_layers(config: Config, folder: Path, workers: int = 0) -> dict[str, Prepared]:
+    """Warp or derive every covariate, forcing and auxiliary layer into `folder`.
+
+    Layers that are there already, made with the same settings from the same file, are kept.
+
+    Parameters
+    ----------
+    config : Config
+        The region.
+    folder : Path
+        Gets ``{name}.tif`` and, last, ``{name}.json``.
+    workers : int
+        Layers at a time; 0 takes all cores given to the process.
+
+    Returns
+    -------
+    dict of str to Prepared
+
+    Raises
+    ------
+    HybridmapError
+        Once, naming every layer that failed; the others are done and stay.
+    """
+    grid, inside = RegionGrid.of(config.grid), region_mask(config, RegionGrid.of(config.grid))
+    layers = {layer.name: layer for layer in (*config.auxiliary, *config.covariates, *config.forcing)}
+    folder.mkdir(parents=True, exist_ok=True)
+    done: dict[str, Prepared] = {}
+    wrong: list[str] = []
+    threads = workers or len(os.sched_getaffinity(0))
+    plain = [layer for layer in layers.values() if layer.derive is None]
+    derived = [layer for layer in layers.values() if layer.derive is not None]
+    with rasterio.Env(GDAL_CACHEMAX=256), ThreadPoolExecutor(threads) as pool:
+        for wave in (plain, derived):
+            jobs = {layer.name: pool.submit(_prepare, config, layer, grid, inside, folder, done) for layer in wave}
+            for name, job in jobs.items():
+                try:
+                    done[name] = job.result()
+                except HybridmapError as error:
+                    wrong.append(str(error))
+    if wrong:
+        kept = f" ({len(done)} of {len(layers)} layers are done and kept)" if len(layers) > 1 else ""
+        raise HybridmapError(" ".join(wrong) + kept)
+    return done
+
+
+def inputs_of(layer: Raster, known: dict[str, Any], groups: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Names of the layers that a derived one is computed from, by the name of the argument.
+
+    Raises
+    ------
+    HybridmapError
+        If the function is unknown, or a layer that it needs is not declared or has not twelve months.
+    """
+    assert layer.derive is not None
+    what = f"layer '{layer.name}'"
+    check_function(layer.derive.function, layer.derive.of, what)
+    wanted = {"of": layer.derive.of} if isinstance(layer.derive.of, str) else layer.derive.of
+    monthly = layer.derive.function not in TERRAIN
+    found = {}
+    for argument, name in wanted.items():
+        if monthly and len(groups.get(name, [])) == 12:
+            found[argument] = groups[name]
+        elif not monthly and name in known:
+            found[argument] = [name]
+        else:
+            kind = "monthly layer" if monthly else "layer"
+            choices = [g for g, m in groups.items() if len(m) == 12] if monthly else list(known)
+            raise HybridmapError(
+                f"{what}: no {kind} '{name}' to derive it from{nearest(name, choices)}; there are {choices}. Declare it"
+                " under covariates, forcing or auxiliary" + (" with 'months: true'." if monthly else ".")
+            )
+    return found
+
+
+def groups_of(config: Config) -> dict[str, list[str]]:
+    """Group → its layers in order."""
+    groups: dict[str, list[str]] = {}
+    for layer in (*config.auxiliary, *config.covariates, *config.forcing):
+        if layer.group:
+            groups.setdefault(layer.group, []).append(layer.name)
+    return groups
+
+
+def _prepare(
+    config: Config, layer: Raster, grid: RegionGrid, inside: NDArray[np.bool_], folder: Path, done: dict[str, Prepared]
+) -> Prepared:
+    path, receipt = folder / f"{layer.name}.tif", folder / f"{layer.name}.json"
+    inputs: dict[str, list[str]] = {}
+    if layer.derive is not None:
+        names = [x.name for x in (*config.auxiliary, *config.covariates, *config.forcing) if x.derive is None]
+        inputs = inputs_of(layer, dict.fromkeys(names), groups_of(config))
+        if lost := [n for ns in inputs.values() for n in ns if n not in done]:
+            raise HybridmapError(f"layer '{layer.name}': cannot be derived, because '{lost[0]}' failed.")
+    fingerprint = _fingerprint(config, layer, inputs, done)
+    if path.is_file() and receipt.is_file():
+        about = json.loads(receipt.read_text(encoding="utf-8"))
+        if about["fingerprint"] == fingerprint:
+            return Prepared(path, about)
+    receipt.unlink(missing_ok=True)
+    partial = path.with_suffix(".partial.tif")
+    strips = warp_strips(config, layer, grid) if layer.derive is None else _derived(layer, inputs, done, grid)
+    try:
+        found = _write(partial, strips, layer, grid, inside)
+        if not found["cells"]:
+            raise no_data(f"layer '{layer.name}' ({layer.path or 'derived'})")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    about = {**_about(config, layer), **found, "inputs": inputs, "fingerprint": fingerprint}
+    write_json(about, receipt)
+    LOG.info(
+        "layer %s: %d cells, %.4g to %.4g %s",
+        layer.name,
+        found["cells"],
+        found["minimum"],
+        found["maximum"],
+        layer.unit,
+    )
+    return Prepared(path, about)
+
+
+def _write(
+    path: Path, strips: Iterator[tuple[int, Field]], layer: Raster, grid: RegionGrid, inside: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Write strips as they come; fill what is missing if the layer says how; return statistics inside the mask."""
+    profile = {"driver": "GTiff", "width": grid.width, "height": grid.height, "count": 1, "dtype": "float32"}
+    packed = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "zstd", "zstd_level": 1}
+    low, high, cells, total = np.inf, -np.inf, 0, 0.0
+    with rasterio.open(
+        path,
+        "w",
+        crs=grid.crs.to_wkt(),
+        transform=grid.transform(),
+        nodata=np.nan,
+        BIGTIFF="IF_SAFER",
+        **profile,
+        **packed,
+    ) as file:
+        file.set_band_description(1, layer.name)
+        file.update_tags(1, units=layer.unit)
+        if layer.missing != "drop":
+            strips = _filled(strips, layer, grid, inside)
+        for row, strip in strips:
+            strip[~inside[row : row + len(strip)]] = np.nan
+            file.write(strip, 1, window=Window(0, row, grid.width, len(strip)))
+            known = strip[np.isfinite(strip)]
+            if known.size:
+                low, high = min(low, float(known.min())), max(high, float(known.max()))
+                cells, total = cells + known.size, total + float(known.sum(dtype=np.float64))
+    mean = total / cells if cells else float("nan")
+    return {"minimum": low, "maximum": high, "mean": mean, "cells": cells, "missing_cells": int(inside.sum()) - cells}
+
+
+def _filled(
+    strips: Iterator[tuple[int, Field]], layer: Raster, grid: RegionGrid, inside: NDArray[np.bool_]
+) -> Iterator[tuple[int, Field]]:
+    """The whole layer with missing cells filled; it is in memory for this."""
+    whole = np.concatenate([strip for _, strip in strips])
+    lost = np.isnan(whole) & inside
+    if lost.any() and not lost.all():
+        if layer.missing == "median":
+            whole[lost] = np.float32(np.nanmedian(whole[inside]))
+        elif layer.missing == "nearest":
+            known = np.isfinite(whole)
+            filled = fillnodata(np.where(known, whole, 0.0), known, max_search_distance=SEARCH, smoothing_iterations=0)
+            whole = np.where(lost, np.where(filled == 0, np.nan, filled), whole).astype("float32")
+        else:
+            whole[lost] = np.float32(layer.missing)
+        LOG.info("layer %s: %d missing cells filled (%s)", layer.name, int(lost.sum()), layer.missing)
+    for row in range(0, grid.height, STRIP):
+        yield row, whole[row : row + STRIP]
+
+
+def _derived(
+    layer: Raster, inputs: dict[str, list[str]], done: dict[str, Prepared], grid: RegionGrid
+) -> Iterator[tuple[int, Field]]:
+    assert layer.derive is not None
+    function = layer.derive.function
+    opened = {argument: [rasterio.open(done[n].path) for n in names] for argument, names in inputs.items()}
+    try:
+        for row in range(0, grid.height, STRIP):
+            rows = min(STRIP, grid.height - row)
+            if function in TERRAIN:
+                height = np.full((rows + 2, grid.width + 2), np.nan, dtype="float32")
+                first, last = max(0, row - 1), min(grid.height, row + rows + 1)
+                window = Window(0, first, grid.width, last - first)
+                height[first - row + 1 : last - row + 1, 1:-1] = opened["of"][0].read(1, window=window)
+                values = terrain(function, height, grid, row)
+            else:
+                window = Window(0, row, grid.width, rows)
+                months = {a: np.stack([f.read(1, window=window) for f in files]) for a, files in opened.items()}
+                values = bioclim(function, **months) if function in BIOCLIM else MONTHLY[function](months["of"])
+            yield row, values.astype("float32")
+    finally:
+        for files in opened.values():
+            for file in files:
+                file.close()
+
+
+def _fingerprint(config: Config, layer: Raster, inputs: dict[str, list[str]], done: dict[str, Prepared]) -> str:
+    """Settings, grid and state of the file that a layer was made from."""
+    if layer.derive is not None:
+        state: Any = [done[n].about["fingerprint"] for names in inputs.values() for n in names]
+    else:
+        name = raster_name(config, layer)
+        file = Path(name)
+        state = [name] if is_remote(name) or not file.exists() else [file.stat().st_size, file.stat().st_mtime_ns]
+    keep = layer.model_dump(mode="json", exclude={"description", "licence", "unit", "group"})
+    return json.dumps([VERSION, keep, config.grid.model_dump(mode="json"), state], sort_keys=True)
+
+
+def _about(config: Config, layer: Raster) -> dict[str, Any]:
+    """What a layer is and where it comes from."""
+    about = {
+        "name": layer.name,
+        "units": layer.unit,
+        "long_name": layer.description or layer.name,
+        "kind": layer.kind,
+        "path": layer.path,
+        "licence": layer.licence,
+        "missing": layer.missing,
+    }
+    if layer.derive is not None:
+        return {**about, "derived": layer.derive.function}
+    name = raster_name(config, layer)
+    return about if name.startswith("/vsi") else {**about, "sha256": sha256_of(Path(name))}
