@@ -46,7 +46,7 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
     classes = [COVARIATE + layer.name for layer, yes in zip(config.covariates, categorical, strict=True) if yes]
     x = _inputs(samples[columns], classes if name == "linear" else [])
     targets = [t for t, c in TARGET_COLUMNS.items() if samples[c].notna().sum() >= MIN_OBSERVATIONS]
-    schemes = {s.name: s.folds for s in config.splits}
+    schemes = {s.name: s.runs for s in config.splits}
     tables = []
     for fold in fold_ids(schemes):
         if fold == MAP_FOLD:

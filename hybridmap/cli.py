@@ -70,7 +70,7 @@ def _sample(config: Config, args: argparse.Namespace) -> None:
 def _split(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.data.splits import split
 
-    split(config, args.samples, args.out)
+    split(config, args.samples, args.out, args.cube)
 
 
 def _train(config: Config, args: argparse.Namespace) -> None:
@@ -189,7 +189,7 @@ PATH_OPTIONS: dict[str, str] = {
     "--folds": "folders of trained folds",
 }
 SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
-OPTIONAL = {("diagnose", "--maps"), ("ingest", "--quality")}
+OPTIONAL = {("diagnose", "--maps"), ("ingest", "--quality"), ("split", "--cube")}
 
 VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
     "demo": (_demo, "make the inputs of the synthetic region", ("--out",)),
@@ -201,7 +201,7 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
     ),
     "cube": (_cube, "warp all rasters onto the grid of the region", ("--out", "--workers")),
     "sample": (_sample, "covariates at the observations", ("--observations", "--cube", "--out", "--quality")),
-    "split": (_split, "deal sites into folds", ("--samples", "--out")),
+    "split": (_split, "deal sites into folds", ("--samples", "--cube", "--out")),
     "train": (
         _train,
         "train folds side by side",

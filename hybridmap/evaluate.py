@@ -85,7 +85,7 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
     rows = []
     test = predictions[predictions["part"] == "test"]
     groups = [((s, str(f), p), g) for (s, f, p), g in predictions.groupby(["scheme", "fold", "part"], sort=True)]
-    groups += [((s, POOLED, "test"), g) for s, g in test.groupby("scheme", sort=True)]
+    groups += [((s, POOLED, "test"), _once(g)) for s, g in test.groupby("scheme", sort=True)]
     for (scheme, fold, part), group in groups:
         subsets = {"all": group}
         if fold == POOLED:
@@ -99,6 +99,15 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
                     rows.append([*key, n, *(score(predicted, observed) for score in SCORES.values())])
     names = ["experiment", "scheme", "fold", "part", "subset", "target", "unit", "model", "n", *SCORES]
     return pd.DataFrame(rows, columns=names)
+
+
+def _once(test: pd.DataFrame) -> pd.DataFrame:
+    """One row a site: where several models of a nested scheme tested it, the mean of their predictions."""
+    if not test["site_id"].duplicated().any():
+        return test
+    mean = [c for c in test if str(c).startswith(("predicted.", "mean."))]
+    rest = [c for c in test if c not in mean and c != "site_id"]
+    return test.groupby("site_id", as_index=False).agg({**dict.fromkeys(rest, "first"), **dict.fromkeys(mean, "mean")})
 
 
 def _predict_fold(

@@ -21,7 +21,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "build": ("region", "grid", "build"),
     "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid"),
-    "split": ("region", "grid", "splits"),
+    "split": ("region", "data_root", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments"),
     "baseline": ("region", "grid", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),

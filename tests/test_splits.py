@@ -1,14 +1,17 @@
 """Folds: nothing torn, nothing lost, rare targets spread."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybridmap.config import Split
+from hybridmap.config import Config, Split
+from hybridmap.data.distances import in_validation, to_samples
 from hybridmap.data.parts import MAP_FOLD, fold_ids, parts_of
-from hybridmap.data.splits import assign_folds
+from hybridmap.data.splits import assign_folds, split
 from hybridmap.errors import HybridmapError
 
 
@@ -103,3 +106,125 @@ def test_groups_stay_whole_after_rows_are_dropped() -> None:
     after = parts_of(rest, splits, "random-2", "random")
     assert (after.to_numpy() == before[rest["site_id"]].to_numpy()).all()
     assert (rest.assign(part=after.to_numpy()).groupby("group_id")["part"].nunique() == 1).all()
+
+
+def test_degree_blocks_are_those_of_the_published_runs(shared: Path) -> None:
+    vectors = np.load(shared / "vectors/clm5/dev.npz")
+    lon, lat = vectors["split_lonlat"].T
+    table = pd.DataFrame(
+        {"site_id": np.arange(len(lon)).astype(str), "group_id": np.arange(len(lon)), "lon": lon, "lat": lat}
+    )
+    scheme = Split(name="scirren", kind="degree_block", size_degrees=2, folds=5, seed=12345)
+    dealt = assign_folds(table, scheme, 111_320.0)
+    assert dealt["fold"].tolist() == vectors["split_fold"].tolist()
+    assert (dealt.groupby("block")["fold"].nunique() == 1).all()
+
+
+def test_a_buffer_keeps_training_away_from_test_sites() -> None:
+    table = sites(600, 5, 500)
+    splits = assign_folds(table, Split(name="b", folds=4, size_km=200, buffer_km=40), 1.0)
+    for k in range(4):
+        parts = parts_of(table, splits, f"b-{k}", "b")
+        place = table[["x", "y"]].to_numpy()
+        test = place[parts == "test"]
+        for part in ("train", "validation"):
+            gap = np.linalg.norm(place[parts == part][:, None] - test[None], axis=-1).min(axis=1)
+            assert (gap >= 40_000).all()
+        near = np.linalg.norm(place[parts == "buffer"][:, None] - test[None], axis=-1).min(axis=1)
+        assert len(near)
+        assert (near < 40_000).all()
+    assert "buffer" not in set(parts_of(table, splits, MAP_FOLD, "b"))
+
+
+def test_a_nested_scheme_stops_each_test_fold_with_every_other() -> None:
+    table = sites(300, 0, 200)
+    scheme = Split(name="n", folds=4, size_km=80, nested=True)
+    splits = assign_folds(table, scheme, 1.0)
+    assert scheme.runs == 12
+    seen = set()
+    for run in fold_ids({"n": scheme.runs})[:-1]:
+        parts = parts_of(table, splits, run, "n").to_numpy()
+        fold = splits["fold"].to_numpy()
+        test, stop = set(fold[parts == "test"]), set(fold[parts == "validation"])
+        assert len(test) == len(stop) == 1
+        assert test != stop
+        seen.add((*test, *stop))
+    assert len(seen) == 12
+
+
+def test_leave_region_out_by_column_and_by_polygons(tmp_path: Path) -> None:
+    import geopandas as gpd
+    from shapely.geometry import box
+
+    table = sites(400, 2, 300).assign(
+        country=lambda t: np.where(t["x"] < 3e5, "west", np.where(t["x"] < 6e5, "mid", "east"))
+    )
+    by_column = assign_folds(table, Split(name="r", kind="region", column="country", folds=3), 1.0)
+    assert by_column.groupby("block")["fold"].nunique().tolist() == [1, 1, 1]
+    boxes = [box(0, 0, 3e5, 1e6), box(3e5, 0, 6e5, 1e6), box(6e5, 0, 1e6, 1e6)]
+    gpd.GeoDataFrame({"name": ["west", "mid", "east"]}, geometry=boxes, crs="EPSG:3035").to_file(tmp_path / "r.gpkg")
+    table.drop(columns="country").to_parquet(tmp_path / "samples.parquet")
+    grid = {"crs": "EPSG:3035", "resolution": 1000, "bounds": [0, 0, 1e6, 1e6]}
+    scheme = {"name": "r", "kind": "region", "polygons": "r.gpkg", "attribute": "name", "folds": 3}
+    config = Config.model_validate({"grid": grid, "data_root": str(tmp_path), "splits": [scheme]})
+    split(config, tmp_path / "samples.parquet", tmp_path / "splits.parquet")
+    by_polygon = pd.read_parquet(tmp_path / "splits.parquet")
+    agree = (by_polygon["block"].to_numpy() == by_column["block"].to_numpy()).mean()
+    assert agree > 0.99  # a place on the line may go either way
+    for wrong, says in (
+        ({"attribute": "nam"}, "no attribute 'nam' .did you mean 'name'"),
+        ({"polygons": "x.gpkg"}, "no such"),
+    ):
+        bad = Config.model_validate({"grid": grid, "data_root": str(tmp_path), "splits": [{**scheme, **wrong}]})
+        with pytest.raises(HybridmapError, match=says):
+            split(bad, tmp_path / "samples.parquet", tmp_path / "no.parquet")
+    with pytest.raises(HybridmapError, match=r"no column 'countri' .did you mean 'country'"):
+        assign_folds(table, Split(name="r", kind="region", column="countri", folds=3), 1.0)
+    with pytest.raises(HybridmapError, match="3 regions cannot fill 5 folds"):
+        assign_folds(table, Split(name="r", kind="region", column="country", folds=5), 1.0)
+
+
+def clumped(seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Sites in eight clumps; a map of the whole square."""
+    random = np.random.default_rng(seed)
+    centre = random.uniform(1e5, 9e5, (8, 2))
+    table = sites(400, seed, 400)
+    table["group_id"] = [f"g{i}" for i in range(400)]
+    table[["x", "y"]] = centre[random.integers(0, 8, 400)] + random.normal(0, 8e3, (400, 2))
+    return table, random.uniform(0, 1e6, (1500, 2))
+
+
+def test_distance_matching_makes_validation_as_hard_as_the_map() -> None:
+    from scipy.stats import wasserstein_distance
+
+    table, cells = clumped(0)
+    place = table[["x", "y"]].to_numpy()
+    wanted = to_samples(place, cells)
+
+    def off(scheme: Split) -> float:
+        fold = assign_folds(table, scheme, 1.0, cells)["fold"].to_numpy()
+        return float(wasserstein_distance(in_validation(place, fold), wanted))
+
+    matched = off(Split(name="d", kind="distance", folds=4))
+    easy = off(Split(name="r", kind="random", folds=4))
+    assert matched < 0.6 * easy
+    # Sites spread like the cells need no clusters: single places match best.
+    even = sites(400, 1, 400)
+    again = assign_folds(even, Split(name="d", kind="distance", folds=4), 1.0, even[["x", "y"]].to_numpy() + 30.0)
+    assert again["block"].nunique() > 100
+
+
+def test_a_scheme_that_lacks_what_it_needs_is_refused(tmp_path: Path) -> None:
+    for keys, says in (
+        ({"kind": "strata"}, "kind strata needs 'layer'"),
+        ({"kind": "region"}, "kind region needs 'column', or"),
+        ({"folds": 2}, "folds must be at least 3"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            Split(name="s", **keys)
+    config = Config.model_validate(
+        {"grid": {"resolution": 1, "bounds": [0, 0, 9, 9]}, "splits": [{"name": "d", "kind": "distance"}]}
+    )
+    sites(60, 0, 50).to_parquet(tmp_path / "samples.parquet")
+    with pytest.raises(HybridmapError, match="give the cube with --cube"):
+        split(config, tmp_path / "samples.parquet", tmp_path / "never")

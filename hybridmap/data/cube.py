@@ -146,6 +146,10 @@ class Cube:
             valid &= np.isfinite(values)
         return covariates, forcing, valid
 
+    def valid_mask(self) -> NDArray[np.bool_]:
+        """Cells where every covariate and forcing is known, shape (height, width)."""
+        return np.asarray(self._array("complete"))[:].astype(bool)
+
     def bands(self) -> list[dict[str, Any]]:
         """Name, unit, kind, description, path, licence and hash of each covariate."""
         bands: Any = self._array("covariates").attrs["bands"]
@@ -199,12 +203,15 @@ def _assemble(config: Config, grid: RegionGrid, path: Path, prepared: Mapping[st
         group = root.create_group("forcing")
         for name, layer in forcing.items():
             create_layer(group, name, shape, ("y", "x"), tile, _attributes(layer))
+        chunks = (min(1024, grid.height), min(1024, grid.width))
+        done = root.create_array("complete", shape=shape, dtype="uint8", chunks=chunks, dimension_names=("y", "x"))
+        done.attrs.update({"long_name": "all covariates and forcing are known", "coordinates": "spatial_ref"})
         receipts.mkdir(parents=True)
         write_text(order, receipts / "order.json")
     root = zarr.open_group(str(path), mode="r+")
     edge = -(-tile // min(CHUNK, tile)) * min(CHUNK, tile)
     windows = [(r, c) for r in range(0, grid.height, edge) for c in range(0, grid.width, edge)]
-    todo = [w for w in windows if not (receipts / f"{w[0]}_{w[1]}").is_file()]
+    todo = [w for w in windows if not (receipts / f"{w[0]}_{w[1]}.npy").is_file()]
 
     def work(corner: tuple[int, int]) -> None:
         row, col = corner
@@ -224,12 +231,17 @@ def _assemble(config: Config, grid: RegionGrid, path: Path, prepared: Mapping[st
             valid &= np.isfinite(one)
             target = root[f"forcing/{name}"]
             target[here] = one
-        write_text(str(int(valid.sum())), receipts / f"{row}_{col}")
+        np.save(receipts / f"{row}_{col}.partial.npy", valid)
+        os.replace(receipts / f"{row}_{col}.partial.npy", receipts / f"{row}_{col}.npy")
 
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         for _ in pool.map(work, todo):
             pass
-    count = sum(int((receipts / f"{r}_{c}").read_text(encoding="utf-8")) for r, c in windows)
+    complete = np.zeros(shape, dtype=bool)
+    for r, c in windows:
+        complete[r : r + edge, c : c + edge] = np.load(receipts / f"{r}_{c}.npy")
+    count = int(complete.sum())
+    root["complete"][:] = complete  # type: ignore[index]
     root.attrs.update({"region": config.region, "valid_cells": count})
     LOG.info("%d covariates on %d x %d cells, %d of them complete", len(covariates), *shape, count)
     shutil.rmtree(receipts)

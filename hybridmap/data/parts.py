@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 
@@ -22,18 +23,19 @@ def parts_of(samples: pd.DataFrame, splits: pd.DataFrame, fold: str, first_schem
     Parameters
     ----------
     samples : DataFrame
-        With `site_id`.
+        With `site_id`, and `x`, `y` where the scheme has a buffer.
     splits : DataFrame
-        Columns `site_id`, `scheme`, `fold`.
+        Columns `site_id`, `scheme`, `fold`, `buffer` [units of the grid's CRS], `nested`.
     fold : str
-        ``{scheme}-{k}``: fold k tests, fold k+1 (cyclic) stops the training early, the rest trains; or ``all``.
+        ``{scheme}-{k}``: fold k tests, fold k+1 (cyclic) stops the training early, the rest trains (of a nested scheme,
+        run k, see :func:`test_and_stop`); or ``all``.
     first_scheme : str
         Scheme whose fold 0 stops the training of the map model.
 
     Returns
     -------
-    Series of {"train", "validation", "test"}
-        Indexed like `samples`.
+    Series of {"train", "validation", "test", "buffer"}
+        Indexed like `samples`; "buffer" is nearer to a test site than the scheme allows and takes no part.
 
     Raises
     ------
@@ -48,11 +50,33 @@ def parts_of(samples: pd.DataFrame, splits: pd.DataFrame, fold: str, first_schem
     if of_site.isna().any():
         site = samples["site_id"][of_site.isna().to_numpy()].iloc[0]
         raise HybridmapError(f"site '{site}' has no fold in scheme '{scheme}'; the splits are older than the samples.")
-    folds = int(chosen["fold"].max()) + 1
     values = of_site.to_numpy()
     if fold == MAP_FOLD:
         part = np.where(values == 0, "validation", "train")
-    else:
-        k = int(number)
-        part = np.select([values == k, values == (k + 1) % folds], ["test", "validation"], "train")
+        return pd.Series(part, index=samples.index, name="part")
+    test, stop = test_and_stop(int(number), int(chosen["fold"].max()) + 1, bool(chosen["nested"].any()))
+    part = np.select([values == test, values == stop], ["test", "validation"], "train")
+    buffer = float(chosen["buffer"].max())
+    if buffer > 0:
+        near = _distances(samples, part != "test", part == "test") < buffer
+        part[np.flatnonzero(part != "test")[near]] = "buffer"
     return pd.Series(part, index=samples.index, name="part")
+
+
+def test_and_stop(number: int, folds: int, nested: bool) -> tuple[int, int]:
+    """Fold that tests and fold that stops the training in run `number` of a scheme.
+
+    A scheme has a run a fold, and the next fold (cyclic) stops; a nested one has a run for every pair.
+    """
+    if not nested:
+        return number, (number + 1) % folds
+    test, other = divmod(number, folds - 1)
+    return test, (test + 1 + other) % folds
+
+
+def _distances(samples: pd.DataFrame, of: NDArray[np.bool_], to: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of some sites to the nearest of others, in units of the grid's CRS."""
+    from scipy.spatial import cKDTree
+
+    place = samples[["x", "y"]].to_numpy(float)
+    return np.asarray(cKDTree(place[to]).query(place[of])[0])

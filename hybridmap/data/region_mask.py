@@ -12,7 +12,7 @@ from shapely.geometry import box
 
 from hybridmap.config import Config
 from hybridmap.data.grid import RegionGrid
-from hybridmap.errors import HybridmapError
+from hybridmap.errors import HybridmapError, nearest
 from hybridmap.settings import data_path
 
 
@@ -50,3 +50,18 @@ def read_polygons(path: Path, grid: RegionGrid) -> gpd.GeoSeries:
     west, south, east, north = edge.to_crs(shapes.crs).total_bounds
     near = shapes.clip((west, south, east, north)).to_crs(grid.crs.to_wkt()).geometry
     return near[near.intersects(box(*grid.bounds))]
+
+
+def read_named_polygons(path: Path, attribute: str, grid: RegionGrid) -> gpd.GeoDataFrame:
+    """Polygons that meet the grid, in its CRS, dissolved by `attribute` into ``name`` and geometry."""
+    if not path.is_file():
+        raise HybridmapError(f"{path}: no such file of polygons; check the path and data_root.")
+    try:
+        table = gpd.read_file(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise HybridmapError(f"{path}: cannot be read as polygons ({str(error).splitlines()[0]}).") from None
+    if attribute not in table:
+        raise HybridmapError(f"{path}: no attribute '{attribute}'{nearest(attribute, table.columns)}.")
+    near = read_polygons(path, grid)
+    named = gpd.GeoDataFrame({"name": table.loc[near.index, attribute].astype(str)}, geometry=near, crs=near.crs)
+    return named.dissolve("name", as_index=False)

@@ -1,4 +1,4 @@
-"""Dealing sites into folds: by place at random, by spatial blocks (rare targets spread evenly), or by strata."""
+"""Dealing sites into folds: at random, by blocks, strata, regions, or as far from training as the map is."""
 
 from __future__ import annotations
 
@@ -11,64 +11,145 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.config import TARGET_COLUMNS, Config, Split
+from hybridmap.data.cube import open_cube
+from hybridmap.data.distances import matched_clusters, prediction_places
 from hybridmap.data.grid import RegionGrid
+from hybridmap.data.region_mask import read_named_polygons
 from hybridmap.data.tables import write_parquet
-from hybridmap.errors import HybridmapError
+from hybridmap.errors import HybridmapError, nearest
+from hybridmap.settings import data_path
 
 LOG = logging.getLogger("hybridmap")
 
 
-def split(config: Config, samples: Path, out: Path) -> None:
-    """Write ``splits.parquet``: site_id, group_id, scheme, fold, and the block for spatial schemes."""
+def split(config: Config, samples: Path, out: Path, cube: Path | None = None) -> None:
+    """Write ``splits.parquet``: site_id, group_id, scheme, fold, block (of spatial schemes), buffer, nested.
+
+    Parameters
+    ----------
+    config : Config
+        The region.
+    samples, out : Path
+        ``samples.parquet`` and what to write.
+    cube : Path, optional
+        The cube; only a scheme of kind distance needs it.
+    """
     table = pd.read_parquet(samples)
-    metres = RegionGrid.of(config.grid).metres_per_unit()
-    parts = [assign_folds(table, scheme, metres) for scheme in config.splits]
-    if not parts:
+    grid = RegionGrid.of(config.grid)
+    if not config.splits:
         raise HybridmapError("the region has no splits; add at least one scheme under 'splits'.")
+    cells = None
+    if any(scheme.kind == "distance" for scheme in config.splits):
+        if cube is None:
+            raise HybridmapError("a split of kind 'distance' needs the cells of the map; give the cube with --cube.")
+        cells = prediction_places(open_cube(cube))
+    parts = []
+    for scheme in config.splits:
+        regions = _polygon_names(config, scheme, table, grid) if scheme.polygons else None
+        parts.append(assign_folds(table, scheme, grid.metres_per_unit(), cells, regions))
     write_parquet(pd.concat(parts, ignore_index=True), out)
 
 
-def assign_folds(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -> pd.DataFrame:
+def assign_folds(
+    samples: pd.DataFrame,
+    scheme: Split,
+    metres_per_unit: float,
+    cells: NDArray[np.float64] | None = None,
+    regions: pd.Series | None = None,
+) -> pd.DataFrame:
     """Deal the sites of one scheme.
 
     Parameters
     ----------
     samples : DataFrame
-        ``site_id``, ``group_id``, ``x``, ``y`` [units of the grid's CRS] and the target columns.
+        ``site_id``, ``group_id``, ``x``, ``y`` [units of the grid's CRS], the target columns; for degree blocks ``lon``
+        and ``lat``.
     scheme : Split
         Kind, folds, block size and seed.
     metres_per_unit : float
         Metres in one unit of ``x`` and ``y``.
+    cells : array, shape (cell, 2), optional
+        Places that the map will predict, for the kind distance.
+    regions : Series, optional
+        Name of the region of each site, where polygons say so.
 
     Returns
     -------
     DataFrame
-        ``site_id``, ``group_id``, ``scheme``, ``fold``, ``block``. Sites of one place (``group_id``), and of one
-        block, always share a fold.
+        ``site_id``, ``group_id``, ``scheme``, ``fold``, ``block``, ``buffer``, ``nested``. Sites of one place
+        (``group_id``), and of one block, always share a fold.
 
     Raises
     ------
     HybridmapError
-        If there are fewer places or blocks than folds.
+        If there are fewer places, blocks or regions than folds, or a column is missing.
     """
+    buffer = scheme.buffer_km * 1000.0 / metres_per_unit
     if scheme.kind == "strata":
-        return _table(samples, scheme, _strata(samples, scheme), "")
-    unit = samples["group_id"] if scheme.kind == "random" else _blocks(samples, scheme, metres_per_unit)
+        return _table(samples, scheme, _strata(samples, scheme), "", buffer)
+    if scheme.kind == "degree_block":
+        centre = samples.groupby("group_id")[["lon", "lat"]].transform("mean").to_numpy(float)
+        fold = degree_blocks(centre[:, 0], centre[:, 1], scheme.size_degrees, scheme.folds, scheme.seed)
+        block = pd.Series(np.floor(centre / scheme.size_degrees).astype(int).tolist(), index=samples.index).astype(str)
+        return _table(samples, scheme, fold, block, buffer)
+    unit = _units(samples, scheme, metres_per_unit, cells, regions)
     codes, names = pd.factorize(unit, sort=True)
     if len(names) < scheme.folds:
-        what = "places" if scheme.kind == "random" else f"blocks of {scheme.size_km:g} km"
+        what = {
+            "random": "places",
+            "block": f"blocks of {scheme.size_km:g} km",
+            "region": "regions",
+        }.get(scheme.kind, "clusters")
+        advice = " or a smaller size_km." if scheme.kind == "block" else "."
         raise HybridmapError(
-            f"split '{scheme.name}': {len(names)} {what} cannot fill {scheme.folds} folds; use fewer folds"
-            + ("." if scheme.kind == "random" else " or a smaller size_km.")
+            f"split '{scheme.name}': {len(names)} {what} cannot fill {scheme.folds} folds; use fewer folds{advice}"
         )
-    shares = _target_shares(samples, codes, len(names))
-    fold = _deal(shares, scheme.folds, scheme.seed)
+    fold = _deal(_target_shares(samples, codes, len(names)), scheme.folds, scheme.seed)
     LOG.info("split %s: %d units in %d folds of %s sites", scheme.name, len(names), scheme.folds,
              np.bincount(fold[codes]).tolist())  # fmt: skip
-    return _table(samples, scheme, fold[codes], unit.astype(str) if scheme.kind == "block" else "")
+    return _table(samples, scheme, fold[codes], "" if scheme.kind == "random" else unit.astype(str), buffer)
 
 
-def _table(samples: pd.DataFrame, scheme: Split, fold: NDArray[np.int64], block: pd.Series | str) -> pd.DataFrame:
+def _units(
+    samples: pd.DataFrame,
+    scheme: Split,
+    metres_per_unit: float,
+    cells: NDArray[np.float64] | None,
+    regions: pd.Series | None,
+) -> pd.Series:
+    """What is dealt as a whole: the place, block, region or cluster of each site."""
+    if scheme.kind == "random":
+        return samples["group_id"]
+    if scheme.kind == "block":
+        return _blocks(samples, scheme, metres_per_unit)
+    if scheme.kind == "distance":
+        assert cells is not None
+        return matched_clusters(samples, cells, scheme)
+    if regions is None:
+        if scheme.column not in samples:
+            raise HybridmapError(
+                f"split '{scheme.name}': the samples have no column '{scheme.column}'"
+                f"{nearest(str(scheme.column), samples.columns)}."
+            )
+        regions = samples[scheme.column].astype(str)
+    # A place belongs to one region: that of its first site.
+    return regions.groupby(samples["group_id"]).transform("first")
+
+
+def _polygon_names(config: Config, scheme: Split, samples: pd.DataFrame, grid: RegionGrid) -> pd.Series:
+    """Name of the nearest polygon of each site."""
+    import geopandas as gpd
+
+    path = data_path(config, str(scheme.polygons))
+    shapes = read_named_polygons(path, str(scheme.attribute), grid)
+    points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(samples["x"], samples["y"]), crs=shapes.crs)
+    found = gpd.sjoin_nearest(points, shapes, how="left")
+    return pd.Series(found[~found.index.duplicated()]["name"].to_numpy(), index=samples.index)
+
+
+def _table(
+    samples: pd.DataFrame, scheme: Split, fold: NDArray[np.int64], block: pd.Series | str, buffer: float
+) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "site_id": samples["site_id"],
@@ -76,6 +157,8 @@ def _table(samples: pd.DataFrame, scheme: Split, fold: NDArray[np.int64], block:
             "scheme": scheme.name,
             "fold": fold.astype("int32"),
             "block": block,
+            "buffer": buffer,
+            "nested": scheme.nested,
         }
     )
 

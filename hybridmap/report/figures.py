@@ -12,6 +12,7 @@ from hybridmap.encoders import KAN
 from hybridmap.evaluate import POOLED
 from hybridmap.hybrid import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
+from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import edges_figure
 from hybridmap.plot.maps import Layer, map_figure, read_boundaries, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
@@ -65,6 +66,7 @@ def _sites(found: Results, boundaries: gpd.GeoSeries | None, folder: Path) -> No
     tables = [found.splits[found.splits["scheme"] == s] for s in schemes]
     x, y = ([place.loc[t["site_id"], c].to_numpy() for t in tables] for c in "xy")
     titles = [f"folds of '{s}'" for s in schemes]
+    distances_figure(found.distances, folder / "distances.png")
     sites_figure(x, y, [t["fold"].to_numpy() for t in tables], found.grid, boundaries, titles, folder / "splits.png")
 
 

@@ -13,7 +13,8 @@ import torch
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.data.cube import grid_of
+from hybridmap.data.cube import grid_of, open_cube
+from hybridmap.data.distances import distance_table
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.parts import MAP_FOLD, fold_ids
 from hybridmap.hybrid import HybridModel, Model
@@ -52,6 +53,11 @@ class Results:
         """Quality control of ingest, build and sample, one below the other."""
         names = [f"observations/{source.name}.csv" for source in self.config.observations]
         return pd.concat([pd.read_csv(self.folder / n) for n in (*names, "quality.csv", "quality_samples.csv")])
+
+    @cached_property
+    def distances(self) -> dict[str, np.ndarray]:
+        """Distances to the nearest sample [km]: on the map, among samples, in every scheme."""
+        return distance_table(self.samples, self.splits, open_cube(self.folder / "covariates.zarr"), self.grid)
 
     @cached_property
     def dropped(self) -> pd.DataFrame:
@@ -118,7 +124,7 @@ class Results:
     def histories(self, experiment: str) -> dict[str, pd.DataFrame]:
         """History of the folds of the first scheme and of the map model; of an ensemble, its first member."""
         chosen = self.config.experiment(experiment)
-        folds = {s.name: s.folds for s in self.config.splits}
+        folds = {s.name: s.runs for s in self.config.splits}
         ids = fold_ids({chosen.splits[0]: folds[chosen.splits[0]]})
         ids = ids if chosen.map else ids[:-1]
         tables = {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}

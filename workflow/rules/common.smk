@@ -34,7 +34,7 @@ wildcard_constraints:
 
 def folds_of(experiment: str) -> list[str]:
     """Folds that an experiment trains: those of its schemes, and the one for maps."""
-    folds = {s.name: s.folds for s in CONFIG.splits}
+    folds = {s.name: s.runs for s in CONFIG.splits}
     chosen = CONFIG.experiment(experiment)
     ids = fold_ids({scheme: folds[scheme] for scheme in chosen.splits})
     return ids if chosen.map else [i for i in ids if i != MAP_FOLD]

@@ -64,6 +64,7 @@ rule split:
     input:
         settings=f"{REGION}/settings/split.json",
         samples=f"{REGION}/samples.parquet",
+        store=f"{REGION}/covariates.zarr/zarr.json",
     output:
         table=f"{REGION}/splits.parquet",
     log:
@@ -77,6 +78,8 @@ rule split:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_of("data/splits", "data/grid"),
+        store=subpath(input.store, parent=True),
+        code=code_of("data/splits", "data/distances", "data/grid"),
     shell:
-        "hybridmap split {input.settings} --samples {input.samples} --out {output.table} --log {log}"
+        "hybridmap split {input.settings} --samples {input.samples} --cube {params.store} --out {output.table}"
+        " --log {log}"

@@ -18,6 +18,7 @@ rule report:
         quality_samples=f"{REGION}/quality_samples.csv",
         samples=f"{REGION}/samples.parquet",
         splits=f"{REGION}/splits.parquet",
+        store=f"{REGION}/covariates.zarr/zarr.json",
         metrics=expand(f"{EXPERIMENT}/evaluation/metrics.csv", experiment=EXPERIMENTS),
         intervals=expand(
             f"{EXPERIMENT}/evaluation/intervals.csv", experiment=EXPERIMENTS
