@@ -25,6 +25,7 @@ rule all:
 
 
 include: "workflow/rules/settings.smk"
+include: "workflow/rules/fetch.smk"
 include: "workflow/rules/observations.smk"
 include: "workflow/rules/covariates.smk"
 include: "workflow/rules/train.smk"

@@ -165,6 +165,17 @@ def _formats(args: argparse.Namespace) -> None:
         sys.stdout.write(format_page(name) if args.name else f"{name:28}{read_format(name).title}\n")
 
 
+def _fetch(args: argparse.Namespace) -> None:
+    from hybridmap.data.fetch import catalogue, fetch
+
+    for name in args.names:
+        fetch(name, args.to / name, args.offline)
+    if not args.names:
+        for name, entry in catalogue().items():
+            how = entry.size if entry.files else f"by hand from {entry.request}"
+            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {how})\n")
+
+
 def _init(args: argparse.Namespace) -> None:
     from hybridmap.check import write_template
 
@@ -248,6 +259,11 @@ def _parser() -> argparse.ArgumentParser:
     formats.add_argument("name", nargs="?", help="name of the format to describe")
     formats.add_argument("--out", type=Path, help="folder for a page of each format")
     formats.set_defaults(run=_formats)
+    fetch = verbs.add_parser("fetch", help="fetch public data sets by name; without a name, list them")
+    fetch.add_argument("names", nargs="*", help="data sets")
+    fetch.add_argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each")
+    fetch.add_argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where")
+    fetch.set_defaults(run=_fetch)
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
     init.set_defaults(run=_init)
@@ -259,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--shapley", action="store_true", help="draw available water against organic carbon instead")
     study.add_argument("--out", type=Path, required=True, help="what to write")
     study.set_defaults(run=_study)
-    for verb in (check, schema, formats, init, study):
+    for verb in (check, schema, formats, fetch, init, study):
         _add_common(verb)
     return parser
 

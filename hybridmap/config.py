@@ -304,6 +304,10 @@ class Config(Section):
     results: str = Field("results", description="Folder for everything that is made.")
     demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
     grid: Grid = Field(description="The grid.")
+    downloads: list[str] = Field(
+        default=[], description="Public data sets to fetch into data_root before anything else; see docs/fetching.md."
+    )
+    offline: bool = Field(False, description="Fetch nothing, but say which file belongs where.")
     observations: list[ObservationSource] = Field([], description="Tables of soil measurements.")
     build: Build = Field(Build(), description="From layers to sites.")
     covariates: list[Raster] = Field([], description="What the network sees.")

@@ -31,7 +31,9 @@ def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
     boundaries = read_boundaries(path, found.grid)
     quality_figure(found.ladder, folder / "quality.png")
     kept = found.samples["x"].to_numpy(), found.samples["y"].to_numpy()
-    dropped_map(found.dropped, kept, found.grid, boundaries, folder / "dropped.png")
+    # Layers below the interval are no mistakes.
+    dropped = found.dropped[found.dropped["rule"] != "interval"]
+    dropped_map(dropped, kept, found.grid, boundaries, folder / "dropped.png")
     distributions_figure(found.layers, found.sites, folder / "distributions.png")
     _sites(found, boundaries, folder)
     test = found.metrics[(found.metrics["part"] == "test") & (found.metrics["subset"] == "all")]

@@ -5,6 +5,7 @@ from pathlib import Path
 import hybridmap
 from hybridmap.data.parts import MAP_FOLD, fold_ids
 from hybridmap.errors import HybridmapError
+from hybridmap.paths import expand as expand_path
 from hybridmap.settings import parse_config, stage_settings
 
 try:
@@ -30,6 +31,7 @@ wildcard_constraints:
     fold=r"[a-z0-9_]+-\d+|all",
     source=r"[a-z0-9_]+",
     stage=r"[a-z]+",
+    download=r"[a-z0-9_]+",
 
 
 def folds_of(experiment: str) -> list[str]:

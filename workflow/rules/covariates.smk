@@ -2,6 +2,7 @@ rule cube:
     input:
         settings=f"{REGION}/settings/cube.json",
         made=INPUTS if CONFIG.demo else [],
+        fetched=FETCHED,
     output:
         store=f"{REGION}/covariates.zarr/zarr.json",
     log:

@@ -28,6 +28,7 @@ rule ingest:
     input:
         settings=f"{REGION}/settings/ingest.json",
         made=INPUTS if CONFIG.demo else [],
+        fetched=FETCHED,
     output:
         table=f"{REGION}/observations/{{source}}.parquet",
         quality=f"{REGION}/observations/{{source}}.csv",

@@ -1,0 +1,68 @@
+"""Zip archives, unpacked whole or not at all, and never outside their folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from hybridmap.errors import HybridmapError
+
+
+def unpack(archive: Path, folder: Path, wanted: Sequence[str] = ("*",)) -> list[Path]:
+    """Unpack the members of `archive` whose names match `wanted` into `folder`, without the folders inside.
+
+    Raises
+    ------
+    HybridmapError
+        If a member would lie outside the folder, two have one name, the archive is damaged, or the disk is too small.
+    """
+    partial = folder / f".{archive.name}.unpacking"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = _members(file, archive, wanted)
+            needed = sum(m.file_size for m in members.values())
+            free = shutil.disk_usage(folder).free
+            if needed > free:
+                raise HybridmapError(
+                    f"{archive}: needs {needed / 1e9:.1f} GB unpacked, the disk has {free / 1e9:.1f} GB; make room."
+                )
+            partial.mkdir(parents=True)
+            for name, member in members.items():
+                with file.open(member) as source, (partial / name).open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+        done = []
+        for name in members:
+            os.replace(partial / name, folder / name)
+            done.append(folder / name)
+        return done
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise HybridmapError(
+            f"{archive}: the zip archive is damaged ({error}); delete it and fetch it again."
+        ) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _members(file: zipfile.ZipFile, archive: Path, wanted: Sequence[str]) -> dict[str, zipfile.ZipInfo]:
+    found: dict[str, zipfile.ZipInfo] = {}
+    for member in file.infolist():
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+            raise HybridmapError(
+                f"{archive}: its member '{member.filename}' would be written outside the folder; such an archive is not"
+                " unpacked. Get it from its source."
+            )
+        if member.is_dir() or not any(fnmatch(path.name, pattern) for pattern in wanted):
+            continue
+        if path.name in found:
+            raise HybridmapError(f"{archive}: has two members called '{path.name}'; unpack it by hand.")
+        found[path.name] = member
+    if not found:
+        raise HybridmapError(f"{archive}: has no member like {list(wanted)}; it is not what was expected.")
+    return found

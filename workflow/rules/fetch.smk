@@ -1,0 +1,23 @@
+DATA = expand_path(CONFIG.data_root)
+# Receipts of the data sets that the region names under `downloads`; what reads files waits for them.
+FETCHED = expand(f"{DATA}/{{download}}/fetched.json", download=CONFIG.downloads)
+
+
+rule fetch:
+    output:
+        receipt=f"{DATA}/{{download}}/fetched.json",
+    log:
+        f"{LOGS}/fetch/{{download}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch/{{download}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        root=DATA,
+        offline="--offline" if CONFIG.offline else "",
+    shell:
+        "hybridmap fetch {wildcards.download} --to {params.root} {params.offline} --log {log}"
