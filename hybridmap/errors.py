@@ -23,5 +23,7 @@ def nearest(word: str, choices: object) -> str:
     from collections.abc import Iterable
 
     assert isinstance(choices, Iterable)
-    close = difflib.get_close_matches(word, [str(choice) for choice in choices], n=1, cutoff=0.5)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+    # People forget capitals more often than letters.
+    spelled = {str(choice).lower(): str(choice) for choice in choices}
+    close = difflib.get_close_matches(word.lower(), spelled, n=1, cutoff=0.5)
+    return f" (did you mean '{spelled[close[0]]}'?)" if close else ""

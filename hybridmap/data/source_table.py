@@ -81,7 +81,7 @@ class SourceTable:
         try:
             for chunk in self._read(names, rows):
                 yield chunk.rename(columns=self.renamed)
-        except (OSError, EOFError, ValueError, RuntimeError, zlib.error, pa.ArrowException) as error:
+        except (OSError, EOFError, LookupError, ValueError, RuntimeError, zlib.error, pa.ArrowException) as error:
             if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
                 raise _wrong_encoding(self.path, self.encoding) from None
             raise _damaged(self.path, error) from None
@@ -178,7 +178,7 @@ def open_table(
             delimiter, quote, columns = _text_header(path, encoding)
     except UnicodeDecodeError:
         raise _wrong_encoding(path, encoding) from None
-    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, pa.ArrowException) as error:
+    except (OSError, EOFError, LookupError, ValueError, RuntimeError, zlib.error, pa.ArrowException) as error:
         raise _damaged(path, error) from None
     spellings = {other: name for name, others in (aliases or {}).items() for other in others}
     renamed = {c: spellings[c] for c in columns if c in spellings and spellings[c] not in columns}
