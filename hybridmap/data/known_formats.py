@@ -101,13 +101,22 @@ def resolve_source(source: ObservationSource, path: Path) -> tuple[ObservationSo
                 f"source '{source.name}': map '{field}' under 'columns', because {why}; the format {name} leaves it"
                 " to you."
             )
-    joins = [*known.source.get("joins", []), *own.pop("joins", [])]
+    own_joins = own.pop("joins", [])
     defaults = {"licence": known.licence, "citation": known.citation}
     whole = merge({**defaults, **known.source}, own)
-    whole["joins"] = [
-        {**j, "path": str(path.parent / j["path"])} if j in known.source.get("joins", []) else j for j in joins
-    ]
+    whole["joins"] = _joins(known.source.get("joins", []), own_joins, path.parent)
     return ObservationSource.model_validate(whole), known, path
+
+
+def _joins(of_format: list[dict[str, Any]], own: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Joins of a format, beside its main table or where the user has a file of that name; then those of the user."""
+    placed = {Path(join["path"]).name: join for join in own if "path" in join}
+    joins = []
+    for join in of_format:
+        elsewhere = placed.get(Path(join["path"]).name)
+        joins.append(merge(join, elsewhere) if elsewhere else {**join, "path": str(folder / join["path"])})
+    names = {Path(join["path"]).name for join in of_format}
+    return [*joins, *(join for join in own if Path(join.get("path", "")).name not in names)]
 
 
 def resolve_join(join: Join) -> tuple[Join, Format | None]:

@@ -248,3 +248,30 @@ def write_conus_profiles(folder: Path, places: pd.DataFrame, seed: int = 0) -> N
             out.createDimension("column", values.shape[0])
             out.createDimension("row", values.shape[1])
             out.createVariable(variable, "f8", ("column", "row"))[:] = values
+
+
+def write_moc_synthesis(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write a synthesis of particulate and mineral-associated carbon."""
+    folder.mkdir(parents=True, exist_ok=True)
+    share = np.random.default_rng(seed).uniform(0.1, 0.5, len(places))
+    pd.DataFrame(
+        {"Author": "Someone", "Year": 2000, "lat": places["lat"], "lon": places["lon"], "Top.depth": 0,
+         "Bottom.depth": 20, "Bulk.C": places["oc"].round(2), "SiltClayC": ((1 - share) * places["oc"]).round(2),
+         "POM_C": (share * places["oc"]).round(2), "Clay": places["clay"], "Silt": places["silt"],
+         "Sand": places["sand"], "Vegetation": "Grassland", "frc_method": "size"}
+    ).to_csv(folder / "MOC_synthesis.csv", index=False)  # fmt: skip
+
+
+def write_microbial_biomass(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+    """Write a compilation of microbial biomass in mmol per kg, with a row of units below the header."""
+    folder.mkdir(parents=True, exist_ok=True)
+    carbon = places["oc"] * 1000 / 12.011
+    table = pd.DataFrame(
+        {"Reference_number": np.arange(len(places)), "lat": places["lat"], "lon": places["lon"], "Upper_depth": 0,
+         "Lower_depth": 20, "Soil_organic_carbon": carbon.round(1), "Biome": "Grassland", "Method": "FE",
+         "Soil_microbial_biomass_carbon": (0.02 * carbon).round(2)}
+    )  # fmt: skip
+    lines = table.to_csv(index=False).splitlines()
+    units = ",".join("mmol/kg" if "carbon" in c else "-" for c in map(str, table))
+    path = folder / "Soil_Microbial_Biomass_C_N_P_spatial.csv"
+    path.write_text("\n".join([lines[0], units, *lines[1:]]) + "\n", encoding="utf-8")

@@ -10,6 +10,8 @@ rule fetch:
         f"{LOGS}/fetch/{{download}}.log",
     benchmark:
         f"{BENCHMARKS}/fetch/{{download}}.tsv"
+    retries: 2
+    localrule: True
     conda:
         "../../envs/hybridmap.yaml"
     threads: 1
