@@ -1,0 +1,112 @@
+"""Stages of a continental region on its true 1 km grid, with stand-ins for the files: time, memory, disk.
+
+python benchmarks/continental.py europe
+"""
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENT = "some_neural"
+
+
+def config_of(name: str, folder: Path) -> object:
+    from hybridmap.settings import load_config
+
+    over = folder / "over.yaml"
+    over.write_text(
+        f"data_root: {folder}\nexperiment_defaults: {{splits: [block], training: {{max_epochs: 30}}}}\n"
+        "experiments:\n  - {name: some_neural, process: {name: five_pool, options: {formulation: constrained}},"
+        " neural: [cue, q_max, f_poc, vmax_p, km_p], global: all}\n"
+    )
+    return load_config(ROOT / "config.yaml", ROOT / f"resources/regions/{name}.yaml", over)
+
+
+def stand_ins(name: str, folder: Path) -> None:
+    from hybridmap.testing.stand_ins import write_stand_ins
+
+    write_stand_ins(config_of(name, folder), sites=20_000)  # type: ignore[arg-type]
+
+
+def observations(name: str, folder: Path) -> None:
+    from hybridmap.data.build import build
+    from hybridmap.data.reader import ingest
+
+    config = config_of(name, folder)
+    tables = []
+    for source in config.observations:  # type: ignore[attr-defined]
+        tables.append(folder / f"{source.name}.parquet")
+        ingest(config, source.name, tables[-1])  # type: ignore[arg-type]
+    build(config, tables, folder / "o.parquet", folder / "q.csv", folder / "d.parquet")  # type: ignore[arg-type]
+
+
+def cube(name: str, folder: Path) -> None:
+    from hybridmap.data.cube import build_cube
+
+    build_cube(config_of(name, folder), folder / "cube.zarr")  # type: ignore[arg-type]
+
+
+def samples(name: str, folder: Path) -> None:
+    from hybridmap.data.samples import sample
+    from hybridmap.data.splits import split
+
+    config = config_of(name, folder)
+    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")  # type: ignore[arg-type]
+    split(config, folder / "s.parquet", folder / "f.parquet", folder / "cube.zarr")  # type: ignore[arg-type]
+
+
+def train(name: str, folder: Path) -> None:
+    from hybridmap.experiment import train_folds
+
+    train_folds(config_of(name, folder), EXPERIMENT, ["all"], folder / "s.parquet", folder / "f.parquet", folder, "cpu")  # type: ignore[arg-type]
+
+
+def maps(name: str, folder: Path) -> None:
+    from hybridmap.predict.run import predict
+
+    predict(folder / "all/model", folder / "cube.zarr", config_of(name, folder), folder / "maps.zarr", 0, "benchmark")  # type: ignore[arg-type]
+
+
+STAGES: dict[str, tuple[Callable[[str, Path], None], str]] = {
+    "stand-ins": (stand_ins, ""),
+    "observations": (observations, ""),
+    "cube": (cube, "cube.zarr"),
+    "samples and folds": (samples, ""),
+    "train (30 epochs)": (train, ""),
+    "maps": (maps, "maps.zarr"),
+}
+
+
+def measured(work: Callable[[str, Path], None], name: str, folder: Path, queue: object) -> None:
+    start = time.perf_counter()
+    work(name, folder)
+    queue.put((time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("region", choices=["europe", "conus"])
+    args = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder_name:
+        folder = Path(folder_name)
+        for stage, (work, made) in STAGES.items():
+            queue = context.Queue()
+            process = context.Process(target=measured, args=(work, args.region, folder, queue))
+            process.start()
+            process.join()
+            if process.exitcode:
+                sys.exit(f"{stage} failed")
+            seconds, memory = queue.get()
+            size = sum(f.stat().st_size for f in (folder / made).rglob("*") if f.is_file()) if made else 0
+            print(f"{stage:18} {seconds:7.1f} s {memory:6.2f} GB memory {size / 1e9:6.2f} GB on disk", flush=True)
+
+
+if __name__ == "__main__":
+    main()
