@@ -176,6 +176,12 @@ def _fetch(args: argparse.Namespace) -> None:
             sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {how})\n")
 
 
+def _forcing(args: argparse.Namespace) -> None:
+    from hybridmap.data.clm5_forcing import write_clm5_forcing
+
+    write_clm5_forcing(args.files, args.sites, args.out)
+
+
 def _init(args: argparse.Namespace) -> None:
     from hybridmap.check import write_template
 
@@ -264,6 +270,11 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each")
     fetch.add_argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where")
     fetch.set_defaults(run=_fetch)
+    forcing = verbs.add_parser("clm5-forcing", help="forcing of the CLM5 model at sites, from CESM history files")
+    forcing.add_argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)")
+    forcing.add_argument("--sites", type=Path, required=True, help="table with site_id, lon, lat")
+    forcing.add_argument("--out", type=Path, required=True, help="NetCDF to write")
+    forcing.set_defaults(run=_forcing)
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
     init.set_defaults(run=_init)
@@ -275,7 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--shapley", action="store_true", help="draw available water against organic carbon instead")
     study.add_argument("--out", type=Path, required=True, help="what to write")
     study.set_defaults(run=_study)
-    for verb in (check, schema, formats, fetch, init, study):
+    for verb in (check, schema, formats, fetch, forcing, init, study):
         _add_common(verb)
     return parser
 
