@@ -19,7 +19,7 @@ rule fetch:
         mem_mb=1000,
         runtime=720,
     params:
-        root=DATA,
+        root=subpath(output.receipt, ancestor=2),
         offline="--offline" if CONFIG.offline else "",
     shell:
         "hybridmap fetch {wildcards.download} --to {params.root} {params.offline} --log {log}"
