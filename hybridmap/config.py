@@ -275,7 +275,10 @@ class Predict(Section):
     """How maps are written."""
 
     tile: int = Field(256, ge=16, description="Edge of a tile in cells; also the shard of the store.")
-    workers: int = Field(0, ge=0, description="Threads that predict tiles; 0 takes the cores given to the job.")
+    workers: int = Field(0, ge=0, description="Tiles at a time; 0 takes the cores given to the job.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
+    )
 
 
 class Reference(Section):

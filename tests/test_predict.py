@@ -1,8 +1,14 @@
 """Maps: the same numbers as the model, whole after an interruption, valid GeoTIFFs."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +21,12 @@ from rio_cogeo.cogeo import cog_validate
 from hybridmap.config import Config
 from hybridmap.data.cube import open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.predict import run
+from hybridmap.predict import run, workers
+from hybridmap.predict import store as store_module
 from hybridmap.predict.cog import write_cogs
 from hybridmap.predict.plan import Tile, tiles_of
+from hybridmap.predict.store import MapStore, tile_keys
+from hybridmap.predict.tile import predict_tile
 from hybridmap.train import load_model, save_model
 
 
@@ -60,7 +69,7 @@ def test_interrupted_prediction_ends_the_same(
     config, folder = small_region
     arguments = (trained / "some_neural/all/model", folder / "cube.zarr", config)
     run.predict(*arguments, tmp_path / "whole.zarr", 1, "t")
-    original, calls = run.predict_tile, []
+    original, calls = workers.predict_tile, []
 
     def breaks(*args: object) -> object:
         calls.append(1)
@@ -68,11 +77,11 @@ def test_interrupted_prediction_ends_the_same(
             raise KeyboardInterrupt
         return original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run, "predict_tile", breaks)
+    monkeypatch.setattr(workers, "predict_tile", breaks)
     with pytest.raises(KeyboardInterrupt):
         run.predict(*arguments, tmp_path / "broken.zarr", 1, "t")
     assert not (tmp_path / "broken.zarr").exists()
-    monkeypatch.setattr(run, "predict_tile", original)
+    monkeypatch.setattr(workers, "predict_tile", original)
     run.predict(*arguments, tmp_path / "broken.zarr", 1, "t")
     assert digest(tmp_path / "broken.zarr") == digest(tmp_path / "whole.zarr")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.zarr", "whole.zarr"]
@@ -80,10 +89,152 @@ def test_interrupted_prediction_ends_the_same(
 
 def test_number_of_workers_changes_nothing(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
-    for workers in (1, 4):
-        out = tmp_path / f"{workers}.zarr"
-        run.predict(trained / "pure_network/all/model", folder / "cube.zarr", config, out, workers, "t")
+    for count in (1, 4):
+        out = tmp_path / f"{count}.zarr"
+        run.predict(trained / "pure_network/all/model", folder / "cube.zarr", config, out, count, "t")
     assert digest(tmp_path / "1.zarr") == digest(tmp_path / "4.zarr")
+
+
+def test_tile_size_and_processes_change_no_bit(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    arguments = trained / "some_neural/all/model", folder / "cube.zarr"
+    run.predict(*arguments, config, tmp_path / "a.zarr", 1, "t")
+    small = config.model_copy(update={"predict": config.predict.model_copy(update={"tile": 16})})
+    run.predict(*arguments, small, tmp_path / "b.zarr", 3, "t")
+    monkeypatch.setattr(workers, "SMALL", 0)  # processes, as for a large map
+    run.predict(*arguments, config, tmp_path / "c.zarr", 2, "t")
+    one, two = (zarr.open_group(tmp_path / n, mode="r") for n in ("a.zarr", "b.zarr"))
+    for name in one.array_keys():
+        np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(two[name]))
+    assert digest(tmp_path / "a.zarr") == digest(tmp_path / "c.zarr")
+
+
+def test_two_runs_on_one_store_refuse_each_other(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path
+) -> None:
+    config, folder = small_region
+    arguments = trained / "pure_network/all/model", folder / "cube.zarr", config
+    store = MapStore(tmp_path / "maps.zarr")
+    with store.lock(), pytest.raises(HybridmapError, match=r"another run \(process \d+ on .*\) is writing this store"):
+        run.predict(*arguments, tmp_path / "maps.zarr", 1, "t")
+    assert not store.lock_file.exists()
+    # A run that died on this machine leaves a lock that is taken over.
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    store.lock_file.write_text(json.dumps({"host": socket.gethostname(), "pid": int(done.stdout)}))
+    run.predict(*arguments, tmp_path / "maps.zarr", 1, "t")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["maps.zarr"]
+
+
+def broken(config: Config, arguments: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> int:
+    """Stop a prediction after some tiles; returns how many receipts are left."""
+    original, calls = workers.predict_tile, []
+
+    def stops(*args: object) -> object:
+        calls.append(1)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return original(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "predict_tile", stops)
+        with pytest.raises(KeyboardInterrupt):
+            run.predict(*arguments, config, out, 1, "t")
+    return len([p for p in MapStore(out).receipts.iterdir() if p.name != "identity"])
+
+
+def test_a_changed_part_of_the_cube_invalidates_its_tile_alone(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    config = config.model_copy(update={"predict": config.predict.model_copy(update={"tile": 16})})
+    shutil.copytree(folder / "cube.zarr", tmp_path / "cube.zarr")
+    arguments = trained / "pure_network/all/model", tmp_path / "cube.zarr"
+    cube = open_cube(tmp_path / "cube.zarr")
+    tiles = list(tiles_of(cube.grid, 16))
+    before = tile_keys(cube, tiles)
+    shard = cube.shard_files("covariates", 0, 16, 0, 16)[0]
+    assert shard.is_file()
+    shard.touch()
+    after = tile_keys(cube, tiles)
+    edge = zarr.open_group(cube.path, mode="r")["covariates"].shards[-1]
+    changed = {t.name for t in tiles if before[t.name] != after[t.name]}
+    assert changed == {t.name for t in tiles if t.row0 < edge and t.col0 < edge}
+    assert len(changed) < len(tiles)
+    assert broken(config, arguments, tmp_path / "m.zarr", monkeypatch, 3) >= 3
+
+
+def test_another_model_begins_anew(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    config = config.model_copy(update={"predict": config.predict.model_copy(update={"tile": 16})})
+    cube = folder / "cube.zarr"
+    assert broken(config, (trained / "some_neural/all/model", cube), tmp_path / "m.zarr", monkeypatch, 5) >= 5
+    other = trained / "some_neural/block-0/model"
+    run.predict(other, cube, config, tmp_path / "m.zarr", 1, "t")
+    run.predict(other, cube, config, tmp_path / "whole.zarr", 1, "t")
+    assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_a_full_disk_ends_with_one_sentence_and_can_be_continued(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    arguments = trained / "pure_network/all/model", folder / "cube.zarr", config
+    original = store_module.write_text
+
+    def full(text: str, path: Path) -> None:
+        if path.name != "identity":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(text, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "write_text", full)
+        with pytest.raises(HybridmapError, match="the disk is full; make room and run again"):
+            run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
+    run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
+    run.predict(*arguments, tmp_path / "whole.zarr", 1, "t")
+    assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_a_killed_worker_is_said_and_its_work_continued(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    arguments = trained / "pure_network/all/model", folder / "cube.zarr", config
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "SMALL", 0)
+        patch.setattr(workers, "_work", die)
+        with pytest.raises(HybridmapError, match="a worker was killed, probably for memory"):
+            run.predict(*arguments, tmp_path / "m.zarr", 2, "t")
+    run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.zarr"]
+
+
+def die(tile: Tile, key: str) -> Tile:
+    """What the system does to a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return tile
+
+
+def test_bfloat16_changes_little_and_says_how_much(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, folder = small_region
+    arguments = trained / "some_neural/all/model", folder / "cube.zarr"
+    run.predict(*arguments, config, tmp_path / "exact.zarr", 1, "t")
+    half = config.model_copy(update={"predict": config.predict.model_copy(update={"precision": "bfloat16"})})
+    with caplog.at_level("INFO"):
+        run.predict(*arguments, half, tmp_path / "fast.zarr", 1, "t")
+    assert "bfloat16 changes soc by" in caplog.text
+    exact, fast = (np.asarray(zarr.open_group(tmp_path / n, mode="r")["soc"]) for n in ("exact.zarr", "fast.zarr"))
+    known = np.isfinite(exact)
+    assert (np.isfinite(fast) == known).all()
+    relative = np.abs(fast[known] - exact[known]) / exact[known]
+    assert 0 < np.median(relative) < 0.02
+    assert np.abs(fast[known].mean() / exact[known].mean() - 1) < 0.01
 
 
 def test_cells_without_a_steady_state_are_nodata_in_the_relaxed_pools(
@@ -99,7 +250,7 @@ def test_cells_without_a_steady_state_are_nodata_in_the_relaxed_pools(
     model = load_model(source)
     save_model(model, spec, tmp_path / "model")
     cube = open_cube(folder / "cube.zarr")
-    maps = run.predict_tile(load_model(tmp_path / "model"), cube, Tile(0, cube.grid.height, 0, cube.grid.width))
+    maps = predict_tile(load_model(tmp_path / "model"), cube, Tile(0, cube.grid.height, 0, cube.grid.width))
     without = maps["feasible"] == 0
     assert without.any()
     assert np.isnan(maps["soc"][without]).all()

@@ -27,7 +27,9 @@ from hybridmap.errors import HybridmapError
 
 LOG = logging.getLogger("hybridmap")
 CHUNK = 64
-"""Edge of a chunk in cells; a shard of the size of a tile holds many."""
+"""Edge of a chunk of all layers in cells; a shard of the size of a tile holds many."""
+WIDE = 256
+"""Edge of a chunk of a single layer, if the shard is a multiple of it."""
 
 
 def build_cube(config: Config, out: Path, layers: Path | None = None, workers: int = 0) -> None:
@@ -88,10 +90,15 @@ def create_grid_store(path: Path, grid: RegionGrid, attributes: dict[str, Any]) 
 def create_layer(
     group: zarr.Group, name: str, shape: tuple[int, ...], dims: tuple[str, ...], tile: int, attributes: dict[str, Any]
 ) -> Any:
-    """Create one float32 array of the grid: NaN where unwritten, a shard a tile, small chunks inside."""
+    """Create one float32 array of the grid: NaN where unwritten, a shard a tile, chunks inside.
+
+    Chunks of many layers are small; those of a single one are as large as fits, since each costs time of its own.
+    """
     chunk = min(CHUNK, tile)
     shard = -(-tile // chunk) * chunk
     lead = shape[:-2]
+    if not lead:
+        chunk = next((c for c in (WIDE, WIDE // 2) if shard % c == 0), chunk)
     array = group.create_array(
         name,
         shape=shape,
@@ -145,6 +152,15 @@ class Cube:
         for values in forcing.values():
             valid &= np.isfinite(values)
         return covariates, forcing, valid
+
+    def shard_files(self, name: str, row0: int, row1: int, col0: int, col1: int) -> list[Path]:
+        """Files of the shards of an array that hold some cells."""
+        array = self._array(name)
+        edge = int(array.shards[-1])
+        lead = "/".join("0" for _ in array.shape[:-2])
+        folder = self.path / name / "c" / lead if lead else self.path / name / "c"
+        rows, columns = range(row0 // edge, -(-row1 // edge)), range(col0 // edge, -(-col1 // edge))
+        return [folder / str(r) / str(c) for r in rows for c in columns]
 
     def valid_mask(self) -> NDArray[np.bool_]:
         """Cells where every covariate and forcing is known, shape (height, width)."""

@@ -18,6 +18,11 @@ class Tile:
     col1: int
 
     @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return (self.row1 - self.row0) * (self.col1 - self.col0)
+
+    @property
     def name(self) -> str:
         """Name of the tile's receipt."""
         return f"{self.row0}_{self.col0}"

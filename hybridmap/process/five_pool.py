@@ -35,6 +35,9 @@ Q10: dict[str, float] = {
 DEFAULT_DEPTH = 0.20
 """Thickness [m] of the layer where the forcing has no `depth`."""
 
+TOLERANCE = 1e-9
+"""Relative step at which Newton's method has arrived: the next one, which is always made, is its square."""
+
 POOLS = ("poc", "doc", "enz", "mbc", "moc")
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -359,11 +362,18 @@ def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tens
         low = torch.zeros_like(high)
         start = free["uptake"] / (p["vmax_u"] * free["mbc"])
         s = torch.where(start < 1.0, torch.minimum(start, high), high)
+        done = torch.zeros_like(s, dtype=torch.bool)
         for _ in range(20 if exponent == 2.0 else 80):
             h, slope = balance(s)
             low, high = torch.where(h < 0, s, low), torch.where(h < 0, high, s)
             step = s - h / slope
-            s = torch.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+            step = torch.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+            # A site that has arrived stays, so that its bits do not depend on how long its neighbours take.
+            arrived = (step - s).abs() <= TOLERANCE * s
+            s = torch.where(done, s, step)
+            done |= arrived
+            if s.device.type == "cpu" and bool((done | step.isnan()).all()):  # a GPU would have to wait for the answer
+                break
         _, slope = balance(s)
     h, _ = balance(s)
     return s - h / slope

@@ -1,0 +1,171 @@
+"""The store that maps are written to: shards whole or absent, receipts of finished tiles, one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from hybridmap.data.cube import Cube, create_grid_store, create_layer
+from hybridmap.data.tables import write_text
+from hybridmap.errors import HybridmapError
+from hybridmap.hybrid import Model
+from hybridmap.predict.plan import Tile
+from hybridmap.predict.tile import mapped_names
+from hybridmap.train.storage import SPECIFICATION, WEIGHTS
+
+STALE = 900.0
+"""Seconds without a sign of life after which the lock of another machine is taken over."""
+
+
+class MapStore:
+    """An unfinished store of maps and its receipts.
+
+    Parameters
+    ----------
+    out : Path
+        Where the finished store goes; while unfinished it is ``{out}.partial``, with ``{out}.receipts`` beside it.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.partial = out.with_name(out.name + ".partial")
+        self.receipts = out.with_name(out.name + ".receipts")
+        self.lock_file = out.with_name(out.name + ".lock")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep others from writing the same store.
+
+        Raises
+        ------
+        HybridmapError
+            If another run is at it. The lock of a run that died on this machine is taken over, that of another machine
+            after a quarter of an hour without a sign of life.
+        """
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        mine = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+        while True:
+            try:
+                handle = os.open(self.lock_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            except FileExistsError:
+                self._refuse_or_take_over()
+                continue
+            with os.fdopen(handle, "w") as file:
+                file.write(mine)
+            break
+        try:
+            yield
+        finally:
+            self.lock_file.unlink(missing_ok=True)
+
+    def _refuse_or_take_over(self) -> None:
+        try:
+            text, changed = self.lock_file.read_text(encoding="utf-8"), self.lock_file.stat().st_mtime
+        except FileNotFoundError:
+            return  # the other run has just ended
+        owner: dict[str, Any] = json.loads(text) if text else {"host": "?", "pid": 0}
+        here = owner["host"] == socket.gethostname()
+        if (here and not _alive(owner["pid"])) or (not here and time.time() - changed > STALE):
+            self.lock_file.unlink(missing_ok=True)
+            return
+        raise HybridmapError(
+            f"{self.out}: another run (process {owner['pid']} on {owner['host']}) is writing this store; wait for it,"
+            f" or delete {self.lock_file} if it is gone."
+        )
+
+    def begin(self, identity: str, model: Model, cube: Cube, edge: int, title: str) -> None:
+        """Create the store, or keep one that was begun for the same model, grid and tiles."""
+        record = self.receipts / "identity"
+        begun = (self.partial / "zarr.json").is_file() and record.is_file()
+        if begun and record.read_text(encoding="utf-8") == identity:
+            return
+        shutil.rmtree(self.partial, ignore_errors=True)
+        shutil.rmtree(self.receipts, ignore_errors=True)
+        self.partial.parent.mkdir(parents=True, exist_ok=True)
+        root = create_grid_store(self.partial, cube.grid, {"title": title, "model_fingerprint": identity})
+        for name, (_, unit, description) in mapped_names(model).items():
+            shape = (cube.grid.height, cube.grid.width)
+            create_layer(root, name, shape, ("y", "x"), edge, {"units": unit, "long_name": description})
+        self.receipts.mkdir()
+        write_text(identity, record)
+
+    def is_done(self, tile: Tile, key: str) -> bool:
+        """Whether `tile` is finished, from the same part of the cube."""
+        receipt = self.receipts / tile.name
+        return receipt.is_file() and receipt.read_text(encoding="utf-8") == key
+
+    def write(self, tile: Tile, maps: Mapping[str, NDArray[np.float32]], key: str) -> None:
+        """Write the shards of one tile and then its receipt.
+
+        Raises
+        ------
+        HybridmapError
+            If the disk is full; what is finished stays.
+        """
+        try:
+            root = zarr.open_group(str(self.partial), mode="r+")
+            for name, values in maps.items():
+                array: Any = root[name]
+                array[tile.row0 : tile.row1, tile.col0 : tile.col1] = values
+            write_text(key, self.receipts / tile.name)
+            os.utime(self.lock_file)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise HybridmapError(
+                    f"{self.partial}: the disk is full; make room and run again, finished tiles are kept."
+                ) from None
+            raise
+
+    def finish(self) -> None:
+        """Give the store its name and drop the receipts."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        os.replace(self.partial, self.out)
+        shutil.rmtree(self.receipts)
+
+
+def identity_of(model_dir: Path, cube: Cube, settings: str) -> str:
+    """What a whole store depends on: the model, the grid, the size of tiles and the precision."""
+    digest = hashlib.sha256(settings.encode())
+    for file in (model_dir / WEIGHTS, model_dir / SPECIFICATION):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    digest.update(json.dumps([cube.grid.spatial_ref(), cube.grid.height, cube.grid.width], sort_keys=True).encode())
+    digest.update(json.dumps([cube.covariate_names, cube.forcing_names]).encode())
+    return digest.hexdigest()
+
+
+def tile_keys(cube: Cube, tiles: list[Tile]) -> dict[str, str]:
+    """Name of each tile → the state of the shards of the cube that it is made from."""
+    arrays = ["covariates", *(f"forcing/{name}" for name in cube.forcing_names)]
+    keys = {}
+    for tile in tiles:
+        digest = hashlib.sha256()
+        for name in arrays:
+            for path in cube.shard_files(name, tile.row0, tile.row1, tile.col0, tile.col1):
+                state = path.stat() if path.is_file() else None
+                told = "absent" if state is None else f"{state.st_size} {state.st_mtime_ns}"
+                digest.update(f"{path.relative_to(cube.path)} {told}\n".encode())
+        keys[tile.name] = digest.hexdigest()
+    return keys
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
