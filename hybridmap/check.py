@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.data.bulk_density import check_pedotransfer
+from hybridmap.data.fetch import RECEIPT, find_download
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.layers import groups_of, inputs_of
 from hybridmap.data.raster_source import check_layer
@@ -59,6 +60,8 @@ def _region_name(path: Path) -> str:
 def _checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "grid", partial(_grid, config)
     yield "build", partial(_pedotransfer, config)
+    if config.downloads:
+        yield "downloads", partial(_downloads, config)
     made = config.demo is None or data_path(config, "made.json").is_file()
     if made:
         for source in config.observations:
@@ -71,6 +74,18 @@ def _checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
     for experiment in config.experiments:
         yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
+
+
+def _downloads(config: Config) -> str:
+    for name in config.downloads:
+        find_download(name)
+    missing = [name for name in config.downloads if not (data_path(config, name) / RECEIPT).is_file()]
+    if missing:
+        raise HybridmapError(
+            f"not fetched yet: {', '.join(missing)}; run the workflow, or hybridmap fetch {' '.join(missing)} --to"
+            f" {data_path(config, '')}."
+        )
+    return f"{len(config.downloads)} data sets are there"
 
 
 def _grid(config: Config) -> str:

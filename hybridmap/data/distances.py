@@ -22,12 +22,11 @@ Distances = NDArray[np.float64]
 
 
 def prediction_places(cube: Cube, cells: int = CELLS) -> Places:
-    """Centres of complete cells, evenly spread over the map; ``x`` and ``y``, shape (cell, 2)."""
+    """Centres of complete cells drawn from the map; ``x`` and ``y``, shape (cell, 2)."""
     valid = cube.valid_mask()
     rows, columns = np.nonzero(valid)
-    step = max(1, len(rows) // cells)
-    # A step through the rows of a grid would make stripes.
-    order = np.random.default_rng(0).permutation(len(rows))[: max(cells, len(rows) // step)][:cells]
+    # At random: a fixed step through the rows of a grid would make stripes.
+    order = np.random.default_rng(0).permutation(len(rows))[:cells]
     return np.stack([cube.grid.x[columns[order]], cube.grid.y[rows[order]]], axis=1)
 
 

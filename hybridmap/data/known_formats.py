@@ -138,6 +138,8 @@ def check_header(table: SourceTable, known: Format, name: str) -> None:
 
 
 def _main_table(known: Format, name: str, path: Path) -> Path:
+    if not path.exists():
+        raise HybridmapError(f"{path}: not there, the {name} table or its folder; {_words(known.obtain)}")
     if not path.is_dir():
         return path
     found = sorted(path.rglob(known.file)) if known.file else []
