@@ -96,6 +96,17 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.cog import write_cogs
     from hybridmap.predict.run import predict
 
+    if args.plan:
+        from hybridmap.predict.estimate import estimate
+
+        for line in estimate(args.model, args.cube, config, args.workers).lines():
+            LOG.info("%s", line)
+        return
+    for option in ("out", "rasters", "summary"):
+        if getattr(args, option) is None:
+            raise HybridmapError(
+                f"--{option} is missing: {PATH_OPTIONS['--' + option]} (or --plan to only look ahead)."
+            )
     title = config.experiment(args.experiment).title or args.experiment
     predict(args.model, args.cube, config, args.out, args.workers, title)
     write_cogs(args.out, args.rasters, args.summary)
@@ -206,7 +217,12 @@ PATH_OPTIONS: dict[str, str] = {
     "--folds": "folders of trained folds",
 }
 SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
-OPTIONAL = {("diagnose", "--maps"), ("ingest", "--quality"), ("split", "--cube")}
+OPTIONAL = {
+    ("diagnose", "--maps"),
+    ("ingest", "--quality"),
+    ("split", "--cube"),
+    *(("predict", option) for option in ("--out", "--rasters", "--summary")),
+}
 
 VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
     "demo": (_demo, "make the inputs of the synthetic region", ("--out",)),
@@ -237,7 +253,7 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
     "predict": (
         _predict,
         "maps as Zarr and GeoTIFF",
-        ("--experiment", "--model", "--cube", "--out", "--rasters", "--summary", "--workers"),
+        ("--experiment", "--model", "--cube", "--out", "--rasters", "--summary", "--workers", "--plan"),
     ),
     "diagnose": (_diagnose, "is the model plausible?", ("--experiment", "--predictions", "--maps", "--model", "--out")),
     "reference": (_reference, "compare the SOC map with a published one", ("--maps", "--out")),
@@ -294,6 +310,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_option(verb: argparse.ArgumentParser, name: str, option: str) -> None:
     if option == "--workers":
         verb.add_argument(option, type=int, default=0, help="layers or tiles at a time; 0 takes all cores")
+    elif option == "--plan":
+        verb.add_argument(option, action="store_true", help="predict nothing, but say what it would take")
     elif option == "--device":
         verb.add_argument(option, default="auto", choices=["auto", "cpu", "cuda"], help="where to train")
     elif option == "--fold":

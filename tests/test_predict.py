@@ -18,12 +18,14 @@ import torch
 import zarr
 from rio_cogeo.cogeo import cog_validate
 
+from hybridmap.cli import main
 from hybridmap.config import Config
 from hybridmap.data.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.predict import run, workers
 from hybridmap.predict import store as store_module
 from hybridmap.predict.cog import write_cogs
+from hybridmap.predict.estimate import estimate
 from hybridmap.predict.plan import Tile, tiles_of
 from hybridmap.predict.store import MapStore, tile_keys
 from hybridmap.predict.tile import predict_tile
@@ -217,6 +219,37 @@ def die(tile: Tile, key: str) -> Tile:
     """What the system does to a process that takes too much memory."""
     os.kill(os.getpid(), signal.SIGKILL)
     return tile
+
+
+def test_the_plan_counts_what_the_prediction_makes(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path
+) -> None:
+    config, folder = small_region
+    arguments = trained / "some_neural/all/model", folder / "cube.zarr", config
+    planned = estimate(*arguments, workers=2)
+    run.predict(*arguments, tmp_path / "maps.zarr", 1, "t")
+    store = zarr.open_group(tmp_path / "maps.zarr", mode="r")
+    assert planned.cells == int(np.isfinite(np.asarray(store["soc"])).sum())
+    assert planned.maps == sum(1 for name in store.array_keys() if store[name].ndim == 2)
+    size = sum(f.stat().st_size for f in (tmp_path / "maps.zarr").rglob("*/c/**/*") if f.is_file())
+    assert planned.disk_bytes == pytest.approx(size, rel=0.3)
+    assert planned.workers == min(2, planned.filled_tiles)
+    assert planned.seconds > 0
+    assert len(planned.lines()) == 3
+
+
+def test_the_command_plans_without_writing(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, folder = small_region
+    (tmp_path / "c.yaml").write_text(config.model_dump_json(by_alias=True))
+    command = ["predict", str(tmp_path / "c.yaml"), "--experiment", "some_neural", "--cube", str(folder / "cube.zarr")]
+    command += ["--model", str(trained / "some_neural/all/model")]
+    assert main([*command, "--plan"]) == 0
+    assert "million cells" in capsys.readouterr().err
+    assert main(command) == 1
+    assert "--out is missing" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.yaml"]
 
 
 def test_bfloat16_changes_little_and_says_how_much(

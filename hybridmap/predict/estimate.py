@@ -1,0 +1,133 @@
+"""What a map will take, from a few tiles predicted for a try: time, disk and memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from hybridmap.config import Config
+from hybridmap.data.cube import CHUNK, Cube, open_cube
+from hybridmap.errors import HybridmapError
+from hybridmap.predict.plan import Tile, shard_edge, tiles_of
+from hybridmap.predict.run import check_layers
+from hybridmap.predict.store import MapStore
+from hybridmap.predict.tile import mapped_names, predict_tile
+from hybridmap.train import load_model
+
+CALIBRATION = 20.0
+"""Seconds that the try may take."""
+START = 6.0
+"""Seconds until the workers of a large map have started."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a prediction takes.
+
+    Attributes
+    ----------
+    tiles, filled_tiles : int
+        All tiles, and those with complete cells.
+    cells : int
+        Complete cells.
+    maps, workers : int
+        Number of maps, and of tiles at a time.
+    seconds : float
+        Wall time, if the workers do not slow each other down.
+    disk_bytes : float
+        Size of the store; GeoTIFFs come on top, about as much.
+    memory_bytes : float
+        Of all workers together.
+    """
+
+    tiles: int
+    filled_tiles: int
+    cells: int
+    maps: int
+    workers: int
+    seconds: float
+    disk_bytes: float
+    memory_bytes: float
+
+    def lines(self) -> list[str]:
+        """For people."""
+        minutes = self.seconds / 60
+        took = (
+            f"{self.seconds:.0f} s"
+            if minutes < 2
+            else f"{minutes:.0f} min"
+            if minutes < 120
+            else f"{minutes / 60:.1f} h"
+        )
+        return [
+            f"{self.tiles} tiles, {self.filled_tiles} of them with data: {self.cells / 1e6:.2f} million cells",
+            f"{self.maps} maps, {self.disk_bytes / 1e9:.2f} GB of Zarr and about as much of GeoTIFF",
+            f"{took} with {self.workers} workers, {self.memory_bytes / 1e9:.1f} GB of memory",
+        ]
+
+
+def estimate(model_dir: Path, cube_path: Path, config: Config, workers: int = 0) -> Estimate:
+    """Predict some tiles, spread over the map, and scale up.
+
+    Parameters
+    ----------
+    model_dir, cube_path : Path
+        Trained model and cube.
+    config : Config
+        For the size of tiles.
+    workers : int
+        Tiles at a time; 0 takes all cores given to the process.
+
+    Raises
+    ------
+    HybridmapError
+        If the cube lacks a layer of the model, or has no complete cell.
+    """
+    model, cube = load_model(model_dir), open_cube(cube_path)
+    check_layers(model, cube)
+    edge = shard_edge(config.predict.tile, CHUNK)
+    tiles = list(tiles_of(cube.grid, edge))
+    counts = _complete_cells(cube, tiles)
+    filled = [tile for tile in tiles if counts[tile]]
+    if not filled:
+        raise HybridmapError(f"{cube_path}: no cell has all layers, so there is nothing to map.")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    tried, seconds, written = 0, 0.0, 0
+    order = filled[:: max(1, len(filled) // 16)]
+    with tempfile.TemporaryDirectory() as folder:
+        store = MapStore(Path(folder) / "try.zarr")
+        with store.lock():
+            store.begin("a try", model, cube, edge, "a try")
+            empty = _size(store.partial)
+            predict_tile(model, cube, order[0])  # the first call is slower
+            for tile in order:
+                start = time.perf_counter()
+                store.write(tile, predict_tile(model, cube, tile), "")
+                seconds += time.perf_counter() - start
+                tried += counts[tile]
+                if seconds > CALIBRATION:
+                    break
+        written = _size(store.partial) - empty
+    torch.set_num_threads(threads)
+    cells, count = sum(counts.values()), max(1, min(workers or len(os.sched_getaffinity(0)), len(filled)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+    return Estimate(
+        len(tiles), len(filled), cells, len(mapped_names(model)), count, START + seconds * cells / tried / count,
+        written * cells / tried, peak * count,
+    )  # fmt: skip
+
+
+def _complete_cells(cube: Cube, tiles: list[Tile]) -> dict[Tile, int]:
+    complete = cube.valid_mask()
+    return {t: int(complete[t.row0 : t.row1, t.col0 : t.col1].sum()) for t in tiles}
+
+
+def _size(folder: Path) -> int:
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
