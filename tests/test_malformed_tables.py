@@ -113,6 +113,8 @@ CASES: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "another_format": (plain(), {"format": "lucas_2018", "columns": {}}, r"t\.csv: no column 'POINTID' of the format"),
     "repeated_key": (plain(), {"joins": [{"path": "twice.csv", "by": {"id": "id"}, "take": {"v": "v"}}]},
                      r"twice\.csv: row 3 repeats 's1' with other values; say with 'combine'"),
+    "text_to_average": (plain(), {"joins": [{"path": "words.csv", "by": {"id": "id"}, "take": {"v": "v"}, "combine": "mean"}]},
+                        r"words\.csv: column 'v': row 3 holds 'many', expected a number"),
     "no_key": (plain(), {"joins": [{"path": "twice.csv", "by": {"id": "nr"}, "take": {"v": "v"}}]},
                r"twice\.csv: no column 'nr' to join by"),
 }  # fmt: skip
@@ -123,6 +125,7 @@ def test_malformed_tables_end_with_one_sentence_and_no_output(tmp_path: Path, ca
     content, keys, says = CASES[case]
     (tmp_path / "t.csv").write_bytes(content)
     (tmp_path / "twice.csv").write_text("id,v\ns1,1\ns1,2\n")
+    (tmp_path / "words.csv").write_text("id,v\ns1,1\ns1,many\n")
     _refused(tmp_path, "t.csv", keys, says)
 
 

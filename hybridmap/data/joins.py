@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hybridmap.config import Join
+from hybridmap.config import Column, Join
+from hybridmap.data import parse
 from hybridmap.data.filters import selected
 from hybridmap.data.known_formats import check_header, resolve_join
 from hybridmap.data.source_table import SourceTable, open_table
@@ -86,8 +87,14 @@ class Partner:
                 )
         if rule in ("one", "first"):
             return taken.drop_duplicates(KEY).set_index(KEY)
-        numbers = taken[self.columns()].apply(pd.to_numeric, errors="coerce").assign(**{KEY: taken[KEY]})
-        grouped = numbers.groupby(KEY)
+        rows = taken.index.to_numpy()
+        numbers = {
+            name: parse.number(taken, Column(column=name), rows, f"{self.table.path}: column '{self.join.take[name]}'")[
+                0
+            ]
+            for name in self.columns()
+        }
+        grouped = pd.DataFrame(numbers).assign(**{KEY: taken[KEY]}).groupby(KEY)
         return grouped.mean() if rule == "mean" else grouped.sum(min_count=1)
 
 

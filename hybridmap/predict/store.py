@@ -121,7 +121,8 @@ class MapStore:
                 array: Any = root[name]
                 array[tile.row0 : tile.row1, tile.col0 : tile.col1] = values
             write_text(key, self.receipts / tile.name)
-            os.utime(self.lock_file)
+            if self.lock_file.exists():  # a sign of life
+                os.utime(self.lock_file)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise HybridmapError(
