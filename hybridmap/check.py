@@ -11,7 +11,7 @@ from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.data.bulk_density import check_pedotransfer
 from hybridmap.data.fetch import RECEIPT, find_download
 from hybridmap.data.grid import RegionGrid
-from hybridmap.data.layers import groups_of, inputs_of
+from hybridmap.data.layers import inputs_of
 from hybridmap.data.raster_source import check_layer
 from hybridmap.data.reader import read_source
 from hybridmap.errors import HybridmapError
@@ -106,8 +106,7 @@ def _source(config: Config, source: ObservationSource) -> str:
 def _layer(config: Config, layer: Raster) -> str:
     if layer.derive is None:
         return check_layer(config, layer, RegionGrid.of(config.grid))
-    names = [x.name for x in (*config.auxiliary, *config.covariates, *config.forcing) if x.derive is None]
-    inputs = inputs_of(layer, dict.fromkeys(names), groups_of(config))
+    inputs = inputs_of(config, layer)
     return f"{layer.derive.function} of {', '.join(n for ns in inputs.values() for n in ns)}"
 
 

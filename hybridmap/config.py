@@ -350,6 +350,8 @@ class Config(Section):
             names = [item.name for item in getattr(self, what)]
             if twice := {n for n in names if names.count(n) > 1}:
                 raise ValueError(f"{what}: the name {sorted(twice)[0]!r} is used twice")
+        if both := {layer.name for layer in self.auxiliary} & {layer.name for layer in self.covariates}:
+            raise ValueError(f"the name {sorted(both)[0]!r} is used by a covariate and an auxiliary layer")
         schemes = [split.name for split in self.splits]
         for experiment in self.experiments:
             if unknown := [s for s in experiment.splits if s not in schemes]:

@@ -215,6 +215,21 @@ def test_bioclim_and_months_from_monthly_layers(tmp_path: Path, plane: Field) ->
     np.testing.assert_allclose(found["b"], 90 + 12 * plane * 0.01, rtol=1e-5)
 
 
+def test_a_covariate_and_a_forcing_may_share_a_name(tmp_path: Path, plane: Field) -> None:
+    from hybridmap.data.cube import build_cube, open_cube
+
+    write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
+    layer = {"name": "npp", "path": "a.tif"}
+    slope = {"name": "s", "derive": {"function": "slope", "of": "npp"}}
+    both = config(tmp_path, layer, slope, forcing=[{**layer, "scale": 3.0}])
+    build_cube(both, tmp_path / "cube.zarr")
+    covariates, forcing, _ = open_cube(tmp_path / "cube.zarr").read_window(0, ROWS, 0, COLUMNS)
+    np.testing.assert_array_equal(covariates[0], plane)
+    np.testing.assert_allclose(forcing["npp"], 3 * plane)
+    expected = np.degrees(np.arctan(np.hypot(2.0, 3.0) / 1000))  # of the covariate, not of the forcing
+    np.testing.assert_allclose(covariates[1][5, 5], expected, rtol=1e-4)
+
+
 # Missing cells
 
 

@@ -203,7 +203,7 @@ def _assemble(config: Config, grid: RegionGrid, path: Path, prepared: Mapping[st
     """Write the store from the single layers, a shard at a time; returns the number of complete cells."""
     tile = config.predict.tile
     covariates = [prepared[layer.name] for layer in config.covariates]
-    forcing = {layer.name: prepared[layer.name] for layer in config.forcing}
+    forcing = {layer.name: prepared[f"forcing.{layer.name}"] for layer in config.forcing}
     shape = (grid.height, grid.width)
     order = json.dumps([[layer.about["fingerprint"] for layer in (*covariates, *forcing.values())], tile])
     receipts = path.with_name(path.name + ".receipts")

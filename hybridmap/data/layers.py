@@ -69,6 +69,7 @@ def prepare_layers(config: Config, folder: Path, workers: int = 0) -> dict[str, 
     Returns
     -------
     dict of str to Prepared
+        By the keys of :func:`keyed_layers`.
 
     Raises
     ------
@@ -76,19 +77,19 @@ def prepare_layers(config: Config, folder: Path, workers: int = 0) -> dict[str, 
         Once, naming every layer that failed; the others are done and stay.
     """
     grid, inside = RegionGrid.of(config.grid), region_mask(config, RegionGrid.of(config.grid))
-    layers = {layer.name: layer for layer in (*config.auxiliary, *config.covariates, *config.forcing)}
+    layers = keyed_layers(config)
     folder.mkdir(parents=True, exist_ok=True)
     done: dict[str, Prepared] = {}
     wrong: list[str] = []
     threads = workers or len(os.sched_getaffinity(0))
-    plain = [layer for layer in layers.values() if layer.derive is None]
-    derived = [layer for layer in layers.values() if layer.derive is not None]
+    plain = {key: layer for key, layer in layers.items() if layer.derive is None}
+    derived = {key: layer for key, layer in layers.items() if layer.derive is not None}
     with rasterio.Env(GDAL_CACHEMAX=256), ThreadPoolExecutor(threads) as pool:
         for wave in (plain, derived):
-            jobs = {layer.name: pool.submit(_prepare, config, layer, grid, inside, folder, done) for layer in wave}
-            for name, job in jobs.items():
+            jobs = {k: pool.submit(_prepare, config, k, layer, grid, inside, folder, done) for k, layer in wave.items()}
+            for key, job in jobs.items():
                 try:
-                    done[name] = job.result()
+                    done[key] = job.result()
                 except HybridmapError as error:
                     wrong.append(str(error))
     if wrong:
@@ -97,8 +98,14 @@ def prepare_layers(config: Config, folder: Path, workers: int = 0) -> dict[str, 
     return done
 
 
-def inputs_of(layer: Raster, known: dict[str, Any], groups: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Names of the layers that a derived one is computed from, by the name of the argument.
+def keyed_layers(config: Config) -> dict[str, Raster]:
+    """All layers of a region: auxiliary ones and covariates by their name, forcing as ``forcing.NAME``."""
+    layers = {layer.name: layer for layer in (*config.auxiliary, *config.covariates)}
+    return {**layers, **{f"forcing.{layer.name}": layer for layer in config.forcing}}
+
+
+def inputs_of(config: Config, layer: Raster) -> dict[str, list[str]]:
+    """Keys of the layers that a derived one is computed from, by the name of the argument.
 
     Raises
     ------
@@ -107,18 +114,27 @@ def inputs_of(layer: Raster, known: dict[str, Any], groups: dict[str, list[str]]
     """
     assert layer.derive is not None
     what = f"layer '{layer.name}'"
+    known: dict[str, str] = {}
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for key, other in reversed(keyed_layers(config).items()):  # a covariate goes before a forcing of the same name
+        if other.derive is None:
+            known[other.name] = key
+    for key, other in keyed_layers(config).items():
+        if other.group:
+            groups.setdefault((other.group, key.partition(".")[0] == "forcing"), []).append(key)
+    months = {name: keys for (name, _), keys in reversed(groups.items()) if len(keys) == 12}
     check_function(layer.derive.function, layer.derive.of, what)
     wanted = {"of": layer.derive.of} if isinstance(layer.derive.of, str) else layer.derive.of
     monthly = layer.derive.function not in TERRAIN
     found = {}
     for argument, name in wanted.items():
-        if monthly and len(groups.get(name, [])) == 12:
-            found[argument] = groups[name]
+        if monthly and name in months:
+            found[argument] = months[name]
         elif not monthly and name in known:
-            found[argument] = [name]
+            found[argument] = [known[name]]
         else:
             kind = "monthly layer" if monthly else "layer"
-            choices = [g for g, m in groups.items() if len(m) == 12] if monthly else list(known)
+            choices = list(months if monthly else known)
             raise HybridmapError(
                 f"{what}: no {kind} '{name}' to derive it from{nearest(name, choices)}; there are {choices}. Declare it"
                 " under covariates, forcing or auxiliary" + (" with 'months: true'." if monthly else ".")
@@ -126,23 +142,19 @@ def inputs_of(layer: Raster, known: dict[str, Any], groups: dict[str, list[str]]
     return found
 
 
-def groups_of(config: Config) -> dict[str, list[str]]:
-    """Group → its layers in order."""
-    groups: dict[str, list[str]] = {}
-    for layer in (*config.auxiliary, *config.covariates, *config.forcing):
-        if layer.group:
-            groups.setdefault(layer.group, []).append(layer.name)
-    return groups
-
-
 def _prepare(
-    config: Config, layer: Raster, grid: RegionGrid, inside: NDArray[np.bool_], folder: Path, done: dict[str, Prepared]
+    config: Config,
+    key: str,
+    layer: Raster,
+    grid: RegionGrid,
+    inside: NDArray[np.bool_],
+    folder: Path,
+    done: dict[str, Prepared],
 ) -> Prepared:
-    path, receipt = folder / f"{layer.name}.tif", folder / f"{layer.name}.json"
+    path, receipt = folder / f"{key}.tif", folder / f"{key}.json"
     inputs: dict[str, list[str]] = {}
     if layer.derive is not None:
-        names = [x.name for x in (*config.auxiliary, *config.covariates, *config.forcing) if x.derive is None]
-        inputs = inputs_of(layer, dict.fromkeys(names), groups_of(config))
+        inputs = inputs_of(config, layer)
         if lost := [n for ns in inputs.values() for n in ns if n not in done]:
             raise HybridmapError(f"layer '{layer.name}': cannot be derived, because '{lost[0]}' failed.")
     fingerprint = _fingerprint(config, layer, inputs, done)
@@ -151,7 +163,7 @@ def _prepare(
         if about["fingerprint"] == fingerprint:
             return Prepared(path, about)
     receipt.unlink(missing_ok=True)
-    partial = path.with_suffix(".partial.tif")
+    partial = folder / f"{key}.partial.tif"
     strips = warp_strips(config, layer, grid) if layer.derive is None else _derived(layer, inputs, done, grid)
     try:
         found = _write(partial, strips, layer, grid, inside)
