@@ -96,6 +96,15 @@ class Server(BaseHTTPRequestHandler):
             return self.part(BODY, 60_000)
         return self.part(BODY[::-1], etag='"second"')
 
+    def grows(self, n: int) -> None:
+        """No version and no tag; only the size tells that it is another file."""
+        body = BODY if n == 1 else BODY[::-1] + b"more"
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        if start:
+            self.send(body[start:], 206, Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
+        else:
+            self.send(body[:60_000] if n == 1 else body, length=len(body))
+
     def wrong_place(self, n: int) -> None:
         if n == 1:
             return self.part(BODY, 60_000)
@@ -164,6 +173,16 @@ def test_a_broken_transfer_goes_on_where_it_ended(server: str, tmp_path: Path) -
 def test_a_file_that_changed_meanwhile_is_not_patched_together(server: str, tmp_path: Path) -> None:
     get(f"{server}/changes.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == BODY[::-1]
+
+
+def test_a_file_of_another_size_is_begun_anew_without_a_tag(server: str, tmp_path: Path) -> None:
+    get(f"{server}/grows.bin", tmp_path / "f.bin")
+    assert (tmp_path / "f.bin").read_bytes() == BODY[::-1] + b"more"
+
+
+def test_no_address_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(HybridmapError, match=r"cannot be fetched .InvalidSchema.; check the address"):
+        get("nothing://here/f.bin", tmp_path / "f.bin")
 
 
 def test_an_interrupted_program_goes_on_next_time(server: str, tmp_path: Path) -> None:

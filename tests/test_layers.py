@@ -243,11 +243,22 @@ def test_missing_cells_are_filled_as_asked(tmp_path: Path, random_plane: Field, 
     np.testing.assert_array_equal(found[known], holes[known])
     filled = found[~known]
     if value == "near":
-        around = holes[8:15, 18:25]
-        assert (filled >= np.nanmin(around)).all()
-        assert (filled <= np.nanmax(around)).all()
+        # Each takes the value of the nearest cell, by hand: the middle has four at the same distance.
+        expected = [[holes[9, 20], holes[9, 21], holes[9, 22]], [holes[11, 19]], [holes[11, 23]]]
+        assert found[10, 20:23].tolist()[1] == expected[0][1]
+        assert (found[11, 20], found[11, 22]) == (expected[1][0], expected[2][0])
+        assert np.isin(filled, holes[known]).all()
     else:
         assert filled == pytest.approx(np.nanmedian(holes) if value is None else value)
+
+
+def test_zero_is_a_value_like_any_other(tmp_path: Path) -> None:
+    share = np.zeros((ROWS, COLUMNS), "float32")
+    share[:, 25:] = 1.0
+    share[10:13, 5:8] = np.nan
+    write_raster(tmp_path / "a.tif", share, WEST, NORTH, 1000)
+    found = made(tmp_path, {"name": "a", "path": "a.tif", "kind": "categorical", "missing": "nearest"})["a"]
+    assert (found[10:13, 5:8] == 0).all()
 
 
 # Restarts

@@ -12,6 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from hybridmap.config import Split
 from hybridmap.data.cube import Cube
+from hybridmap.data.dealing import deal, target_shares
 from hybridmap.data.grid import RegionGrid
 
 LOG = logging.getLogger("hybridmap")
@@ -59,7 +60,7 @@ def matched_clusters(samples: pd.DataFrame, cells: Places, scheme: Split) -> pd.
     Parameters
     ----------
     samples : DataFrame
-        ``group_id``, ``x``, ``y``.
+        ``group_id``, ``x``, ``y`` [units of the CRS], and the target columns.
     cells : array, shape (cell, 2)
         Places that the map will predict.
     scheme : Split
@@ -76,38 +77,23 @@ def matched_clusters(samples: pd.DataFrame, cells: Places, scheme: Split) -> pd.
     """
     from sklearn.cluster import KMeans
 
-    place = samples.groupby("group_id", sort=True)[["x", "y"]].mean()
-    xy = place.to_numpy(float)
-    wanted = to_samples(samples[["x", "y"]].to_numpy(float), cells)
-    counts = np.unique(np.geomspace(scheme.folds, len(xy), 12).astype(int))
-    best: tuple[float, NDArray[np.int64]] | None = None
-    for count in counts:
-        if count >= len(xy):
-            label = np.arange(len(xy))
+    group, places = pd.factorize(samples["group_id"], sort=True)
+    xy = samples[["x", "y"]].to_numpy(float)
+    centre = samples.groupby("group_id", sort=True)[["x", "y"]].mean().to_numpy(float)
+    wanted = to_samples(xy, cells)
+    best, chosen = np.inf, np.zeros(len(places), dtype=int)
+    for count in np.unique(np.geomspace(scheme.folds, len(places), 12).astype(int)):
+        if count == len(places):
+            label = np.arange(count)
         else:
-            label = KMeans(int(count), n_init=1, random_state=scheme.seed, max_iter=50).fit(xy).labels_
-        fold = _dealt(label, scheme)
-        if len(np.unique(fold)) < scheme.folds:
-            continue
+            label = KMeans(int(count), n_init=1, random_state=scheme.seed, max_iter=50).fit(centre).labels_
+        # Dealt as they will be, so that the distances are those of the folds.
+        fold = deal(target_shares(samples, label[group], int(count)), scheme.folds, scheme.seed)[label[group]]
         off = float(wasserstein_distance(in_validation(xy, fold), wanted))
         LOG.info("split %s: %d clusters, distances off by %.4g", scheme.name, count, off)
-        if best is None or off < best[0]:
-            best = off, label
-    assert best is not None
-    chosen = pd.Series(best[1], index=place.index)
-    return samples["group_id"].map(chosen).map("cluster {:05d}".format)
-
-
-def _dealt(label: NDArray[np.int64], scheme: Split) -> NDArray[np.int64]:
-    """Clusters dealt into folds, the largest first to the emptiest fold."""
-    size = np.bincount(label)
-    order = np.random.default_rng(scheme.seed).permutation(len(size))
-    order = order[np.argsort(-size[order], kind="stable")]
-    load, fold = np.zeros(scheme.folds), np.empty(len(size), dtype=int)
-    for cluster in order:
-        fold[cluster] = int(load.argmin())
-        load[fold[cluster]] += size[cluster]
-    return fold[label]
+        if off < best:
+            best, chosen = off, label
+    return pd.Series(chosen[group], index=samples.index).map("cluster {:05d}".format)
 
 
 def distance_table(samples: pd.DataFrame, splits: pd.DataFrame, cube: Cube, grid: RegionGrid) -> dict[str, Distances]:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.fill import fillnodata
 from rasterio.windows import Window
+from scipy.ndimage import distance_transform_edt
 
 from hybridmap.config import Config, Raster
 from hybridmap.data.derive import BIOCLIM, MONTHLY, TERRAIN, bioclim, check_function, terrain
@@ -227,9 +227,9 @@ def _filled(
         if layer.missing == "median":
             whole[lost] = np.float32(np.nanmedian(whole[inside]))
         elif layer.missing == "nearest":
-            known = np.isfinite(whole)
-            filled = fillnodata(np.where(known, whole, 0.0), known, max_search_distance=SEARCH, smoothing_iterations=0)
-            whole = np.where(lost, np.where(filled == 0, np.nan, filled), whole).astype("float32")
+            away, at = distance_transform_edt(np.isnan(whole), return_indices=True)
+            reached = lost & (away <= SEARCH)
+            whole[reached] = whole[tuple(index[reached] for index in at)]
         else:
             whole[lost] = np.float32(layer.missing)
         LOG.info("layer %s: %d missing cells filled (%s)", layer.name, int(lost.sum()), layer.missing)

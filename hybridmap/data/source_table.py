@@ -76,15 +76,30 @@ class SourceTable:
         HybridmapError
             If the file is damaged; the sentence names the row where that is known.
         """
-        old = {new: old for old, new in self.renamed.items()}
-        names = [old.get(name, name) for name in self.columns if name in set(wanted)]
+        asked = set(wanted)
+        names = [old for new, old in zip(self.columns, self.header, strict=True) if new in asked]
         try:
             for chunk in self._read(names, rows):
                 yield chunk.rename(columns=self.renamed)
         except (OSError, EOFError, LookupError, ValueError, RuntimeError, zlib.error, pa.ArrowException) as error:
             if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
                 raise _wrong_encoding(self.path, self.encoding) from None
+            if re.search(r"Expected \d+ columns, got \d+", str(error)):
+                raise self._ragged() from None
             raise _damaged(self.path, error) from None
+
+    def _ragged(self) -> HybridmapError:
+        """Find the row that has too many or too few cells; only read again when there is one."""
+        opener: Any = gzip.open if self.path.suffix == ".gz" else open
+        quoting = {"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE}
+        with opener(self.path, "rt", encoding=self.encoding, newline="") as file:
+            for number, cells in enumerate(csv.reader(file, delimiter=self.delimiter, **quoting), start=1):
+                if number > 1 + self.skip_rows and cells and len(cells) != len(self.columns):
+                    break
+        return HybridmapError(
+            f"{self.path}: row {number} has {len(cells)} cells under a header of {len(self.columns)}; look for a"
+            " decimal comma, an unquoted delimiter or a cut-off line."
+        )
 
     def read(self, wanted: Iterable[str]) -> pd.DataFrame:
         """All rows of the columns `wanted`; as :meth:`chunks`."""
@@ -194,10 +209,6 @@ def open_table(
 
 def _damaged(path: Path, error: Exception) -> HybridmapError:
     reason = (str(error).splitlines() or [""])[0].removeprefix("CSV parse error: ").rstrip(".") or type(error).__name__
-    if row := re.match(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", reason):
-        where = f"row {row[1]}" if row[1] else "a row"
-        reason = f"{where} has {row[3]} cells under a header of {row[2]}"
-        return HybridmapError(f"{path}: {reason}; look for a decimal comma, an unquoted delimiter or a cut-off line.")
     return HybridmapError(f"{path}: cannot be read as a table ({reason}); check the file, or download it again.")
 
 

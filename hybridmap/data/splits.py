@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridmap.config import TARGET_COLUMNS, Config, Split
+from hybridmap.config import Config, Split
 from hybridmap.data.cube import open_cube
+from hybridmap.data.dealing import deal, target_shares
 from hybridmap.data.distances import matched_clusters, prediction_places
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.region_mask import read_named_polygons
@@ -104,7 +105,7 @@ def assign_folds(
         raise HybridmapError(
             f"split '{scheme.name}': {len(names)} {what} cannot fill {scheme.folds} folds; use fewer folds{advice}"
         )
-    fold = _deal(_target_shares(samples, codes, len(names)), scheme.folds, scheme.seed)
+    fold = deal(target_shares(samples, codes, len(names)), scheme.folds, scheme.seed)
     LOG.info("split %s: %d units in %d folds of %s sites", scheme.name, len(names), scheme.folds,
              np.bincount(fold[codes]).tolist())  # fmt: skip
     return _table(samples, scheme, fold[codes], "" if scheme.kind == "random" else unit.astype(str), buffer)
@@ -184,30 +185,6 @@ def _blocks(samples: pd.DataFrame, scheme: Split, metres_per_unit: float) -> pd.
     return cell["x"].astype(str) + "_" + cell["y"].astype(str)
 
 
-def _target_shares(samples: pd.DataFrame, codes: NDArray[np.intp], units: int) -> NDArray[np.float64]:
-    """Share of all observations of each target (and of all sites) that each unit holds, shape (unit, target + 1)."""
-    columns = [samples[c].notna().to_numpy().astype(float) for c in TARGET_COLUMNS.values() if c in samples]
-    columns.append(np.ones(len(samples)))
-    counts = np.stack([np.bincount(codes, weights=c, minlength=units) for c in columns], axis=1)
-    return counts / np.maximum(counts.sum(axis=0), 1.0)
-
-
-def _deal(shares: NDArray[np.float64], folds: int, seed: int) -> NDArray[np.int64]:
-    """Largest units first, each to the fold that is emptiest in what the unit holds; ties by the seed."""
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(shares))
-    order = order[np.argsort(-shares[order].max(axis=1), kind="stable")]
-    load = np.zeros((folds, shares.shape[1]))
-    fold = np.empty(len(shares), dtype=int)
-    for unit in order:
-        share = shares[unit]
-        cost = (np.square(load + share) - np.square(load)).sum(axis=1)
-        best = np.flatnonzero(cost <= cost.min() + 1e-15)
-        fold[unit] = generator.choice(best)
-        load[fold[unit]] += share
-    return fold
-
-
 def degree_blocks(
     lon: NDArray[np.float64], lat: NDArray[np.float64], size: float = 2.0, folds: int = 5, seed: int = 12345
 ) -> NDArray[np.int64]:
@@ -231,10 +208,3 @@ def degree_blocks(
     fold = np.empty(len(order), dtype=int)
     fold[order] = np.arange(len(order)) % folds
     return fold[cell]
-
-
-def deal_groups(groups: pd.Series, folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold of each row, whole groups dealt at random, largest first to the emptiest fold."""
-    codes = pd.factorize(groups, sort=True)[0]
-    shares = np.bincount(codes)[:, None] / len(codes)
-    return _deal(shares, folds, seed)[codes]

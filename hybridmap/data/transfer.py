@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -77,6 +78,12 @@ def download(
             LOG.info("%s: %s at %.1f MB; trying again", path.name, why, after / 1e6)
             if failures < attempts:
                 wait(min(60.0, 2.0**failures))
+        except requests.RequestException as error:
+            raise HybridmapError(f"{url}: cannot be fetched ({type(error).__name__}); check the address.") from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise HybridmapError(f"{part}: the disk is full; make room and run again, what came is kept.") from None
     else:
         kept = part.stat().st_size if part.exists() else 0
         raise HybridmapError(
@@ -110,12 +117,15 @@ def _transfer(url: str, part: Path, memo: Path, timeout: tuple[float, float]) ->
                 f"{url}: the server answered {answer.status_code} ({answer.reason}); the file may have moved: look it"
                 " up and fetch it by hand."
             )
-        if "text/html" in answer.headers.get("Content-Type", "") and part.suffixes[-2:-1] != [".html"]:
+        if "text/html" in answer.headers.get("Content-Type", ""):
             raise HybridmapError(
                 f"{url}: the server sent a web page, not the file; it may need a login, fetch it by hand."
             )
         first, total = _extent(answer, start)
-        memo.write_text(json.dumps({"version": _version(answer)}), encoding="utf-8")
+        if first and known.get("total") not in (None, total):
+            part.unlink()
+            raise Interrupted("the file has changed since it was begun")
+        memo.write_text(json.dumps({"version": _version(answer), "total": total}), encoding="utf-8")
         with part.open("r+b" if part.exists() else "wb") as file:
             file.truncate(first)
             file.seek(first)

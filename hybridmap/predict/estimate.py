@@ -18,6 +18,7 @@ from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.run import check_layers
 from hybridmap.predict.store import MapStore
 from hybridmap.predict.tile import mapped_names, predict_tile
+from hybridmap.predict.workers import SMALL
 from hybridmap.train import load_model
 
 CALIBRATION = 20.0
@@ -117,9 +118,10 @@ def estimate(model_dir: Path, cube_path: Path, config: Config, workers: int = 0)
         written = _size(store.partial) - empty
     torch.set_num_threads(threads)
     cells, count = sum(counts.values()), max(1, min(workers or len(os.sched_getaffinity(0)), len(filled)))
+    start_up = START if sum(tile.cells for tile in tiles) >= SMALL else 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
     return Estimate(
-        len(tiles), len(filled), cells, len(mapped_names(model)), count, START + seconds * cells / tried / count,
+        len(tiles), len(filled), cells, len(mapped_names(model)), count, start_up + seconds * cells / tried / count,
         written * cells / tried, peak * count,
     )  # fmt: skip
 

@@ -48,7 +48,7 @@ def predict(model_dir: Path, cube_path: Path, config: Config, out: Path, workers
     """
     model, cube, precision = load_model(model_dir), open_cube(cube_path), config.predict.precision
     check_layers(model, cube)
-    fast = set_precision(load_model(model_dir), precision)
+    fast = model if precision == "float32" else set_precision(load_model(model_dir), precision)
     edge = shard_edge(config.predict.tile, CHUNK)
     store = MapStore(out)
     with store.lock():
@@ -63,7 +63,7 @@ def predict(model_dir: Path, cube_path: Path, config: Config, out: Path, workers
         keys = tile_keys(cube, tiles)
         todo = {tile: keys[tile.name] for tile in tiles if not store.is_done(tile, keys[tile.name])}
         cells = sum(tile.cells for tile in todo)
-        if precision != "float32" and todo:
+        if fast is not model and todo:
             report_difference(model, fast, cube, list(todo))
         LOG.info("%d tiles to predict, %d done before", len(todo), len(tiles) - len(todo))
         done, start = 0, time.monotonic()

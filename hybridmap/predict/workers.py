@@ -50,11 +50,16 @@ _worker: tuple[Model, Cube, MapStore]
 
 
 def _start(job: Job) -> None:
+    """Open what the tiles of this process need."""
     global _worker
-    torch.set_num_threads(1)
-    zarr.config.set({"threading.max_workers": 1})
     model = set_precision(load_model(job.model_dir), job.precision)
     _worker = model, open_cube(job.cube_path), MapStore(job.out)
+
+
+def _start_process(job: Job) -> None:
+    torch.set_num_threads(1)
+    zarr.config.set({"threading.max_workers": 1})
+    _start(job)
 
 
 def _work(tile: Tile, key: str) -> Tile:
@@ -84,13 +89,18 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
     """
     count = max(1, min(workers or len(os.sched_getaffinity(0)), len(keys)))
     if count == 1 or cells < SMALL:
-        _start(job)
-        with ThreadPoolExecutor(count) as pool:
-            yield from _stream(pool, _work, keys, count)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            _start(job)
+            with ThreadPoolExecutor(count) as pool:
+                yield from _stream(pool, _work, keys, count)
+        finally:
+            torch.set_num_threads(threads)
         return
     context = get_context("forkserver")  # imports torch once, not once a worker
     context.set_forkserver_preload([__name__])
-    with _environment(), ProcessPoolExecutor(count, context, _start, (job,)) as processes:
+    with _environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
         try:
             yield from _stream(processes, _work, keys, count)
         except BrokenProcessPool:

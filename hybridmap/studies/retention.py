@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap import metrics
-from hybridmap.data.splits import deal_groups
+from hybridmap.data.dealing import deal_groups
 from hybridmap.encoders import MLP
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import HybridModel, Roles
