@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -153,6 +153,11 @@ def gather_inputs(
         {name: lift(value) for name, value in forcing.items()},
         dtype,
     )
+
+
+def widest(values: Iterable[Tensor]) -> torch.Size:
+    """Shape that tensors of shape (), (1,) and (site,) have together; for a few microseconds of broadcasting rules."""
+    return max((value.shape for value in values), key=lambda shape: (len(shape), shape.numel()))
 
 
 def warn_missing(model: ProcessModel, outputs: Mapping[str, Tensor]) -> None:

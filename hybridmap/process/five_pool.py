@@ -7,13 +7,14 @@ formation of MOC, as used by Ahrens et al. (AI4SoilHealth D3.7, 2025). All pools
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing, widest
 
 Formulation = Literal["relaxed", "constrained"]
 Enzyme = Literal["explicit", "implicit"]
@@ -176,7 +177,7 @@ class FivePool(ProcessModel):
         out["respiration"] = respiration
         leaks = self.formulation == "constrained"
         out["leaching"] = p["k_leach"] * out["doc"] if leaks else torch.zeros_like(litter)
-        shape = torch.broadcast_shapes(*(v.shape for v in out.values()))
+        shape = widest(out.values())
         found = {name: value.expand(shape).to(dtype) for name, value in out.items()}
         warn_missing(self, {"soc": found["soc"], "moc": found["moc"]})
         return found
@@ -233,7 +234,8 @@ class FivePool(ProcessModel):
         p, f, dtype = gather_inputs(self, parameters, forcing)
         litter = f["npp"] * 1e-3 * f.get("phi", 1.0) / f.get("depth", DEFAULT_DEPTH)
         kelvins = (f["mat"] - self.t_ref) / 10.0
-        p |= {name: p[name] * q10**kelvins for name, q10 in self.q10.items()}
+        powers = {q10: torch.exp(math.log(q10) * kelvins) for q10 in set(self.q10.values()) if q10 != 1.0}
+        p |= {name: p[name] * powers[q10] for name, q10 in self.q10.items() if q10 != 1.0}
         if self.necromass == "none":
             p["a_m"] = torch.zeros_like(p["a_m"])
         if self.enzyme == "implicit":
@@ -347,18 +349,19 @@ def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tens
     """
     power = 1.0 / (exponent - 1.0)
     leak = p["k_leach"] * p["km_u"]
+    respired, gained = (1.0 - p["cue"]) * p["vmax_u"], p["cue"] * p["vmax_u"]
 
     def balance(s: Tensor) -> tuple[Tensor, Tensor]:
         mbc = _living(p, s, exponent)
-        respired = (1.0 - p["cue"]) * p["vmax_u"]
-        net = p["cue"] * p["vmax_u"] * s - p["k_ep"]
-        h = respired * s * mbc + leak * s / (1.0 - s) - litter
-        growth = torch.where(mbc > 0, power * mbc * p["cue"] * p["vmax_u"] * s / net, torch.zeros_like(mbc))
-        slope = respired * (mbc + growth)
-        return h, slope + leak / (1.0 - s) ** 2
+        growing = gained * s
+        free = 1.0 / (1.0 - s)
+        lost = leak * free
+        h = respired * s * mbc + lost * s - litter
+        growth = torch.where(mbc > 0, power * mbc * growing / (growing - p["k_ep"]), 0.0)
+        return h, respired * (mbc + growth) + lost * free
 
     with torch.no_grad():
-        high = (litter / (litter + leak)).expand(torch.broadcast_shapes(litter.shape, *(t.shape for t in p.values())))
+        high = (litter / (litter + leak)).expand(widest([litter, *p.values()]))
         low = torch.zeros_like(high)
         start = free["uptake"] / (p["vmax_u"] * free["mbc"])
         s = torch.where(start < 1.0, torch.minimum(start, high), high)
