@@ -79,24 +79,31 @@ def write_model(path: Path) -> None:
     save_model(model, spec, path)
 
 
-def config(precision: str = "float32") -> Any:
-    from hybridmap.config import Config
+def recipe(folder: Path, **predict: Any) -> Any:
+    from hybridmap.config import Predict
+    from hybridmap.config_experiment import Uncertainty
+    from hybridmap.predict.predictor import Recipe
 
-    grid = {"crs": "EPSG:3035", "resolution": 250, "bounds": [0, 0, 1000, 1000]}
-    return Config.model_validate({"grid": grid, "predict": {"tile": TILE, "precision": precision}})
+    return Recipe(folder / "model", Predict(tile=TILE, intervals="none", **predict), Uncertainty(), 0.2)
 
 
 def ours(folder: Path) -> None:
+    from hybridmap.predict.ahead import start_early
+
+    start_early(folder / "cube.zarr")  # as the command does
     from hybridmap.predict.run import predict
 
-    predict(folder / "model", folder / "cube.zarr", config(), folder / "maps.zarr", 0, "benchmark")
+    predict(recipe(folder), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
 
 
 def ours_bf16(folder: Path) -> None:
     """Encoder in bfloat16."""
+    from hybridmap.predict.ahead import start_early
+
+    start_early(folder / "cube.zarr")
     from hybridmap.predict.run import predict
 
-    predict(folder / "model", folder / "cube.zarr", config("bfloat16"), folder / "maps.zarr", 0, "benchmark")
+    predict(recipe(folder, precision="bfloat16"), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
 
 
 def map_blocks(folder: Path) -> None:
@@ -105,11 +112,11 @@ def map_blocks(folder: Path) -> None:
     import torch
     import xarray as xr
 
-    from hybridmap.predict.tile import mapped_names
+    from hybridmap.predict.content import model_layers
     from hybridmap.train import load_model
 
     model = load_model(folder / "model")
-    names = mapped_names(model)
+    names = [key for key, _ in model_layers(model).values()]
     data = xr.open_zarr(folder / "cube.zarr", consolidated=False, chunks={"band": -1, "y": TILE, "x": TILE})[
         "covariates"
     ]
@@ -120,7 +127,7 @@ def map_blocks(folder: Path) -> None:
             flat = torch.from_numpy(np.ascontiguousarray(x.reshape(LAYERS, -1).T))
             forcing = {"npp": torch.from_numpy(npp[0].ravel()), "mat": torch.from_numpy(mat[0].ravel())}
             out = model(flat, forcing)
-        return np.stack([out[key].numpy().reshape(npp.shape[1:]) for key, _, _ in names.values()])
+        return np.stack([out[key].numpy().reshape(npp.shape[1:]) for key in names])
 
     blocks = da.map_blocks(
         block,
@@ -165,7 +172,7 @@ def watch(stop: threading.Event, peak: list[float], root: int) -> None:
     """Peak memory of a process and all its children, shared pages once (PSS)."""
     import psutil
 
-    while not stop.wait(0.2):
+    while not stop.wait(1.0):  # looking costs the processes time
         try:
             family = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
             peak[0] = max(peak[0], sum(p.memory_full_info().pss for p in family if p.is_running()) / 1e9)

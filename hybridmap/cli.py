@@ -92,14 +92,25 @@ def _baseline(config: Config, args: argparse.Namespace) -> None:
     baseline(config, args.name, args.samples, args.splits, args.out)
 
 
-def _predict(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.cog import write_cogs
-    from hybridmap.predict.run import predict
+def _applicability(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.predict.area import learn_applicability
 
+    learn_applicability(config, args.experiment, args.model, args.samples, args.splits, args.out)
+
+
+def _predict(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.predict.ahead import start_early
+
+    if not args.plan:
+        start_early(args.cube)
+    from hybridmap.predict.cog import write_cogs
+    from hybridmap.predict.run import predict, recipe_of
+
+    recipe = recipe_of(config, args.experiment, args.model, args.calibration, args.applicability)
     if args.plan:
         from hybridmap.predict.estimate import estimate
 
-        for line in estimate(args.model, args.cube, config, args.workers).lines():
+        for line in estimate(recipe, args.cube, args.workers).lines():
             LOG.info("%s", line)
         return
     for option in ("out", "rasters", "summary"):
@@ -108,8 +119,20 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
                 f"--{option} is missing: {PATH_OPTIONS['--' + option]} (or --plan to only look ahead)."
             )
     title = config.experiment(args.experiment).title or args.experiment
-    predict(args.model, args.cube, config, args.out, args.workers, title)
+    predict(recipe, args.cube, args.out, args.workers, f"{config.title or config.region}: {title}")
     write_cogs(args.out, args.rasters, args.summary)
+
+
+def _stac(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.predict.stac import write_stac
+
+    write_stac(config, args.experiment, args.maps, args.summary, args.samples, args.out)
+
+
+def _totals(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.predict.totals import totals
+
+    totals(config, args.experiment, args.maps, args.out)
 
 
 def _diagnose(config: Config, args: argparse.Namespace) -> None:
@@ -212,16 +235,18 @@ PATH_OPTIONS: dict[str, str] = {
     "--quality": "table of counted drops to write",
     "--dropped": "table of dropped rows to write",
     "--rasters": "folder for Cloud-Optimized GeoTIFFs",
-    "--summary": "list of maps to write (JSON)",
+    "--summary": "list of maps (JSON)",
     "--figures": "folder for figures",
     "--folds": "folders of trained folds",
+    "--calibration": "conformal.json of the evaluation, for intervals",
+    "--applicability": "file of 'hybridmap applicability'",
 }
 SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
 OPTIONAL = {
     ("diagnose", "--maps"),
     ("ingest", "--quality"),
     ("split", "--cube"),
-    *(("predict", option) for option in ("--out", "--rasters", "--summary")),
+    *(("predict", option) for option in ("--calibration", "--applicability", "--out", "--rasters", "--summary")),
 }
 
 VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
@@ -250,11 +275,21 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
         "fit an ordinary model to every fold",
         ("--name", "--samples", "--splits", "--out"),
     ),
+    "applicability": (
+        _applicability,
+        "what decides where a model applies",
+        ("--experiment", "--model", "--samples", "--splits", "--out"),
+    ),
     "predict": (
         _predict,
         "maps as Zarr and GeoTIFF",
-        ("--experiment", "--model", "--cube", "--out", "--rasters", "--summary", "--workers", "--plan"),
+        (
+            *("--experiment", "--model", "--cube", "--calibration", "--applicability"),
+            *("--out", "--rasters", "--summary", "--workers", "--plan"),
+        ),
     ),
+    "stac": (_stac, "describe the maps as a STAC item", ("--experiment", "--maps", "--summary", "--samples", "--out")),
+    "totals": (_totals, "carbon stocks of polygons", ("--experiment", "--maps", "--out")),
     "diagnose": (_diagnose, "is the model plausible?", ("--experiment", "--predictions", "--maps", "--model", "--out")),
     "reference": (_reference, "compare the SOC map with a published one", ("--maps", "--out")),
     "report": (_report, "one self-contained page about the region", ("--results", "--out", "--figures")),

@@ -142,6 +142,9 @@ class Uncertainty(Section):
     method: Literal["none", "ensemble", "mc_dropout"] = Field("none", description="Where the spread comes from.")
     members: int = Field(5, ge=2, description="Networks of an ensemble, trained side by side.")
     passes: int = Field(50, ge=2, description="Predictions with units left out, for mc_dropout.")
+    layers: Literal["all", "last"] = Field(
+        "all", description="Layers that leave units out for mc_dropout; last alone makes maps several times faster."
+    )
     level: float = Field(0.9, gt=0, lt=1, description="Share of observations that an interval should hold.")
 
 

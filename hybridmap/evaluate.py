@@ -12,8 +12,8 @@ import pandas as pd
 from hybridmap import metrics
 from hybridmap.config import TARGET_COLUMNS, Experiment
 from hybridmap.data.parts import parts_of
-from hybridmap.data.tables import write_csv, write_parquet
-from hybridmap.intervals import POOLED, calibrate, drawn_columns, interval_table
+from hybridmap.data.tables import write_csv, write_json, write_parquet
+from hybridmap.intervals import POOLED, calibrate, drawn_columns, interval_table, map_factors
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -33,7 +33,7 @@ SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
 def evaluate(
     experiment: Experiment, samples_path: Path, splits_path: Path, models: Mapping[str, Path], out: Path
 ) -> None:
-    """Predict every fold and write ``predictions.parquet``, ``metrics.csv`` and ``intervals.csv`` into `out`.
+    """Predict every fold and write ``predictions.parquet``, ``metrics.csv``, ``intervals.csv``, ``conformal.json``.
 
     Parameters
     ----------
@@ -54,7 +54,9 @@ def evaluate(
     place = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
     found = place.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
     blocks = found["block"].where(found["block"] != "", found["group_id"].astype(str))
-    predictions = calibrate(predictions, pd.Series(blocks.to_numpy(), index=predictions.index), experiment)
+    blocks = pd.Series(blocks.to_numpy(), index=predictions.index)
+    write_json(map_factors(predictions, blocks, experiment), out / "conformal.json")
+    predictions = calibrate(predictions, blocks, experiment)
     write_csv(interval_table(predictions, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, list(experiment.targets))
     for row in table[(table["fold"] == POOLED) & (table["part"] == "test") & (table["model"] != "mean")].itertuples():

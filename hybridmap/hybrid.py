@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -71,7 +72,7 @@ class Roles:
                 raise ValueError(f"parameter '{name}' has two roles; name it once among neural, global and fixed.")
 
 
-class TableModel(nn.Module):
+class TableModel(nn.Module, ABC):
     """What every trained model can do: predict for a table of covariates and forcing."""
 
     covariate_names: tuple[str, ...]
@@ -91,6 +92,46 @@ class TableModel(nn.Module):
         if isinstance(self.encoder, KAN):
             with torch.no_grad():
                 self.encoder.refresh_grid(self.features(covariates))
+
+    @abstractmethod
+    def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What the encoder sees (..., site, feature) and what it makes of it (..., site, output)."""
+
+    @abstractmethod
+    def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """From what the encoder makes of a site to everything behind it."""
+
+    def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Predict.
+
+        Parameters
+        ----------
+        covariates : Tensor, shape (site, covariate)
+            In physical units, columns as in `covariate_names`; with a member axis first for stacked weights.
+        forcing : mapping of str to Tensor, shape (site, ...)
+            In the units of the process model.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site, ...)
+            Process outputs and ``parameter.NAME`` for every neural and shared parameter, or the targets of a pure
+            network, positive by softplus and scaled by the training mean; with a KAN encoder the number of covariates
+            outside its grid.
+        """
+        return self.run(covariates, forcing).outputs
+
+    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """As :meth:`forward`, with what lies between encoder and process model."""
+        features, encoded = self.encode(covariates, forcing)
+        run = self.decode(encoded, forcing)
+        run.outputs.update(self.after(features))
+        return run
+
+    def after(self, features: Tensor) -> dict[str, Tensor]:
+        """Outputs that come from what the encoder saw: with a KAN, covariates outside its grid."""
+        if self.training or not isinstance(self.encoder, KAN):
+            return {}
+        return {OUTSIDE: self.encoder.outside(features).to(features)}
 
     def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
         """Predict for every row of a table.
@@ -206,9 +247,7 @@ class HybridModel(TableModel):
 
     def neural_parameters(self, covariates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Raw values, positions between the bounds, and physical values, each (..., site, neural parameter)."""
-        raw = self.encoder(self.features(covariates)) + self.start[..., None, :]
-        position = self.constraint.position(raw)
-        return raw, position, self._neural.interpolate(position)
+        return self._bounded(self.encoder(self.features(covariates)))
 
     def shared_parameters(self) -> Tensor:
         """Physical values of the shared parameters, (..., shared parameter)."""
@@ -223,35 +262,23 @@ class HybridModel(TableModel):
         shared = self.shared_parameters()
         return values | {name: shared[..., i] for i, name in enumerate(self.shared_names)}
 
-    def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Predict all outputs of the process model.
+    def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What the encoder sees (..., site, feature) and what it makes of it (..., site, neural parameter)."""
+        if not self.neural_names:
+            return covariates, covariates.new_zeros(*covariates.shape[:-1], 0)
+        features = self.features(covariates)
+        return features, self.encoder(features)
 
-        Parameters
-        ----------
-        covariates : Tensor, shape (site, covariate)
-            In physical units, columns as in `covariate_names`; with a member axis first for stacked weights.
-        forcing : mapping of str to Tensor, shape (site, ...)
-            In the units of the process model.
-
-        Returns
-        -------
-        dict of str to Tensor, shape (site, ...)
-            Process outputs, ``parameter.NAME`` for every neural and shared parameter, and with a KAN encoder the
-            number of covariates outside its grid.
-        """
-        return self.run(covariates, forcing).outputs
-
-    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """As :meth:`forward`, with what lies between encoder and process model."""
-        shape = covariates.shape[:-1]
-        empty = covariates.new_zeros(*shape, 0)
-        raw, position, neural = self.neural_parameters(covariates) if self.neural_names else (empty, empty, empty)
+    def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """From the encoder's output (..., site, neural parameter) and forcing to everything behind it."""
+        shape = encoded.shape[:-1]
+        raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
         shared = self.shared_parameters()
         if len(shape) > 1:  # the process model knows sites only
             shared = shared[..., None, :].expand(*shape, -1).flatten(0, -2)
         learned = {name: neural[..., i].flatten() for i, name in enumerate(self.neural_names)}
         learned |= {name: shared[..., i] for i, name in enumerate(self.shared_names)}
-        constants = {n: covariates.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
+        constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         out = self._process(
             {**{n: constants[n] for n in self._fixed}, **learned},
             {
@@ -261,9 +288,12 @@ class HybridModel(TableModel):
         )
         out |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         outputs = {n: v.unflatten(0, shape) for n, v in out.items()} if len(shape) > 1 else out
-        if isinstance(self.encoder, KAN) and not self.training:
-            outputs[OUTSIDE] = self.encoder.outside(self.features(covariates)).to(covariates)
         return Run(outputs, raw, position)
+
+    def _bounded(self, encoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        raw = encoded + self.start[..., None, :]
+        position = self.constraint.position(raw)
+        return raw, position, self._neural.interpolate(position)
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every key that :meth:`forward` returns."""
@@ -322,20 +352,17 @@ class NetworkModel(TableModel):
         """Covariates and forcing side by side, (..., site, covariate + forcing): what a hybrid model sees too."""
         return torch.cat([covariates, *(forcing[n][..., None] for n in self.forcing_names)], dim=-1)
 
-    def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Predict each target in its unit, shape (..., site); positive by softplus, scaled by the training mean."""
-        return self.run(covariates, forcing).outputs
+    def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What the encoder sees (..., site, feature), forcing included, and what it makes of it (..., site, target)."""
+        features = self.features(self.together(covariates, forcing))
+        return features, self.encoder(features)
 
-    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """As :meth:`forward`; there are no parameters."""
-        inputs = self.together(covariates, forcing)
-        raw = self.encoder(self.features(inputs))
+    def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """From the encoder's output (..., site, target) to the targets; the encoder has seen the forcing."""
         # softplus(0.5413) = 1: the untrained network predicts the training mean.
-        values = nn.functional.softplus(raw + 0.5413) * self.scale[..., None, :]
+        values = nn.functional.softplus(encoded + 0.5413) * self.scale[..., None, :]
         outputs = {name: values[..., i] for i, name in enumerate(self.target_names)}
-        if isinstance(self.encoder, KAN) and not self.training:
-            outputs[OUTSIDE] = self.encoder.outside(self.features(inputs)).to(inputs)
-        return Run(outputs, raw[..., :0], raw[..., :0])
+        return Run(outputs, encoded[..., :0], encoded[..., :0])
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every target."""

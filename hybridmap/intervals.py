@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from hybridmap.train import load_members
 from hybridmap.uncertainty import conformal_factor, dropout_draws, ensemble_draws, interval
 
 POOLED = "pooled"
+SMALLEST_SPREAD = 1e-6
+"""Spread [kg m-3] where all draws agree."""
 
 
 def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -31,7 +34,7 @@ def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: p
         assert members is not None
         draws = ensemble_draws(members, covariates, forcing)
     else:
-        draws = dropout_draws(model, covariates, forcing, source.passes)
+        draws = dropout_draws(model, covariates, forcing, source.passes, source.layers == "last")
     names: list[str] = list(experiment.targets)
     if isinstance(model, HybridModel):
         names += [f"parameter.{p}" for p in (*model.neural_names, *model.shared_names)]
@@ -80,11 +83,37 @@ def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experime
     return table
 
 
+def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experiment) -> dict[str, Any]:
+    """What intervals of a map need: for each target the factor on its spread, from all test sites of the first scheme.
+
+    Returns
+    -------
+    dict
+        ``scheme``, ``method`` (source of the spread), ``level``, ``blocks`` (number of them) and ``factors``: target →
+        factor on the standard deviation, or with method "none" the half width in kg m-3; None where there are too few
+        blocks for the level.
+    """
+    source, scheme = experiment.uncertainty, experiment.splits[0]
+    test = (predictions["part"] == "test") & (predictions["scheme"] == scheme)
+    factors: dict[str, float | None] = {}
+    for target in experiment.targets:
+        residual = predictions[f"observed.{target}"] - predictions[f"predicted.{target}"]
+        factor = conformal_factor(residual[test], _spread(predictions, target)[test], blocks[test], source.level)
+        factors[target] = factor if np.isfinite(factor) else None
+    return {
+        "scheme": scheme,
+        "method": source.method,
+        "level": source.level,
+        "blocks": int(blocks[test].nunique()),
+        "factors": factors,
+    }
+
+
 def _spread(table: pd.DataFrame, target: str) -> pd.Series:
     column = f"sd.{target}"
     if column not in table:
         return pd.Series(1.0, index=table.index)
-    return table[column].clip(lower=1e-6)
+    return table[column].clip(lower=SMALLEST_SPREAD)
 
 
 def _widen(table: pd.DataFrame, rows: pd.Index, name: str, centre: str, width: pd.Series) -> None:

@@ -48,7 +48,7 @@ def compare_reference(config: Config, maps: Path, out: Path) -> None:
     predicted = np.asarray(root["soc"])
     both = np.isfinite(predicted) & np.isfinite(reference)
     # True areas, so that a geographic grid does not overweight the north.
-    area = np.broadcast_to(grid.cell_areas()[:, None], predicted.shape)[both]
+    area = grid.cell_areas()[both]
     ours, theirs = predicted[both].astype(float), reference[both].astype(float)
     result: dict[str, Any] = {
         "reference": config.reference.name,

@@ -23,6 +23,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "sample": ("region", "grid"),
     "split": ("region", "data_root", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments"),
+    "predict": ("region", "title", "data_root", "grid", "build", "covariates", "predict", "totals"),
     "baseline": ("region", "grid", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }
@@ -65,6 +66,8 @@ def stage_settings(raw: dict[str, Any], stage: str, experiment: str | None = Non
     """
     config = parse_config(raw, "config").model_dump(mode="json", by_alias=True, exclude={"experiment_defaults"})
     part = {key: config[key] for key in STAGE_SECTIONS[stage]}
+    if stage == "cube":  # what maps hold is no matter of the cube
+        part["predict"] = {"tile": part["predict"]["tile"]}
     if experiment is not None:
         part["experiments"] = [e for e in part["experiments"] if e["name"] == experiment]
         used = part["experiments"][0]["splits"]

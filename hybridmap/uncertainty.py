@@ -48,11 +48,12 @@ def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Ten
 
 
 def dropout_draws(
-    model: Model, covariates: Tensor, forcing: Mapping[str, Tensor], passes: int = 50
+    model: Model, covariates: Tensor, forcing: Mapping[str, Tensor], passes: int = 50, last: bool = False
 ) -> dict[str, Tensor]:
     """Outputs of `passes` predictions with units left out (Gal & Ghahramani 2016), each (pass, site, ...).
 
-    The units left out follow from the model and the number of the pass: the same call gives the same result.
+    The units left out follow from the model and the number of the pass and are the same at every site: a pass is one
+    network, and a map of it has no seams. With `last` only the last hidden layer leaves units out.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def dropout_draws(
         If the model was built without dropout.
     """
     model.eval()
-    if not set_sampling(model, True):
+    if not set_sampling(model.encoder if last else model, True, last):
         raise HybridmapError("mc_dropout needs an encoder with dropout above 0; set encoder.dropout and train again.")
     draws: dict[str, list[Tensor]] = {}
     try:

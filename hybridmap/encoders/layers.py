@@ -55,7 +55,8 @@ class Dropout(nn.Module):
         """(..., site, unit) in and out."""
         if not self.share or not (self.training or self.sampling):
             return x
-        return x * self.mask(x.shape[-2], x.shape[-1], x.dtype)
+        # While sampling, a pass is one network for all sites: a map then has the same units left out in every tile.
+        return x * self.mask(x.shape[-2] if self.training else 1, x.shape[-1], x.dtype)
 
     def mask(self, sites: int, units: int, dtype: torch.dtype) -> Tensor:
         """1/(1 - share) where kept, 0 elsewhere; shape (site, unit), or (member, site, unit)."""
@@ -111,9 +112,9 @@ def set_step(module: nn.Module, step: int) -> None:
             layer.step = step
 
 
-def set_sampling(module: nn.Module, on: bool) -> bool:
-    """Turn MC dropout on or off in `module`; whether there is a layer that drops anything."""
+def set_sampling(module: nn.Module, on: bool, last: bool = False) -> bool:
+    """Turn MC dropout on or off in `module`, or in its `last` layer of dropout; whether it drops anything."""
     layers = [layer for layer in module.modules() if isinstance(layer, Dropout)]
-    for layer in layers:
+    for layer in layers[-1:] if last else layers:
         layer.sampling = on
-    return any(layer.share > 0 for layer in layers)
+    return any(layer.share > 0 and layer.sampling == on for layer in layers)

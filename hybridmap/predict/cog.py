@@ -1,30 +1,50 @@
-"""Maps as Cloud-Optimized GeoTIFFs: one file a variable, with overviews, units and names."""
+"""Maps as Cloud-Optimized GeoTIFFs: overviews, units, names, scale and a style for QGIS; large ones in pieces."""
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 import zarr
 from numpy.typing import NDArray
-from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
+from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.data.cube import grid_of
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
+from hybridmap.predict.plan import Tile, tiles_of
+from hybridmap.predict.qgis import Statistics, write_style
+from hybridmap.predict.vrt import write_vrt
 
 LOG = logging.getLogger("hybridmap")
 GRID_ARRAYS = ("x", "y", "spatial_ref")
+BLOCK = 512
+"""Edge of a block of a GeoTIFF in cells."""
+PIECE = 32_768
+"""Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
+CLASS_COLOURS = ((179, 71, 42, 255), (31, 111, 139, 255), (217, 139, 43, 255), (90, 143, 61, 255), (139, 79, 159, 255))
 
 
-def write_cogs(store: Path, folder: Path, summary: Path) -> None:
+def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> None:
     """Write every map of `store` into `folder` as ``{variable}.tif`` and list them in `summary` (JSON).
+
+    Parameters
+    ----------
+    store : Path
+        ``maps.zarr``.
+    folder, summary : Path
+        Where to write; beside each raster goes a style that QGIS finds by its name.
+    piece : int
+        Largest edge of one file in cells; beyond it a map is ``{variable}.vrt`` over files in ``{variable}/``.
 
     Raises
     ------
@@ -35,48 +55,101 @@ def write_cogs(store: Path, folder: Path, summary: Path) -> None:
     grid = grid_of(root)
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(n for n in root.array_keys() if n not in GRID_ARRAYS)
-    for stale in folder.glob("*.tif"):
-        if stale.stem not in names:
-            stale.unlink()
-    entries = []
-    for name in names:
-        array: Any = root[name]
-        values = np.asarray(array[:])
-        about = {"units": str(array.attrs["units"]), "long_name": str(array.attrs["long_name"])}
-        write_cog(folder / f"{name}.tif", values, grid, name, about)
-        entries.append(_entry(name, values, about))
+    for stale in folder.iterdir():
+        if stale.name.split(".")[0] not in names:
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    entries = [_write_map(root[name], grid, folder, name, piece) for name in names]
     write_json(entries, summary)
     LOG.info("%d maps written as GeoTIFF", len(names))
 
 
-def write_cog(path: Path, values: NDArray[np.float32], grid: RegionGrid, name: str, about: dict[str, str]) -> None:
-    """Write one map (height, width) with unit, description and NaN as nodata, validated before it gets its name."""
-    partial = path.with_name(path.name + ".partial")
+def _write_map(array: Any, grid: RegionGrid, folder: Path, name: str, piece: int) -> dict[str, Any]:
+    """Write one map in one or more files; returns its entry in the summary."""
+    about = dict(array.attrs)
+    parts = list(tiles_of(grid, piece))
+    total = Statistics()
+    if len(parts) == 1:
+        path = folder / f"{name}.tif"
+        total = _write_piece(array, grid, parts[0], path, name)
+    else:
+        path, inner = folder / f"{name}.vrt", folder / name
+        inner.mkdir(exist_ok=True)
+        files = {part: inner / f"{part.name}.tif" for part in parts}
+        for part, file in files.items():
+            total = total.merged(_write_piece(array, grid, part, file, name))
+        write_vrt(path, files, grid, name, about, str(array.dtype), _nodata(about))
+    write_style(path.with_suffix(".qml"), about, total, name)
+    kept = {k: about[k] for k in ("interval_level", "interval_source", "threshold", "flag_meanings") if k in about}
+    return {
+        "name": name,
+        "file": f"{folder.name}/{path.name}",
+        "units": str(about["units"]),
+        "long_name": str(about["long_name"]),
+        "type": str(array.dtype),
+        **kept,
+        "min": total.smallest if total.count else None,
+        "mean": total.mean if total.count else None,
+        "max": total.largest if total.count else None,
+        "cells": total.count,
+    }
+
+
+def _write_piece(array: Any, grid: RegionGrid, part: Tile, path: Path, name: str) -> Statistics:
+    """Write one Cloud-Optimized GeoTIFF, validated before it gets its name."""
+    about = dict(array.attrs)
+    plain, partial = path.with_name(path.name + ".plain"), path.with_name(path.name + ".partial")
+    is_class = array.dtype == np.uint8
+    rows, cols = part.row1 - part.row0, part.col1 - part.col0
+    total = Statistics()
     profile = {
-        "driver": "GTiff", "height": grid.height, "width": grid.width, "count": 1, "dtype": "float32",
-        "crs": grid.crs.to_wkt(), "transform": grid.transform(), "nodata": np.nan,
+        "driver": "GTiff", "height": rows, "width": cols, "count": 1, "dtype": str(array.dtype), "tiled": True,
+        "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER", "crs": grid.crs.to_wkt(),
+        "transform": grid.transform(part.row0, part.col0), "nodata": _nodata(about),
     }  # fmt: skip
-    with MemoryFile() as memory:
-        with memory.open(**profile) as plain:
-            plain.write(values, 1)
-            plain.set_band_description(1, name)
-            plain.set_band_unit(1, about["units"])
-            plain.update_tags(1, **about)
-        with memory.open() as plain:
-            copy_raster(
-                plain, partial, driver="COG", compress="DEFLATE", predictor="3", blocksize="256",
-                overview_resampling="average",
-            )  # fmt: skip
+    try:
+        with rasterio.open(plain, "w", **profile) as file:
+            for window, values in _strips(array, part):
+                file.write(values, 1, window=window)
+                total = total.merged(Statistics.of(_physical(values, about)))
+            file.set_band_description(1, name)
+            file.set_band_unit(1, str(about["units"]))
+            file.scales, file.offsets = (float(about.get("scale_factor", 1.0)),), (float(about.get("add_offset", 0.0)),)
+            file.update_tags(1, **{k: str(v) for k, v in about.items() if k not in ("_FillValue", "coordinates")})
+            if total.count:
+                file.update_tags(1, **total.tags(float(about.get("scale_factor", 1.0))))
+            if is_class and "flag_values" in about:
+                codes = {int(code): CLASS_COLOURS[i % 5] for i, code in enumerate(about["flag_values"])}
+                file.write_colormap(1, codes)
+        copy_raster(
+            plain, partial, driver="COG", compress="DEFLATE", predictor="NO" if is_class else "YES", blocksize=BLOCK,
+            overview_resampling="mode" if is_class else "average", num_threads="ALL_CPUS", bigtiff="IF_SAFER",
+        )  # fmt: skip
+    finally:
+        plain.unlink(missing_ok=True)
+        plain.with_name(plain.name + ".aux.xml").unlink(missing_ok=True)
     valid, errors, _ = cog_validate(str(partial), strict=False)
     if not valid:
         partial.unlink()
         raise HybridmapError(f"{path}: not a valid Cloud-Optimized GeoTIFF ({'; '.join(errors)}).")
     os.replace(partial, path)
+    return total
 
 
-def _entry(name: str, values: NDArray[np.float32], about: dict[str, str]) -> dict[str, Any]:
-    known = values[np.isfinite(values)]
-    statistics = {
-        key: float(f(known)) if known.size else None for key, f in (("min", np.min), ("mean", np.mean), ("max", np.max))
-    }
-    return {"name": name, "file": f"maps/{name}.tif", **about, **statistics, "cells": int(known.size)}
+def _strips(array: Any, part: Tile) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """Windows of a piece and their values, a row of shards at a time: memory does not grow with the map's height."""
+    edge = int(array.shards[0])
+    for row in range(part.row0, part.row1, edge):
+        end = min(row + edge, part.row1)
+        window = Window(0, row - part.row0, part.col1 - part.col0, end - row)
+        yield window, np.asarray(array[row:end, part.col0 : part.col1])
+
+
+def _physical(values: NDArray[Any], about: dict[str, Any]) -> NDArray[np.float64]:
+    """Known values in their unit."""
+    fill = about.get("_FillValue")
+    known = values[np.isfinite(values)] if fill is None else values[values != fill]
+    return known.astype("float64") * float(about.get("scale_factor", 1.0)) + float(about.get("add_offset", 0.0))
+
+
+def _nodata(about: dict[str, Any]) -> float:
+    return float(about.get("_FillValue", np.nan))

@@ -11,19 +11,18 @@ from pathlib import Path
 
 import torch
 
-from hybridmap.config import Config
 from hybridmap.data.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.predict.ahead import SMALL
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of
+from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.run import check_layers
 from hybridmap.predict.store import MapStore
-from hybridmap.predict.tile import mapped_names, predict_tile
-from hybridmap.predict.workers import SMALL
-from hybridmap.train import load_model
+from hybridmap.predict.tile import predict_tile
 
 CALIBRATION = 20.0
 """Seconds that the try may take."""
-START = 6.0
+START = 4.0
 """Seconds until the workers of a large map have started."""
 
 
@@ -73,15 +72,15 @@ class Estimate:
         ]
 
 
-def estimate(model_dir: Path, cube_path: Path, config: Config, workers: int = 0) -> Estimate:
+def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
     """Predict some tiles, spread over the map, and scale up.
 
     Parameters
     ----------
-    model_dir, cube_path : Path
-        Trained model and cube.
-    config : Config
-        For the size of tiles.
+    recipe : Recipe
+        What to map.
+    cube_path : Path
+        The cube.
     workers : int
         Tiles at a time; 0 takes all cores given to the process.
 
@@ -90,9 +89,9 @@ def estimate(model_dir: Path, cube_path: Path, config: Config, workers: int = 0)
     HybridmapError
         If the cube lacks a layer of the model, or has no complete cell.
     """
-    model, cube = load_model(model_dir), open_cube(cube_path)
-    check_layers(model, cube)
-    edge = shard_edge(config.predict.tile, CHUNK)
+    predictor, cube = Predictor(recipe), open_cube(cube_path)
+    check_layers(predictor.model, cube)
+    edge = shard_edge(recipe.predict.tile, CHUNK)
     tiles = list(tiles_of(cube.grid, edge))
     counts = _complete_cells(cube, tiles)
     filled = [tile for tile in tiles if counts[tile]]
@@ -105,12 +104,12 @@ def estimate(model_dir: Path, cube_path: Path, config: Config, workers: int = 0)
     with tempfile.TemporaryDirectory() as folder:
         store = MapStore(Path(folder) / "try.zarr")
         with store.lock():
-            store.begin("a try", model, cube, edge, "a try")
+            store.begin("a try", predictor.layers, cube, edge, "a try")
             empty = _size(store.partial)
-            predict_tile(model, cube, order[0])  # the first call is slower
+            predict_tile(predictor, cube, order[0])  # the first call is slower
             for tile in order:
                 start = time.perf_counter()
-                store.write(tile, predict_tile(model, cube, tile), "")
+                store.write(tile, predict_tile(predictor, cube, tile), predictor.layers, "")
                 seconds += time.perf_counter() - start
                 tried += counts[tile]
                 if seconds > CALIBRATION:
@@ -121,7 +120,7 @@ def estimate(model_dir: Path, cube_path: Path, config: Config, workers: int = 0)
     start_up = START if sum(tile.cells for tile in tiles) >= SMALL else 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
     return Estimate(
-        len(tiles), len(filled), cells, len(mapped_names(model)), count, start_up + seconds * cells / tried / count,
+        len(tiles), len(filled), cells, len(predictor.layers), count, start_up + seconds * cells / tried / count,
         written * cells / tried, peak * count,
     )  # fmt: skip
 

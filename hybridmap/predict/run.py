@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from hybridmap.config import Config
@@ -11,30 +12,44 @@ from hybridmap.data.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import Model
 from hybridmap.predict.plan import shard_edge, tiles_of
-from hybridmap.predict.precision import report_difference, set_precision
+from hybridmap.predict.precision import report_difference
+from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.store import MapStore, identity_of, tile_keys
 from hybridmap.predict.workers import Job, run_tiles
-from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
 EVERY = 30.0
 """Seconds between two lines of progress."""
 
 
-def predict(model_dir: Path, cube_path: Path, config: Config, out: Path, workers: int, title: str) -> None:
-    """Write ``maps.zarr``: every pool, diagnostic and neural parameter on the grid of the cube.
+def recipe_of(
+    config: Config, experiment: str, model: Path, calibration: Path | None = None, applicability: Path | None = None
+) -> Recipe:
+    """What to map with the trained model in the folder `model`, by the blocks of the configuration."""
+    span = config.build
+    return Recipe(
+        model,
+        config.predict,
+        config.experiment(experiment).uncertainty,
+        (span.bottom_cm - span.top_cm) / 100.0,
+        calibration,
+        applicability,
+        bool(config.totals),
+    )
+
+
+def predict(recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str) -> None:
+    """Write ``maps.zarr``: every map of the recipe on the grid of the cube.
 
     Parameters
     ----------
-    model_dir : Path
-        Folder of a trained model.
+    recipe : Recipe
+        What to map.
     cube_path : Path
         The cube.
-    config : Config
-        For the tile size and the region's name.
     out : Path
         Store to write. While unfinished it is ``{out}.partial``, with a receipt a tile beside it; a run with the same
-        model and cube continues it, and a tile whose part of the cube has changed is made again.
+        recipe and cube continues it, and a tile whose part of the cube has changed is made again.
     workers : int
         Tiles at a time; 0 takes all cores given to the process.
     title : str
@@ -43,32 +58,26 @@ def predict(model_dir: Path, cube_path: Path, config: Config, out: Path, workers
     Raises
     ------
     HybridmapError
-        If the cube lacks a covariate or forcing of the model, another run writes the same store, a worker is killed, or
-        the disk is full.
+        If the cube does not fit the model, another run writes the same store, a worker is killed, the disk is full, or
+        the recipe asks for what cannot be mapped.
     """
-    model, cube, precision = load_model(model_dir), open_cube(cube_path), config.predict.precision
-    check_layers(model, cube)
-    fast = model if precision == "float32" else set_precision(load_model(model_dir), precision)
-    edge = shard_edge(config.predict.tile, CHUNK)
+    predictor, cube = Predictor(recipe), open_cube(cube_path)
+    check_layers(predictor.model, cube)
+    edge = shard_edge(recipe.predict.tile, CHUNK)
     store = MapStore(out)
     with store.lock():
-        store.begin(
-            identity_of(model_dir, cube, f"{edge} {precision}"),
-            model,
-            cube,
-            edge,
-            f"{config.title or config.region}: {title}",
-        )
+        store.begin(identity_of(recipe, cube, edge), predictor.layers, cube, edge, title)
         tiles = list(tiles_of(cube.grid, edge))
         keys = tile_keys(cube, tiles)
         todo = {tile: keys[tile.name] for tile in tiles if not store.is_done(tile, keys[tile.name])}
         cells = sum(tile.cells for tile in todo)
-        if fast is not model and todo:
-            report_difference(model, fast, cube, list(todo))
+        if recipe.predict.precision != "float32" and todo:
+            exact = replace(recipe, predict=recipe.predict.model_copy(update={"precision": "float32"}))
+            report_difference(Predictor(exact), predictor, cube, list(todo))
         LOG.info("%d tiles to predict, %d done before", len(todo), len(tiles) - len(todo))
         done, start = 0, time.monotonic()
         told = start
-        for tile in run_tiles(Job(model_dir, cube_path, out, precision), todo, workers, cells):
+        for tile in run_tiles(Job(recipe, cube_path, out), todo, workers, cells):
             done += tile.cells
             if time.monotonic() - told > EVERY:
                 told = time.monotonic()

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from hybridmap.data.cube import Cube, create_grid_store, create_layer
 from hybridmap.data.tables import write_text
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import Model
+from hybridmap.predict.content import MapLayer
 from hybridmap.predict.plan import Tile
-from hybridmap.predict.tile import mapped_names
-from hybridmap.train.storage import SPECIFICATION, WEIGHTS
+from hybridmap.predict.predictor import Recipe
+from hybridmap.train.storage import MEMBERS, SPECIFICATION, WEIGHTS
 
 STALE = 900.0
 """Seconds without a sign of life after which the lock of another machine is taken over."""
@@ -44,6 +44,7 @@ class MapStore:
         self.partial = out.with_name(out.name + ".partial")
         self.receipts = out.with_name(out.name + ".receipts")
         self.lock_file = out.with_name(out.name + ".lock")
+        self._arrays: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -86,8 +87,8 @@ class MapStore:
             f" or delete {self.lock_file} if it is gone."
         )
 
-    def begin(self, identity: str, model: Model, cube: Cube, edge: int, title: str) -> None:
-        """Create the store, or keep one that was begun for the same model, grid and tiles."""
+    def begin(self, identity: str, layers: Mapping[str, MapLayer], cube: Cube, edge: int, title: str) -> None:
+        """Create the store, or keep one that was begun for the same maps, grid and tiles."""
         record = self.receipts / "identity"
         begun = (self.partial / "zarr.json").is_file() and record.is_file()
         if begun and record.read_text(encoding="utf-8") == identity:
@@ -96,9 +97,11 @@ class MapStore:
         shutil.rmtree(self.receipts, ignore_errors=True)
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         root = create_grid_store(self.partial, cube.grid, {"title": title, "model_fingerprint": identity})
-        for name, (_, unit, description) in mapped_names(model).items():
-            shape = (cube.grid.height, cube.grid.width)
-            create_layer(root, name, shape, ("y", "x"), edge, {"units": unit, "long_name": description})
+        shape = (cube.grid.height, cube.grid.width)
+        for name, layer in layers.items():
+            group, _, plain = name.rpartition("/")
+            place = root.require_group(group) if group else root
+            create_layer(place, plain, shape, ("y", "x"), edge, layer.attributes(), layer.dtype, layer.fill)
         self.receipts.mkdir()
         write_text(identity, record)
 
@@ -107,19 +110,21 @@ class MapStore:
         receipt = self.receipts / tile.name
         return receipt.is_file() and receipt.read_text(encoding="utf-8") == key
 
-    def write(self, tile: Tile, maps: Mapping[str, NDArray[np.float32]], key: str) -> None:
-        """Write the shards of one tile and then its receipt.
+    def write(
+        self, tile: Tile, maps: Mapping[str, NDArray[np.float32]], layers: Mapping[str, MapLayer], key: str
+    ) -> None:
+        """Write the shards of one tile and then its receipt; a tile without data leaves a receipt alone.
 
         Raises
         ------
         HybridmapError
-            If the disk is full; what is finished stays.
+            If the disk is full, or a value does not fit its encoding; what is finished stays.
         """
         try:
-            root = zarr.open_group(str(self.partial), mode="r+")
             for name, values in maps.items():
-                array: Any = root[name]
-                array[tile.row0 : tile.row1, tile.col0 : tile.col1] = values
+                if name not in self._arrays:
+                    self._arrays[name] = zarr.open_array(str(self.partial), path=name, mode="r+")
+                self._arrays[name][tile.row0 : tile.row1, tile.col0 : tile.col1] = layers[name].encode(values, name)
             write_text(key, self.receipts / tile.name)
             if self.lock_file.exists():  # a sign of life
                 os.utime(self.lock_file)
@@ -137,11 +142,15 @@ class MapStore:
         shutil.rmtree(self.receipts)
 
 
-def identity_of(model_dir: Path, cube: Cube, settings: str) -> str:
-    """What a whole store depends on: the model, the grid, the size of tiles and the precision."""
-    digest = hashlib.sha256(settings.encode())
-    for file in (model_dir / WEIGHTS, model_dir / SPECIFICATION):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
+    """What a whole store depends on: everything but the values of the cube."""
+    block = recipe.predict.model_dump(exclude={"tile", "workers"}, mode="json")
+    told = [block, recipe.uncertainty.model_dump(mode="json"), recipe.depth_m, recipe.keep_draws, edge]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    files = [recipe.model / WEIGHTS, recipe.model / SPECIFICATION, recipe.model / MEMBERS]
+    for file in (*files, recipe.calibration, recipe.applicability):
+        if file is not None and file.is_file():
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(json.dumps([cube.grid.spatial_ref(), cube.grid.height, cube.grid.width], sort_keys=True).encode())
     digest.update(json.dumps([cube.covariate_names, cube.forcing_names]).encode())
     return digest.hexdigest()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,44 +15,29 @@ import zarr
 
 from hybridmap.data.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import Model
+from hybridmap.predict import ahead
 from hybridmap.predict.plan import Tile
-from hybridmap.predict.precision import set_precision
+from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.store import MapStore
 from hybridmap.predict.tile import predict_tile
-from hybridmap.train import load_model
-
-SMALL = 3_000_000
-"""Cells below which starting processes costs more than they save."""
-# One thread each, and an allocator that keeps buffers between tiles instead of giving them back to the system.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-    "MALLOC_ARENA_MAX": "2",
-}
 
 
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to know; it opens everything else itself."""
 
-    model_dir: Path
+    recipe: Recipe
     cube_path: Path
     out: Path
-    precision: str = "float32"
 
 
-_worker: tuple[Model, Cube, MapStore]
+_worker: tuple[Predictor, Cube, MapStore]
 
 
 def _start(job: Job) -> None:
     """Open what the tiles of this process need."""
     global _worker
-    model = set_precision(load_model(job.model_dir), job.precision)
-    _worker = model, open_cube(job.cube_path), MapStore(job.out)
+    _worker = Predictor(job.recipe), open_cube(job.cube_path), MapStore(job.out)
 
 
 def _start_process(job: Job) -> None:
@@ -63,8 +47,8 @@ def _start_process(job: Job) -> None:
 
 
 def _work(tile: Tile, key: str) -> Tile:
-    model, cube, store = _worker
-    store.write(tile, predict_tile(model, cube, tile), key)
+    predictor, cube, store = _worker
+    store.write(tile, predict_tile(predictor, cube, tile), predictor.layers, key)
     return tile
 
 
@@ -88,7 +72,7 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
         If a worker is killed from outside; finished tiles are kept.
     """
     count = max(1, min(workers or len(os.sched_getaffinity(0)), len(keys)))
-    if count == 1 or cells < SMALL:
+    if count == 1 or cells < ahead.SMALL:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -99,8 +83,8 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
             torch.set_num_threads(threads)
         return
     context = get_context("forkserver")  # imports torch once, not once a worker
-    context.set_forkserver_preload([__name__])
-    with _environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
+    context.set_forkserver_preload([ahead.WORKERS])
+    with ahead.environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
         try:
             yield from _stream(processes, _work, keys, count)
         except BrokenProcessPool:
@@ -126,18 +110,3 @@ def _stream(pool: Executor, work: Callable[[Tile, str], Tile], keys: Mapping[Til
     finally:
         for future in running:
             future.cancel()
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Variables that must be there before a worker starts."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -5,7 +5,7 @@ from pathlib import Path
 import hybridmap
 from hybridmap.data.parts import MAP_FOLD, fold_ids
 from hybridmap.errors import HybridmapError
-from hybridmap.paths import expand as expand_path
+from hybridmap.paths import expand as expand_path, under
 from hybridmap.settings import parse_config, stage_settings
 
 try:

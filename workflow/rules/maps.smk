@@ -1,9 +1,43 @@
+rule applicability:
+    input:
+        settings=f"{REGION}/settings/predict.json",
+        experiment=f"{EXPERIMENT}/settings.json",
+        model=f"{EXPERIMENT}/{MAP_FOLD}/model/weights.safetensors",
+        samples=f"{REGION}/samples.parquet",
+        splits=f"{REGION}/splits.parquet",
+    output:
+        area=f"{EXPERIMENT}/applicability.npz",
+    log:
+        f"{LOGS}/applicability/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/applicability/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        model=subpath(input.model, parent=True),
+        code=code_of(*CORE, "applicability", "predict/area"),
+    shell:
+        "hybridmap applicability {input.settings} {input.experiment} --experiment {wildcards.experiment}"
+        " --model {params.model} --samples {input.samples} --splits {input.splits} --out {output.area}"
+        " --threads {threads} --log {log}"
+
+
 rule predict:
     input:
-        settings=f"{REGION}/settings/cube.json",
+        settings=f"{REGION}/settings/predict.json",
         experiment=f"{EXPERIMENT}/settings.json",
         model=f"{EXPERIMENT}/{MAP_FOLD}/model/weights.safetensors",
         store=f"{REGION}/covariates.zarr/zarr.json",
+        calibration=(
+            f"{EXPERIMENT}/evaluation/conformal.json"
+            if CONFIG.predict.intervals == "conformal"
+            else []
+        ),
+        area=f"{EXPERIMENT}/applicability.npz" if CONFIG.predict.applicability else [],
     output:
         store=f"{EXPERIMENT}/maps.zarr/zarr.json",
         soc=f"{EXPERIMENT}/maps/soc.tif",
@@ -23,16 +57,78 @@ rule predict:
         cube=subpath(input.store, parent=True),
         store=subpath(output.store, parent=True),
         rasters=subpath(output.soc, parent=True),
-        code=code_of(*CORE, "predict", "data/cube", "data/grid"),
+        options=lambda wildcards, input: " ".join(
+            f"--{option} {input.get(name)}"
+            for option, name in (("calibration", "calibration"), ("applicability", "area"))
+            if input.get(name)
+        ),
+        code=code_of(
+            *CORE, "predict", "applicability", "uncertainty", "data/cube", "data/grid"
+        ),
     shell:
         "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
-        " --model {params.model} --cube {params.cube} --out {params.store} --rasters {params.rasters}"
-        " --summary {output.summary} --workers {threads} --log {log}"
+        " --model {params.model} --cube {params.cube} {params.options} --out {params.store}"
+        " --rasters {params.rasters} --summary {output.summary} --workers {threads} --log {log}"
+
+
+rule stac:
+    input:
+        settings=f"{REGION}/settings/predict.json",
+        experiment=f"{EXPERIMENT}/settings.json",
+        maps=f"{EXPERIMENT}/maps.zarr/zarr.json",
+        summary=f"{EXPERIMENT}/maps.json",
+        samples=f"{REGION}/samples.parquet",
+    output:
+        item=f"{EXPERIMENT}/item.json",
+    log:
+        f"{LOGS}/stac/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/stac/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        maps=subpath(input.maps, parent=True),
+        code=code_of("predict/stac"),
+    shell:
+        "hybridmap stac {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
+        " --summary {input.summary} --samples {input.samples} --out {output.item} --log {log}"
+
+
+rule totals:
+    input:
+        settings=f"{REGION}/settings/predict.json",
+        experiment=f"{EXPERIMENT}/settings.json",
+        maps=f"{EXPERIMENT}/maps.zarr/zarr.json",
+        polygons=[under(CONFIG.data_root, one.polygons) for one in CONFIG.totals],
+    output:
+        table=f"{EXPERIMENT}/totals.csv",
+    log:
+        f"{LOGS}/totals/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/totals/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        maps=subpath(input.maps, parent=True),
+        code=code_of("predict/totals", "data/grid", "data/region_mask"),
+    shell:
+        "hybridmap totals {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
+        " --out {output.table} --log {log}"
 
 
 rule maps:
     input:
         expand(rules.predict.output.summary, experiment=MAPPED),
+        expand(rules.stac.output.item, experiment=MAPPED),
+        expand(rules.totals.output.table, experiment=MAPPED if CONFIG.totals else []),
     localrule: True
 
 

@@ -84,6 +84,7 @@ rule evaluate:
         predictions=f"{EXPERIMENT}/evaluation/predictions.parquet",
         metrics=f"{EXPERIMENT}/evaluation/metrics.csv",
         intervals=f"{EXPERIMENT}/evaluation/intervals.csv",
+        conformal=f"{EXPERIMENT}/evaluation/conformal.json",
     log:
         f"{LOGS}/evaluate/{{experiment}}.log",
     benchmark:

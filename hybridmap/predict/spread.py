@@ -1,0 +1,106 @@
+"""Draws of the predictions of a map, from the members of an ensemble or from dropout, at the least cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hybridmap.config_experiment import Uncertainty
+from hybridmap.encoders.layers import Dropout
+from hybridmap.hybrid import Model
+from hybridmap.predict.inference import FastMLP, make_fast
+from hybridmap.train import load_members, load_model
+from hybridmap.train.members import member
+from hybridmap.uncertainty import dropout_draws
+
+Forcing = Mapping[str, Tensor]
+Draws = dict[str, list[Tensor]]
+Draw = Callable[[Tensor, Forcing, Mapping[str, Tensor]], Draws]
+"""From covariates (site, covariate), forcing and the model's own outputs of interest to their draws, each (site,)."""
+
+
+def drawing(folder: Path, model: Model, source: Uncertainty, precision: str) -> Draw | None:
+    """How to draw from the trained model of `folder`, None where it has no spread.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the trained model.
+    model : Model
+        The same, made fast: its last call is the one that is drawn from.
+    source : Uncertainty
+        Block of the experiment.
+    precision : str
+        Of the encoders.
+    """
+    if source.method == "ensemble":
+        return _ensemble(folder, precision)
+    if source.method == "mc_dropout":
+        plain = load_model(folder)
+        if source.layers == "last" and isinstance(model.encoder, FastMLP):
+            return _last_layer(model, model.encoder, plain, source.passes)
+        last = source.layers == "last"
+
+        def draw(covariates: Tensor, forcing: Forcing, own: Mapping[str, Tensor]) -> Draws:
+            drawn = dropout_draws(plain, covariates, forcing, source.passes, last)
+            return {name: list(drawn[name]) for name in own}
+
+        return draw
+    return None
+
+
+def _ensemble(folder: Path, precision: str) -> Draw:
+    """Members one by one: each fits the cache, where all together would not. The model is the first of them."""
+    together = load_members(folder)
+    assert together is not None
+    models = []
+    for k in range(1, len(together.standardise.mean)):
+        one = load_model(folder)
+        one.load_state_dict(member(together, k))
+        models.append(make_fast(one, precision))
+
+    def draw(covariates: Tensor, forcing: Forcing, own: Mapping[str, Tensor]) -> Draws:
+        found: Draws = {name: [values] for name, values in own.items()}
+        for one in models:
+            out = one(covariates, forcing)
+            for name in own:
+                found[name].append(out[name])
+        return found
+
+    return draw
+
+
+def _last_layer(model: Model, encoder: FastMLP, plain: nn.Module, passes: int) -> Draw:
+    """Units of the last hidden layer left out: the trunk runs once, each pass is a head of its own."""
+    dropout = [layer for layer in plain.encoder.modules() if isinstance(layer, Dropout)][-1]  # type: ignore[union-attr]
+    heads = []
+    for number in range(passes):
+        dropout.step = number
+        heads.append(encoder.weight * dropout.mask(1, encoder.weight.shape[1], encoder.weight.dtype))
+
+    def draw(covariates: Tensor, forcing: Forcing, own: Mapping[str, Tensor]) -> Draws:
+        found: Draws = {name: [] for name in own}
+        trunk = encoder.hidden
+        for head in heads:
+            out = model.decode(functional.linear(trunk, head, encoder.bias).float(), forcing).outputs
+            for name in own:
+                found[name].append(out[name])
+        return found
+
+    return draw
+
+
+def ends(draws: Sequence[Tensor], level: float) -> tuple[Tensor, Tensor]:
+    """Quantiles between which a share `level` of the draws lies, each (site,)."""
+    ordered = torch.stack(list(draws)).sort(dim=0).values
+    found = []
+    for share in (0.5 * (1 - level), 0.5 * (1 + level)):
+        place = share * (len(ordered) - 1)
+        low = int(place)
+        high = min(low + 1, len(ordered) - 1)
+        found.append(torch.lerp(ordered[low], ordered[high], place - low))
+    return found[0], found[1]
