@@ -8,7 +8,7 @@ where its index is no larger than that of training sites seen from other folds (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,43 +164,53 @@ def fit_applicability(
     Raises
     ------
     HybridmapError
-        If there are fewer than two folds, or no covariate matters.
+        If there are fewer than two folds.
+
+    Notes
+    -----
+    Where no covariate matters (all parameters global) nothing is extrapolated: the index is 0 everywhere.
     """
     if len(np.unique(folds)) < 2:
         raise HybridmapError("the area of applicability needs at least two folds with sites; check 'splits'.")
-    if not importance.max() > 0:
-        raise HybridmapError("no covariate changes the predictions, so there is no area of applicability.")
-    weight = (importance / importance.max()).astype("float32")
+    largest = float(importance.max(initial=0.0))
+    weight = (importance / (largest or 1.0)).astype("float32")
     table = _Scaling.of(covariates.astype("float32"), names, weight, classes or {})
-    empty: dict[str, Any] = {"references": np.zeros((0, len(table.scale)), "float32"), "mean_distance": 1.0}
-    base = Applicability(
-        np.array(list(names)), covariates.min(0).astype("float32"), covariates.max(0).astype("float32"),
-        table.column, table.code, table.mean, table.scale, weight, empty["references"], 1.0, 0.0, len(covariates),
-        1.0, 0.0,
-    )  # fmt: skip
-    points = base.features(torch.from_numpy(covariates.astype("float32")))
+    x = covariates.astype("float32")
+    everything = Applicability(
+        names=np.array(list(names)),
+        lower=x.min(0),
+        upper=x.max(0),
+        column=table.column,
+        code=table.code,
+        mean=table.mean,
+        scale=table.scale,
+        importance=weight,
+        references=np.zeros((1, len(table.scale)), "float32"),
+        mean_distance=1.0,
+        threshold=0.0,
+        sites=len(x),
+        agreement=1.0,
+        excess=0.0,
+    )
+    if not largest:
+        return everything
+    points = everything.features(torch.from_numpy(x))
     random = np.random.default_rng(0)
     some = points[torch.from_numpy(np.sort(random.permutation(len(points))[:PAIRS]))]
     mean_distance = float(torch.pdist(some.double()).mean())
     exact = _cross_validated(points, folds, np.arange(len(points))) / mean_distance
-    limit = _whisker(exact)
-    kept, agreement, excess = np.arange(len(points)), 1.0, 0.0
-    if len(points) > references:
-        kept = _medoids(points, references)
-        thinned = _cross_validated(points, folds, kept) / mean_distance
-        threshold = _whisker(thinned)
-        agreement = float(((thinned <= threshold) == (exact <= limit)).mean())
-        excess, limit = float((thinned - exact).mean()), threshold
-    stored = {f.name: getattr(base, f.name) for f in fields(base)}
-    return Applicability(
-        **{
-            **stored,
-            "references": points[torch.from_numpy(kept)].numpy(),
-            "mean_distance": mean_distance,
-            "threshold": limit,
-            "agreement": agreement,
-            "excess": excess,
-        }
+    found = replace(everything, references=points.numpy(), mean_distance=mean_distance, threshold=_whisker(exact))
+    if len(points) <= references:
+        return found
+    kept = _medoids(points, references)
+    thinned = _cross_validated(points, folds, kept) / mean_distance
+    threshold = _whisker(thinned)
+    return replace(
+        found,
+        references=points[torch.from_numpy(kept)].numpy(),
+        threshold=threshold,
+        agreement=float(((thinned <= threshold) == (exact <= found.threshold)).mean()),
+        excess=float((thinned - exact).mean()),
     )
 
 

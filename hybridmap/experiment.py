@@ -36,6 +36,7 @@ def model_spec(
     covariates: list[str],
     forcing: list[str],
     categorical: dict[str, list[float]] | None = None,
+    units: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the specification that :func:`hybridmap.hybrid.build_model` takes, of plain values only.
 
@@ -49,6 +50,8 @@ def model_spec(
         Layers of the cube.
     categorical : dict of str to list of float, optional
         Class codes of the covariates that are classes.
+    units : dict of str to str, optional
+        Unit of every layer, so that a map from other units is refused.
     """
     process = experiment.process
     constants: dict[str, float] = {}
@@ -64,6 +67,7 @@ def model_spec(
         "start": dict(experiment.start),
         "constraint": experiment.constraint.options(),
         "encoder": experiment.encoder.options(),
+        "units": units or {},
         "covariates": covariates,
         "categorical": categorical or {},
         "forcing": forcing,
@@ -156,7 +160,8 @@ def train_folds(
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     depth = (config.build.bottom_cm - config.build.top_cm) / 100.0
     classes = class_codes(config, samples)
-    spec = model_spec(experiment, depth, names_in(samples, COVARIATE), names_in(samples, FORCING), classes)
+    units = {layer.name: layer.unit for layer in (*config.covariates, *config.forcing)}
+    spec = model_spec(experiment, depth, names_in(samples, COVARIATE), names_in(samples, FORCING), classes, units)
     check_forcing(checked_model(experiment, spec), samples)
     data = site_data(samples, list(experiment.targets), where)
     size = experiment.uncertainty.members if experiment.uncertainty.method == "ensemble" else 1

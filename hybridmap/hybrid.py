@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,6 +78,8 @@ class TableModel(nn.Module, ABC):
 
     covariate_names: tuple[str, ...]
     forcing_names: tuple[str, ...]
+    units: Mapping[str, str] = MappingProxyType({})
+    """Unit of each layer that the model was trained with, where it is known."""
     standardise: Standardise
     inputs: MixedInputs | None
     encoder: nn.Module

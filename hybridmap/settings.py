@@ -22,7 +22,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid"),
     "split": ("region", "data_root", "grid", "splits"),
-    "experiment": ("region", "grid", "build", "splits", "experiments"),
+    "experiment": ("region", "grid", "build", "splits", "experiments", "covariates", "forcing"),
     "predict": ("region", "title", "data_root", "grid", "build", "covariates", "predict", "totals"),
     "baseline": ("region", "grid", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
@@ -69,6 +69,8 @@ def stage_settings(raw: dict[str, Any], stage: str, experiment: str | None = Non
     if stage == "cube":  # what maps hold is no matter of the cube
         part["predict"] = {"tile": part["predict"]["tile"]}
     if experiment is not None:
+        for kind in ("covariates", "forcing"):  # of a layer only what a model must know
+            part[kind] = [{key: layer[key] for key in ("name", "kind", "unit")} for layer in part[kind]]
         part["experiments"] = [e for e in part["experiments"] if e["name"] == experiment]
         used = part["experiments"][0]["splits"]
         part["splits"] = [s for s in part["splits"] if s["name"] in used]

@@ -71,12 +71,15 @@ def _write_map(array: Any, grid: RegionGrid, folder: Path, name: str, piece: int
     if len(parts) == 1:
         path = folder / f"{name}.tif"
         total = _write_piece(array, grid, parts[0], path, name)
+        (folder / f"{name}.vrt").unlink(missing_ok=True)
+        shutil.rmtree(folder / name, ignore_errors=True)
     else:
         path, inner = folder / f"{name}.vrt", folder / name
         inner.mkdir(exist_ok=True)
         files = {part: inner / f"{part.name}.tif" for part in parts}
         for part, file in files.items():
             total = total.merged(_write_piece(array, grid, part, file, name))
+        (folder / f"{name}.tif").unlink(missing_ok=True)
         write_vrt(path, files, grid, name, about, str(array.dtype), _nodata(about))
     write_style(path.with_suffix(".qml"), about, total, name)
     kept = {k: about[k] for k in ("interval_level", "interval_source", "threshold", "flag_meanings") if k in about}

@@ -276,7 +276,7 @@ class Predictor:
         try:
             stored: dict[str, Any] = json.loads(recipe.calibration.read_text(encoding="utf-8"))
             factors = stored["factors"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise HybridmapError(
                 f"{recipe.calibration}: not a conformal.json of 'hybridmap evaluate' ({error})."
             ) from None

@@ -89,10 +89,23 @@ def predict(recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str
 
 
 def check_layers(model: Model, cube: Cube) -> None:
-    """Raise HybridmapError unless `cube` has every layer that `model` was trained with."""
+    """Raise HybridmapError unless `cube` has every layer that `model` was trained with, in the same unit.
+
+    Layers are found by name, so their order does not matter.
+    """
+    units = {band["name"]: str(band["units"]) for band in cube.bands()}
+    driven = {name: str(about["units"]) for name, about in cube.forcing_info().items()}
     for needed, present, what in (
-        (model.covariate_names, cube.covariate_names, "covariate"),
-        (model.forcing_names, cube.forcing_names, "forcing"),
+        (model.covariate_names, units, "covariate"),
+        (model.forcing_names, driven, "forcing"),
     ):
-        if missing := [name for name in needed if name not in present]:
-            raise HybridmapError(f"{cube.path}: no {what} '{missing[0]}', which the model was trained with.")
+        for name in needed:
+            if name not in present:
+                raise HybridmapError(
+                    f"{cube.path}: no {what} '{name}', which the model was trained with; it has {sorted(present)}."
+                )
+            if model.units.get(name, present[name]) != present[name]:
+                raise HybridmapError(
+                    f"{cube.path}: {what} '{name}' is in '{present[name]}', the model was trained with it in"
+                    f" '{model.units[name]}'; set scale, offset and unit of the layer, or train again."
+                )

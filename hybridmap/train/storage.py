@@ -70,6 +70,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     if spec["process"] and spec["process"]["name"] == PROCESS:
         spec["process"]["name"] = str(folder / PROCESS)
     model = build_model(spec)
+    model.units = dict(spec.get("units") or {})
     _fill(model, load_file(folder / WEIGHTS), folder)
     return model.eval()
 

@@ -59,7 +59,10 @@ rule predict:
         rasters=subpath(output.soc, parent=True),
         options=lambda wildcards, input: " ".join(
             f"--{option} {input.get(name)}"
-            for option, name in (("calibration", "calibration"), ("applicability", "area"))
+            for option, name in (
+                ("calibration", "calibration"),
+                ("applicability", "area"),
+            )
             if input.get(name)
         ),
         code=code_of(

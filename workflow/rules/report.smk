@@ -33,7 +33,7 @@ rule report:
             f"{EXPERIMENT}/diagnostics/verdict.json", experiment=EXPERIMENTS
         ),
         maps=expand(f"{EXPERIMENT}/maps.json", experiment=MAPPED),
-        items=expand(f"{EXPERIMENT}/item.json", experiment=MAPPED),
+        described=expand(f"{EXPERIMENT}/item.json", experiment=MAPPED),
         totals=expand(
             f"{EXPERIMENT}/totals.csv", experiment=MAPPED if CONFIG.totals else []
         ),
