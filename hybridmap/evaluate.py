@@ -13,7 +13,7 @@ from hybridmap import metrics
 from hybridmap.config import TARGET_COLUMNS, Experiment
 from hybridmap.data.parts import parts_of
 from hybridmap.data.tables import write_csv, write_json, write_parquet
-from hybridmap.intervals import POOLED, calibrate, drawn_columns, interval_table, map_factors
+from hybridmap.intervals import POOLED, calibrate, central, drawn_columns, interval_table, map_factors
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -117,7 +117,7 @@ def _predict_fold(
 ) -> pd.DataFrame:
     model = load_model(folder)
     parts = parts_of(samples, splits, fold, experiment.splits[0])
-    outputs = pd.DataFrame(model.predict(samples), index=samples.index)
+    outputs = pd.DataFrame(central(experiment, model, folder, samples), index=samples.index)
     scheme, _, number = fold.rpartition("-")
     columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
     training = parts == "train"

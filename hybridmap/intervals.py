@@ -13,7 +13,7 @@ from hybridmap import metrics
 from hybridmap.config import Experiment
 from hybridmap.hybrid import HybridModel, Model
 from hybridmap.train import load_members
-from hybridmap.uncertainty import conformal_factor, dropout_draws, ensemble_draws, interval
+from hybridmap.uncertainty import conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
 
 POOLED = "pooled"
 SMALLEST_SPREAD = 1e-6
@@ -44,6 +44,15 @@ def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: p
         for key in ("lower", "upper", "sd"):
             columns[f"{key}.{name}"] = getattr(found, key).numpy()
     return columns
+
+
+def central(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Predictions of every output at the sites: the mean of the members of an ensemble, else those of the model."""
+    if experiment.uncertainty.method != "ensemble":
+        return dict(model.predict(samples))
+    members = load_members(folder)
+    assert members is not None
+    return {n: mean_of(v).numpy() for n, v in ensemble_draws(members, *model.tensors(samples)).items()}
 
 
 def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experiment) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import zarr
 
 from hybridmap import metrics
 from hybridmap.config import Config
-from hybridmap.data.cube import grid_of
+from hybridmap.data.cube import grid_of, read_map
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.tables import write_json
 from hybridmap.data.warp import warp_layer
@@ -45,7 +45,9 @@ def compare_reference(config: Config, maps: Path, out: Path) -> None:
     grid = grid_of(root)
     reference = reference_map(config, grid)
     assert config.reference is not None
-    predicted = np.asarray(root["soc"])
+    if "soc" not in root:
+        raise HybridmapError(f"{maps}: no map 'soc' to compare with the reference; add it to predict.maps.")
+    predicted = read_map(root["soc"])
     both = np.isfinite(predicted) & np.isfinite(reference)
     # True areas, so that a geographic grid does not overweight the north.
     area = grid.cell_areas()[both]

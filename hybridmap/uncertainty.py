@@ -47,6 +47,11 @@ def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Ten
         return members(repeat(covariates), {name: repeat(v) for name, v in forcing.items()})
 
 
+def mean_of(draws: Tensor) -> Tensor:
+    """Mean over draws (draw, site, ...), in double precision so that it does not depend on how draws are added up."""
+    return draws.double().mean(0).to(draws)
+
+
 def dropout_draws(
     model: Model, covariates: Tensor, forcing: Mapping[str, Tensor], passes: int = 50, last: bool = False
 ) -> dict[str, Tensor]:

@@ -20,8 +20,8 @@ from hybridmap.predict.content import MapLayer
 from hybridmap.predict.inference import FastMLP, make_fast
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.spread import ends
-from hybridmap.train import load_model, save_model
-from hybridmap.uncertainty import dropout_draws, interval
+from hybridmap.train import load_members, load_model, save_model
+from hybridmap.uncertainty import dropout_draws, ensemble_draws, interval, mean_of
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,6 @@ def test_conformal_maps_are_the_spread_times_the_factor(
     mean_factor = np.mean(list(stored["factors"].values()))
     np.testing.assert_allclose(out["cue_upper"] - out["cue"], mean_factor * out["cue_sd"], rtol=1e-3, atol=1e-5)
     # The spread is that of the evaluation.
-    from hybridmap.train import load_members
-    from hybridmap.uncertainty import ensemble_draws
-
     members = load_members(trained / "some_neural/all/model")
     assert members is not None
     drawn = ensemble_draws(members, *cells(folder, made.model))
@@ -108,8 +105,8 @@ def test_quantiles_of_draws() -> None:
     draws = torch.randn(7, 500)
     expected = interval(draws, 0.8)
     lower, upper = ends(list(draws), 0.8)
-    np.testing.assert_allclose(lower, expected.lower, atol=1e-6)
-    np.testing.assert_allclose(upper, expected.upper, atol=1e-6)
+    np.testing.assert_allclose(lower, expected.lower, atol=1e-5)
+    np.testing.assert_allclose(upper, expected.upper, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +145,15 @@ def test_scenarios_change_forcing_and_hold_parameters(small_region: tuple[Config
     config, folder = small_region
     scenarios = {"warmer": {"mat": Change(add=2.0)}, "less": {"npp": Change(multiply=0.8)}, "same": {"mat": Change()}}
     made = Predictor(recipe(config, trained, intervals="none", scenarios=scenarios))
-    model = load_model(trained / "some_neural/all/model")
-    x, forcing = cells(folder, model)
+    members = load_members(trained / "some_neural/all/model")
+    assert members is not None
+    x, forcing = cells(folder, made.model)
     out = made(x, forcing)
-    with torch.no_grad():
-        now = model(x, forcing)
-        warm = model(x, {**forcing, "mat": forcing["mat"] + 2.0})
-        less = model(x, {**forcing, "npp": forcing["npp"] * 0.8})
+
+    def mean(changes: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {n: mean_of(v) for n, v in ensemble_draws(members, x, {**forcing, **changes}).items()}
+
+    now, warm, less = mean({}), mean({"mat": forcing["mat"] + 2.0}), mean({"npp": forcing["npp"] * 0.8})
     np.testing.assert_allclose(out["soc_change_warmer"], warm["soc"] - now["soc"], atol=2e-3)
     np.testing.assert_allclose(out["soc_change_less"], less["soc"] - now["soc"], atol=2e-3)
     assert (out["soc_change_same"] == 0).all()

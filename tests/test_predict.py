@@ -30,7 +30,8 @@ from hybridmap.predict.plan import Tile, tiles_of
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.store import MapStore, tile_keys
 from hybridmap.predict.tile import predict_tile
-from hybridmap.train import load_model, save_model
+from hybridmap.train import load_members, load_model, save_model
+from hybridmap.uncertainty import ensemble_draws, mean_of
 
 
 def recipe(model: Path, config: Config, experiment: str = "some_neural", **changes: object) -> Recipe:
@@ -59,12 +60,12 @@ def test_maps_equal_the_model_at_every_cell(small_region: tuple[Config, Path], t
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
     run.predict(plain, folder / "cube.zarr", tmp_path / "maps.zarr", 3, "t")
-    model, cube = load_model(trained / "some_neural/all/model"), open_cube(folder / "cube.zarr")
+    members, cube = load_members(trained / "some_neural/all/model"), open_cube(folder / "cube.zarr")
+    assert members is not None
     covariates, forcing, valid = cube.read_window(0, cube.grid.height, 0, cube.grid.width)
-    with torch.no_grad():
-        out = model(
-            torch.tensor(covariates[:, valid].T.copy()), {k: torch.tensor(v[valid]) for k, v in forcing.items()}
-        )
+    driven = {k: torch.tensor(v[valid]) for k, v in forcing.items()}
+    drawn = ensemble_draws(members, torch.tensor(covariates[:, valid].T.copy()), driven)
+    out = {name: mean_of(values) for name, values in drawn.items()}
     store = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     for name in ("soc", "moc", "moc_saturation", "feasible"):
         found = np.asarray(store[name])

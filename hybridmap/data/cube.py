@@ -126,6 +126,25 @@ def create_layer(
     return array
 
 
+def read_map(array: Any, here: Any = np.s_[:, :]) -> NDArray[np.float64]:
+    """Values of an array made by :func:`create_layer` in its unit, NaN where there are none."""
+    values, about = np.asarray(array[here]), array.attrs
+    if "_FillValue" not in about:
+        return values.astype("float64")
+    known = values != about["_FillValue"]
+    return np.where(known, values * float(about.get("scale_factor", 1.0)), np.nan)
+
+
+def thinned_map(array: Any, most: int = 4_000_000) -> NDArray[np.float32]:
+    """As :func:`read_map`, every k-th row and column so that there are no more than `most` cells."""
+    height, width = array.shape
+    step = int(np.ceil(np.sqrt(height * width / most))) if height * width > most else 1
+    edge = int(array.shards[0])
+    parts = [read_map(array, np.s_[row : row + edge, :])[-row % step :: step, ::step].astype("float32")
+             for row in range(0, height, edge)]  # fmt: skip
+    return np.concatenate(parts)
+
+
 @dataclass(frozen=True)
 class Cube:
     """An opened cube.

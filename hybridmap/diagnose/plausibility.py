@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import zarr
 
 from hybridmap.config import Experiment
+from hybridmap.data.cube import thinned_map
 from hybridmap.data.tables import write_json
 from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
 from hybridmap.hybrid import HybridModel, Model
@@ -72,7 +72,8 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
         places["sites"] = summarise({name: sites[name] for name in VARIABLES})
         if maps is not None:
             store = zarr.open_group(str(maps), mode="r")
-            places["cells"] = summarise({name: np.asarray(store[name]) for name in VARIABLES})
+            if set(VARIABLES) <= set(store.array_keys()):  # predict.maps may leave them out
+                places["cells"] = summarise({name: thinned_map(store[name]) for name in VARIABLES})
     verdict = judge(model, places, sites)
     write_json(places, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -58,8 +59,7 @@ class FastMLP(nn.Module):
             self.steps.append((weight.to(dtype).contiguous(), bias.to(dtype), activation))
         self.weight, self.bias = encoder.head.weight.detach().to(dtype), encoder.head.bias.detach().to(dtype)
         self.step = _fused if torch.backends.mkldnn.is_available() else _plain
-        self.hidden = torch.empty(0)
-        """Last hidden layer (site, unit) of the last call."""
+        self._last = threading.local()  # tiles of a small map run side by side in threads
 
     def trunk(self, features: Tensor) -> Tensor:
         """Standardised covariates (site, feature) to the last hidden layer (site, unit), in `dtype`."""
@@ -70,8 +70,14 @@ class FastMLP(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardised covariates (site, feature) to raw parameters (site, parameter), float32."""
-        self.hidden = self.trunk(features)
-        return functional.linear(self.hidden, self.weight, self.bias).float()
+        hidden = self._last.hidden = self.trunk(features)
+        return functional.linear(hidden, self.weight, self.bias).float()
+
+    @property
+    def hidden(self) -> Tensor:
+        """Last hidden layer (site, unit) of this thread's last call."""
+        found: Tensor = self._last.hidden
+        return found
 
 
 def _plain(x: Tensor, weight: Tensor, bias: Tensor, activation: nn.Module) -> Tensor:

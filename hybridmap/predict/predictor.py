@@ -19,9 +19,8 @@ from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import HybridModel, Model
 from hybridmap.intervals import SMALLEST_SPREAD
 from hybridmap.predict.content import DIAGNOSTICS, MapLayer, model_layers
-from hybridmap.predict.inference import make_fast
-from hybridmap.predict.spread import drawing, ends
-from hybridmap.train import load_model
+from hybridmap.predict.spread import dropout_drawing, ends, fast_members
+from hybridmap.uncertainty import mean_of
 
 DENSITY = "kg m-3"
 Maps = dict[str, Tensor]
@@ -74,10 +73,12 @@ class Predictor:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.model: Model = make_fast(load_model(recipe.model), recipe.predict.precision)
+        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision)
+        self.model: Model = self.members[0]
         self.source = model_layers(self.model)
         self.outputs = {name: key for name, (key, _) in self.source.items()}
-        self.draw = drawing(recipe.model, self.model, recipe.uncertainty, recipe.predict.precision)
+        self.draw = dropout_drawing(recipe.model, self.model, recipe.uncertainty)
+        self.spread = self.draw is not None or len(self.members) > 1
         process = self.model.process if isinstance(self.model, HybridModel) else None
         self.relaxed = getattr(process, "formulation", "") == "relaxed"
         self.scenarios = self._scenarios(recipe.predict.scenarios)
@@ -102,15 +103,14 @@ class Predictor:
             an artefact of the algebra. Diagnostics and parameters are kept.
         """
         with torch.inference_mode():
-            features, encoded = self.model.encode(covariates, forcing)
-            out = self.model.decode(encoded, forcing).outputs
-            out |= self.model.after(features)
+            out, draws = self._run(covariates, forcing)
             found = {name: out[key] for name, key in self.outputs.items()}
             found |= self._derived(out)
-            found |= self._drawn(covariates, forcing, out)
-            for name, changes in self.scenarios.items():
-                other = self.model.decode(encoded, changed(forcing, changes)).outputs
-                found |= {f"{t}_change_{name}": other[t] - out[t] for t in self.model.target_names}
+            found |= {name: out[name] for name in self.changes}
+            for name in self.kept_draws:
+                found |= {f"draws/{name}_stock_{k:02}": v * self.recipe.depth_m for k, v in enumerate(draws[name])}
+            for name in self.interval_names:
+                found |= self._interval(name, out[self.outputs[name]], draws.get(self.outputs[name]))
             if self.relaxed:
                 lost = out["feasible"] <= 0
                 found = {n: v if self._kept(n) else v.masked_fill(lost, torch.nan) for n, v in found.items()}
@@ -120,6 +120,27 @@ class Predictor:
                 found["applicable"] = (index <= self.applicability.threshold).float()
                 found["out_of_range"] = self.applicability.out_of_range(covariates).float()
         return {name: found[name] for name in self.layers}
+
+    def _run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Maps, dict[str, list[Tensor]]]:
+        """Outputs and changes under scenarios, mean of all members; and the draws of what has an interval."""
+        drawn = sorted({self.outputs[name] for name in (*self.interval_names, *self.kept_draws)})
+        if len(self.members) == 1:
+            out = self._one(self.model, covariates, forcing)
+            return out, {} if self.draw is None or not drawn else self.draw(covariates, forcing, drawn)
+        every = [self._one(model, covariates, forcing) for model in self.members]
+        draws = {name: [one[name] for one in every] for name in drawn}
+        mean = {name: mean_of(torch.stack([one[name] for one in every])) for name in every[0]}
+        if "feasible" in mean:  # a steady state is one of all members: a pool without is no number to average
+            mean["feasible"] = (mean["feasible"] > 1.0 - 1e-6).float()
+        return mean, draws
+
+    def _one(self, model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
+        features, encoded = model.encode(covariates, forcing)
+        out = {**model.decode(encoded, forcing).outputs, **model.after(features)}
+        for name, changes in self.scenarios.items():
+            other = model.decode(encoded, changed(forcing, changes)).outputs
+            out |= {f"{t}_change_{name}": other[t] - out[t] for t in model.target_names}
+        return out
 
     def _kept(self, name: str) -> bool:
         return name in DIAGNOSTICS or self.outputs.get(name, "").startswith("parameter.")
@@ -132,30 +153,15 @@ class Predictor:
             found["turnover_time"] = out["soc"] / (out["respiration"] + out["leaching"])
         return found
 
-    def _drawn(self, covariates: Tensor, forcing: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Maps:
-        """Intervals, and the draws themselves where they are kept."""
-        keys = {self.outputs[name] for name in (*self.interval_names, *self.kept_draws)}
-        if not keys or (self.draw is None and not self.factors):
-            return {}
-        own = {key: out[key] for key in sorted(keys)}
-        draws = {} if self.draw is None else self.draw(covariates, forcing, own)
-        found: Maps = {}
-        for name in self.kept_draws:
-            densities = draws[self.outputs[name]]
-            found |= {f"draws/{name}_stock_{k:02}": v * self.recipe.depth_m for k, v in enumerate(densities)}
-        for name in self.interval_names:
-            found |= self._interval(name, own[self.outputs[name]], draws.get(self.outputs[name]))
-        return found
-
     def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None) -> Maps:
         how = self.recipe.predict.intervals
         found: Maps = {}
         sd = torch.ones_like(centre)
         if draws is not None:
             sd = found[f"{name}_sd"] = torch.stack(draws).std(0)
-        if how == "none" or (how == "spread" and draws is None):
-            return found
-        if how == "spread" and draws is not None:
+        if how == "spread":
+            if draws is None:
+                return found
             lower, upper = ends(draws, self.recipe.uncertainty.level)
         else:
             width = self._factor(name) * sd.clamp(min=SMALLEST_SPREAD)
@@ -167,21 +173,27 @@ class Predictor:
     @cached_property
     def kept_draws(self) -> list[str]:
         """Maps whose draws are kept."""
-        return (
-            ["soc"] if self.recipe.keep_draws and self.draw is not None and "soc_stock" in self.layers_possible else []
-        )
+        wanted = self.recipe.keep_draws and self.spread and "soc_stock" in self.layers_possible
+        return ["soc"] if wanted else []
 
     def _factor(self, name: str) -> float:
         """Of a target its own; of a parameter, which is not observed, the mean of the targets'."""
         return self.factors.get(name, sum(self.factors.values()) / len(self.factors))
 
     @cached_property
+    def changes(self) -> list[str]:
+        """Maps of changes under scenarios."""
+        return [f"{target}_change_{name}" for name in self.scenarios for target in self.model.target_names]
+
+    @cached_property
     def interval_names(self) -> list[str]:
         """Maps that get an interval."""
+        if self.recipe.predict.intervals == "none":
+            return []
         asked = self.recipe.predict.interval_of
         if unknown := [name for name in asked if name not in self.source and name != "soc"]:
             raise HybridmapError(f"predict.interval_of: no map '{unknown[0]}'; there are {sorted(self.source)}.")
-        return [n for n in asked if n in self.model.target_names or (self.draw and n in self.source)]
+        return [n for n in asked if n in self.model.target_names or (self.spread and n in self.source)]
 
     @cached_property
     def layers_possible(self) -> dict[str, MapLayer]:
@@ -210,7 +222,7 @@ class Predictor:
     def _interval_layers(self) -> dict[str, MapLayer]:
         found: dict[str, MapLayer] = {}
         how, source = self.recipe.predict.intervals, self.recipe.uncertainty
-        if how == "none" or (how == "spread" and self.draw is None):
+        if how == "none" or (how == "spread" and not self.spread):
             return found
         drawn = {"ensemble": f"{source.members} members", "mc_dropout": f"{source.passes} passes of dropout"}
         spread = drawn.get(source.method, "the same width everywhere")
@@ -218,7 +230,7 @@ class Predictor:
         for name in self.interval_names:
             of = self.source[name][1]
             about = {"interval_level": source.level, "interval_source": told}
-            if self.draw is not None:
+            if self.spread:
                 found[f"{name}_sd"] = MapLayer(of.unit, f"standard deviation of {of.description}", about=about)
             for end in ("lower", "upper"):
                 text = f"{end} end of the {100 * source.level:g} % interval of {of.description}"

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from hybridmap.config_experiment import Uncertainty
 from hybridmap.encoders.layers import Dropout
+from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import Model
 from hybridmap.predict.inference import FastMLP, make_fast
 from hybridmap.train import load_members, load_model
@@ -19,12 +20,30 @@ from hybridmap.uncertainty import dropout_draws
 
 Forcing = Mapping[str, Tensor]
 Draws = dict[str, list[Tensor]]
-Draw = Callable[[Tensor, Forcing, Mapping[str, Tensor]], Draws]
-"""From covariates (site, covariate), forcing and the model's own outputs of interest to their draws, each (site,)."""
+Draw = Callable[[Tensor, Forcing, Sequence[str]], Draws]
+"""From covariates (site, covariate), forcing and names of outputs to their draws, each (site,)."""
 
 
-def drawing(folder: Path, model: Model, source: Uncertainty, precision: str) -> Draw | None:
-    """How to draw from the trained model of `folder`, None where it has no spread.
+def fast_members(folder: Path, source: Uncertainty, precision: str) -> list[Model]:
+    """The trained model of `folder` ready to predict; of an ensemble all members, which are averaged.
+
+    One by one: each fits the cache, where all together would not.
+    """
+    if source.method != "ensemble":
+        return [make_fast(load_model(folder), precision)]
+    together = load_members(folder)
+    if together is None:
+        raise HybridmapError(f"{folder}: only one member, the experiment asks for {source.members}; train it again.")
+    models = []
+    for k in range(len(together.standardise.mean)):
+        one = load_model(folder)
+        one.load_state_dict(member(together, k))
+        models.append(make_fast(one, precision))
+    return models
+
+
+def dropout_drawing(folder: Path, model: Model, source: Uncertainty) -> Draw | None:
+    """How to draw by dropout, None for another source of spread.
 
     Parameters
     ----------
@@ -34,42 +53,17 @@ def drawing(folder: Path, model: Model, source: Uncertainty, precision: str) -> 
         The same, made fast: its last call is the one that is drawn from.
     source : Uncertainty
         Block of the experiment.
-    precision : str
-        Of the encoders.
     """
-    if source.method == "ensemble":
-        return _ensemble(folder, precision)
-    if source.method == "mc_dropout":
-        plain = load_model(folder)
-        if source.layers == "last" and isinstance(model.encoder, FastMLP):
-            return _last_layer(model, model.encoder, plain, source.passes)
-        last = source.layers == "last"
+    if source.method != "mc_dropout":
+        return None
+    plain = load_model(folder)
+    if source.layers == "last" and isinstance(model.encoder, FastMLP):
+        return _last_layer(model, model.encoder, plain, source.passes)
+    last = source.layers == "last"
 
-        def draw(covariates: Tensor, forcing: Forcing, own: Mapping[str, Tensor]) -> Draws:
-            drawn = dropout_draws(plain, covariates, forcing, source.passes, last)
-            return {name: list(drawn[name]) for name in own}
-
-        return draw
-    return None
-
-
-def _ensemble(folder: Path, precision: str) -> Draw:
-    """Members one by one: each fits the cache, where all together would not. The model is the first of them."""
-    together = load_members(folder)
-    assert together is not None
-    models = []
-    for k in range(1, len(together.standardise.mean)):
-        one = load_model(folder)
-        one.load_state_dict(member(together, k))
-        models.append(make_fast(one, precision))
-
-    def draw(covariates: Tensor, forcing: Forcing, own: Mapping[str, Tensor]) -> Draws:
-        found: Draws = {name: [values] for name, values in own.items()}
-        for one in models:
-            out = one(covariates, forcing)
-            for name in own:
-                found[name].append(out[name])
-        return found
+    def draw(covariates: Tensor, forcing: Forcing, names: Sequence[str]) -> Draws:
+        drawn = dropout_draws(plain, covariates, forcing, source.passes, last)
+        return {name: list(drawn[name]) for name in names}
 
     return draw
 
@@ -82,12 +76,11 @@ def _last_layer(model: Model, encoder: FastMLP, plain: nn.Module, passes: int) -
         dropout.step = number
         heads.append(encoder.weight * dropout.mask(1, encoder.weight.shape[1], encoder.weight.dtype))
 
-    def draw(covariates: Tensor, forcing: Forcing, own: Mapping[str, Tensor]) -> Draws:
-        found: Draws = {name: [] for name in own}
-        trunk = encoder.hidden
+    def draw(covariates: Tensor, forcing: Forcing, names: Sequence[str]) -> Draws:
+        found: Draws = {name: [] for name in names}
         for head in heads:
-            out = model.decode(functional.linear(trunk, head, encoder.bias).float(), forcing).outputs
-            for name in own:
+            out = model.decode(functional.linear(encoder.hidden, head, encoder.bias).float(), forcing).outputs
+            for name in names:
                 found[name].append(out[name])
         return found
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 
 from hybridmap.config import Config, Total
-from hybridmap.data.cube import grid_of
+from hybridmap.data.cube import grid_of, read_map
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.region_mask import read_named_polygons
 from hybridmap.data.tables import write_csv
@@ -76,14 +76,14 @@ def _sums(root: zarr.Group, grid: RegionGrid, polygons: gpd.GeoDataFrame, one: T
     found = np.zeros((len(polygons) + 1, 4 + len(draws)))
     for tile in tiles_of(grid, int(stock.shards[0])):
         here = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
-        values = _unpacked(stock, here)
+        values = read_map(stock, here)
         known = np.isfinite(values)
         if not known.any() and not _touches(grid, tile, polygons):
             continue
         size = grid.cell_areas(tile.row0, tile.row1, tile.col0, tile.col1)
         outside = np.zeros(values.shape, bool) if area is None else np.asarray(area[here]) == 0
         kinds = [known, ~known, np.where(known, values, 0.0), np.where(known & outside, values, 0.0)]
-        kinds += [np.where(known, _unpacked(draw, here), 0.0) for draw in draws]
+        kinds += [np.where(known, read_map(draw, here), 0.0) for draw in draws]
         weighted = np.stack([kind * size for kind in kinds]).reshape(len(kinds), -1)
         rest = np.ones(values.size)
         for row, cells, share in _coverage(grid, tile, polygons):
@@ -97,13 +97,6 @@ def _sums(root: zarr.Group, grid: RegionGrid, polygons: gpd.GeoDataFrame, one: T
         found[-1] += weighted @ rest.clip(min=0.0)
     found[-1, 1] = np.nan  # the rest of a map has no border, and so no missing part
     return found
-
-
-def _unpacked(array: Any, here: Any) -> Array:
-    values, about = np.asarray(array[here]), array.attrs
-    if "_FillValue" not in about:
-        return values.astype("float64")
-    return np.where(values == about["_FillValue"], np.nan, values * float(about.get("scale_factor", 1.0)))
 
 
 def _bounds(grid: RegionGrid, tile: Tile) -> tuple[float, float, float, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -73,7 +75,12 @@ def _sites(found: Results, boundaries: gpd.GeoSeries | None, folder: Path) -> No
 
 
 def _maps(
-    found: Results, name: str, title: str, maps: dict[str, np.ndarray], boundaries: gpd.GeoSeries | None, folder: Path
+    found: Results,
+    name: str,
+    title: str,
+    maps: Mapping[str, np.ndarray],
+    boundaries: gpd.GeoSeries | None,
+    folder: Path,
 ) -> None:
     """SOC alone, the other pools, and the neural parameters."""
     # One scale for all experiments, so that their maps can be compared.
@@ -83,15 +90,36 @@ def _maps(
     def layer(variable: str, label: str, colours: str) -> Layer:
         return Layer(maps[variable], label, info[variable]["units"], colours, limits.get(variable))
 
-    soc = [layer("soc", f"SOC density: {title}", CARBON)]
-    map_figure(soc, found.grid, boundaries, folder / f"{name}_soc.png")
+    if "soc" in maps:
+        soc = [layer("soc", f"SOC density: {title}", CARBON)]
+        map_figure(soc, found.grid, boundaries, folder / f"{name}_soc.png")
+    trust = [
+        Layer(maps["soc_upper"] - maps["soc_lower"], "Width of the SOC interval", info["soc"]["units"], PARAMETER)
+        if {"soc", "soc_lower", "soc_upper"} <= set(maps) and np.nanstd(maps["soc_upper"] - maps["soc_lower"]) > 1e-3
+        else None,
+        layer("dissimilarity", "Dissimilarity to the sites", PARAMETER) if "dissimilarity" in maps else None,
+        Layer(maps["applicable"], "Inside the area of applicability", "1 = yes", "RdYlBu", (0.0, 1.0))
+        if "applicable" in maps
+        else None,
+    ]
+    if shown := [one for one in trust if one is not None]:
+        map_figure(shown, found.grid, boundaries, folder / f"{name}_trust.png")
+    if changes := [n for n in maps if n.startswith("soc_change_")]:
+        map_figure(
+            [_change(maps[n], info[n]) for n in changes], found.grid, boundaries, folder / f"{name}_scenarios.png"
+        )
     pools = [layer(t, TARGET_LABELS[t], CARBON) for t in ("poc", "moc", "mbc") if t in maps]
     if pools:
         map_figure(pools, found.grid, boundaries, folder / f"{name}_pools.png")
-    parameters = [layer(p, p, PARAMETER) for p in found.neural_names(name)]
+    parameters = [layer(p, p, PARAMETER) for p in found.neural_names(name) if p in maps]
     if parameters:
         columns = 3 if len(parameters) <= 9 else 5
         map_figure(parameters, found.grid, boundaries, folder / f"{name}_parameters.png", columns)
+
+
+def _change(values: np.ndarray, info: dict[str, Any]) -> Layer:
+    far = float(np.nanquantile(np.abs(values), 0.98)) if np.isfinite(values).any() else 1.0
+    return Layer(values, str(info["long_name"]).removeprefix("change of "), info["units"], "BrBG", (-far, far))
 
 
 def _limits(found: Results, column: str) -> tuple[float, float] | None:
@@ -100,19 +128,24 @@ def _limits(found: Results, column: str) -> tuple[float, float] | None:
 
 
 def _saturation(
-    found: Results, name: str, title: str, maps: dict[str, np.ndarray], boundaries: gpd.GeoSeries | None, folder: Path
+    found: Results,
+    name: str,
+    title: str,
+    maps: Mapping[str, np.ndarray],
+    boundaries: gpd.GeoSeries | None,
+    folder: Path,
 ) -> None:
     sites = found.predictions(name)
     if "moc_saturation" not in sites:
         return
     places = {"sites": {v: sites[v].to_numpy() for v in SATURATION}}
-    if maps:
+    if set(SATURATION) <= set(maps):
         places["cells"] = {v: maps[v].ravel() for v in SATURATION}
     layer = maps.get("moc_saturation")
     saturation_figure(places, layer, found.grid, boundaries, title, folder / f"{name}_saturation.png")
 
 
-def _truth(found: Results, name: str, maps: dict[str, np.ndarray], folder: Path) -> dict[str, float]:
+def _truth(found: Results, name: str, maps: Mapping[str, np.ndarray], folder: Path) -> dict[str, float]:
     quantities = [*found.neural_names(name), "soc", "poc", "moc", "mbc", "moc_saturation"]
     learned = {q: maps[q] for q in quantities if q in found.truth and q in maps}
     units = {m["name"]: m["units"] for m in found.map_list(name)}

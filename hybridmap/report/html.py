@@ -70,6 +70,7 @@ def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) 
         "intervals": _intervals(found),
         "targets": TARGET_LABELS,
         "experiments": [_experiment(found, e.name, truth) for e in config.experiments],
+        "totals": [{"experiment": e, "rows": rows} for e in found.mapped if (rows := found.totals(e))],
         "references": [r for e in found.mapped if (r := found.reference(e))],
         "versions": versions(),
         "inputs": input_hashes(config, found.folder),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.data.cube import grid_of, open_cube
+from hybridmap.data.cube import grid_of, open_cube, thinned_map
 from hybridmap.data.distances import distance_table
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.parts import MAP_FOLD, fold_ids
@@ -130,9 +131,9 @@ class Results:
         tables = {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}
         return {fold: table[table["member"] == 0] for fold, table in tables.items()}
 
-    def maps(self, experiment: str) -> dict[str, np.ndarray]:
+    def maps(self, experiment: str) -> Mapping[str, np.ndarray]:
         """All maps of an experiment, each (row, column)."""
-        return _arrays(self.of(experiment) / "maps.zarr")
+        return Maps(self.of(experiment) / "maps.zarr")
 
     def map_list(self, experiment: str) -> list[dict[str, Any]]:
         """Name, unit, description and range of the maps."""
@@ -151,11 +152,18 @@ class Results:
         found = self._json(experiment, "reference.json") if self.config.reference else None
         return None if found is None else {"experiment": experiment, **found}
 
+    def totals(self, experiment: str) -> list[dict[str, Any]]:
+        """Stocks of polygons, one row each; empty where the region asks for none."""
+        path = self.of(experiment) / "totals.csv"
+        if not self.config.totals or not path.is_file():
+            return []
+        return [{str(k): v for k, v in row.items()} for row in pd.read_csv(path).to_dict("records")]
+
     @cached_property
-    def truth(self) -> dict[str, np.ndarray]:
+    def truth(self) -> Mapping[str, np.ndarray]:
         """True parameters and pools of a synthetic region; empty for a real one."""
         path = self.folder / "inputs" / "truth.zarr"
-        return _arrays(path) if self.config.demo and path.is_dir() else {}
+        return Maps(path) if self.config.demo and path.is_dir() else {}
 
     def neural_names(self, experiment: str) -> tuple[str, ...]:
         """Parameters that the experiment predicts per cell."""
@@ -186,8 +194,28 @@ class Results:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _arrays(store: Path) -> dict[str, np.ndarray]:
-    root = zarr.open_group(str(store), mode="r")
-    grid = grid_of(root)
-    shape = (grid.height, grid.width)
-    return {name: np.asarray(root[name]) for name in sorted(root.array_keys()) if root[name].shape == shape}  # type: ignore[union-attr]
+class Maps(Mapping[str, np.ndarray]):
+    """Maps of a store, read when they are asked for, and thinned where they are larger than a figure can show.
+
+    Parameters
+    ----------
+    store : Path
+        ``maps.zarr``.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._root = zarr.open_group(str(store), mode="r")
+        grid = grid_of(self._root)
+        arrays: Any = self._root
+        self._names = [n for n in sorted(self._root.array_keys()) if arrays[n].shape == (grid.height, grid.width)]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        return thinned_map(self._root[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
