@@ -70,7 +70,7 @@ def write_model(path: Path) -> None:
         "bounds": {}, "constraint": {"name": "sigmoid"}, "forcing_constants": {"depth": 0.2},
         "process": {"name": "five_pool", "options": {"formulation": "constrained"}},
         "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "shared": [], "fixed": {},
-        "encoder": {"name": "mlp", "hidden": [256, 128, 64, 32], "activation": "gelu", "dropout": 0.0,
+        "encoder": {"name": "mlp", "hidden": [256, 128, 64, 32], "activation": "gelu", "dropout": 0.1,
                     "batch_norm": False, "residual": False, "separate": False, "positional": []},
     }  # fmt: skip
     torch.manual_seed(0)
@@ -79,31 +79,90 @@ def write_model(path: Path) -> None:
     save_model(model, spec, path)
 
 
-def recipe(folder: Path, **predict: Any) -> Any:
+def write_area(folder: Path) -> None:
+    """Calibration and area of applicability of 10,000 sites."""
+    import json
+
+    from hybridmap.applicability import fit_applicability
+
+    random = np.random.default_rng(0)
+    x = (random.normal(0, 1, (10_000, LAYERS)) + random.normal(0, 1, (10_000, 1))).astype("float32")
+    names, weight = [f"c{k}" for k in range(LAYERS)], random.gamma(0.5, size=LAYERS).astype("float32")
+    fit_applicability(x, random.integers(0, 5, 10_000), names, weight).save(folder / "area.npz")
+    told = {"method": "mc_dropout", "level": 0.9, "blocks": 200, "factors": dict.fromkeys(TARGETS, 2.0)}
+    (folder / "conformal.json").write_text(json.dumps(told))
+
+
+def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
     from hybridmap.config_experiment import Uncertainty
     from hybridmap.predict.predictor import Recipe
 
-    return Recipe(folder / "model", Predict(tile=TILE, intervals="none", **predict), Uncertainty(), 0.2)
+    block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
+    if not product:
+        return Recipe(folder / "model", block, Uncertainty(), 0.2)
+    source = Uncertainty(method="mc_dropout", passes=20, layers="last")
+    return Recipe(folder / "model", block, source, 0.2, folder / "conformal.json", folder / "area.npz")
 
 
-def ours(folder: Path) -> None:
+def predict_maps(folder: Path, **options: Any) -> None:
     from hybridmap.predict.ahead import start_early
 
     start_early(folder / "cube.zarr")  # as the command does
     from hybridmap.predict.run import predict
 
-    predict(recipe(folder), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+    predict(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+
+
+def ours(folder: Path) -> None:
+    predict_maps(folder)
 
 
 def ours_bf16(folder: Path) -> None:
     """Encoder in bfloat16."""
-    from hybridmap.predict.ahead import start_early
+    predict_maps(folder, precision="bfloat16")
 
-    start_early(folder / "cube.zarr")
-    from hybridmap.predict.run import predict
 
-    predict(recipe(folder, precision="bfloat16"), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+def product(folder: Path) -> None:
+    """With an interval from 20 passes of dropout and the area of applicability of 10,000 sites."""
+    predict_maps(folder, product=True)
+
+
+def stages(folder: Path) -> None:
+    """Reading, computing and writing of some tiles alone in one process of one thread; CPU seconds for all tiles."""
+    import torch
+    import zarr
+
+    from hybridmap.data.cube import open_cube
+    from hybridmap.predict.plan import tiles_of
+    from hybridmap.predict.predictor import Predictor
+    from hybridmap.predict.store import MapStore
+    from hybridmap.predict.tile import predict_tile
+
+    torch.set_num_threads(1)
+    zarr.config.set({"threading.max_workers": 1})
+    predictor, cube = Predictor(recipe(folder)), open_cube(folder / "cube.zarr")
+    store = MapStore(folder / "stages.zarr")
+    store.begin("", predictor.layers, cube, TILE, "")
+    tiles = list(tiles_of(cube.grid, TILE))
+    some = tiles[:: max(1, len(tiles) // 12)]
+    predict_tile(predictor, cube, some[0])  # warm
+    seconds = dict.fromkeys(("read", "compute", "write"), 0.0)
+    for tile in some:
+        times = [time.process_time()]
+        cube.read_window(tile.row0, tile.row1, tile.col0, tile.col1)
+        times.append(time.process_time())
+        maps = predict_tile(predictor, cube, tile)
+        times.append(time.process_time())
+        store.write(tile, maps, predictor.layers, "")
+        times.append(time.process_time())
+        read, both, write = np.diff(times)
+        for name, value in (("read", read), ("compute", both - read), ("write", write)):
+            seconds[name] += value * len(tiles) / len(some)
+    shutil.rmtree(folder / "stages.zarr.partial")
+    limit = sum(seconds.values()) / (os.cpu_count() or 1)
+    told = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    print(f"      stages alone, CPU-s of all tiles: {told}; over the cores {limit:.1f} s", flush=True)
 
 
 def map_blocks(folder: Path) -> None:
@@ -161,8 +220,10 @@ def forest(folder: Path) -> None:
 
 
 WAYS: dict[str, Callable[[Path], None]] = {
+    "stages": stages,
     "ours": ours,
     "ours_bf16": ours_bf16,
+    "product": product,
     "map_blocks": map_blocks,
     "forest": forest,
 }
@@ -183,7 +244,7 @@ def watch(stop: threading.Event, peak: list[float], root: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=int, nargs="+", default=[4000])
-    parser.add_argument("--only", choices=list(WAYS))
+    parser.add_argument("--only", nargs="+", choices=list(WAYS))
     args = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     print(f"{os.cpu_count()} cores, {LAYERS} layers")
@@ -192,8 +253,9 @@ def main() -> None:
             folder = Path(name)
             write_cube(folder / "cube.zarr", size)
             write_model(folder / "model")
+            write_area(folder)
             for label, way in WAYS.items():
-                if args.only not in (None, label):
+                if args.only and label not in args.only:
                     continue
                 before = resource.getrusage(resource.RUSAGE_CHILDREN)
                 process = context.Process(target=way, args=(folder,))
@@ -208,6 +270,8 @@ def main() -> None:
                 if process.exitcode:
                     sys.exit(f"{label} failed")
                 seconds = time.perf_counter() - start
+                if label == "stages":
+                    continue
                 if label == "forest":
                     seconds = float((folder / "forest.txt").read_text())
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
