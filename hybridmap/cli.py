@@ -101,7 +101,7 @@ def _applicability(config: Config, args: argparse.Namespace) -> None:
 def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.ahead import start_early
 
-    if not args.plan:
+    if not args.plan and not args.scheduler:
         start_early(args.cube)
     from hybridmap.predict.cog import write_cogs
     from hybridmap.predict.run import predict, recipe_of
@@ -110,17 +110,22 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     if args.plan:
         from hybridmap.predict.estimate import estimate
 
-        for line in estimate(recipe, args.cube, args.workers).lines():
+        found = estimate(recipe, args.cube, args.workers)
+        for line in found.lines():
             LOG.info("%s", line)
+        if args.summary:
+            found.save(args.summary)
         return
-    for option in ("out", "rasters", "summary"):
+    for option in ("out",) if args.part else ("out", "rasters", "summary"):
         if getattr(args, option) is None:
             raise HybridmapError(
                 f"--{option} is missing: {PATH_OPTIONS['--' + option]} (or --plan to only look ahead)."
             )
     title = config.experiment(args.experiment).title or args.experiment
-    predict(recipe, args.cube, args.out, args.workers, f"{config.title or config.region}: {title}")
-    write_cogs(args.out, args.rasters, args.summary)
+    title = f"{config.title or config.region}: {title}"
+    predict(recipe, args.cube, args.out, args.workers, title, args.scheduler, args.part)
+    if not args.part:
+        write_cogs(args.out, args.rasters, args.summary)
 
 
 def _stac(config: Config, args: argparse.Namespace) -> None:
@@ -285,7 +290,7 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
         "maps as Zarr and GeoTIFF",
         (
             *("--experiment", "--model", "--cube", "--calibration", "--applicability"),
-            *("--out", "--rasters", "--summary", "--workers", "--plan"),
+            *("--out", "--rasters", "--summary", "--workers", "--scheduler", "--part", "--plan"),
         ),
     ),
     "stac": (_stac, "describe the maps as a STAC item", ("--experiment", "--maps", "--summary", "--samples", "--out")),
@@ -345,8 +350,16 @@ def _parser() -> argparse.ArgumentParser:
 def _add_option(verb: argparse.ArgumentParser, name: str, option: str) -> None:
     if option == "--workers":
         verb.add_argument(option, type=int, default=0, help="layers or tiles at a time; 0 takes all cores")
+    elif option == "--scheduler":
+        verb.add_argument(
+            option, default="", help="address or file of a dask scheduler whose workers predict the tiles"
+        )
+    elif option == "--part":
+        verb.add_argument(option, default="", help="k/n: only every n-th tile from the k-th; a run without finishes")
     elif option == "--plan":
-        verb.add_argument(option, action="store_true", help="predict nothing, but say what it would take")
+        verb.add_argument(
+            option, action="store_true", help="predict nothing, but say what it would take; --summary for JSON"
+        )
     elif option == "--device":
         verb.add_argument(option, default="auto", choices=["auto", "cpu", "cuda"], help="where to train")
     elif option == "--fold":

@@ -21,6 +21,7 @@ class Predict(Section):
 
     tile: int = Field(256, ge=16, description="Edge of a tile in cells; also the shard of the store.")
     workers: int = Field(0, ge=0, description="Tiles at a time; 0 takes the cores given to the job.")
+    parts: int = Field(1, ge=1, description="Jobs of a cluster that share the tiles of a map.")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
     )

@@ -9,6 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,7 @@ from hybridmap.cli import main
 from hybridmap.config import Config
 from hybridmap.data.cube import open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.predict import ahead, run, workers
+from hybridmap.predict import ahead, preview, run, workers
 from hybridmap.predict import store as store_module
 from hybridmap.predict.cog import write_cogs
 from hybridmap.predict.estimate import estimate
@@ -333,3 +336,175 @@ def test_a_cube_without_a_layer_of_the_model_is_named(
     with pytest.raises(HybridmapError, match="no covariate 'clay'"):
         run.predict(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr", 1, "t")
     assert not list(tmp_path.glob("m.zarr*"))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_parts_side_by_side_make_the_same_store(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, count: int
+) -> None:
+    config, folder = small_region
+    plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=16)
+    run.predict(plain, folder / "cube.zarr", tmp_path / "whole.zarr", 1, "t")
+    with ThreadPoolExecutor(count) as pool:
+        jobs = [
+            pool.submit(run.predict, plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t", part=f"{k + 1}/{count}")
+            for k in range(count)
+        ]
+        for job in jobs:
+            job.result()
+    store = MapStore(tmp_path / "m.zarr")
+    assert not store.out.exists()
+    assert len([p for p in store.receipts.iterdir() if p.name != "identity"]) == len(
+        list(tiles_of(open_cube(folder / "cube.zarr").grid, 16))
+    )
+    run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.zarr", "whole.zarr"]
+
+
+def test_a_part_that_is_running_keeps_others_off(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path
+) -> None:
+    config, folder = small_region
+    plain = recipe(trained / "pure_network/all/model", config, "pure_network")
+    arguments = plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t"
+    store = MapStore(tmp_path / "m.zarr")
+    with store.lock("1of2"):
+        with pytest.raises(HybridmapError, match="another run"):
+            run.predict(*arguments)
+        with pytest.raises(HybridmapError, match="another run"):
+            run.predict(*arguments, part="1/2")
+    for wrong in ("0/2", "3/2", "a/b", "2"):
+        with pytest.raises(HybridmapError, match=r"expected k/n with k from 1 to n"):
+            run.predict(*arguments, part=wrong)
+
+
+def test_dask_workers_make_the_same_store(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    config, folder = small_region
+    plain = recipe(trained / "some_neural/all/model", config, tile=32)
+    run.predict(plain, folder / "cube.zarr", tmp_path / "here.zarr", 1, "t")
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        run.predict(plain, folder / "cube.zarr", tmp_path / "dask.zarr", 0, "t", scheduler=cluster.scheduler_address)
+    assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
+
+
+def test_a_scheduler_that_is_not_there_is_named(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    plain = recipe(trained / "pure_network/all/model", config, "pure_network")
+    monkeypatch.setattr(workers, "ANSWER", 1)
+    with pytest.raises(HybridmapError, match=r"tcp://127.0.0.1:9: no dask scheduler answers there"):
+        run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t", scheduler="tcp://127.0.0.1:9")
+    assert not (tmp_path / "m.zarr").exists()
+
+
+def test_a_preview_shows_what_is_done(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=16)
+    monkeypatch.setattr(run, "SOON", 0.0)
+    monkeypatch.setattr(run, "EVERY", 0.0)
+    monkeypatch.setattr(preview, "EDGE", 40)
+    original, seen = preview.Preview.show, []
+
+    def looked(self: preview.Preview, done: list[Tile]) -> None:
+        original(self, done)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            with rasterio.open(self.path) as picture:
+                seen.append((picture.shape, float(np.isfinite(self.values).sum())))
+
+    monkeypatch.setattr(preview.Preview, "show", looked)
+    run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    assert seen[0][0] == seen[-1][0]
+    assert max(seen[0][0]) <= 40
+    assert 0 < seen[0][1] < seen[-1][1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.zarr"]
+
+
+def test_the_plan_is_data(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
+    config, folder = small_region
+    plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=32)
+    estimate(plain, folder / "cube.zarr").save(tmp_path / "plan.json")
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert sum(t["complete_cells"] for t in plan["plan"]) == plan["cells"]
+    assert len(plan["plan"]) == plan["filled_tiles"] <= plan["tiles"]
+    first = plan["plan"][0]
+    assert [first["rows"][0] // 32, first["columns"][0] // 32] == first["shard"]
+    assert all(t["seconds"] > 0 for t in plan["plan"])
+
+
+def test_layers_are_found_by_name_in_any_order(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path
+) -> None:
+    """A cube whose bands are in another order gives the same maps."""
+    config, folder = small_region
+    plain = recipe(trained / "some_neural/all/model", config)
+    run.predict(plain, folder / "cube.zarr", tmp_path / "a.zarr", 1, "t")
+    shutil.copytree(folder / "cube.zarr", tmp_path / "cube.zarr")
+    root = zarr.open_group(tmp_path / "cube.zarr", mode="r+")
+    array = root["covariates"]
+    array[:] = np.asarray(array)[::-1]
+    array.attrs["bands"] = list(array.attrs["bands"])[::-1]
+    run.predict(plain, tmp_path / "cube.zarr", tmp_path / "b.zarr", 1, "t")
+    one, two = (np.asarray(zarr.open_group(tmp_path / n, mode="r")["soc"]) for n in ("a.zarr", "b.zarr"))
+    np.testing.assert_array_equal(one, two)
+
+
+def break_unit(cube: Path) -> None:
+    meta = cube / "covariates/zarr.json"
+    about = json.loads(meta.read_text())
+    next(b for b in about["attributes"]["bands"] if b["name"] == "temperature")["units"] = "K"
+    meta.write_text(json.dumps(about))
+
+
+def break_forcing_unit(cube: Path) -> None:
+    meta = cube / "forcing/mat/zarr.json"
+    meta.write_text(meta.read_text().replace('"units": "degC"', '"units": "K"'))
+
+
+def break_forcing(cube: Path) -> None:
+    shutil.rmtree(cube / "forcing/mat")
+
+
+def break_shard(cube: Path) -> None:
+    shard = cube / "covariates/c/0/0/0"
+    shard.write_bytes(shard.read_bytes()[:2000])
+
+
+def break_version(cube: Path) -> None:
+    meta = cube / "zarr.json"
+    about = json.loads(meta.read_text())
+    about["attributes"]["format"] = 99
+    meta.write_text(json.dumps(about))
+
+
+def break_store(cube: Path) -> None:
+    (cube / "covariates/zarr.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (break_unit, r"covariate 'temperature' is in 'K', the model was trained with it in 'degC'"),
+        (break_forcing_unit, r"forcing 'mat' is in 'K', the model was trained with it in 'degC'"),
+        (break_forcing, r"no forcing 'mat', which the model was trained with; it has \['npp'\]"),
+        (break_shard, r"cube.zarr: rows 0 to \d+, columns 0 to \d+ cannot be read .*build the cube again"),
+        (break_version, r"cube.zarr: written by a newer version of hybridmap \(format 99, this one reads 1\)"),
+        (break_store, r"cube.zarr: cannot be opened as a cube"),
+    ],
+)
+def test_a_wrong_cube_is_named(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, damage: Callable[[Path], None], match: str
+) -> None:
+    config, folder = small_region
+    shutil.copytree(folder / "cube.zarr", tmp_path / "cube.zarr")
+    damage(tmp_path / "cube.zarr")
+    plain = recipe(trained / "some_neural/all/model", config)
+    with pytest.raises(HybridmapError, match=match):
+        run.predict(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    assert not (tmp_path / "m.zarr").exists()

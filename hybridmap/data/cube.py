@@ -27,6 +27,8 @@ from hybridmap.data.tables import write_text
 from hybridmap.errors import HybridmapError
 
 LOG = logging.getLogger("hybridmap")
+FORMAT = 1
+"""Layout of a cube; a store of a later one is refused."""
 CHUNK = 128
 """Edge of a chunk of all layers in cells; a shard of the size of a tile holds many."""
 WIDE = 512
@@ -176,8 +178,15 @@ class Cube:
             Cells where every covariate and forcing is known.
         """
         window = np.s_[row0:row1, col0:col1]
-        covariates = np.asarray(self._array("covariates")[(slice(None), *window)])
-        forcing = {name: np.asarray(self._array(f"forcing/{name}")[window]) for name in self.forcing_names}
+        try:
+            covariates = np.asarray(self._array("covariates")[(slice(None), *window)])
+            forcing = {name: np.asarray(self._array(f"forcing/{name}")[window]) for name in self.forcing_names}
+        except (ValueError, RuntimeError, OSError) as error:
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise HybridmapError(
+                f"{self.path}: rows {row0} to {row1}, columns {col0} to {col1} cannot be read ({told}); a file of the"
+                " store is damaged, build the cube again."
+            ) from None
         valid = np.isfinite(covariates).all(axis=0)
         for values in forcing.values():
             valid &= np.isfinite(values)
@@ -213,11 +222,21 @@ def open_cube(path: Path) -> Cube:
     """Open a store written by :func:`build_cube`; HybridmapError if it is none."""
     if not (path / "zarr.json").is_file():
         raise HybridmapError(f"{path}: no cube here; run 'hybridmap cube' first.")
-    root = zarr.open_group(str(path), mode="r")
-    covariates: Any = root["covariates"]
-    names = tuple(band["name"] for band in covariates.attrs["bands"])
-    forcing: Any = root["forcing"]
-    return Cube(path, grid_of(root), names, tuple(sorted(forcing.array_keys())), root)
+    try:
+        root = zarr.open_group(str(path), mode="r")
+        covariates: Any = root["covariates"]
+        names = tuple(band["name"] for band in covariates.attrs["bands"])
+        forcing: Any = root["forcing"]
+        found = Cube(path, grid_of(root), names, tuple(sorted(forcing.array_keys())), root)
+    except (KeyError, ValueError, TypeError) as error:
+        raise HybridmapError(f"{path}: cannot be opened as a cube ({error}); run 'hybridmap cube' again.") from None
+    version = int(str(root.attrs.get("format", FORMAT)))
+    if version > FORMAT:
+        raise HybridmapError(
+            f"{path}: written by a newer version of hybridmap (format {version}, this one reads {FORMAT}); update"
+            " hybridmap, or build the cube again."
+        )
+    return found
 
 
 def grid_of(root: zarr.Group) -> RegionGrid:
@@ -288,7 +307,7 @@ def _assemble(config: Config, grid: RegionGrid, path: Path, prepared: Mapping[st
         complete[r : r + edge, c : c + edge] = np.load(receipts / f"{r}_{c}.npy")
     count = int(complete.sum())
     root["complete"][:] = complete  # type: ignore[index]
-    root.attrs.update({"region": config.region, "valid_cells": count})
+    root.attrs.update({"region": config.region, "valid_cells": count, "format": FORMAT})
     LOG.info("%d covariates on %d x %d cells, %d of them complete", len(covariates), *shape, count)
     shutil.rmtree(receipts)
     return count

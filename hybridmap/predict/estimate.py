@@ -6,12 +6,14 @@ import os
 import resource
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from hybridmap.data.cube import CHUNK, Cube, open_cube
+from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
 from hybridmap.predict.ahead import SMALL
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of
@@ -44,6 +46,9 @@ class Estimate:
         Size of the store; GeoTIFFs come on top, about as much.
     memory_bytes : float
         Of all workers together.
+    plan : list of dict
+        Of each tile with data: window ``rows`` and ``columns`` (begin, end), ``shard`` (row, column) in the store,
+        ``complete_cells``, and ``seconds`` of one worker.
     """
 
     tiles: int
@@ -54,6 +59,11 @@ class Estimate:
     seconds: float
     disk_bytes: float
     memory_bytes: float
+    plan: list[dict[str, Any]]
+
+    def save(self, path: Path) -> None:
+        """Write all of it as JSON."""
+        write_json(asdict(self), path)
 
     def lines(self) -> list[str]:
         """For people."""
@@ -119,10 +129,27 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
     cells, count = sum(counts.values()), max(1, min(workers or len(os.sched_getaffinity(0)), len(filled)))
     start_up = START if sum(tile.cells for tile in tiles) >= SMALL else 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+    plan = [
+        {
+            "rows": [t.row0, t.row1],
+            "columns": [t.col0, t.col1],
+            "shard": [t.row0 // edge, t.col0 // edge],
+            "complete_cells": counts[t],
+            "seconds": round(seconds * counts[t] / tried, 4),
+        }
+        for t in filled
+    ]
     return Estimate(
-        len(tiles), len(filled), cells, len(predictor.layers), count, start_up + seconds * cells / tried / count,
-        written * cells / tried, peak * count,
-    )  # fmt: skip
+        tiles=len(tiles),
+        filled_tiles=len(filled),
+        cells=cells,
+        maps=len(predictor.layers),
+        workers=count,
+        seconds=start_up + seconds * cells / tried / count,
+        disk_bytes=written * cells / tried,
+        memory_bytes=peak * count,
+        plan=plan,
+    )
 
 
 def _complete_cells(cube: Cube, tiles: list[Tile]) -> dict[Tile, int]:

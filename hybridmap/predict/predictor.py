@@ -56,6 +56,11 @@ class Recipe:
     applicability: Path | None = None
     keep_draws: bool = False
 
+    def absolute(self) -> Recipe:
+        """The same with absolute paths, for workers that run elsewhere."""
+        paths = {name: getattr(self, name) for name in ("model", "calibration", "applicability")}
+        return replace(self, **{name: path.absolute() for name, path in paths.items() if path is not None})
+
 
 class Predictor:
     """A trained model made ready to map.

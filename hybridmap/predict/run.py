@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from hybridmap.config import Config
 from hybridmap.data.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import Model
-from hybridmap.predict.plan import shard_edge, tiles_of
+from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.precision import report_difference
 from hybridmap.predict.predictor import Predictor, Recipe
+from hybridmap.predict.preview import Preview
 from hybridmap.predict.store import MapStore, identity_of, tile_keys
-from hybridmap.predict.workers import Job, run_tiles
+from hybridmap.predict.workers import Job, run_on_dask, run_tiles
 
 LOG = logging.getLogger("hybridmap")
-EVERY = 30.0
-"""Seconds between two lines of progress."""
+SOON, EVERY = 10.0, 30.0
+"""Seconds to the first line of progress, and between two of them."""
+PATIENCE = 60.0
+"""Seconds that a part waits for another one to create the store."""
 
 
 def recipe_of(
@@ -38,7 +42,9 @@ def recipe_of(
     )
 
 
-def predict(recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str) -> None:
+def predict(
+    recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str, scheduler: str = "", part: str = ""
+) -> None:
     """Write ``maps.zarr``: every map of the recipe on the grid of the cube.
 
     Parameters
@@ -54,6 +60,11 @@ def predict(recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str
         Tiles at a time; 0 takes all cores given to the process.
     title : str
         Title of the store.
+    scheduler : str
+        Address of a dask scheduler, whose workers then predict the tiles; "" predicts here.
+    part : str
+        ``k/n``: predict every n-th tile from the k-th (of 1 to n) and leave the store unfinished, for jobs side by
+        side; a run without it predicts what is left and finishes the store.
 
     Raises
     ------
@@ -61,31 +72,63 @@ def predict(recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str
         If the cube does not fit the model, another run writes the same store, a worker is killed, the disk is full, or
         the recipe asks for what cannot be mapped.
     """
+    first, step = _share(part)
     predictor, cube = Predictor(recipe), open_cube(cube_path)
     check_layers(predictor.model, cube)
     edge = shard_edge(recipe.predict.tile, CHUNK)
     store = MapStore(out)
+    tiles = list(tiles_of(cube.grid, edge))
+    keys = tile_keys(cube, tiles)
+    job, identity = Job(recipe, cube_path, out), identity_of(recipe, cube, edge)
+    if part:
+        with store.lock(patience=PATIENCE):
+            store.begin(identity, predictor.layers, cube, edge, title)
+        with store.lock(part.replace("/", "of")):
+            _predict_tiles(
+                job, store, predictor, cube, {t: keys[t.name] for t in tiles[first::step]}, workers, scheduler
+            )
+        return
     with store.lock():
-        store.begin(identity_of(recipe, cube, edge), predictor.layers, cube, edge, title)
-        tiles = list(tiles_of(cube.grid, edge))
-        keys = tile_keys(cube, tiles)
-        todo = {tile: keys[tile.name] for tile in tiles if not store.is_done(tile, keys[tile.name])}
-        cells = sum(tile.cells for tile in todo)
-        if recipe.predict.precision != "float32" and todo:
-            exact = replace(recipe, predict=recipe.predict.model_copy(update={"precision": "float32"}))
-            report_difference(Predictor(exact), predictor, cube, list(todo))
-        LOG.info("%d tiles to predict, %d done before", len(todo), len(tiles) - len(todo))
-        done, start = 0, time.monotonic()
-        told = start
-        for tile in run_tiles(Job(recipe, cube_path, out), todo, workers, cells):
-            done += tile.cells
-            if time.monotonic() - told > EVERY:
-                told = time.monotonic()
-                rate = done / (told - start)
-                LOG.info(
-                    "%.0f %%, %.2f million cells/s, %.0f s left", 100 * done / cells, rate / 1e6, (cells - done) / rate
-                )
+        store.refuse_parts()
+        store.begin(identity, predictor.layers, cube, edge, title)
+        _predict_tiles(job, store, predictor, cube, {t: keys[t.name] for t in tiles}, workers, scheduler)
         store.finish()
+
+
+def _share(part: str) -> tuple[int, int]:
+    """First tile and step of ``k/n``."""
+    if not part:
+        return 0, 1
+    k, _, n = part.partition("/")
+    if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+        raise HybridmapError(f"--part {part}: expected k/n with k from 1 to n, such as 3/8.")
+    return int(k) - 1, int(n)
+
+
+def _predict_tiles(
+    job: Job, store: MapStore, predictor: Predictor, cube: Cube, keys: Mapping[Tile, str], workers: int, scheduler: str
+) -> None:
+    """Predict the tiles that have no receipt, telling how far it is."""
+    todo = {tile: key for tile, key in keys.items() if not store.is_done(tile, key)}
+    cells = sum(tile.cells for tile in todo)
+    if job.recipe.predict.precision != "float32" and todo:
+        exact = replace(job.recipe, predict=job.recipe.predict.model_copy(update={"precision": "float32"}))
+        report_difference(Predictor(exact), predictor, cube, list(todo))
+    LOG.info("%d tiles to predict, %d done before", len(todo), len(keys) - len(todo))
+    preview = Preview(store.partial, cube.grid, job.out)
+    done, start = 0, time.monotonic()
+    told = start
+    tiles = run_on_dask(job, todo, scheduler) if scheduler else run_tiles(job, todo, workers, cells)
+    for tile in tiles:
+        done += tile.cells
+        store.sign_of_life()
+        if time.monotonic() - told > (EVERY if preview.shown else SOON):
+            told = time.monotonic()
+            rate = done / (told - start)
+            left = (cells - done) / rate
+            LOG.info("%.0f %%, %.2f million cells/s, %.0f s left", 100 * done / cells, rate / 1e6, left)
+            preview.show([t for t in keys if store.is_done(t, keys[t])])
+    preview.remove()
 
 
 def check_layers(model: Model, cube: Cube) -> None:

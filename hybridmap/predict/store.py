@@ -44,11 +44,19 @@ class MapStore:
         self.partial = out.with_name(out.name + ".partial")
         self.receipts = out.with_name(out.name + ".receipts")
         self.lock_file = out.with_name(out.name + ".lock")
+        self._held = self.lock_file
         self._arrays: dict[str, Any] = {}
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep others from writing the same store.
+    def lock(self, part: str = "", patience: float = 0.0) -> Iterator[None]:
+        """Keep others from writing the same store, or the same part of it.
+
+        Parameters
+        ----------
+        part : str
+            Name of a part that is written beside others; the whole store if empty.
+        patience : float
+            Seconds to wait for another to finish.
 
         Raises
         ------
@@ -57,34 +65,56 @@ class MapStore:
             after a quarter of an hour without a sign of life.
         """
         self.out.parent.mkdir(parents=True, exist_ok=True)
+        file = self._lock_of(part)
         mine = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+        until = time.monotonic() + patience
         while True:
             try:
-                handle = os.open(self.lock_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+                handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             except FileExistsError:
-                self._refuse_or_take_over()
+                if time.monotonic() < until and not self._stale(file):
+                    time.sleep(0.2)
+                else:
+                    self._refuse_or_take_over(file)
                 continue
-            with os.fdopen(handle, "w") as file:
-                file.write(mine)
+            with os.fdopen(handle, "w") as stream:
+                stream.write(mine)
             break
+        self._held = file
         try:
             yield
         finally:
-            self.lock_file.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
-    def _refuse_or_take_over(self) -> None:
+    def refuse_parts(self) -> None:
+        """Raise HybridmapError if a part of the store is being written."""
+        for file in self.out.parent.glob(self.out.name + ".part*.lock"):
+            self._refuse_or_take_over(file)
+
+    def _lock_of(self, part: str) -> Path:
+        return self.out.with_name(f"{self.out.name}.part{part}.lock") if part else self.lock_file
+
+    def _stale(self, file: Path) -> bool:
+        """Whether the owner of a lock is gone."""
         try:
-            text, changed = self.lock_file.read_text(encoding="utf-8"), self.lock_file.stat().st_mtime
+            text, changed = file.read_text(encoding="utf-8"), file.stat().st_mtime
+        except FileNotFoundError:
+            return True
+        owner = _owner(text)
+        here = owner["host"] == socket.gethostname()
+        return (here and not _alive(owner["pid"])) or (not here and time.time() - changed > STALE)
+
+    def _refuse_or_take_over(self, file: Path) -> None:
+        if self._stale(file):
+            file.unlink(missing_ok=True)
+            return
+        try:
+            owner = _owner(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return  # the other run has just ended
-        owner: dict[str, Any] = json.loads(text) if text else {"host": "?", "pid": 0}
-        here = owner["host"] == socket.gethostname()
-        if (here and not _alive(owner["pid"])) or (not here and time.time() - changed > STALE):
-            self.lock_file.unlink(missing_ok=True)
-            return
         raise HybridmapError(
             f"{self.out}: another run (process {owner['pid']} on {owner['host']}) is writing this store; wait for it,"
-            f" or delete {self.lock_file} if it is gone."
+            f" or delete {file} if it is gone."
         )
 
     def begin(self, identity: str, layers: Mapping[str, MapLayer], cube: Cube, edge: int, title: str) -> None:
@@ -93,6 +123,7 @@ class MapStore:
         begun = (self.partial / "zarr.json").is_file() and record.is_file()
         if begun and record.read_text(encoding="utf-8") == identity:
             return
+        self.refuse_parts()
         shutil.rmtree(self.partial, ignore_errors=True)
         shutil.rmtree(self.receipts, ignore_errors=True)
         self.partial.parent.mkdir(parents=True, exist_ok=True)
@@ -126,14 +157,17 @@ class MapStore:
                     self._arrays[name] = zarr.open_array(str(self.partial), path=name, mode="r+")
                 self._arrays[name][tile.row0 : tile.row1, tile.col0 : tile.col1] = layers[name].encode(values, name)
             write_text(key, self.receipts / tile.name)
-            if self.lock_file.exists():  # a sign of life
-                os.utime(self.lock_file)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise HybridmapError(
                     f"{self.partial}: the disk is full; make room and run again, finished tiles are kept."
                 ) from None
             raise
+
+    def sign_of_life(self) -> None:
+        """Tell other machines that this run is still at it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self._held)
 
     def finish(self) -> None:
         """Give the store its name and drop the receipts."""
@@ -144,7 +178,7 @@ class MapStore:
 
 def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     """What a whole store depends on: everything but the values of the cube."""
-    block = recipe.predict.model_dump(exclude={"tile", "workers"}, mode="json")
+    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts"}, mode="json")
     told = [block, recipe.uncertainty.model_dump(mode="json"), recipe.depth_m, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     files = [recipe.model / WEIGHTS, recipe.model / SPECIFICATION, recipe.model / MEMBERS]
@@ -169,6 +203,11 @@ def tile_keys(cube: Cube, tiles: list[Tile]) -> dict[str, str]:
                 digest.update(f"{path.relative_to(cube.path)} {told}\n".encode())
         keys[tile.name] = digest.hexdigest()
     return keys
+
+
+def _owner(text: str) -> dict[str, Any]:
+    owner: dict[str, Any] = json.loads(text) if text else {"host": "?", "pid": 0}
+    return owner
 
 
 def _alive(pid: int) -> bool:

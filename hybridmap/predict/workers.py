@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.store import MapStore
 from hybridmap.predict.tile import predict_tile
+
+ANSWER = 30
+"""Seconds that a dask scheduler has to answer."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,65 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
                 f"{job.out}: a worker was killed, probably for memory; run again with fewer --workers, finished tiles"
                 " are kept."
             ) from None
+
+
+def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str) -> Iterator[Tile]:
+    """As :func:`run_tiles`, on the workers of a dask cluster that see the same files.
+
+    Parameters
+    ----------
+    job : Job
+        Model, cube and store.
+    keys : mapping of Tile to str
+        What to do, with the text of each receipt.
+    scheduler : str
+        Address, such as ``tcp://host:8786``, or the path of a scheduler file.
+
+    Raises
+    ------
+    HybridmapError
+        If the scheduler does not answer, has no workers, or a worker dies; finished tiles are kept.
+    """
+    from distributed import Client, as_completed
+    from distributed.scheduler import KilledWorker
+
+    absolute = Job(job.recipe.absolute(), job.cube_path.absolute(), job.out.absolute())
+    is_file = scheduler.endswith(".json")
+    try:
+        client = Client(**{"scheduler_file" if is_file else "address": scheduler}, timeout=ANSWER, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise HybridmapError(f"--scheduler {scheduler}: no dask scheduler answers there ({error}).") from None
+    with client:
+        count = sum(client.nthreads().values())
+        if not count:
+            raise HybridmapError(f"--scheduler {scheduler}: it has no workers; start some with 'dask worker'.")
+        waiting = iter(keys.items())
+        # A bounded number of tasks at the scheduler, however many tiles there are.
+        futures = [client.submit(_work_for, absolute, *item, pure=False) for item in islice(waiting, 2 * count)]
+        running = as_completed(futures, loop=client.loop)
+        try:
+            for future in running:
+                yield future.result()
+                if (item := next(waiting, None)) is not None:
+                    running.add(client.submit(_work_for, absolute, *item, pure=False))
+        except KilledWorker:
+            raise HybridmapError(
+                f"{job.out}: a dask worker died, probably for memory; give workers more, finished tiles are kept."
+            ) from None
+
+
+_dask_job: Job | None = None
+_dask_start = threading.Lock()
+
+
+def _work_for(job: Job, tile: Tile, key: str) -> Tile:
+    """One tile on a dask worker, which opens what it needs with its first."""
+    global _dask_job
+    with _dask_start:
+        if _dask_job != job:
+            _start_process(job)
+            _dask_job = job
+    return _work(tile, key)
 
 
 def _stream(pool: Executor, work: Callable[[Tile, str], Tile], keys: Mapping[Tile, str], count: int) -> Iterator[Tile]:

@@ -74,3 +74,31 @@ CORE = (
     "train",
     "experiment",
 )
+
+# What a map is made of: files, and how they are named to the command.
+MAP_INPUTS = {
+    "settings": f"{REGION}/settings/predict.json",
+    "experiment": f"{EXPERIMENT}/settings.json",
+    "model": f"{EXPERIMENT}/{MAP_FOLD}/model/weights.safetensors",
+    "store": f"{REGION}/covariates.zarr/zarr.json",
+}
+if CONFIG.predict.intervals == "conformal":
+    MAP_INPUTS["calibration"] = f"{EXPERIMENT}/evaluation/conformal.json"
+if CONFIG.predict.applicability:
+    MAP_INPUTS["applicability"] = f"{EXPERIMENT}/applicability.npz"
+PREDICT = (
+    "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
+    " --model {params.model} --cube {params.cube} {params.options} --out {params.store} --workers {threads} --log {log}"
+)
+PARTS = CONFIG.predict.parts
+PREDICT_PART = f"{PREDICT} --part {{wildcards.part}}/{PARTS}"
+PREDICT_WHOLE = f"{PREDICT} --rasters {{params.rasters}} --summary {{output.summary}}"
+
+
+def map_options(wildcards, input) -> str:
+    """Options of predict for the inputs that the configuration asks for."""
+    return " ".join(
+        f"--{name} {input.get(name)}"
+        for name in ("calibration", "applicability")
+        if name in MAP_INPUTS
+    )

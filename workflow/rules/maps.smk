@@ -26,21 +26,47 @@ rule applicability:
         " --threads {threads} --log {log}"
 
 
+# With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.
+rule predict_part:
+    input:
+        **MAP_INPUTS,
+    output:
+        touch(f"{EXPERIMENT}/parts/{{part}}of{PARTS}.done"),
+    log:
+        f"{LOGS}/predict/{{experiment}}_{{part}}.log",
+    benchmark:
+        f"{BENCHMARKS}/predict/{{experiment}}_{{part}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        model=subpath(input.model, parent=True),
+        cube=subpath(input.store, parent=True),
+        store=f"{EXPERIMENT}/maps.zarr",
+        options=map_options,
+        code=code_of(
+            *CORE, "predict", "applicability", "uncertainty", "data/cube", "data/grid"
+        ),
+    shell:
+        PREDICT_PART
+
+
 rule predict:
     input:
-        settings=f"{REGION}/settings/predict.json",
-        experiment=f"{EXPERIMENT}/settings.json",
-        model=f"{EXPERIMENT}/{MAP_FOLD}/model/weights.safetensors",
-        store=f"{REGION}/covariates.zarr/zarr.json",
-        calibration=(
-            f"{EXPERIMENT}/evaluation/conformal.json"
-            if CONFIG.predict.intervals == "conformal"
+        **MAP_INPUTS,
+        parts=(
+            [
+                f"{EXPERIMENT}/parts/{part}of{PARTS}.done"
+                for part in range(1, PARTS + 1)
+            ]
+            if PARTS > 1
             else []
         ),
-        area=f"{EXPERIMENT}/applicability.npz" if CONFIG.predict.applicability else [],
     output:
         store=f"{EXPERIMENT}/maps.zarr/zarr.json",
-        soc=f"{EXPERIMENT}/maps/soc.tif",
         summary=f"{EXPERIMENT}/maps.json",
     log:
         f"{LOGS}/predict/{{experiment}}.log",
@@ -56,22 +82,13 @@ rule predict:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
         store=subpath(output.store, parent=True),
-        rasters=subpath(output.soc, parent=True),
-        options=lambda wildcards, input: " ".join(
-            f"--{option} {input.get(name)}"
-            for option, name in (
-                ("calibration", "calibration"),
-                ("applicability", "area"),
-            )
-            if input.get(name)
-        ),
+        rasters=f"{EXPERIMENT}/maps",
+        options=map_options,
         code=code_of(
             *CORE, "predict", "applicability", "uncertainty", "data/cube", "data/grid"
         ),
     shell:
-        "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
-        " --model {params.model} --cube {params.cube} {params.options} --out {params.store}"
-        " --rasters {params.rasters} --summary {output.summary} --workers {threads} --log {log}"
+        PREDICT_WHOLE
 
 
 rule stac:
