@@ -192,6 +192,10 @@ class Cube:
             valid &= np.isfinite(values)
         return covariates, forcing, valid
 
+    def is_empty(self, row0: int, row1: int, col0: int, col1: int) -> bool:
+        """Whether no cell of a window has all layers, without reading them."""
+        return not np.asarray(self._array("complete")[row0:row1, col0:col1]).any()
+
     def shard_files(self, name: str, row0: int, row1: int, col0: int, col1: int) -> list[Path]:
         """Files of the shards of an array that hold some cells."""
         array = self._array(name)

@@ -29,6 +29,8 @@ LOG = logging.getLogger("hybridmap")
 GRID_ARRAYS = ("x", "y", "spatial_ref")
 BLOCK = 512
 """Edge of a block of a GeoTIFF in cells."""
+CACHE_MB = 256
+"""Blocks that GDAL may keep; its default is a share of the machine."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
 CLASS_COLOURS = ((179, 71, 42, 255), (31, 111, 139, 255), (217, 139, 43, 255), (90, 143, 61, 255), (139, 79, 159, 255))
@@ -58,7 +60,8 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
     for stale in folder.iterdir():
         if stale.name.split(".")[0] not in names:
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    entries = [_write_map(root[name], grid, folder, name, piece) for name in names]
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+        entries = [_write_map(root[name], grid, folder, name, piece) for name in names]
     write_json(entries, summary)
     LOG.info("%d maps written as GeoTIFF", len(names))
 
@@ -106,14 +109,16 @@ def _write_piece(array: Any, grid: RegionGrid, part: Tile, path: Path, name: str
     total = Statistics()
     profile = {
         "driver": "GTiff", "height": rows, "width": cols, "count": 1, "dtype": str(array.dtype), "tiled": True,
-        "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER", "crs": grid.crs.to_wkt(),
+        "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER", "sparse_ok": True, "crs": grid.crs.to_wkt(),
         "transform": grid.transform(part.row0, part.col0), "nodata": _nodata(about),
     }  # fmt: skip
     try:
         with rasterio.open(plain, "w", **profile) as file:
             for window, values in _strips(array, part):
-                file.write(values, 1, window=window)
-                total = total.merged(Statistics.of(_physical(values, about)))
+                known = _physical(values, about)
+                if known.size:
+                    file.write(values, 1, window=window)
+                    total = total.merged(Statistics.of(known))
             file.set_band_description(1, name)
             file.set_band_unit(1, str(about["units"]))
             file.scales, file.offsets = (float(about.get("scale_factor", 1.0)),), (float(about.get("add_offset", 0.0)),)

@@ -33,7 +33,10 @@ def predict_tile(predictor: Predictor, cube: Cube, tile: Tile) -> dict[str, Fiel
 
 def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str, torch.Tensor]) -> bool:
     """Fill `maps` (row, column) of some rows; whether there was a complete cell."""
-    covariates, forcing, valid = cube.read_window(strip.row0, strip.row1, strip.col0, strip.col1)
+    window = strip.row0, strip.row1, strip.col0, strip.col1
+    if cube.is_empty(*window):
+        return False
+    covariates, forcing, valid = cube.read_window(*window)
     if not valid.any():
         return False
     model = predictor.model
