@@ -47,7 +47,7 @@ def observations(name: str, folder: Path) -> None:
 
 
 def cube(name: str, folder: Path) -> None:
-    from hybridmap.data.cube import build_cube
+    from hybridmap.data.cube_build import build_cube
 
     build_cube(config_of(name, folder), folder / "cube.zarr")  # type: ignore[arg-type]
 

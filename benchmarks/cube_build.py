@@ -45,7 +45,7 @@ def config_of(folder: Path, size: int, layers: int) -> object:
 
 
 def ours(folder: Path, size: int, layers: int) -> None:
-    from hybridmap.data.cube import build_cube
+    from hybridmap.data.cube_build import build_cube
 
     build_cube(config_of(folder, size, layers), folder / "cube.zarr")  # type: ignore[arg-type]
 

@@ -56,7 +56,7 @@ def _build(config: Config, args: argparse.Namespace) -> None:
 
 
 def _cube(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.data.cube import build_cube
+    from hybridmap.data.cube_build import build_cube
 
     build_cube(config, args.out, workers=args.workers)
 
@@ -275,11 +275,7 @@ VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
         "scores per target and fold",
         ("--experiment", "--samples", "--splits", "--folds", "--out"),
     ),
-    "baseline": (
-        _baseline,
-        "fit an ordinary model to every fold",
-        ("--name", "--samples", "--splits", "--out"),
-    ),
+    "baseline": (_baseline, "fit an ordinary model to every fold", ("--name", "--samples", "--splits", "--out")),
     "applicability": (
         _applicability,
         "what decides where a model applies",

@@ -13,11 +13,9 @@ from hybridmap import metrics
 from hybridmap.config import Experiment
 from hybridmap.hybrid import HybridModel, Model
 from hybridmap.train import load_members
-from hybridmap.uncertainty import conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
+from hybridmap.uncertainty import SMALLEST_SPREAD, conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
 
 POOLED = "pooled"
-SMALLEST_SPREAD = 1e-6
-"""Spread [kg m-3] where all draws agree."""
 
 
 def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> dict[str, np.ndarray]:

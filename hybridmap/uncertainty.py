@@ -16,6 +16,9 @@ from hybridmap.hybrid import Model
 
 Array = NDArray[np.float64]
 
+SMALLEST_SPREAD = 1e-6
+"""Spread where all draws agree, in the unit of what is drawn."""
+
 
 class Spread(NamedTuple):
     """Centre, lower and upper end of an interval, and standard deviation of what it was taken from; (site, ...)."""

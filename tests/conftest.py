@@ -50,7 +50,7 @@ def write_raster(
 def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     """A small synthetic region with its stages done up to the splits: configuration and folder."""
     from hybridmap.data.build import build
-    from hybridmap.data.cube import build_cube
+    from hybridmap.data.cube_build import build_cube
     from hybridmap.data.reader import ingest
     from hybridmap.data.samples import sample
     from hybridmap.data.splits import split

@@ -15,7 +15,8 @@ from pyproj import CRS, Geod, Transformer
 from shapely import Polygon
 
 from hybridmap.config import Config
-from hybridmap.data.cube import build_cube, open_cube
+from hybridmap.data.cube import open_cube
+from hybridmap.data.cube_build import build_cube
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.ladder import Ladder
 from hybridmap.data.samples import sample_sites

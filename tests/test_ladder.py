@@ -6,7 +6,7 @@ from conftest import write_raster
 
 from hybridmap.config import Config
 from hybridmap.data.build import build
-from hybridmap.data.cube import build_cube
+from hybridmap.data.cube_build import build_cube
 from hybridmap.data.reader import ingest
 from hybridmap.data.samples import sample
 from hybridmap.report.results import Results

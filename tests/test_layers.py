@@ -216,7 +216,8 @@ def test_bioclim_and_months_from_monthly_layers(tmp_path: Path, plane: Field) ->
 
 
 def test_a_covariate_and_a_forcing_may_share_a_name(tmp_path: Path, plane: Field) -> None:
-    from hybridmap.data.cube import build_cube, open_cube
+    from hybridmap.data.cube import open_cube
+    from hybridmap.data.cube_build import build_cube
 
     write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
     layer = {"name": "npp", "path": "a.tif"}
@@ -287,7 +288,7 @@ def test_an_interrupted_store_is_continued_and_ends_the_same(
 ) -> None:
     import zarr
 
-    from hybridmap.data import cube
+    from hybridmap.data import cube_build as cube
 
     write_raster(tmp_path / "a.tif", random_plane, WEST, NORTH, 1000)
     wanted = config(tmp_path, {"name": "a", "path": "a.tif"}, predict={"tile": 16})

@@ -12,7 +12,7 @@ from conftest import ROOT
 from hybridmap.check import check
 from hybridmap.config import Config
 from hybridmap.data.build import build
-from hybridmap.data.cube import build_cube
+from hybridmap.data.cube_build import build_cube
 from hybridmap.data.reader import ingest
 from hybridmap.data.samples import sample
 from hybridmap.data.splits import split

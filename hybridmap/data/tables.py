@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:

@@ -17,10 +17,9 @@ from hybridmap.config import Change, Predict
 from hybridmap.config_experiment import Uncertainty
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import HybridModel, Model
-from hybridmap.intervals import SMALLEST_SPREAD
 from hybridmap.predict.content import DIAGNOSTICS, MapLayer, model_layers
 from hybridmap.predict.spread import dropout_drawing, ends, fast_members
-from hybridmap.uncertainty import mean_of
+from hybridmap.uncertainty import SMALLEST_SPREAD, mean_of
 
 DENSITY = "kg m-3"
 Maps = dict[str, Tensor]

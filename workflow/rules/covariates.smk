@@ -19,6 +19,7 @@ rule cube:
         store=subpath(output.store, parent=True),
         code=code_of(
             "data/cube",
+            "data/cube_build",
             "data/layers",
             "data/warp",
             "data/derive",
