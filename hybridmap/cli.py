@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
+from hybridmap.messages import start_log
 
 LOG = logging.getLogger("hybridmap")
 Command = Callable[[Config, argparse.Namespace], None]
@@ -19,7 +20,7 @@ Command = Callable[[Config, argparse.Namespace], None]
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 0, or 1 with one sentence on standard error for bad input."""
     args = _parser().parse_args(arguments)
-    _start_log(args.log)
+    start_log(args.log)
     try:
         if args.threads:
             import torch
@@ -99,10 +100,10 @@ def _applicability(config: Config, args: argparse.Namespace) -> None:
 
 
 def _predict(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.ahead import start_early
+    from hybridmap.predict.ahead import passes_of, start_early
 
     if not args.plan and not args.scheduler:
-        start_early(args.cube)
+        start_early(args.cube, passes_of(config.experiment(args.experiment).uncertainty, config.predict))
     from hybridmap.predict.cog import write_cogs
     from hybridmap.predict.run import predict, recipe_of
 
@@ -216,9 +217,14 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _forcing(args: argparse.Namespace) -> None:
-    from hybridmap.data.clm5_forcing import write_clm5_forcing
+    from hybridmap.data.clm5_forcing import write_clm5_cells, write_clm5_forcing
+    from hybridmap.data.grid import RegionGrid
+    from hybridmap.settings import load_config
 
-    write_clm5_forcing(args.files, args.sites, args.out)
+    if args.region:
+        write_clm5_cells(args.files, RegionGrid.of(load_config(*args.region).grid), args.out)
+    else:
+        write_clm5_forcing(args.files, args.sites, args.out)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -324,8 +330,10 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(run=_fetch)
     forcing = verbs.add_parser("clm5-forcing", help="forcing of the CLM5 model at sites, from CESM history files")
     forcing.add_argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)")
-    forcing.add_argument("--sites", type=Path, required=True, help="table with site_id, lon, lat")
-    forcing.add_argument("--out", type=Path, required=True, help="NetCDF to write")
+    place = forcing.add_mutually_exclusive_group(required=True)
+    place.add_argument("--sites", type=Path, help="table with site_id, lon, lat")
+    place.add_argument("--region", type=Path, nargs="+", help="region files: all cells under it, for clm5_interval")
+    forcing.add_argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write")
     forcing.set_defaults(run=_forcing)
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
@@ -380,17 +388,6 @@ def _with_config(command: Command) -> Callable[[argparse.Namespace], None]:
         command(load_config(*args.config), args)
 
     return run
-
-
-def _start_log(file: Path | None) -> None:
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(file, mode="w", encoding="utf-8"))
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
-    logging.captureWarnings(True)
-    for noisy in ("rasterio", "fontTools", "matplotlib"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

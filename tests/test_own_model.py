@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
@@ -13,6 +14,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.experiment import train_folds
 from hybridmap.model_check import check_model
 from hybridmap.process import check_inputs, get_process, list_processes
+from hybridmap.testing.clm5_sites import make_clm5_sites
 from hybridmap.train import load_model
 
 SOURCE = re.search(r"```python\n(.*?)```", (ROOT / "docs/own_model.md").read_text(), re.DOTALL).group(1)  # type: ignore[union-attr]
@@ -26,8 +28,12 @@ def model_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", list_processes())
-def test_models_of_the_package_pass_their_own_check(name: str) -> None:
-    lines = check_model(name, **({"formulation": "constrained"} if name == "five_pool" else {}))
+def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -> None:
+    options: dict[str, object] = {"formulation": "constrained"} if name == "five_pool" else {}
+    if name == "clm5_interval":
+        np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(5, 0).forcing.items()})
+        options = {"table": str(tmp_path / "t.npz")}
+    lines = check_model(name, **options)
     assert len(lines) == 8
     assert all(line.startswith("ok") for line in lines)
 

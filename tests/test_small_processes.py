@@ -21,8 +21,8 @@ def tensor(values):
     return torch.tensor([float(v) for v in values], dtype=torch.float64)
 
 
-def test_all_four_models_are_found():
-    assert list_processes() == ["clm5", "five_pool", "respiration", "water_retention"]
+def test_all_models_are_found():
+    assert list_processes() == ["clm5", "clm5_interval", "five_pool", "respiration", "water_retention"]
 
 
 @pytest.mark.parametrize("kind", ["linear", "nonlinear"])

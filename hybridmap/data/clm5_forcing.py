@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hybridmap.data.grid import RegionGrid
 from hybridmap.data.source_table import open_table
 from hybridmap.errors import HybridmapError
 from hybridmap.process import get_process
@@ -80,6 +81,89 @@ def write_clm5_forcing(files: Sequence[Path], sites: Path, out: Path) -> None:
     data.to_netcdf(partial, engine="netcdf4")
     partial.replace(out)
     LOG.info("%d forcings at %d sites", len(forcing), len(lon))
+
+
+def write_clm5_cells(files: Sequence[Path], grid: RegionGrid, out: Path) -> None:
+    """Write the forcing of every cell of the land model under a region, and a raster of their numbers.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        As :func:`write_clm5_forcing`, on a regular grid of longitudes and latitudes.
+    grid : RegionGrid
+        The region.
+    out : Path
+        Numpy archive: each forcing as (cell, month) or (cell, layer, month), float32, and ``lon`` and ``lat`` of the
+        cells. Beside it goes ``{out stem}_cell.tif`` (EPSG:4326): the layer ``clm5_cell`` of the process model
+        ``clm5_interval``.
+
+    Raises
+    ------
+    HybridmapError
+        As :func:`read_clm5_forcing`; if the cells are not evenly spaced; or if none under the region has soil.
+    """
+    import rasterio
+    from rasterio.transform import from_origin
+
+    lon, lat = _axes(Path(files[0]))
+    west, south, east, north = _degrees(grid)
+    columns = np.flatnonzero((lon + 0.5 * _step(lon, files[0]) >= west) & (lon - 0.5 * _step(lon, files[0]) <= east))
+    rows = np.flatnonzero((lat + 0.5 * _step(lat, files[0]) >= south) & (lat - 0.5 * _step(lat, files[0]) <= north))
+    if not (len(columns) and len(rows)):
+        raise HybridmapError(f"{files[0]}: none of its cells lies under the region ({west:.1f} to {east:.1f} E).")
+    x, y = (v.ravel() for v in np.meshgrid(lon[columns], lat[rows]))
+    forcing = read_clm5_forcing(files, x, y)
+    whole = np.all([np.isfinite(v).reshape(len(x), -1).all(1) for n, v in forcing.items() if n != "sand"], axis=0)
+    if not whole.any():
+        raise HybridmapError(f"{files[0]}: no cell under the region has soil.")
+    number = np.full(len(x), -1, dtype="int32")
+    number[whole] = np.arange(int(whole.sum()))
+    partial = out.with_name(out.stem + ".partial.npz")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    columns_of: dict[str, Any] = {n: v[whole].astype("float32") for n, v in forcing.items()}
+    np.savez(partial, lon=x[whole], lat=y[whole], **columns_of)
+    wide, high = _step(lon, files[0]), _step(lat, files[0])
+    raster = out.with_name(out.stem + "_cell.tif")
+    with rasterio.open(
+        raster.with_suffix(".tif.partial"), "w", driver="GTiff", height=len(rows), width=len(columns), count=1,
+        dtype="int32", crs="EPSG:4326", nodata=-1, compress="deflate",
+        transform=from_origin(lon[columns].min() - wide / 2, lat[rows].max() + high / 2, wide, high),
+    ) as file:  # fmt: skip
+        upright = number.reshape(len(rows), len(columns))
+        file.write(upright[::-1] if lat[rows][-1] > lat[rows][0] else upright, 1)
+        file.set_band_description(1, "clm5_cell")
+    raster.with_suffix(".tif.partial").replace(raster)
+    partial.replace(out)
+    LOG.info(
+        "%d forcings at %d cells of the land model; raster of their numbers: %s", len(forcing), whole.sum(), raster
+    )
+
+
+def _axes(path: Path) -> tuple[Array, Array]:
+    """Longitudes from -180 to 180, rising, and latitudes of a history file."""
+    import xarray as xr
+
+    if not path.is_file():
+        raise HybridmapError(f"{path}: no such history file; check the path.")
+    with xr.open_dataset(path, decode_times=False, engine="netcdf4") as data:
+        if "lat" not in data.variables or "lon" not in data.variables:
+            raise HybridmapError(f"{path}: has no 'lat' and 'lon'; expected a latitude-longitude grid.")
+        lon, lat = data["lon"].to_numpy().astype(float), data["lat"].to_numpy().astype(float)
+    return np.sort((lon + 180.0) % 360.0 - 180.0), np.sort(lat)
+
+
+def _step(axis: Array, path: Path) -> float:
+    steps = np.diff(axis)
+    if not len(steps) or np.ptp(steps) > 1e-3 * steps.mean():
+        raise HybridmapError(f"{path}: its longitudes or latitudes are not evenly spaced; regrid the history files.")
+    return float(steps.mean())
+
+
+def _degrees(grid: RegionGrid) -> tuple[float, float, float, float]:
+    from rasterio.warp import transform_bounds
+
+    found = transform_bounds(grid.crs.to_wkt(), "EPSG:4326", *grid.bounds, densify_pts=51)
+    return tuple(float(v) for v in found)  # type: ignore[return-value]
 
 
 def read_clm5_forcing(files: Sequence[Path], lon: Array, lat: Array) -> dict[str, Array]:

@@ -116,17 +116,15 @@ class Cube:
     forcing_names: tuple[str, ...]
     _root: zarr.Group
 
-    def read_window(
+    def read_layers(
         self, row0: int, row1: int, col0: int, col1: int
-    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]], NDArray[np.bool_]]:
-        """Layers of the cells [row0, row1) x [col0, col1).
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Covariates (band, row, column) and forcing (row, column) of the cells [row0, row1) x [col0, col1).
 
-        Returns
-        -------
-        covariates : array, shape (band, row, column)
-        forcing : dict of array, shape (row, column)
-        valid : array of bool, shape (row, column)
-            Cells where every covariate and forcing is known.
+        Raises
+        ------
+        HybridmapError
+            If a file of the store is damaged.
         """
         window = np.s_[row0:row1, col0:col1]
         try:
@@ -138,14 +136,21 @@ class Cube:
                 f"{self.path}: rows {row0} to {row1}, columns {col0} to {col1} cannot be read ({told}); a file of the"
                 " store is damaged, build the cube again."
             ) from None
-        valid = np.isfinite(covariates).all(axis=0)
+        return covariates, forcing
+
+    def read_window(
+        self, row0: int, row1: int, col0: int, col1: int
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]], NDArray[np.bool_]]:
+        """As :meth:`read_layers`, and the cells where every covariate and forcing is known, (row, column)."""
+        covariates, forcing = self.read_layers(row0, row1, col0, col1)
+        valid = np.asarray(np.isfinite(covariates).all(axis=0))
         for values in forcing.values():
             valid &= np.isfinite(values)
         return covariates, forcing, valid
 
-    def is_empty(self, row0: int, row1: int, col0: int, col1: int) -> bool:
-        """Whether no cell of a window has all layers, without reading them."""
-        return not np.asarray(self._array("complete")[row0:row1, col0:col1]).any()
+    def complete(self, row0: int, row1: int, col0: int, col1: int) -> NDArray[np.bool_]:
+        """Cells of a window where every covariate and forcing is known, without reading them."""
+        return np.asarray(self._array("complete")[row0:row1, col0:col1]).astype(bool)
 
     def shard_files(self, name: str, row0: int, row1: int, col0: int, col1: int) -> list[Path]:
         """Files of the shards of an array that hold some cells."""

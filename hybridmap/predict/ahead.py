@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
 from pathlib import Path
 
+from hybridmap.config_experiment import Uncertainty
+from hybridmap.config_maps import Predict
+
 SMALL = 3_000_000
 """Cells below which starting processes costs more than they save."""
 WORKERS = "hybridmap.predict.workers"
@@ -23,7 +26,18 @@ ENVIRONMENT = {
 }
 
 
-def start_early(cube: Path) -> None:
+def passes_of(uncertainty: Uncertainty, predict: Predict) -> int:
+    """How often a map of these settings predicts a cell: members, passes of dropout, scenarios."""
+    drawn = {"ensemble": uncertainty.members, "mc_dropout": 1 + uncertainty.passes}
+    return drawn.get(uncertainty.method, 1) * (1 + len(predict.scenarios))
+
+
+def worth_processes(cells: int, passes: int) -> bool:
+    """Whether a map of so many cells, each predicted `passes` times, is made by processes; else by threads."""
+    return cells * passes >= SMALL
+
+
+def start_early(cube: Path, passes: int = 1) -> None:
     """Begin the server that workers are forked from, if the map of `cube` is large enough for processes.
 
     What is wrong with the cube is said later, by the one who opens it.
@@ -32,7 +46,7 @@ def start_early(cube: Path) -> None:
     if not about.is_file():
         return
     *_, height, width = json.loads(about.read_text(encoding="utf-8"))["shape"]
-    if height * width >= SMALL:
+    if worth_processes(height * width, passes):
         with environment():
             get_context("forkserver").set_forkserver_preload([WORKERS])
             forkserver.ensure_running()

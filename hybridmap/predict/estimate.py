@@ -15,7 +15,7 @@ import torch
 from hybridmap.data.cube import CHUNK, Cube, open_cube
 from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
-from hybridmap.predict.ahead import SMALL
+from hybridmap.predict.ahead import worth_processes
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.run import check_layers
@@ -127,7 +127,7 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
         written = _size(store.partial) - empty
     torch.set_num_threads(threads)
     cells, count = sum(counts.values()), max(1, min(workers or len(os.sched_getaffinity(0)), len(filled)))
-    start_up = START if sum(tile.cells for tile in tiles) >= SMALL else 0.0
+    start_up = START if worth_processes(sum(t.cells for t in tiles), recipe.passes) else 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
     plan = [
         {

@@ -17,6 +17,7 @@ from hybridmap.config import Change, Predict
 from hybridmap.config_experiment import Uncertainty
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import HybridModel, Model
+from hybridmap.predict.ahead import passes_of
 from hybridmap.predict.content import DIAGNOSTICS, MapLayer, model_layers
 from hybridmap.predict.spread import dropout_drawing, ends, fast_members
 from hybridmap.uncertainty import SMALLEST_SPREAD, mean_of
@@ -54,6 +55,11 @@ class Recipe:
     calibration: Path | None = None
     applicability: Path | None = None
     keep_draws: bool = False
+
+    @property
+    def passes(self) -> int:
+        """How often a cell is predicted."""
+        return passes_of(self.uncertainty, self.predict)
 
     def absolute(self) -> Recipe:
         """The same with absolute paths, for workers that run elsewhere."""

@@ -34,11 +34,10 @@ def predict_tile(predictor: Predictor, cube: Cube, tile: Tile) -> dict[str, Fiel
 def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str, torch.Tensor]) -> bool:
     """Fill `maps` (row, column) of some rows; whether there was a complete cell."""
     window = strip.row0, strip.row1, strip.col0, strip.col1
-    if cube.is_empty(*window):
-        return False
-    covariates, forcing, valid = cube.read_window(*window)
+    valid = cube.complete(*window)
     if not valid.any():
         return False
+    covariates, forcing = cube.read_layers(*window)
     model = predictor.model
     order = [cube.covariate_names.index(name) for name in model.covariate_names]
     if order != list(range(len(covariates))):

@@ -77,7 +77,7 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
         If a worker is killed from outside; finished tiles are kept.
     """
     count = max(1, min(workers or len(os.sched_getaffinity(0)), len(keys)))
-    if count == 1 or cells < ahead.SMALL:
+    if count == 1 or not ahead.worth_processes(cells, job.recipe.passes):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
