@@ -23,8 +23,11 @@ LAYERS, TILE = 64, 512
 TARGETS = ("soc", "poc", "moc", "mbc")
 
 
-def write_cube(path: Path, size: int) -> None:
-    """A cube as `hybridmap cube` makes it: smooth layers, two decimals, a sea and some holes."""
+def write_cube(path: Path, size: int, cells: int = 0) -> None:
+    """A cube as `hybridmap cube` makes it: smooth layers, two decimals, a sea and some holes.
+
+    Forcing is npp and mat, or with `cells` the number of a cell of a land model.
+    """
     from pyproj import CRS
 
     from hybridmap.data.cube import create_grid_store, create_layer
@@ -37,7 +40,8 @@ def write_cube(path: Path, size: int) -> None:
     band[:] = np.arange(1, LAYERS + 1)
     layers = create_layer(root, "covariates", (LAYERS, size, size), ("band", "y", "x"), TILE, {"bands": bands})
     group = root.create_group("forcing")
-    forcing = {n: create_layer(group, n, (size, size), ("y", "x"), TILE, {"units": "1"}) for n in ("npp", "mat")}
+    names = ("clm5_cell",) if cells else ("npp", "mat")
+    forcing = {n: create_layer(group, n, (size, size), ("y", "x"), TILE, {"units": "1"}) for n in names}
     about = {"shape": (size, size), "dtype": "uint8", "chunks": (TILE, TILE), "dimension_names": ("y", "x")}
     complete = root.create_array("complete", **about)  # type: ignore[arg-type]
     rows, columns = np.mgrid[0:size, 0:size].astype("float32")
@@ -53,8 +57,12 @@ def write_cube(path: Path, size: int) -> None:
             values[:, lost] = np.nan
             complete[here] = ~lost
             layers[(slice(None), *here)] = values
-            forcing["npp"][here] = np.where(lost, np.nan, 500 + 100 * values[0])
-            forcing["mat"][here] = np.where(lost, np.nan, 10 + values[1])
+            if cells:
+                number = (r // 50 * 100 + c // 50) % cells
+                forcing["clm5_cell"][here] = np.where(lost, np.nan, number)
+            else:
+                forcing["npp"][here] = np.where(lost, np.nan, 500 + 100 * values[0])
+                forcing["mat"][here] = np.where(lost, np.nan, 10 + values[1])
     root.attrs["region"] = "benchmark"
 
 

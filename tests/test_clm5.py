@@ -143,8 +143,8 @@ def test_respiration_equals_input_and_pools_are_positive(values, bedrock, active
     out = model(p, f)
     assert torch.isfinite(out["pools"]).all()
     assert (out["pools"] >= 0).all()
-    # Where decay at depth falls to 1e-20 of transport, its digits are lost in their sum, and carbon piles up to densities
-    # (1e25 g m-3) that no soil has: the balance then closes to some 1e-6.
+    # Where decay at depth falls to 1e-20 of transport, its digits are lost in their sum, and carbon piles up to
+    # densities (1e25 g m-3) that no soil has: the balance then closes to some 1e-6.
     extreme = float(out["pools"].max()) > 1e12
     assert respired(model, p, f, out["pools"]) == pytest.approx(total_input(f), rel=1e-4 if extreme else 1e-8)
 

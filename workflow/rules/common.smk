@@ -57,11 +57,15 @@ def code_of(*rooms: str) -> str:
 
 
 def source_of(experiment: str) -> str:
-    """Fingerprint of the user's own process model of an experiment, "" for one of the package."""
+    """Fingerprint of the files of a process model: the user's own code, and tables named in its options."""
     process = CONFIG.experiment(experiment).process
-    if process is None or not process.name.endswith(".py"):
+    if process is None:
         return ""
-    return hashlib.sha256(Path(process.name).read_bytes()).hexdigest()[:16]
+    named = [process.name, *(v for v in process.options.values() if isinstance(v, str))]
+    digest = hashlib.sha256()
+    for file in (Path(n) for n in named if Path(n).suffix and Path(n).is_file()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 CORE = (

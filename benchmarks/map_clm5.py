@@ -1,0 +1,71 @@
+"""Maps of the CLM5 matrix (140 pools a cell) from a cube of 64 layers, the lookup of its forcing included.
+
+python benchmarks/map_clm5.py                 2,000 x 2,000 cells, forcing of 5,000 cells of a land model
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from map_speed import LAYERS, TILE, write_cube
+
+NEURAL = ["tau4s1", "tau4s2", "tau4s3", "beta", "efolding", "cryo"]
+
+
+def write_table(path: Path, cells: int) -> None:
+    from hybridmap.testing.clm5_sites import make_clm5_sites
+
+    forcing = make_clm5_sites(cells, 0).forcing
+    arrays = {name: np.asarray(values, dtype="float32") for name, values in forcing.items()}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def write_model(path: Path, table: Path) -> None:
+    import torch
+
+    from hybridmap.specification import build_model
+    from hybridmap.train import save_model
+
+    spec = {
+        "covariates": [f"c{k}" for k in range(LAYERS)], "forcing": ["clm5_cell"], "targets": ["soc"],
+        "bounds": {}, "constraint": {"name": "sigmoid"}, "forcing_constants": {"depth": 0.2},
+        "process": {"name": "clm5_interval", "options": {"table": str(table)}},
+        "neural": NEURAL, "shared": [], "fixed": {},
+        "encoder": {"name": "mlp", "hidden": [256, 128, 64, 32], "activation": "gelu", "dropout": 0.0,
+                    "batch_norm": False, "residual": False, "separate": False, "positional": []},
+    }  # fmt: skip
+    torch.manual_seed(0)
+    model = build_model(spec)
+    model.fit_inputs(torch.randn(2000, LAYERS))
+    save_model(model, spec, path)
+
+
+def main() -> None:
+    from hybridmap.config import Predict
+    from hybridmap.config_experiment import Uncertainty
+    from hybridmap.predict.predictor import Recipe
+    from hybridmap.predict.run import predict
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=int, default=2000)
+    parser.add_argument("--cells", type=int, default=5000)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_cube(folder / "cube.zarr", args.size, args.cells)
+        write_table(folder / "table.npz", args.cells)
+        write_model(folder / "model", folder / "table.npz")
+        block = Predict(tile=TILE, intervals="none", applicability=False)
+        start = time.perf_counter()
+        recipe = Recipe(folder / "model", block, Uncertainty(), 0.2)
+        predict(recipe, folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+        seconds = time.perf_counter() - start
+        rate = args.size**2 / seconds
+        print(f"{os.cpu_count()} cores, {args.size} x {args.size} cells: {seconds:.1f} s, {rate:,.0f} cells/s")
+
+
+if __name__ == "__main__":
+    main()
