@@ -25,7 +25,7 @@ from hybridmap.cli import main
 from hybridmap.config import Config
 from hybridmap.data.cube import open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.predict import ahead, preview, run, workers
+from hybridmap.predict import ahead, memory, preview, run, workers
 from hybridmap.predict import store as store_module
 from hybridmap.predict.cog import write_cogs
 from hybridmap.predict.estimate import estimate
@@ -508,3 +508,23 @@ def test_a_wrong_cube_is_named(
     with pytest.raises(HybridmapError, match=match):
         run.predict(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr", 1, "t")
     assert not (tmp_path / "m.zarr").exists()
+
+
+def test_workers_are_as_many_as_memory_holds(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    config, folder = small_region
+    plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=16)
+    maker, cube = Predictor(plain), open_cube(folder / "cube.zarr")
+    one = memory.bytes_per_worker(maker, cube, 16)
+    assert memory.free_bytes() > one
+    monkeypatch.setattr(memory, "free_bytes", lambda: 4.1 * one)
+    assert memory.workers_that_fit(maker, cube, 16, 8) == 3
+    assert memory.workers_that_fit(maker, cube, 16, 2) == 2
+    monkeypatch.setattr(memory, "free_bytes", lambda: 0.1 * one)
+    assert memory.workers_that_fit(maker, cube, 16, 8) == 1
+    monkeypatch.setattr(run.os, "sched_getaffinity", lambda _: range(8))
+    with caplog.at_level("INFO"):
+        run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 0, "t")
+    assert "1 workers on 8 cores, for memory" in caplog.text

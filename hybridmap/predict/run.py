@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from hybridmap.config import Config
 from hybridmap.data.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.hybrid import Model
+from hybridmap.predict.memory import workers_that_fit
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.precision import report_difference
 from hybridmap.predict.predictor import Predictor, Recipe
@@ -115,6 +117,11 @@ def _predict_tiles(
         exact = replace(job.recipe, predict=job.recipe.predict.model_copy(update={"precision": "float32"}))
         report_difference(Predictor(exact), predictor, cube, list(todo))
     LOG.info("%d tiles to predict, %d done before", len(todo), len(keys) - len(todo))
+    if not workers and not scheduler:
+        cores = len(os.sched_getaffinity(0))
+        workers = workers_that_fit(predictor, cube, job.recipe.predict.tile, cores)
+        if workers < cores:
+            LOG.info("%d workers on %d cores, for memory; --workers sets another number", workers, cores)
     preview = Preview(store.partial, cube.grid, job.out)
     done, start = 0, time.monotonic()
     told = start

@@ -29,6 +29,8 @@ LOG = logging.getLogger("hybridmap")
 STOCK, DRAWS = "soc_stock", "draws"
 OUTSIDE = "(outside)"
 """Row of the part of the map that no polygon covers."""
+ROUNDING = 1e-6
+"""Share of a cell below which what polygons leave is the rounding of their shares."""
 KG_PER_TG = 1e9
 Array = NDArray[np.float64]
 
@@ -94,7 +96,7 @@ def _sums(root: zarr.Group, grid: RegionGrid, polygons: gpd.GeoDataFrame, one: T
                 f"totals '{one.name}': polygons of {one.polygons} overlap, so their sums would count carbon twice;"
                 f" give each area to one '{one.attribute}', or list overlapping sets as totals of their own."
             )
-        found[-1] += weighted @ rest.clip(min=0.0)
+        found[-1] += weighted @ np.where(rest > ROUNDING, rest, 0.0)
     found[-1, 1] = np.nan  # the rest of a map has no border, and so no missing part
     return found
 

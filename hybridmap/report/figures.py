@@ -119,7 +119,13 @@ def _maps(
 
 def _change(values: np.ndarray, info: dict[str, Any]) -> Layer:
     far = float(np.nanquantile(np.abs(values), 0.98)) if np.isfinite(values).any() else 1.0
-    return Layer(values, str(info["long_name"]).removeprefix("change of "), info["units"], "BrBG", (-far, far))
+    return Layer(
+        values,
+        "Change of SOC with " + str(info["long_name"]).partition(" with ")[2],
+        info["units"],
+        "BrBG",
+        (-far, far),
+    )
 
 
 def _limits(found: Results, column: str) -> tuple[float, float] | None:

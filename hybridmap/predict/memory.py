@@ -1,0 +1,40 @@
+"""How many workers fit into the memory that is free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hybridmap.data.cube import Cube
+from hybridmap.predict.predictor import Predictor
+from hybridmap.predict.tile import BATCH, STRIP
+
+BASE = 250e6
+"""Bytes of a worker before its first tile: interpreter, libraries, model."""
+WIDTH = 2000
+"""Bytes of a cell on its way through encoder and process model."""
+CGROUP = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def bytes_per_worker(predictor: Predictor, cube: Cube, tile: int) -> float:
+    """Memory of one worker: layers of a strip twice (as stored, and decoded), maps of a tile, a batch in the model."""
+    layers = len(cube.covariate_names) + len(cube.forcing_names)
+    strip = min(STRIP, tile * tile)
+    return BASE + 2.2 * strip * layers * 4 + 2.0 * len(predictor.layers) * tile * tile * 4 + BATCH * WIDTH * 4
+
+
+def free_bytes() -> float:
+    """Free memory of the machine, or of the job where it was given less."""
+    free = float("inf")
+    info = Path("/proc/meminfo")
+    if info.is_file():
+        told = dict(line.split(":") for line in info.read_text(encoding="ascii").splitlines())
+        free = 1024.0 * float(told["MemAvailable"].split()[0])
+    for file in CGROUP:
+        if file.is_file() and (text := file.read_text(encoding="ascii").strip()).isdigit():
+            free = min(free, float(text))
+    return free
+
+
+def workers_that_fit(predictor: Predictor, cube: Cube, tile: int, cores: int) -> int:
+    """As many workers as cores, or as fit into three quarters of the free memory; at least one."""
+    return max(1, min(cores, int(0.75 * free_bytes() / bytes_per_worker(predictor, cube, tile))))
