@@ -187,6 +187,7 @@ def open_cube(path: Path) -> Cube:
         covariates: Any = root["covariates"]
         names = tuple(band["name"] for band in covariates.attrs["bands"])
         forcing: Any = root["forcing"]
+        _ = root["complete"]  # without it no tile is known to be empty
         found = Cube(path, grid_of(root), names, tuple(sorted(forcing.array_keys())), root)
     except (KeyError, ValueError, TypeError) as error:
         raise HybridmapError(f"{path}: cannot be opened as a cube ({error}); run 'hybridmap cube' again.") from None
