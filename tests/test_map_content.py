@@ -163,6 +163,31 @@ def test_scenarios_change_forcing_and_hold_parameters(small_region: tuple[Config
         Predictor(recipe(config, trained, intervals="none", scenarios={"x": {"rain": Change(add=1.0)}}))
 
 
+def test_a_scenario_without_a_steady_state_is_no_number(small_region: tuple[Config, Path], trained: Path) -> None:
+    config, folder = small_region
+    scenarios = {"flood": {"npp": Change(multiply=3000.0)}}
+    made = Predictor(recipe(config, trained, None, "some_neural_relaxed", intervals="none", scenarios=scenarios))
+    x, forcing = cells(folder, made.model)
+    with torch.no_grad():
+        flooded = made.model(x, {**forcing, "npp": forcing["npp"] * 3000.0})
+    lost = flooded["feasible"] == 0
+    assert lost.any()
+    change = made(x, forcing)["soc_change_flood"]
+    assert change[lost].isnan().all()
+    assert change[~lost & (made(x, forcing)["feasible"] == 1)].isfinite().all()
+
+
+def test_a_network_without_a_process_has_no_scenarios_and_says_so(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, folder = small_region
+    scenarios = {"warmer": {"mat": Change(add=2.0)}}
+    plain = recipe(config, trained, None, "pure_network", intervals="none", scenarios=scenarios)
+    with caplog.at_level("INFO"):
+        run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    assert "no maps of scenarios: without a process model" in caplog.text
+
+
 def test_stock_turnover_and_area(small_region: tuple[Config, Path], trained: Path, evaluated: Path) -> None:
     config, folder = small_region
     made = Predictor(recipe(config, trained, evaluated))

@@ -149,7 +149,8 @@ class Predictor:
         out = {**model.decode(encoded, forcing).outputs, **model.after(features)}
         for name, changes in self.scenarios.items():
             other = model.decode(encoded, changed(forcing, changes)).outputs
-            out |= {f"{t}_change_{name}": other[t] - out[t] for t in model.target_names}
+            lost = other["feasible"] <= 0 if self.relaxed else torch.zeros((), dtype=torch.bool)
+            out |= {f"{t}_change_{name}": (other[t] - out[t]).masked_fill(lost, torch.nan) for t in model.target_names}
         return out
 
     def _kept(self, name: str) -> bool:
@@ -309,7 +310,8 @@ class Predictor:
                 f" asks for {told.method} at {told.level}; run 'hybridmap evaluate' again."
             )
         for name in self.interval_names:
-            if name in self.model.target_names and factors.get(name) is None:
+            own = name in self.model.target_names
+            if (own and factors.get(name) is None) or not any(factors.values()):
                 raise HybridmapError(
                     f"{recipe.calibration}: {stored['blocks']} blocks are too few for an interval of '{name}' at level"
                     f" {told.level:g}; set predict.intervals to spread or none, or lower uncertainty.level."

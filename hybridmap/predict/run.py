@@ -77,6 +77,8 @@ def predict(
     first, step = _share(part)
     predictor, cube = Predictor(recipe), open_cube(cube_path)
     check_layers(predictor.model, cube)
+    if recipe.predict.scenarios and not predictor.scenarios:
+        LOG.info("no maps of scenarios: without a process model there are no parameters to hold")
     edge = shard_edge(recipe.predict.tile, CHUNK)
     store = MapStore(out)
     tiles = list(tiles_of(cube.grid, edge))
