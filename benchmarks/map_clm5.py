@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from map_speed import LAYERS, TILE, write_cube
+from map_speed import TILE, write_cube, write_model
 
 NEURAL = ["tau4s1", "tau4s2", "tau4s3", "beta", "efolding", "cryo"]
 
@@ -21,26 +21,6 @@ def write_table(path: Path, cells: int) -> None:
     forcing = make_clm5_sites(cells, 0).forcing
     arrays = {name: np.asarray(values, dtype="float32") for name, values in forcing.items()}
     np.savez(path, **arrays)  # type: ignore[arg-type]
-
-
-def write_model(path: Path, table: Path) -> None:
-    import torch
-
-    from hybridmap.specification import build_model
-    from hybridmap.train import save_model
-
-    spec = {
-        "covariates": [f"c{k}" for k in range(LAYERS)], "forcing": ["clm5_cell"], "targets": ["soc"],
-        "bounds": {}, "constraint": {"name": "sigmoid"}, "forcing_constants": {"depth": 0.2},
-        "process": {"name": "clm5_interval", "options": {"table": str(table)}},
-        "neural": NEURAL, "shared": [], "fixed": {},
-        "encoder": {"name": "mlp", "hidden": [256, 128, 64, 32], "activation": "gelu", "dropout": 0.0,
-                    "batch_norm": False, "residual": False, "separate": False, "positional": []},
-    }  # fmt: skip
-    torch.manual_seed(0)
-    model = build_model(spec)
-    model.fit_inputs(torch.randn(2000, LAYERS))
-    save_model(model, spec, path)
 
 
 def main() -> None:
@@ -57,7 +37,9 @@ def main() -> None:
         folder = Path(name)
         write_cube(folder / "cube.zarr", args.size, args.cells)
         write_table(folder / "table.npz", args.cells)
-        write_model(folder / "model", folder / "table.npz")
+        process = {"name": "clm5_interval", "options": {"table": str(folder / "table.npz")}}
+        model = {"process": process, "forcing": ["clm5_cell"], "targets": ["soc"], "neural": NEURAL}
+        write_model(folder / "model", model)
         block = Predict(tile=TILE, intervals="none", applicability=False)
         start = time.perf_counter()
         recipe = Recipe(folder / "model", block, Uncertainty(), 0.2)

@@ -66,20 +66,27 @@ def write_cube(path: Path, size: int, cells: int = 0) -> None:
     root.attrs["region"] = "benchmark"
 
 
-def write_model(path: Path) -> None:
+FIVE_POOL = {
+    "process": {"name": "five_pool", "options": {"formulation": "constrained"}},
+    "forcing": ["npp", "mat"],
+    "targets": list(TARGETS),
+    "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"],
+}
+
+
+def write_model(path: Path, of: dict[str, Any] | None = None) -> None:
+    """An untrained model behind a network of 256-128-64-32, of the five pools unless `of` says otherwise."""
     import torch
 
     from hybridmap.specification import build_model
     from hybridmap.train import save_model
 
-    names = [f"c{k}" for k in range(LAYERS)]
     spec = {
-        "covariates": names, "forcing": ["npp", "mat"], "targets": list(TARGETS),
-        "bounds": {}, "constraint": {"name": "sigmoid"}, "forcing_constants": {"depth": 0.2},
-        "process": {"name": "five_pool", "options": {"formulation": "constrained"}},
-        "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "shared": [], "fixed": {},
+        "covariates": [f"c{k}" for k in range(LAYERS)], "bounds": {}, "constraint": {"name": "sigmoid"},
+        "forcing_constants": {"depth": 0.2}, "shared": [], "fixed": {},
         "encoder": {"name": "mlp", "hidden": [256, 128, 64, 32], "activation": "gelu", "dropout": 0.1,
                     "batch_norm": False, "residual": False, "separate": False, "positional": []},
+        **(of or FIVE_POOL),
     }  # fmt: skip
     torch.manual_seed(0)
     model = build_model(spec)
