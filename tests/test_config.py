@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -10,6 +11,7 @@ from conftest import ROOT
 from hybridmap.config import Config
 from hybridmap.describe import markdown
 from hybridmap.errors import HybridmapError
+from hybridmap.experiment import class_codes
 from hybridmap.paths import expand
 from hybridmap.settings import load_config, parse_config, stage_settings
 
@@ -87,3 +89,18 @@ def test_the_reference_page_is_current_and_says_what_every_key_does() -> None:
     schema = Config.model_json_schema()
     keys = set(schema["properties"]) | {k for d in schema["$defs"].values() for k in d["properties"]}
     assert not [k for k in sorted(keys) if f"`{k}`" not in page]
+
+
+def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -> None:
+    raw = load_config(ROOT / "config.yaml").model_dump(mode="json", by_alias=True)
+    raw["covariates"][0]["kind"] = "categorical"
+    part = json.loads(stage_settings(raw, "experiment", "some_neural"))
+    first = part["covariates"][0]
+    assert first == {"name": first["name"], "kind": "categorical", "unit": raw["covariates"][0]["unit"]}
+    assert [layer["name"] for layer in part["forcing"]] == ["npp", "mat"]
+    samples = pd.DataFrame({f"covariate.{first['name']}": [2.0, 1.0, 2.0]})
+    assert class_codes(parse_config(part, "settings"), samples) == {first["name"]: [1.0, 2.0]}
+    # What maps hold is no matter of the cube.
+    raw["predict"]["scenarios"] = {"warmer": {"mat": {"add": 2}}}
+    assert json.loads(stage_settings(raw, "cube"))["predict"] == {"tile": raw["predict"]["tile"]}
+    assert json.loads(stage_settings(raw, "predict"))["predict"]["scenarios"]
