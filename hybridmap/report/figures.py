@@ -93,9 +93,10 @@ def _maps(
     if "soc" in maps:
         soc = [layer("soc", f"SOC density: {title}", CARBON)]
         map_figure(soc, found.grid, boundaries, folder / f"{name}_soc.png")
+    # Without a source of spread the width differs only where the lower end is cut at zero.
     trust = [
         Layer(maps["soc_upper"] - maps["soc_lower"], "Width of the SOC interval", info["soc"]["units"], PARAMETER)
-        if {"soc", "soc_lower", "soc_upper"} <= set(maps) and np.nanstd(maps["soc_upper"] - maps["soc_lower"]) > 1e-3
+        if {"soc_sd", "soc_lower", "soc_upper"} <= set(maps)
         else None,
         layer("dissimilarity", "Dissimilarity to the sites", PARAMETER) if "dissimilarity" in maps else None,
         Layer(maps["applicable"], "Inside the area of applicability", "1 = yes", "RdYlBu", (0.0, 1.0))
