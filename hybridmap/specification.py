@@ -23,8 +23,8 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         What ``model.yaml`` holds: ``process`` (mapping of name and options, or None for the pure network),
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
         (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
-        ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes) and
-        ``start`` (parameter → value).
+        ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes),
+        ``start`` (parameter → value) and ``units`` (layer → unit).
 
     Raises
     ------

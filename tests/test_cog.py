@@ -1,6 +1,8 @@
 """GeoTIFFs: overviews without nodata in them, classes by majority, pieces that fit, styles; and the STAC item."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -169,3 +171,30 @@ def test_an_outline_across_the_antimeridian_is_cut_there() -> None:
     plain, small = outline(europe(100, 100))
     assert plain["type"] == "Polygon"
     assert small[0] < small[2]
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from hybridmap.errors import HybridmapError
+from hybridmap.predict.cog import write_cogs
+folder, limit = Path(sys.argv[1]), int(sys.argv[2])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit then fails as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    write_cogs(folder / "maps.zarr", folder / "maps", folder / "maps.json")
+except HybridmapError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [100_000, 8_200_000])
+def test_a_full_disk_is_said_and_leaves_no_file(tmp_path: Path, limit: int) -> None:
+    """While the plain file is written, and while it is copied."""
+    values = np.random.default_rng(0).normal(40, 2, (1500, 1300))
+    store_of(tmp_path, europe(1500, 1300), soc=(CONTINUOUS, values))
+    command = [sys.executable, "-c", FULL, str(tmp_path), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "soc.tif: cannot be written" in done.stdout, done.stdout + done.stderr
+    assert "is the disk full?" in done.stdout
+    assert list((tmp_path / "maps").iterdir()) == []

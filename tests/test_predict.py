@@ -520,11 +520,13 @@ def test_workers_are_as_many_as_memory_holds(
     one = memory.bytes_per_worker(maker, cube, 16)
     assert memory.free_bytes() > one
     monkeypatch.setattr(memory, "free_bytes", lambda: 4.1 * one)
-    assert memory.workers_that_fit(maker, cube, 16, 8) == 3
-    assert memory.workers_that_fit(maker, cube, 16, 2) == 2
+    assert memory.workers_that_fit(maker, cube, 8) == 3
+    assert memory.workers_that_fit(maker, cube, 2) == 2
     monkeypatch.setattr(memory, "free_bytes", lambda: 0.1 * one)
-    assert memory.workers_that_fit(maker, cube, 16, 8) == 1
+    assert memory.workers_that_fit(maker, cube, 8) == 1
     monkeypatch.setattr(run.os, "sched_getaffinity", lambda _: range(8))
+    assert estimate(plain, folder / "cube.zarr").workers == 1
+    assert run.workers_of(Predictor(recipe(plain.model, config, "pure_network", workers=5)), cube, 0) == 5
     with caplog.at_level("INFO"):
         run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 0, "t")
     assert "1 workers on 8 cores, for memory" in caplog.text

@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 import zarr
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
@@ -22,7 +23,7 @@ from hybridmap.data.grid import RegionGrid
 from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
 from hybridmap.predict.plan import Tile, tiles_of
-from hybridmap.predict.qgis import Statistics, write_style
+from hybridmap.predict.qgis import CLASSES, Statistics, write_style
 from hybridmap.predict.vrt import write_vrt
 
 LOG = logging.getLogger("hybridmap")
@@ -33,7 +34,6 @@ CACHE_MB = 256
 """Blocks that GDAL may keep; its default is a share of the machine."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
-CLASS_COLOURS = ((179, 71, 42, 255), (31, 111, 139, 255), (217, 139, 43, 255), (90, 143, 61, 255), (139, 79, 159, 255))
 
 
 def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> None:
@@ -51,7 +51,7 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
     Raises
     ------
     HybridmapError
-        If a written file is no valid Cloud-Optimized GeoTIFF.
+        If a file cannot be written, as on a full disk, or is no valid Cloud-Optimized GeoTIFF.
     """
     root = zarr.open_group(str(store), mode="r")
     grid = grid_of(root)
@@ -126,12 +126,19 @@ def _write_piece(array: Any, grid: RegionGrid, part: Tile, path: Path, name: str
             if total.count:
                 file.update_tags(1, **total.tags(float(about.get("scale_factor", 1.0))))
             if is_class and "flag_values" in about:
-                codes = {int(code): CLASS_COLOURS[i % 5] for i, code in enumerate(about["flag_values"])}
+                codes = {
+                    int(code): (*bytes.fromhex(CLASSES[i % 5][1:]), 255) for i, code in enumerate(about["flag_values"])
+                }
                 file.write_colormap(1, codes)
         copy_raster(
             plain, partial, driver="COG", compress="DEFLATE", predictor="NO" if is_class else "YES", blocksize=BLOCK,
             overview_resampling="mode" if is_class else "average", num_threads="ALL_CPUS", bigtiff="IF_SAFER",
         )  # fmt: skip
+    except RasterioError as error:
+        partial.unlink(missing_ok=True)
+        raise HybridmapError(
+            f"{path}: cannot be written ({str(error).splitlines()[0]}); is the disk full? Make room and run again."
+        ) from None
     finally:
         plain.unlink(missing_ok=True)
         plain.with_name(plain.name + ".aux.xml").unlink(missing_ok=True)

@@ -84,7 +84,7 @@ class MapLayer:
         if np.abs(steps).max(initial=0.0) > limit:
             worst = float(values[known][np.abs(values[known]).argmax()])
             if self.kind == "class":
-                steps = np.clip(steps, 0, limit)
+                steps = np.clip(steps, 0, limit)  # a count of covariates ends there
             else:
                 raise HybridmapError(
                     f"map '{name}': {worst:g} {self.unit} does not fit into 16 bits with a step of {self.step:g};"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import tempfile
 import time
@@ -12,13 +11,11 @@ from typing import Any
 
 import torch
 
-from hybridmap.data.cube import CHUNK, Cube, open_cube
 from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
 from hybridmap.predict.ahead import worth_processes
-from hybridmap.predict.plan import Tile, shard_edge, tiles_of
-from hybridmap.predict.predictor import Predictor, Recipe
-from hybridmap.predict.run import check_layers
+from hybridmap.predict.predictor import Recipe
+from hybridmap.predict.run import open_inputs, workers_of
 from hybridmap.predict.store import MapStore
 from hybridmap.predict.tile import predict_tile
 
@@ -92,18 +89,15 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
     cube_path : Path
         The cube.
     workers : int
-        Tiles at a time; 0 takes all cores given to the process.
+        Tiles at a time; 0 as :func:`hybridmap.predict.run.predict` chooses.
 
     Raises
     ------
     HybridmapError
         If the cube lacks a layer of the model, or has no complete cell.
     """
-    predictor, cube = Predictor(recipe), open_cube(cube_path)
-    check_layers(predictor.model, cube)
-    edge = shard_edge(recipe.predict.tile, CHUNK)
-    tiles = list(tiles_of(cube.grid, edge))
-    counts = _complete_cells(cube, tiles)
+    predictor, cube, edge, tiles = open_inputs(recipe, cube_path)
+    counts = {t: int(cube.complete(t.row0, t.row1, t.col0, t.col1).sum()) for t in tiles}
     filled = [tile for tile in tiles if counts[tile]]
     if not filled:
         raise HybridmapError(f"{cube_path}: no cell has all layers, so there is nothing to map.")
@@ -126,7 +120,7 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
                     break
         written = _size(store.partial) - empty
     torch.set_num_threads(threads)
-    cells, count = sum(counts.values()), max(1, min(workers or len(os.sched_getaffinity(0)), len(filled)))
+    cells, count = sum(counts.values()), min(workers_of(predictor, cube, workers), len(filled))
     start_up = START if worth_processes(sum(t.cells for t in tiles), recipe.passes) else 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
     plan = [
@@ -150,11 +144,6 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
         memory_bytes=peak * count,
         plan=plan,
     )
-
-
-def _complete_cells(cube: Cube, tiles: list[Tile]) -> dict[Tile, int]:
-    complete = cube.valid_mask()
-    return {t: int(complete[t.row0 : t.row1, t.col0 : t.col1].sum()) for t in tiles}
 
 
 def _size(folder: Path) -> int:

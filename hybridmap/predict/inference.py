@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class FastMLP(nn.Module):
                     activation = after
             self.steps.append((weight.to(dtype).contiguous(), bias.to(dtype), activation))
         self.weight, self.bias = encoder.head.weight.detach().to(dtype), encoder.head.bias.detach().to(dtype)
-        self.step = _fused if torch.backends.mkldnn.is_available() else _plain
+        self.step = _fused if can_fuse(dtype) else _plain
         self._last = threading.local()  # tiles of a small map run side by side in threads
 
     def trunk(self, features: Tensor) -> Tensor:
@@ -78,6 +79,19 @@ class FastMLP(nn.Module):
         """Last hidden layer (site, unit) of this thread's last call."""
         found: Tensor = self._last.hidden
         return found
+
+
+@cache
+def can_fuse(dtype: torch.dtype) -> bool:
+    """Whether torch and this processor do an affine map and its activation in one step; the result is the same."""
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    x = torch.ones(2, 2, dtype=dtype)
+    try:
+        _fused(x, x, x[0], nn.ReLU())
+    except RuntimeError:  # as for bfloat16 on processors without instructions for it
+        return False
+    return True
 
 
 def _plain(x: Tensor, weight: Tensor, bias: Tensor, activation: nn.Module) -> Tensor:

@@ -10,8 +10,8 @@ from hybridmap.predict.tile import BATCH, STRIP
 
 BASE = 250e6
 """Bytes of a worker before its first tile: interpreter, libraries, model."""
-WIDTH = 2000
-"""Bytes of a cell on its way through encoder and process model."""
+CELL = 26e3
+"""Bytes of a cell on its way through encoder and process model, at most: those of CLM5, the largest."""
 CGROUP = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -19,7 +19,7 @@ def bytes_per_worker(predictor: Predictor, cube: Cube, tile: int) -> float:
     """Memory of one worker: layers of a strip twice (as stored, and decoded), maps of a tile, a batch in the model."""
     layers = len(cube.covariate_names) + len(cube.forcing_names)
     strip = min(STRIP, tile * tile)
-    return BASE + 2.2 * strip * layers * 4 + 2.0 * len(predictor.layers) * tile * tile * 4 + BATCH * WIDTH * 4
+    return BASE + 2.2 * strip * layers * 4 + 2.0 * len(predictor.layers) * tile * tile * 4 + BATCH * CELL
 
 
 def free_bytes() -> float:
@@ -35,6 +35,7 @@ def free_bytes() -> float:
     return free
 
 
-def workers_that_fit(predictor: Predictor, cube: Cube, tile: int, cores: int) -> int:
+def workers_that_fit(predictor: Predictor, cube: Cube, cores: int) -> int:
     """As many workers as cores, or as fit into three quarters of the free memory; at least one."""
+    tile = predictor.recipe.predict.tile
     return max(1, min(cores, int(0.75 * free_bytes() / bytes_per_worker(predictor, cube, tile))))

@@ -24,12 +24,14 @@ def report_difference(exact: Predictor, fast: Predictor, cube: Cube, tiles: list
     dict of str to float
         Map → median relative difference where it is not zero.
     """
-    complete = cube.valid_mask()
-    corners = [Tile(t.row0, min(t.row0 + EDGE, t.row1), t.col0, min(t.col0 + EDGE, t.col1)) for t in tiles]
-    filled = [t for t in corners if complete[t.row0 : t.row1, t.col0 : t.col1].any()]
-    if not filled:
+    middle = len(tiles) // 2
+    corners = (
+        Tile(t.row0, min(t.row0 + EDGE, t.row1), t.col0, min(t.col0 + EDGE, t.col1))
+        for t in (*tiles[middle:], *tiles[:middle])
+    )
+    tile = next((t for t in corners if cube.complete(t.row0, t.row1, t.col0, t.col1).any()), None)
+    if tile is None:
         return {}
-    tile = filled[len(filled) // 2]
     one, two = (predict_tile(model, cube, tile) for model in (exact, fast))
     found = {}
     for name, values in one.items():

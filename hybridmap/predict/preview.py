@@ -33,24 +33,21 @@ class Preview:
         self.path = out.with_name(out.name + ".preview.png")
         self.step = max(1, -(-max(grid.height, grid.width) // EDGE))
         self.values = np.full((-(-grid.height // self.step), -(-grid.width // self.step)), np.nan)
-        self.drawn: set[Tile] = set()
         self.shown = False
 
-    def show(self, done: list[Tile]) -> None:
-        """Add finished tiles to the picture: SOC, or the first map there is."""
+    def show(self, fresh: list[Tile]) -> None:
+        """Add tiles that were finished since the last time: SOC, or the first map there is."""
         from matplotlib import colormaps
         from matplotlib.image import imsave
 
         root = zarr.open_group(str(self.partial), mode="r")
         names = [n for n in sorted(root.array_keys()) if n not in ("x", "y", "spatial_ref")]
         array = root["soc" if "soc" in names else names[0]]
-        for tile in done:
-            if tile not in self.drawn:
-                self.drawn.add(tile)
-                values = read_map(array, np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1])
-                small = values[-tile.row0 % self.step :: self.step, -tile.col0 % self.step :: self.step]
-                row, col = -(-tile.row0 // self.step), -(-tile.col0 // self.step)
-                self.values[row : row + small.shape[0], col : col + small.shape[1]] = small
+        for tile in fresh:
+            values = read_map(array, np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1])
+            small = values[-tile.row0 % self.step :: self.step, -tile.col0 % self.step :: self.step]
+            row, col = -(-tile.row0 // self.step), -(-tile.col0 // self.step)
+            self.values[row : row + small.shape[0], col : col + small.shape[1]] = small
         known = self.values[np.isfinite(self.values)]
         low, high = np.quantile(known, (0.02, 0.98)) if known.size else (0.0, 1.0)
         colours = colormaps["YlOrBr"].with_extremes(bad="#e8ecef")

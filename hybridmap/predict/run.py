@@ -59,7 +59,7 @@ def predict(
         Store to write. While unfinished it is ``{out}.partial``, with a receipt a tile beside it; a run with the same
         recipe and cube continues it, and a tile whose part of the cube has changed is made again.
     workers : int
-        Tiles at a time; 0 takes all cores given to the process.
+        Tiles at a time; 0 takes those of the configuration, or as many as cores and memory allow.
     title : str
         Title of the store.
     scheduler : str
@@ -75,13 +75,12 @@ def predict(
         the recipe asks for what cannot be mapped.
     """
     first, step = _share(part)
-    predictor, cube = Predictor(recipe), open_cube(cube_path)
-    check_layers(predictor.model, cube)
+    predictor, cube, edge, tiles = open_inputs(recipe, cube_path)
     if recipe.predict.scenarios and not predictor.scenarios:
         LOG.info("no maps of scenarios: without a process model there are no parameters to hold")
-    edge = shard_edge(recipe.predict.tile, CHUNK)
+    if recipe.predict.applicability and recipe.applicability is None:
+        LOG.info("no map of where the model applies: --applicability names the file that it is made from")
     store = MapStore(out)
-    tiles = list(tiles_of(cube.grid, edge))
     keys = tile_keys(cube, tiles)
     job, identity = Job(recipe, cube_path, out), identity_of(recipe, cube, edge)
     if part:
@@ -97,6 +96,25 @@ def predict(
         store.begin(identity, predictor.layers, cube, edge, title)
         _predict_tiles(job, store, predictor, cube, {t: keys[t.name] for t in tiles}, workers, scheduler)
         store.finish()
+
+
+def open_inputs(recipe: Recipe, cube_path: Path) -> tuple[Predictor, Cube, int, list[Tile]]:
+    """Model and cube, the edge of a shard in cells, and the tiles; HybridmapError if model and cube do not fit."""
+    predictor, cube = Predictor(recipe), open_cube(cube_path)
+    check_layers(predictor.model, cube)
+    edge = shard_edge(recipe.predict.tile, CHUNK)
+    return predictor, cube, edge, list(tiles_of(cube.grid, edge))
+
+
+def workers_of(predictor: Predictor, cube: Cube, asked: int) -> int:
+    """Workers that are asked for, by the command or the configuration, or as many as cores and memory allow."""
+    if given := asked or predictor.recipe.predict.workers:
+        return given
+    cores = len(os.sched_getaffinity(0))
+    count = workers_that_fit(predictor, cube, cores)
+    if count < cores:
+        LOG.info("%d workers on %d cores, for memory; --workers sets another number", count, cores)
+    return count
 
 
 def _share(part: str) -> tuple[int, int]:
@@ -119,24 +137,28 @@ def _predict_tiles(
         exact = replace(job.recipe, predict=job.recipe.predict.model_copy(update={"precision": "float32"}))
         report_difference(Predictor(exact), predictor, cube, list(todo))
     LOG.info("%d tiles to predict, %d done before", len(todo), len(keys) - len(todo))
-    if not workers and not scheduler:
-        cores = len(os.sched_getaffinity(0))
-        workers = workers_that_fit(predictor, cube, job.recipe.predict.tile, cores)
-        if workers < cores:
-            LOG.info("%d workers on %d cores, for memory; --workers sets another number", workers, cores)
+    if not todo:
+        return
     preview = Preview(store.partial, cube.grid, job.out)
+    fresh = [tile for tile in keys if tile not in todo]  # not in the picture yet
     done, start = 0, time.monotonic()
     told = start
-    tiles = run_on_dask(job, todo, scheduler) if scheduler else run_tiles(job, todo, workers, cells)
+    tiles = (
+        run_on_dask(job, todo, scheduler)
+        if scheduler
+        else run_tiles(job, todo, workers_of(predictor, cube, workers), cells)
+    )
     for tile in tiles:
         done += tile.cells
+        fresh.append(tile)
         store.sign_of_life()
         if time.monotonic() - told > (EVERY if preview.shown else SOON):
             told = time.monotonic()
             rate = done / (told - start)
             left = (cells - done) / rate
             LOG.info("%.0f %%, %.2f million cells/s, %.0f s left", 100 * done / cells, rate / 1e6, left)
-            preview.show([t for t in keys if store.is_done(t, keys[t])])
+            preview.show(fresh)
+            fresh = []
     preview.remove()
 
 

@@ -52,7 +52,8 @@ def write_stac(config: Config, name: str, store: Path, summary: Path, samples: P
         id=f"{config.region}-{name}".replace("_", "-"),
         geometry=geometry,
         bbox=bbox,
-        datetime=None if span else datetime(1970, 1, 1, tzinfo=UTC),
+        # Without years of sampling the time is that at which the maps were made.
+        datetime=None if span else datetime.fromtimestamp((store / "zarr.json").stat().st_mtime, tz=UTC),
         start_datetime=span[0] if span else None,
         end_datetime=span[1] if span else None,
         properties={

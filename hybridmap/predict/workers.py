@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -67,7 +66,7 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
     keys : mapping of Tile to str
         What to do, with the text of each receipt.
     workers : int
-        Tiles at a time; 0 takes all cores given to the process.
+        Tiles at a time.
     cells : int
         Cells of all tiles.
 
@@ -76,7 +75,7 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
     HybridmapError
         If a worker is killed from outside; finished tiles are kept.
     """
-    count = max(1, min(workers or len(os.sched_getaffinity(0)), len(keys)))
+    count = min(workers, len(keys))
     if count == 1 or not ahead.worth_processes(cells, job.recipe.passes):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
