@@ -267,9 +267,9 @@ class HybridModel(TableModel):
 
     def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What the encoder sees (..., site, feature) and what it makes of it (..., site, neural parameter)."""
-        if not self.neural_names:
-            return covariates, covariates.new_zeros(*covariates.shape[:-1], 0)
         features = self.features(covariates)
+        if not self.neural_names:
+            return features, covariates.new_zeros(*covariates.shape[:-1], 0)
         return features, self.encoder(features)
 
     def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hybridmap.applicability import covariate_importance, fit_applicability
 from hybridmap.config import Config
@@ -52,7 +51,9 @@ def learn_applicability(
     importance = covariate_importance(model, covariates, forcing, outputs)
     classes = {n: c for n, c in class_codes(config, samples).items() if n in model.covariate_names}
     values = covariates.numpy()
-    known = np.isfinite(values).all(axis=1) & torch.stack([v.isfinite() for v in forcing.values()]).all(0).numpy()
+    known = np.isfinite(values).all(axis=1)
+    for driver in forcing.values():
+        known &= driver.isfinite().numpy()
     area = fit_applicability(
         values[known],
         folds.to_numpy("int64")[known],
