@@ -17,6 +17,8 @@ from hybridmap.settings import load_config
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)  # tests run beside each other
 os.environ["OMP_NUM_THREADS"] = "1"  # and so do the programs that they start
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # GPU kernels run on the CPU; Triton looks when it is first imported
 
 
 @pytest.fixture(scope="session")

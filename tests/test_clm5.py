@@ -1,5 +1,7 @@
 """The CLM5 matrix model against extended-precision vectors, mass balance, and its own switches."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from hybridmap.process import get_process
 from hybridmap.process._clm5.vertical import INTERFACE, THICKNESS
 
+ROOT = Path(__file__).parents[1]
 MODEL = get_process("clm5", as_published=True)
 NAMES = [p.name for p in MODEL.parameters]
 LOWER = torch.tensor([p.lower for p in MODEL.parameters], dtype=torch.float64)

@@ -95,22 +95,24 @@ class ProcessModel(ABC):
         """
 
 
-def gather_inputs(
+def check_call(
     model: ProcessModel, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, Tensor], torch.dtype]:
-    """Complete `parameters` with defaults, check names, and lift everything to float64.
+) -> tuple[int, torch.dtype, torch.device]:
+    """Check the names and shapes of a call.
 
     Returns
     -------
-    parameters, forcing : dict of str to Tensor
-        float64 tensors on the device of the forcing.
+    sites : int
+        Number of sites of the forcing.
     dtype : torch.dtype
         The widest floating dtype among the inputs: the dtype that outputs should have.
+    device : torch.device
+        That of the forcing.
 
     Raises
     ------
     ValueError
-        For an unknown name or a missing forcing.
+        For an unknown name, a missing forcing, or a shape that does not fit the number of sites.
     """
     known = {p.name for p in model.parameters}
     required = {v.name for v in model.forcing if not v.optional}
@@ -126,7 +128,6 @@ def gather_inputs(
     dtype = torch.get_default_dtype() if not floats else floats[0]
     for other in floats[1:]:
         dtype = torch.promote_types(dtype, other)
-    device = next(iter(forcing.values())).device
 
     first = next(iter(forcing.values()))
     sites = first.shape[0] if first.ndim else 1
@@ -138,6 +139,27 @@ def gather_inputs(
     for name, value in forcing.items():
         if value.ndim and value.shape[0] not in (1, sites):
             raise ValueError(f"{model.name}: forcing '{name}' has {value.shape[0]} sites, others have {sites}.")
+    return sites, dtype, first.device
+
+
+def gather_inputs(
+    model: ProcessModel, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor], torch.dtype]:
+    """Complete `parameters` with defaults, check names, and lift everything to float64.
+
+    Returns
+    -------
+    parameters, forcing : dict of str to Tensor
+        float64 tensors on the device of the forcing.
+    dtype : torch.dtype
+        The dtype that outputs should have.
+
+    Raises
+    ------
+    ValueError
+        As :func:`check_call`.
+    """
+    sites, dtype, device = check_call(model, parameters, forcing)
 
     def lift(value: Tensor | float) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64, device=device)

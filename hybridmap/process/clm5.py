@@ -9,14 +9,14 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from hybridmap.process._clm5 import DAYS
+from hybridmap.process._clm5 import DAYS, fused
 from hybridmap.process._clm5.components import bulk_components
 from hybridmap.process._clm5.inputs import depth_fractions, layer_inputs
 from hybridmap.process._clm5.scalars import MonthMeans
 from hybridmap.process._clm5.solve import FRACTIONS, SteadyState
 from hybridmap.process._clm5.transport import mixing_bands, simple_bands
 from hybridmap.process._clm5.vertical import LAYERS, NODE_DEPTH, THICKNESS
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+from hybridmap.process.base import Parameter, ProcessModel, Variable, check_call, gather_inputs
 
 POOLS = ("cwd", "litter1", "litter2", "litter3", "soil1", "soil2", "soil3")
 
@@ -98,6 +98,9 @@ class Clm5(ProcessModel):
     transport : {"mixing", "simple_one", "simple_two"}
         ``simple_*`` replaces mixing by rates falling with depth as a power law, which re-use the normalised values of
         `diffus` and `cryo` as slope and intercept (one), and add the parameter `simple_down` (two).
+    kernel : {"auto", "torch", "triton"}
+        How to compute: by tensor operations, or on a CUDA device by fused kernels, which need Triton. "auto" takes
+        the kernels where it can, and says why where a GPU must do without. The numbers agree to rounding.
     """
 
     name: ClassVar[str] = "clm5"
@@ -112,16 +115,19 @@ class Clm5(ProcessModel):
         inputs_below_bedrock: bool = False,
         cryoturbation_floor: str = "bedrock",
         transport: str = "mixing",
+        kernel: str = "auto",
     ) -> None:
         if transport not in ("mixing", "simple_one", "simple_two"):
             raise ValueError(f"clm5: transport '{transport}' is not one of 'mixing', 'simple_one', 'simple_two'.")
         if cryoturbation_floor not in ("bedrock", "3m"):
             raise ValueError(f"clm5: cryoturbation_floor '{cryoturbation_floor}' is not one of 'bedrock', '3m'.")
+        if kernel not in ("auto", "torch", "triton"):
+            raise ValueError(f"clm5: kernel '{kernel}' is not one of 'auto', 'torch', 'triton'.")
         self.bedrock_leak = as_published or bedrock_leak
         self.inputs_below_bedrock = as_published or inputs_below_bedrock
         self.fixed_floor = as_published or cryoturbation_floor == "3m"
         self.published_components = as_published
-        self.transport = transport
+        self.transport, self.kernel = transport, kernel
         if transport == "simple_two":
             down = Parameter("simple_down", 0.5, 0.0, 1.0, "1", "normalised intercept of downward transport")
             self.parameters = (*PARAMETERS, down)
@@ -131,17 +137,43 @@ class Clm5(ProcessModel):
 
         A site with NaN in a parameter or forcing, or with a layer that never decomposes, is NaN; others are untouched.
         """
+        if self._takes_kernels(forcing):
+            return self._by_kernels(parameters, forcing)
         p, f, dtype = gather_inputs(self, parameters, forcing)
         state = self._solve(p, f)
         pools, bad = state.pools.permute(2, 0, 1), state.bad
         if bool(bad.any()):
-            warnings.warn(
-                f"clm5: {int(bad.sum())} of {len(bad)} sites are NaN: a value is missing or a layer never decomposes.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            _warn_bad(bad)
             pools = torch.where(bad[:, None, None], torch.nan, pools)
         return {"pools": pools.to(dtype), "soc": pools[:, 4:].sum(1).to(dtype)}
+
+    def _takes_kernels(self, forcing: Mapping[str, Tensor]) -> bool:
+        on_gpu = any(values.is_cuda for values in forcing.values())
+        if self.kernel == "torch" or (self.kernel == "auto" and not on_gpu):
+            return False
+        reason = fused.reason_against(forcing, self.transport)
+        if reason and self.kernel == "triton":
+            raise ValueError(f"clm5: kernel 'triton' cannot be used: {reason}. Take 'auto' or 'torch'.")
+        if reason:
+            fused.warn_slow(reason)
+        return reason is None
+
+    def _by_kernels(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        _, dtype, device = check_call(self, parameters, forcing)
+        full = [
+            parameters[p.name].to(device, dtype)
+            if p.name in parameters
+            else torch.full((), p.default, dtype=dtype, device=device)
+            for p in self.parameters
+        ]
+        pools, soc, bad = fused.steady_state(
+            full, forcing, (self.bedrock_leak, self.inputs_below_bedrock, self.fixed_floor)
+        )
+        # A graph that is being captured cannot wait for a number.
+        capturing = device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+        if not capturing and bool(bad.any()):
+            _warn_bad(bad)
+        return {"pools": pools.to(dtype), "soc": soc.to(dtype)}
 
     def components(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Bulk components behind SOC, each (site,); see :func:`hybridmap.process._clm5.components.bulk_components`."""
@@ -221,6 +253,14 @@ class Clm5(ProcessModel):
     def stock(self, soc: Tensor, layers: int = LAYERS) -> Tensor:
         """SOC stock [g m-2] of the uppermost `layers` layers, shape (site,)."""
         return soc[:, :layers] @ THICKNESS[:layers].to(soc)
+
+
+def _warn_bad(bad: Tensor) -> None:
+    warnings.warn(
+        f"clm5: {int(bad.sum())} of {len(bad)} sites are NaN: a value is missing or a layer never decomposes.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _screen(p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
