@@ -87,8 +87,9 @@ class Clm5(ProcessModel):
         Every quirk of the released program that moves numbers: sets the three switches below to True, True, "3m",
         and keeps the slips in :meth:`components`.
     bedrock_leak : bool
-        Whether the lowest mixed layer loses carbon to the rock with the conductance of its upper face. Published so;
-        False conserves mass.
+        Whether the lowest mixed layer loses carbon to the rock with the conductance of its upper face. Published so,
+        with an upward drift of 1e-30 m day-1 that makes and loses carbon where frozen layers hold absurd amounts; False
+        conserves mass.
     inputs_below_bedrock : bool
         Whether litter also enters the layers under the bedrock, where it hardly decomposes and can pile up to
         absurd densities. Published so; False spreads it over the layers above.

@@ -134,19 +134,21 @@ def _conductances(
     eased = g_floor * (1.0 - 0.1 * EPS / g_floor.clamp(min=EPS * 1e-3)).clamp(min=0.0) ** 5
 
     zero = torch.zeros_like(g[:1])
-    up = torch.cat([zero, g[: LAYERS - 1]])
-    up_floor = torch.cat([zero, eased[: LAYERS - 1]]) + EPS
+    up, up_eased = torch.cat([zero, g[: LAYERS - 1]]), torch.cat([zero, eased[: LAYERS - 1]])
     layer = level[:LAYERS]
+    if not bedrock_leak:
+        # What leaves a layer enters its neighbour; nothing crosses the rock but by the floor.
+        return up, g, up_eased, eased
     inside = layer < bedrock
-    at_rock = (layer >= bedrock) & (layer >= 1)
-    # Towards the rock: the published program takes the conductance of the layer's upper face.
-    towards_rock = torch.cat([zero, g[: LAYERS - 1]]) if bedrock_leak else torch.zeros_like(g)
-    rock_floor = torch.cat([zero, g_floor[: LAYERS - 1]]) if bedrock_leak else torch.cat([zero, g_floor[1:LAYERS]])
     first = layer == 0
-    down = torch.where(inside | first, g, torch.where(at_rock, towards_rock, 0.0))
+    # Towards the rock the published program takes the conductance of the layer's upper face.
+    down = torch.where(inside | first, g, up)
+    rock_floor = torch.cat([zero, g_floor[: LAYERS - 1]])
     bare = torch.where(bedrock > 0, eased, g_floor)
     down_floor = torch.where(first, bare, torch.where(inside, eased, rock_floor))
-    return up, down, up_floor, down_floor
+    # The advective EPS makes carbon in the first layer and loses it in the last: it shows where frozen layers hold
+    # 1e25 g m-3 and more.
+    return up, down, up_eased + EPS, down_floor
 
 
 def _assemble(a: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -114,15 +114,15 @@ def months_to_layers(
     shape_after = _shape(layer + 1, active, bedrock_index, frost, animals, floor, geometry)
     up, up_bare, up_floor = _face(before, shape_before, shape, geometry)
     down, down_bare, down_floor = _face(layer, shape, shape_after, geometry)
-    first, inside = layer == 0, layer < bedrock_index
+    first = layer == 0
     up, up_bare, up_floor = tl.where(first, 0.0, up), tl.where(first, 0.0, up_bare), tl.where(first, 0.0, up_floor)
-    up_floor += EPS
-    # Towards the rock: the published program takes the conductance of the layer's upper face.
-    towards_rock = up if BEDROCK_LEAK else tl.zeros_like(up)
-    rock_floor = up_bare if BEDROCK_LEAK else down_bare
-    top_floor = tl.where(bedrock_index > 0, down_floor, down_bare)
-    down = tl.where(inside | first, down, towards_rock)
-    down_floor = tl.where(first, top_floor, tl.where(inside, down_floor, rock_floor))
+    if BEDROCK_LEAK:
+        # As published: towards the rock the conductance of the layer's upper face, and an advective EPS.
+        inside = layer < bedrock_index
+        down = tl.where(inside | first, down, up)
+        top_floor = tl.where(bedrock_index > 0, down_floor, down_bare)
+        down_floor = tl.where(first, top_floor, tl.where(inside, down_floor, up_bare))
+        up_floor += EPS
 
     by_frost, by_animals = tl.where(here & frost, 1.0, 0.0), tl.where(here & animals, 1.0, 0.0)
     write(out, UP_FROST, layer, sites, site, tl.sum(up * by_frost, 1) / MONTHS, known)
