@@ -5,7 +5,7 @@
 
 float32 interface, forward and backward to all 21 parameters, median of many runs by device events, forcing on the
 device. The dense rival builds a 140 x 140 matrix a site. Before timing, all must agree with the CPU. With ``--compile``
-no GPU is needed: the kernels are compiled for a compute capability, and their registers and spills are printed.
+no GPU is needed: the kernels are compiled for a compute capability, and what they take of the chip is printed.
 """
 
 import argparse
@@ -123,6 +123,24 @@ CONSTANTS = {
 }  # fmt: skip
 
 
+def issue_slots(listing: str) -> tuple[int, int]:
+    """Instructions of a kernel, and what a warp issues in a run: loops over layers 20 times, float64 for two cycles."""
+    instructions: list[str] = []
+    labels: dict[str, int] = {}
+    for line in listing.splitlines():
+        if label := re.match(r"(\.L_x_\d+):", line):
+            labels[label[1]] = len(instructions)
+        elif found := re.match(r"\s*/\*[0-9a-f]+\*/\s+(.*)", line):
+            instructions.append(found[1])
+    cost = [2 if re.search(r"\b(DFMA|DADD|DMUL|DSETP)", text) else 1 for text in instructions]
+    total = sum(cost)
+    for place, text in enumerate(instructions):
+        target = re.search(r"BRA\b.*`\((\.L_x_\d+)\)", text)
+        if target and labels[target[1]] < place:
+            total += 19 * sum(cost[labels[target[1]] : place + 1])
+    return len(instructions), total
+
+
 def compile_for(capability: int) -> None:
     """Compile the kernels without a GPU, and print what they take of one."""
     import triton
@@ -136,7 +154,8 @@ def compile_for(capability: int) -> None:
 
     tools = Path(triton.__file__).parent / "backends/nvidia/bin"
     print(f"compute capability {capability / 10}, triton {triton.__version__}")
-    print("| kernel | registers | stack [bytes] | instructions | of them float64 |\n|---|---|---|---|---|")
+    print("| kernel | registers | stack [bytes] | instructions | issue slots a site |\n|---|---|---|---|---|")
+    slots = 0.0
     for kernel in (months_to_layers, column_forward, column_backward):
         signature, constants, aligned = {}, {}, {}
         for i, p in enumerate(kernel.params):
@@ -156,10 +175,14 @@ def compile_for(capability: int) -> None:
             file.flush()
             usage = subprocess.check_output([tools / "cuobjdump", "-res-usage", file.name], text=True)
             listing = subprocess.check_output([tools / "nvdisasm", "-c", file.name], text=True)
-        codes = re.findall(r"^\s*/\*[0-9a-f]+\*/\s+(?:@!?U?P\d+ )?([A-Z0-9_]+)", listing, re.M)
-        doubles = sum(code in ("DFMA", "DADD", "DMUL", "DSETP") for code in codes)
         registers, stack = (re.findall(rf"{name}:(\d+)", usage)[-1] for name in ("REG", "STACK"))
-        print(f"| {made.metadata.name} | {registers} | {stack} | {len(codes)} | {doubles} |", flush=True)
+        length, run = issue_slots(listing)
+        per_site = run * 20 / MONTHS_BLOCK if kernel is months_to_layers else run / BLOCK
+        slots += per_site
+        print(f"| {made.metadata.name} | {registers} | {stack} | {length} | {per_site:.0f} |", flush=True)
+    if capability == 90:
+        bound = 132 * 4 * 1.755e9 / slots
+        print(f"An H100 (132 multiprocessors of 4 schedulers, 1.755 GHz) has slots for {bound:.2g} sites/s: a bound.")
 
 
 def main() -> None:

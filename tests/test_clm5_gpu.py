@@ -99,17 +99,18 @@ def test_kernels_agree_with_extended_precision(shared):
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of the interpreter, at the bad sites
 def test_bad_sites_are_nan_and_leave_the_others_alone():
-    f, para = mixed_forcing(6), torch.full((6, 21), 0.4, dtype=torch.float64)
+    f, para = mixed_forcing(7), torch.full((7, 21), 0.4, dtype=torch.float64)
     model = get_process("clm5", kernel="triton")
     whole = model(on_device(physical(para)), on_device(f))["soc"]
     f["soil_temperature"][1, 3, 5] = torch.nan
-    f["sand"] = torch.full((6, 20, 12), 40.0, dtype=torch.float64)
+    f["sand"] = torch.full((7, 20, 12), 40.0, dtype=torch.float64)
     f["sand"][2, 0, 0] = torch.nan
     f["altmax"][3, 4] = torch.nan
     f["w_scalar"][4, 7] = 0.0  # never decomposes there
     para[5, NAMES.index("fs3s1")] = torch.nan
+    f["nbedrock"][6] = torch.nan  # an index that must not be followed
     leaf = para.clone().requires_grad_()
-    with pytest.warns(RuntimeWarning, match="5 of 6 sites are NaN"):
+    with pytest.warns(RuntimeWarning, match="6 of 7 sites are NaN"):
         out = model(on_device(physical(leaf)), on_device(f))
     assert torch.isnan(out["soc"][1:]).all()
     assert torch.isnan(out["pools"][1:]).all()

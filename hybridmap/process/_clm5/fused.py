@@ -121,14 +121,15 @@ class _Column(torch.autograd.Function):
 
         means, pools, soc, factors = room(MONTH_ROWS), room(7), room(), room(FACTOR_ROWS)
         bad = torch.empty(sites, dtype=torch.int8, device=parameters.device)
-        months_to_layers[(-(-sites // MONTHS_BLOCK), LAYERS)](
-            parameters, *layered, *monthly[4:], geometry, means, sites,
-            HAS_SAND=has_sand, BEDROCK_LEAK=leak, FIXED_FLOOR=fixed_floor, BLOCK=MONTHS_BLOCK, **sizes,
-        )  # fmt: skip
-        column_forward[(-(-sites // BLOCK),)](
-            parameters, *monthly, means, geometry, pools, soc, factors, bad, sites,
-            BELOW_BEDROCK=below, BLOCK=BLOCK, **sizes,
-        )  # fmt: skip
+        with torch.cuda.device_of(parameters):  # kernels start on the current device
+            months_to_layers[(-(-sites // MONTHS_BLOCK), LAYERS)](
+                parameters, *layered, *monthly[4:], geometry, means, sites,
+                HAS_SAND=has_sand, BEDROCK_LEAK=leak, FIXED_FLOOR=fixed_floor, BLOCK=MONTHS_BLOCK, **sizes,
+            )  # fmt: skip
+            column_forward[(-(-sites // BLOCK),)](
+                parameters, *monthly, means, geometry, pools, soc, factors, bad, sites,
+                BELOW_BEDROCK=below, BLOCK=BLOCK, **sizes,
+            )  # fmt: skip
         ctx.save_for_backward(parameters, *monthly, means, pools, factors, bad)
         ctx.below, ctx.sizes = below, sizes
         ctx.set_materialize_grads(False)
@@ -148,9 +149,10 @@ class _Column(torch.autograd.Function):
         soc = torch.zeros_like(pools[0]) if grad_soc is None else grad_soc.contiguous()
         adjoint = torch.empty((6, LAYERS, sites), dtype=torch.float64, device=pools.device)
         gradients = torch.empty((len(parameters), sites), dtype=torch.float64, device=pools.device)
-        column_backward[(-(-sites // BLOCK),)](
-            soc if grad_pools is None else grad_pools.contiguous(), soc, parameters, *monthly[:4], *monthly[5:],
-            means, _geometry(pools.device), pools, factors, bad, adjoint, gradients, sites,
-            HAS_POOLS=grad_pools is not None, BELOW_BEDROCK=ctx.below, BLOCK=BLOCK, **ctx.sizes,
-        )  # fmt: skip
+        with torch.cuda.device_of(pools):
+            column_backward[(-(-sites // BLOCK),)](
+                soc if grad_pools is None else grad_pools.contiguous(), soc, parameters, *monthly[:4], *monthly[5:],
+                means, _geometry(pools.device), pools, factors, bad, adjoint, gradients, sites,
+                HAS_POOLS=grad_pools is not None, BELOW_BEDROCK=ctx.below, BLOCK=BLOCK, **ctx.sizes,
+            )  # fmt: skip
         return (gradients.to(parameters), *(None,) * (2 + len(MONTHLY) + len(LAYERED) + 1))

@@ -95,11 +95,11 @@ def year_total(values, site, known, MONTHS: tl.constexpr, PADDED: tl.constexpr):
 
 @triton.jit
 def lowest_layer(nbedrock, site, known, MONTHS: tl.constexpr, PADDED: tl.constexpr):
-    """Deepest bedrock index of the year, and its layer at most."""
+    """Deepest bedrock index of the year, kept among the layers: one that is missing must not be followed."""
     month = tl.arange(0, PADDED)
     here = known[:, None] & (month < MONTHS)[None, :]
     index = tl.load(nbedrock + site[:, None] * MONTHS + month[None, :], mask=here, other=0.0).to(tl.int32)
-    return tl.minimum(tl.max(index, 1), LAYERS - 1)
+    return tl.minimum(tl.maximum(tl.max(index, 1), 0), LAYERS - 1)
 
 
 @triton.jit
