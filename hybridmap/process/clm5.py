@@ -14,7 +14,7 @@ from hybridmap.process._clm5.components import bulk_components
 from hybridmap.process._clm5.inputs import depth_fractions, layer_inputs
 from hybridmap.process._clm5.scalars import MonthMeans
 from hybridmap.process._clm5.solve import FRACTIONS, SteadyState
-from hybridmap.process._clm5.transport import mixing_bands, simple_bands
+from hybridmap.process._clm5.transport import mixing, simple
 from hybridmap.process._clm5.vertical import LAYERS, NODE_DEPTH, THICKNESS
 from hybridmap.process.base import Parameter, ProcessModel, Variable, check_call, gather_inputs
 
@@ -45,6 +45,7 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 """The 21 parameters in their fixed order; a default outside the published range is moved to the middle of it."""
 
+TURNOVER_TIMES = ("taucwd", "taul1", "taul2", "tau4s1", "tau4s2", "tau4s3")
 MONTHLY, LAYERED = ("site", "month"), ("site", "layer", "month")
 FORCING = (
     Variable("input_cwd", MONTHLY, "g m-2 month-1", "carbon input to coarse woody debris", valid_range=(0.0, 1e4)),
@@ -187,31 +188,26 @@ class Clm5(ProcessModel):
 
     def _solve(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> _State:
         sites = f["input_cwd"].shape[0]
-        p = {name: value.expand(sites) for name, value in p.items()}
+        p = {name: value if value.shape == (sites,) else value.expand(sites) for name, value in p.items()}
         p, f, bad = _screen(p, f)
         decay, decay_litter = self.decay(p, f)
         # Without decomposition in some layer nothing leaves its woody debris: no steady state.
         idle = (decay == 0) | (decay_litter == 0)
         decay, decay_litter = (torch.where(idle, 1.0, d) for d in (decay, decay_litter))
         bad = bad | idle.any(0)
-        rate = {name: 1.0 / (DAYS * p[name]) for name in ("taucwd", "taul1", "taul2", "tau4s1", "tau4s2", "tau4s3")}
-        litter2 = decay_litter * rate["taul2"]
-        k = torch.stack(
-            [
-                decay * rate["taucwd"],
-                decay_litter * rate["taul1"],
-                litter2,
-                litter2,
-                decay * rate["tau4s1"],
-                decay * rate["tau4s2"],
-                decay * rate["tau4s3"],
-            ]
+        cwd, litter1, litter2, *soil = (1.0 / (DAYS * torch.stack([p[name] for name in TURNOVER_TIMES]))).unbind(0)
+        metabolic, cellulose, decomposing = (
+            decay_litter * litter1,
+            decay_litter * litter2,
+            decay * torch.stack(soil)[:, None],
         )
+        k = torch.cat([(decay * cwd)[None], metabolic[None], cellulose.expand(2, *cellulose.shape), decomposing])
         fractions = torch.stack([p[name] for name in FRACTIONS])
         fractions_of_depth = depth_fractions(p["beta"], f, self.inputs_below_bedrock)
-        bands = self.bands(p, f)
-        pools = SteadyState.apply(*bands, k, fractions, layer_inputs(f, fractions_of_depth))
-        return _State(p, f, pools, bands[1], k, fractions_of_depth, bad)
+        up, down = self.couplings(p, f)
+        supply = layer_inputs(f, fractions_of_depth)
+        pools = SteadyState.apply(up, down, k, fractions, supply, self.transport != "mixing")
+        return _State(p, f, pools, up + down, k, fractions_of_depth, bad)
 
     def decay(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Environmental scalars of soil and of litter, dimensionless, shape (layer, site)."""
@@ -221,13 +217,20 @@ class Clm5(ProcessModel):
         depth = torch.exp(-NODE_DEPTH[:LAYERS, None].to(p["efolding"]) / p["efolding"])
         return depth * means[0], depth * means[1]
 
-    def bands(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Lower, main and upper diagonal of the vertical operator [day-1], each of shape (layer, site)."""
+    def couplings(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Coupling of each layer with the one above and below [day-1], shape (layer, site); see :meth:`bands`."""
         if self.transport == "mixing":
-            return mixing_bands(p["cryo"], p["diffus"], f, self.bedrock_leak, self.fixed_floor)
+            return mixing(p["cryo"], p["diffus"], f, self.bedrock_leak, self.fixed_floor)
         table = {parameter.name: parameter for parameter in PARAMETERS}
         slope, up = ((p[n] - table[n].lower) / (table[n].upper - table[n].lower) for n in ("diffus", "cryo"))
-        return simple_bands(slope, up, p["simple_down"] if self.transport == "simple_two" else up, f["nbedrock"])
+        return simple(slope, up, p["simple_down"] if self.transport == "simple_two" else up, f["nbedrock"])
+
+    def bands(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Lower, main and upper diagonal of the vertical operator [day-1], each of shape (layer, site)."""
+        up, down = self.couplings(p, f)
+        if self.transport != "mixing":  # rates out of a layer, found in the rows of its neighbours
+            return -down.roll(1, 0), up + down, -up.roll(-1, 0)
+        return -up, up + down, -down
 
     def at_depth(self, soc: Tensor, depth: Tensor) -> Tensor:
         """Interpolate SOC linearly between node depths, constant beyond the first and the last node.
@@ -266,7 +269,7 @@ def _warn_bad(bad: Tensor) -> None:
 
 def _screen(p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
     """Find the sites with a missing value, and put harmless numbers there so that they cannot spoil gradients."""
-    total = sum((v.flatten(1).sum(1) for v in f.values()), torch.stack(list(p.values())).sum(0))
+    total = sum((v.sum(tuple(range(1, v.ndim))) for v in f.values()), torch.stack(list(p.values())).sum(0))
     bad = ~torch.isfinite(total)
     if not bool(bad.any()):
         return dict(p), dict(f), bad

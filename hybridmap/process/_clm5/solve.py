@@ -1,13 +1,17 @@
 """The 140-pool steady state by structure: woody debris, litter, then soil as a block-tridiagonal system.
 
 Within a layer the pools form a chain up to the three soil pools; between layers all six mobile pools share one
-tridiagonal operator. Elimination runs from the top down without pivoting, which keeps the digits that a dense
-factorisation loses under bedrock.
+tridiagonal operator. The matrix is an M-matrix whose row sums (or column sums) are known without cancellation, so it
+is eliminated without a single subtraction (Grassmann, Taksar and Heyman 1985, doi 10.1287/opre.33.5.1107): every pool
+keeps nearly all digits, however far decay and mixing are apart. The upper and the lower half of the column are
+eliminated side by side and meet in the middle, which halves the number of steps.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,15 +21,32 @@ from hybridmap.process._clm5.vertical import LAYERS
 FRACTIONS = ("fcwdl2", "fl1s1", "fl2s1", "fl3s2", "fs1s2", "fs1s3", "fs2s1", "fs2s3", "fs3s1")
 """Order of the transfer fractions."""
 
+CENTRE = LAYERS // 2
+STEPS = CENTRE
+# The lower half is a layer shorter: its first step repeats the lowest layer, and nothing couples to it.
+TOP, BOTTOM = list(range(CENTRE)), [LAYERS - 1, *range(LAYERS - 1, CENTRE, -1)]
+BY_STEP = tuple(layer for pair in zip(TOP, BOTTOM, strict=True) for layer in pair)
+BEFORE = tuple(layer + half * LAYERS for pair in zip(TOP, BOTTOM, strict=True) for half, layer in enumerate(pair))
+AFTER = tuple((place + LAYERS) % (2 * LAYERS) for place in BEFORE)
+"""Places of the couplings of each step with the step before and after, in those of all layers up and then down."""
+FROM_STEP = (*range(0, 2 * STEPS, 2), 2 * STEPS, *(2 * BOTTOM.index(j, 1) + 1 for j in range(CENTRE + 1, LAYERS)))
+"""Places of the layers among (step, half), the centre being the last."""
+
 
 class SteadyState(torch.autograd.Function):
     """Solve M C = I for all pools; the backward pass solves the transposed system with the saved factors."""
 
     @staticmethod
     def forward(
-        ctx: Any, lower: Tensor, diagonal: Tensor, upper: Tensor, k: Tensor, fractions: Tensor, inputs: Tensor
+        ctx: Any, up: Tensor, down: Tensor, k: Tensor, fractions: Tensor, inputs: Tensor, by_columns: bool = False
     ) -> Tensor:
-        """Shapes: bands (layer, site), k (7, layer, site), fractions (9, site), inputs (4, layer, site), float64.
+        """Shapes: up and down (layer, site), k (7, layer, site), fractions (9, site), inputs (4, layer, site), float64.
+
+        Parameters
+        ----------
+        up, down : Tensor
+            Couplings [day-1] of a layer with the one above and the one below; up[0] and down[-1] are 0. By rows the
+            operator is ``(up + down) C[j] - up C[j-1] - down C[j+1]``, by columns its transpose.
 
         Returns
         -------
@@ -39,28 +60,36 @@ class SteadyState(torch.autograd.Function):
         supply = inputs[1:].clone()
         supply[1] += cwd_l2 * inputs[0]
         supply[2] += (1.0 - cwd_l2) * inputs[0]
-        litter = _litter_factors(lower, diagonal, upper, k)
-        pools[1:4] = _litter_solve(lower, litter, supply)
+        chain = _chain(up, down)
+        litter = _litter_factors(chain, k[1:3])
+        pools[1:4] = _substitute(chain, by_columns, _scale_by(litter), supply)
         right = torch.zeros_like(k[4:])
         right[0] = l1s1 * k[1] * pools[1] + l2s1 * k[2] * pools[2]
         right[1] = l3s2 * k[3] * pools[3]
-        inverse = _soil_factors(lower, diagonal, upper, k, fractions)
-        pools[4:] = _soil_solve(lower, upper, inverse, right)
-        ctx.save_for_backward(lower, upper, k, fractions, pools, *litter, inverse)
+        factors, weight = _soil_factors(chain, k[4:], fractions[4:], by_columns)
+        pools[4:] = weight[:, None] * _substitute(
+            chain, by_columns, _multiply_by(factors, by_columns), right / weight[:, None]
+        )
+        ctx.by_columns = by_columns
+        ctx.save_for_backward(k, fractions, pools, weight, *chain, *litter, *factors)
         return pools
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients in the order of the inputs: -lambda C on the entries of M, lambda on the inputs."""
-        lower, upper, k, fractions, pools, reciprocal, ratio, inverse = ctx.saved_tensors
+        k, fractions, pools, weight, *rest = ctx.saved_tensors
+        chain, litter, factors = _Chain(*rest[:3]), _Factors(*rest[3:5]), _Factors(*rest[5:])
         cwd_l2, l1s1, l2s1, l3s2, s1s2, s1s3, s2s1, s2s3, s3s1 = fractions
+        across = not ctx.by_columns
         adjoint = torch.empty_like(k)
-        soil = adjoint[4:] = _soil_solve_transposed(lower, upper, inverse, grad[4:])
+        soil = adjoint[4:] = (
+            _substitute(chain, across, _multiply_by(factors, across), grad[4:] * weight[:, None]) / weight[:, None]
+        )
         right = grad[1:4].clone()
         right[0] += k[1] * (l1s1 * soil[0])
         right[1] += k[2] * (l2s1 * soil[0])
         right[2] += k[3] * (l3s2 * soil[1])
-        adjoint[1:4] = _litter_solve_transposed(lower, (reciprocal, ratio), right)
+        adjoint[1:4] = _substitute(chain, across, _scale_by(litter), right)
         received = cwd_l2 * adjoint[2] + (1.0 - cwd_l2) * adjoint[3]
         adjoint[0] = grad[0] / k[0] + received
 
@@ -76,104 +105,177 @@ class SteadyState(torch.autograd.Function):
             ]
         )
         grad_k = pools * (arrives - adjoint)
-        mobile, carbon = adjoint[1:], pools[1:]
-        grad_diagonal = -(mobile * carbon).sum(0)
-        grad_lower = torch.zeros_like(lower)
-        grad_lower[1:] = -(mobile[:, 1:] * carbon[:, :-1]).sum(0)
-        grad_upper = torch.zeros_like(upper)
-        grad_upper[:-1] = -(mobile[:, :-1] * carbon[:, 1:]).sum(0)
+        # A coupling sees the difference of two neighbours: of carbon by rows, of its adjoint by columns.
+        here, across_layers = (adjoint, pools) if across else (pools, adjoint)
+        step = across_layers[1:, 1:] - across_layers[1:, :-1]
+        grad_up, grad_down = torch.zeros_like(k[0]), torch.zeros_like(k[0])
+        torch.sum(here[1:, 1:] * step, 0, out=grad_up[1:])
+        torch.sum(here[1:, :-1] * step, 0, out=grad_down[:-1])
         flow = k * pools
         pairs = ((0, 2), (1, 4), (2, 4), (3, 5), (4, 5), (4, 6), (5, 4), (5, 6), (6, 4))
         grad_fractions = torch.stack([(flow[donor] * adjoint[receiver]).sum(0) for donor, receiver in pairs])
         grad_fractions[0] -= (flow[0] * adjoint[3]).sum(0)
-        return grad_lower, grad_diagonal, grad_upper, grad_k, grad_fractions, adjoint[:4].clone()
+        return grad_up.neg_(), grad_down, grad_k, grad_fractions, adjoint[:4].clone(), None
 
 
-def _litter_factors(lower: Tensor, diagonal: Tensor, upper: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    """Factors of the tridiagonal matrices of litter 1 and of litter 2 and 3, each of shape (layer, 2, site).
+class _Chain(NamedTuple):
+    """Couplings in the order of elimination: with the layer before, with the layer after, and of the centre."""
 
-    Reciprocal pivots, and the upper diagonal over the pivot.
+    before: Tensor
+    after: Tensor
+    centre: Tensor
+
+
+class _Factors(NamedTuple):
+    """Inverted pivots of the steps (step, half, ..., site) and of the centre (..., site)."""
+
+    steps: Tensor
+    centre: Tensor
+
+
+@functools.cache
+def _index(places: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(places, device=device)
+
+
+def _by_step(values: Tensor) -> Tensor:
+    """Values of shape (layer, ..., site) as (step, half, ..., site), without the centre."""
+    return values.index_select(0, _index(BY_STEP, values.device)).unflatten(0, (STEPS, 2))
+
+
+def _chain(up: Tensor, down: Tensor) -> _Chain:
+    """Couplings by step: the upper half goes down, the lower half up."""
+    both = torch.cat([up, down])
+    before, after = (both.index_select(0, _index(places, up.device)) for places in (BEFORE, AFTER))
+    after[1] = 0.0
+    shape = (STEPS, 2)
+    return _Chain(before.unflatten(0, shape), after.unflatten(0, shape), torch.stack([up[CENTRE], down[CENTRE]]))
+
+
+def _litter_factors(chain: _Chain, k: Tensor) -> _Factors:
+    """Reciprocal pivots of litter 1 and of litter 2 and 3, from `k` (2, layer, site); both hold rows for three pools.
+
+    The excess of a row is its decay and what leaves by the layers before it; the pivot is that and the coupling with
+    the layer after.
     """
-    main, down, up = (diagonal + k[1:3]).unbind(1), lower.unbind(0), upper.unbind(0)
-    reciprocal = [main[0].reciprocal()]
-    ratio = [up[0] * reciprocal[0]]
-    for j in range(1, LAYERS):
-        reciprocal.append(torch.addcmul(main[j], down[j], ratio[-1], value=-1.0).reciprocal_())
-        ratio.append(up[j] * reciprocal[j])
-    return torch.stack(reciprocal), torch.stack(ratio)
+    base = _by_step(k.transpose(0, 1)).unbind(0)
+    before, after = chain.before[:, :, None].unbind(0), chain.after[:, :, None].unbind(0)
+    excess = base[0]
+    inverse = [(excess + after[0]).reciprocal_()]
+    for i in range(1, STEPS):
+        excess = torch.addcmul(base[i], before[i], excess * inverse[-1])
+        inverse.append((excess + after[i]).reciprocal_())
+    centre = k[:, CENTRE] + (chain.centre[:, None] * (excess * inverse[-1])).sum(0)
+    steps, last = torch.stack(inverse), centre.reciprocal_()
+    return _Factors(torch.cat([steps, steps[:, :, 1:]], 2), torch.cat([last, last[1:]]))
 
 
-def _litter_solve(lower: Tensor, factors: tuple[Tensor, Tensor], right: Tensor) -> Tensor:
-    """Solve for litter 1 to 3, shape (3, layer, site); litter 2 and 3 share a matrix."""
-    reciprocal, ratio = (torch.cat([f, f[:, 1:]], dim=1).unbind(0) for f in factors)
-    down, supply = lower.unbind(0), right.unbind(1)
-    x = [supply[0] * reciprocal[0]]
-    for j in range(1, LAYERS):
-        x.append(torch.addcmul(supply[j], down[j], x[-1], value=-1.0).mul_(reciprocal[j]))
-    for j in range(LAYERS - 2, -1, -1):
-        x[j].addcmul_(ratio[j], x[j + 1], value=-1.0)
-    return torch.stack(x, dim=1)
+# A 3x3 M-matrix as 21 numbers: what its off-diagonal entries take away (9), its pivots (3), and its row sums plus one
+# such entry (9). Each entry of its adjugate is a sum of two products of them.
+PIVOT, PARTIAL, NUMBERS = 9, 12, 21
+_TERMS = [
+    (3 * p + q, PIVOT + r, 3 * p + r, 3 * r + q) if p != q else
+    (PARTIAL + 3 * r + q, PIVOT + o, 3 * r + o, PARTIAL + 3 * o + q)
+    for p in range(3) for q in range(3)
+    for r, o in [((3 - p - q) % 3, 0) if p != q else ((q + 1) % 3, (q + 2) % 3)]
+]  # fmt: skip
+TERMS = tuple(row[part] for part in range(4) for row in _TERMS)
 
 
-def _litter_solve_transposed(lower: Tensor, factors: tuple[Tensor, Tensor], right: Tensor) -> Tensor:
-    """Solve with the transposed litter matrices, shape (3, layer, site)."""
-    reciprocal, ratio = (torch.cat([f, f[:, 1:]], dim=1) for f in factors)
-    back = (reciprocal[:-1] * lower[1:, None]).unbind(0)
-    forth, supply = ratio.unbind(0), right.unbind(1)
-    x = [supply[0]]
-    for j in range(1, LAYERS):
-        x.append(torch.addcmul(supply[j], forth[j - 1], x[-1], value=-1.0))
-    x = list((torch.stack(x) * reciprocal).unbind(0))
-    for j in range(LAYERS - 2, -1, -1):
-        x[j].addcmul_(back[j], x[j + 1], value=-1.0)
-    return torch.stack(x, dim=1)
+def _invert(numbers: Tensor, sums: Tensor) -> Tensor:
+    """Inverses (..., 3, 3, site) of matrices with row sums `sums` (..., 3, site).
+
+    `numbers` (..., 21, site) holds the entries off the diagonal, without their sign, in its first nine rows; the others
+    are filled here.
+    """
+    square = numbers[..., :PIVOT, :].unflatten(-2, (3, 3))
+    torch.sum(square, -2, out=numbers[..., PIVOT:PARTIAL, :]).add_(sums)
+    torch.add(square, sums[..., None, :], out=numbers[..., PARTIAL:, :].unflatten(-2, (3, 3)))
+    chosen = numbers.index_select(-2, _index(TERMS, numbers.device)).unflatten(-2, (4, 9))
+    first, second, third, fourth = chosen.unbind(-3)
+    adjugate = first.mul_(second).addcmul_(third, fourth)
+    determinant = (adjugate[..., :3, :] * sums).sum(-2)
+    return adjugate.div(determinant[..., None, :]).unflatten(-2, (3, 3))
 
 
-def _soil_factors(lower: Tensor, diagonal: Tensor, upper: Tensor, k: Tensor, fractions: Tensor) -> Tensor:
-    """Inverses of the pivot blocks, shape (layer, 3 rows, 3 columns, site)."""
-    s1s2, s1s3, s2s1, s2s3, s3s1 = fractions[4:]
-    k1, k2, k3 = k[4:]
-    sites = k.shape[2]
-    entries = [diagonal + k1, -s2s1 * k2, -s3s1 * k3, -s1s2 * k1, diagonal + k2, torch.zeros_like(k1)]
-    entries += [-s1s3 * k1, -s2s3 * k2, diagonal + k3]
-    blocks = torch.stack(entries, dim=1).unbind(0)
-    coupling = (lower[1:] * upper[:-1]).unbind(0)
-    inverse = torch.empty((LAYERS, 3, 3, sites), dtype=k.dtype, device=k.device)
-    wrap = torch.tensor(WRAPPED, device=k.device)
-    flat, square = inverse.view(LAYERS, 9, sites).unbind(0), inverse.unbind(0)
-    for j in range(LAYERS):
-        block = blocks[0] if j == 0 else torch.addcmul(blocks[j], coupling[j - 1], flat[j - 1], value=-1.0)
-        # Cross products of the rows are the columns of the adjugate.
-        wide = block.index_select(0, wrap).view(5, 5, sites)
-        cross = wide[1:4, 1:4] * wide[2:5, 2:5]
-        cross.addcmul_(wide[1:4, 2:5], wide[2:5, 1:4], value=-1.0)
-        determinant = (wide[0, :3] * cross[0]).sum(0)
-        torch.div(cross.transpose(0, 1), determinant, out=square[j])
-    return inverse
+def _numbers(off: Tensor) -> Tensor:
+    """Room for :func:`_invert`, with `off` (..., 9, site) in its place."""
+    return torch.cat([off, off.new_empty((*off.shape[:-2], NUMBERS - PIVOT, off.shape[-1]))], -2)
 
 
-WRAPPED = [3 * (row % 3) + column % 3 for row in range(5) for column in range(5)]
-"""Entries of a 3x3 block continued cyclically to 5x5, so that neighbours of a row or column are slices."""
+def _soil_factors(chain: _Chain, k: Tensor, fractions: Tensor, by_columns: bool) -> tuple[_Factors, Tensor]:
+    """Inverted pivot blocks, and the weights (3, site) of the pools under which no row (or column) sum is negative.
+
+    Transfers within a layer are the same everywhere but for the decay of the layer. By columns their sums are the
+    respired fractions; by rows the sums are positive after weighting the pools by what a unit supply to each would
+    leave, were there no exchange between layers.
+    """
+    s1s2, s1s3, s2s1, s2s3, s3s1 = fractions
+    zero = torch.zeros_like(s1s2)
+    # Row by row, received from soil 1, 2, 3; the transpose is received by them.
+    shares = torch.stack([zero, s2s1, s3s1, s1s2, zero, zero, s1s3, s2s3, zero]).unflatten(0, (3, 3))
+    respired = 1.0 - shares.sum(0)
+    rate = k[:, 0]
+    transfer = (shares * rate).transpose(0, 1)
+    if by_columns:
+        weight, sums = torch.ones_like(rate), respired * rate
+    else:
+        weight = _invert(_numbers(transfer.flatten(0, 1)), respired * rate).sum(0)
+        transfer, sums = (shares * rate) * weight / weight[:, None], weight.reciprocal()
+    decay = k[0] / rate[0]
+    by_step = _by_step(decay)[:, :, None]
+    off = (by_step * transfer.flatten(0, 1)).unbind(0)
+    base = (by_step * sums).unbind(0)
+    before, after = chain.before[:, :, None].unbind(0), chain.after[:, :, None].unbind(0)
+    outside = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0], dtype=k.dtype, device=k.device)[:, None]
+    through = ((chain.before[1:] * chain.after[:-1])[:, :, None] * outside).unbind(0)
+    excess, numbers = base[0], _numbers(off[0])
+    entries = numbers[:, :PIVOT]
+    inverse = [_invert(numbers, excess + after[0])]
+    for i in range(1, STEPS):
+        excess = torch.addcmul(base[i], before[i], (inverse[-1] * excess[:, None]).sum(2))
+        torch.addcmul(off[i], through[i - 1], inverse[-1].flatten(1, 2), out=entries)
+        inverse.append(_invert(numbers, excess + after[i]))
+    meeting = chain.centre[:, None]
+    excess = decay[CENTRE] * sums + (meeting * (inverse[-1] * excess[:, None]).sum(2)).sum(0)
+    received = (outside * (meeting * after[-1]) * inverse[-1].flatten(1, 2)).sum(0)
+    centre = _invert(_numbers(decay[CENTRE] * transfer.flatten(0, 1) + received), excess)
+    return _Factors(torch.stack(inverse), centre), weight
 
 
-def _soil_solve(lower: Tensor, upper: Tensor, inverse: Tensor, right: Tensor) -> Tensor:
-    return _block_solve(lower.unbind(0), upper, inverse, right)
+Apply = Callable[[int, Tensor], Tensor]
 
 
-def _soil_solve_transposed(lower: Tensor, upper: Tensor, inverse: Tensor, right: Tensor) -> Tensor:
-    """The transposed system swaps the couplings and transposes the pivot blocks."""
-    zero = torch.zeros_like(lower[:1])
-    down, up = torch.cat([zero, upper[:-1]]), torch.cat([lower[1:], zero])
-    return _block_solve(down.unbind(0), up, inverse.transpose(1, 2), right)
+def _scale_by(factors: _Factors) -> Apply:
+    """Multiply by the reciprocal pivots of a step, -1 being the centre."""
+    steps = factors.steps.unbind(0)
+    return lambda step, x: x * (factors.centre if step < 0 else steps[step])
 
 
-def _block_solve(down: tuple[Tensor, ...], up: Tensor, inverse: Tensor, right: Tensor) -> Tensor:
-    """Substitution with inverted pivot blocks: shapes down (layer, site), up (layer, site), right (3, layer, site)."""
-    blocks, supply = inverse.unbind(0), right.unbind(1)
-    scaled = (inverse * up[:, None, None]).unbind(0)
-    x = [(blocks[0] * supply[0]).sum(1)]
-    for j in range(1, LAYERS):
-        x.append((blocks[j] * torch.addcmul(supply[j], down[j], x[-1], value=-1.0)).sum(1))
-    for j in range(LAYERS - 2, -1, -1):
-        x[j] -= (scaled[j] * x[j + 1]).sum(1)
-    return torch.stack(x, dim=1)
+def _multiply_by(factors: _Factors, transposed: bool) -> Apply:
+    """Multiply by the inverted blocks of a step, or by their transposes."""
+    steps, centre = factors.steps, factors.centre
+    if transposed:
+        steps, centre = steps.transpose(2, 3), centre.transpose(0, 1)
+    blocks = steps.unbind(0)
+    return lambda step, x: (centre * x).sum(1) if step < 0 else (blocks[step] * x[:, None]).sum(2)
+
+
+def _substitute(chain: _Chain, transposed: bool, apply: Apply, right: Tensor) -> Tensor:
+    """Solve for `right` (pool, layer, site) with the factors behind `apply`, or with the transposed matrix."""
+    before, after, centre = chain
+    if transposed:
+        before, after, centre = (
+            torch.cat([torch.zeros_like(after[:1]), after[:-1]]), torch.cat([before[1:], centre[None]]), after[-1]
+        )  # fmt: skip
+    supply = _by_step(right.transpose(0, 1)).unbind(0)
+    before_, after_ = before[:, :, None].unbind(0), after[:, :, None].unbind(0)
+    x = [apply(0, supply[0])]
+    for i in range(1, STEPS):
+        x.append(apply(i, torch.addcmul(supply[i], before_[i], x[-1])))
+    middle = apply(-1, right[:, CENTRE] + (centre[:, None] * x[-1]).sum(0))
+    following = middle
+    for i in range(STEPS - 1, -1, -1):
+        following = x[i] = x[i] + apply(i, after_[i] * following)
+    every = torch.cat([*(half for pair in x for half in pair.split(1)), middle[None]])
+    return every.index_select(0, _index(FROM_STEP, right.device)).transpose(0, 1)

@@ -20,10 +20,10 @@ WEIGHT = (INTERFACE[:-1] - NODE_DEPTH[:-1]) / SPACING[1:]
 """Weight of the upper level in the conductance between two levels, for levels 1 to 20."""
 
 
-def mixing_bands(
+def mixing(
     cryo: Tensor, diffus: Tensor, forcing: Mapping[str, Tensor], bedrock_leak: bool, fixed_floor: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Month mean of the diffusive operator.
+) -> tuple[Tensor, Tensor]:
+    """Month mean of the diffusive couplings.
 
     Within a month a column mixes by frost, by animals or not at all, so every conductance is that diffusivity times a
     shape of the forcing alone, or of the order of `EPS`. The shapes are computed once for each distinct state of a
@@ -40,8 +40,9 @@ def mixing_bands(
 
     Returns
     -------
-    lower, diagonal, upper : Tensor, shape (layer, site)
-        day-1; lower[0] and upper[-1] are 0.
+    up, down : Tensor, shape (layer, site)
+        Coupling of a layer with the one above and the one below [day-1]; up[0] and down[-1] are 0. The operator is
+        ``(up + down) C[j] - up C[j-1] - down C[j+1]``.
     """
     site, active, bedrock, weight = _distinct_states(forcing)
     sites = cryo.shape[0]
@@ -56,10 +57,11 @@ def mixing_bands(
     everywhere = torch.ones_like(weight)
     a = (cryo / DAYS) * mean(up, frost) + (diffus / DAYS) * mean(up, animals) + mean(up_floor, everywhere)
     c = (cryo / DAYS) * mean(down, frost) + (diffus / DAYS) * mean(down, animals) + mean(down_floor, everywhere)
-    return _assemble(a, c)
+    thickness, zero = THICKNESS[:, None].to(a), torch.zeros_like(a[:1])
+    return torch.cat([zero, a[1:] / thickness[1:]]), torch.cat([c[:-1] / thickness[:-1], zero])
 
 
-def simple_bands(slope: Tensor, up: Tensor, down: Tensor, nbedrock: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def simple(slope: Tensor, up: Tensor, down: Tensor, nbedrock: Tensor) -> tuple[Tensor, Tensor]:
     """Power-law transport: rates 10 ** (intercept + slope log10(depth in cm)), none below bedrock.
 
     Parameters
@@ -70,8 +72,9 @@ def simple_bands(slope: Tensor, up: Tensor, down: Tensor, nbedrock: Tensor) -> t
 
     Returns
     -------
-    lower, diagonal, upper : Tensor, shape (layer, site)
-        day-1. Conserves the sum of concentrations, as published, not mass.
+    up, down : Tensor, shape (layer, site)
+        Rates out of a layer [day-1]; up[0] and down[-1] are 0. The operator is the transpose of that of :func:`mixing`:
+        it conserves the sum of concentrations, as published, not mass.
     """
     depth = torch.log10(100.0 * NODE_DEPTH[:LAYERS, None].to(slope))
     index = torch.arange(LAYERS, device=slope.device)[:, None, None]
@@ -81,8 +84,7 @@ def simple_bands(slope: Tensor, up: Tensor, down: Tensor, nbedrock: Tensor) -> t
         for rate in (up, down)
     )
     zero = torch.zeros_like(u[:1])
-    diagonal = torch.cat([d[:1], u[1:-1] + d[1:-1], u[-1:]])
-    return torch.cat([zero, -d[:-1]]), diagonal, torch.cat([-u[1:], zero])
+    return torch.cat([zero, u[1:]]), torch.cat([d[:-1], zero])
 
 
 def _distinct_states(forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -149,14 +151,3 @@ def _conductances(
     # The advective EPS makes carbon in the first layer and loses it in the last: it shows where frozen layers hold
     # 1e25 g m-3 and more.
     return up, down, up_eased + EPS, down_floor
-
-
-def _assemble(a: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Bands from up-coupling `a` and down-coupling `c` [m day-1], each (layer, site)."""
-    thickness = THICKNESS[:, None].to(a)
-    zero = torch.zeros_like(a[:1])
-    a, c = a / thickness, c / thickness
-    lower = torch.cat([zero, -a[1:]])
-    upper = torch.cat([-c[:-1], zero])
-    diagonal = torch.cat([c[:1], a[1:-1] + c[1:-1], a[-1:]])
-    return lower, diagonal, upper

@@ -47,6 +47,7 @@ from hybridmap.process._clm5.gpu.parts import (
     inverse_row,
     lowest_layer,
     parameter,
+    pool_weights,
     read,
     remaining_below,
     transfers,
@@ -96,12 +97,13 @@ def column_backward(
     zero = tl.zeros([BLOCK], tl.float64)
 
     # Soil, transposed: the couplings swap, and the pivot blocks are transposed.
+    w1, w2, w3 = pool_weights(tau4s1, tau4s2, tau4s3, fs1s2, fs1s3, fs2s1, fs2s3, fs3s1)
     x1, x2, x3, upper = zero, zero, zero, zero
     for layer in range(LAYERS):
         _, c = couplings(months, layer, sites, site, known, cryo, diffus, geometry)
-        r1 = incoming(gradient_pools, gradient_soc, 4, layer, sites, site, known, HAS_POOLS) + upper * x1
-        r2 = incoming(gradient_pools, gradient_soc, 5, layer, sites, site, known, HAS_POOLS) + upper * x2
-        r3 = incoming(gradient_pools, gradient_soc, 6, layer, sites, site, known, HAS_POOLS) + upper * x3
+        r1 = w1 * incoming(gradient_pools, gradient_soc, 4, layer, sites, site, known, HAS_POOLS) + upper * x1
+        r2 = w2 * incoming(gradient_pools, gradient_soc, 5, layer, sites, site, known, HAS_POOLS) + upper * x2
+        r3 = w3 * incoming(gradient_pools, gradient_soc, 6, layer, sites, site, known, HAS_POOLS) + upper * x3
         p1, q1, s1 = inverse_row(factors, 0, layer, sites, site, known)
         p2, q2, s2 = inverse_row(factors, 1, layer, sites, site, known)
         p3, q3, s3 = inverse_row(factors, 2, layer, sites, site, known)
@@ -127,9 +129,9 @@ def column_backward(
         x1 = y1 + (p1 * r1 + p2 * r2 + p3 * r3)
         x2 = y2 + (q1 * r1 + q2 * r2 + q3 * r3)
         x3 = y3 + (s1 * r1 + s2 * r2 + s3 * r3)
-        write(adjoint, 3, layer, sites, site, x1, known)
-        write(adjoint, 4, layer, sites, site, x2, known)
-        write(adjoint, 5, layer, sites, site, x3, known)
+        write(adjoint, 3, layer, sites, site, x1 / w1, known)
+        write(adjoint, 4, layer, sites, site, x2 / w2, known)
+        write(adjoint, 5, layer, sites, site, x3 / w3, known)
 
     # Litter, transposed.
     tl.debug_barrier()

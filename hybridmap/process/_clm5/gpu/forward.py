@@ -22,9 +22,11 @@ from hybridmap.process._clm5.gpu.parts import (
     couplings,
     environment,
     finite,
+    inverse,
     inverse_row,
     lowest_layer,
     parameter,
+    pool_weights,
     read,
     remaining_below,
     transfers,
@@ -50,25 +52,9 @@ def column_forward(
     taucwd, taul1, taul2, tau4s1, tau4s2, tau4s3 = turnover(parameters, sites, site, known)
     fl1s1, fl2s1, fl3s2, fs1s2, fs1s3, fs2s1, fs2s3, fs3s1, fcwdl2 = transfers(parameters, sites, site, known)
     beta = parameter(parameters, BETA, sites, site, known)
-    total = cryo + diffus + efolding + beta + parameter(parameters, Q10, sites, site, known)
-    total += parameter(parameters, W_SCALING, sites, site, known)
-    total += (
-        taucwd
-        + taul1
-        + taul2
-        + tau4s1
-        + tau4s2
-        + tau4s3
-        + fl1s1
-        + fl2s1
-        + fl3s2
-        + fs1s2
-        + fs1s3
-        + fs2s1
-        + fs2s3
-        + fs3s1
-        + fcwdl2
-    )
+    total = cryo + diffus + efolding + beta + taucwd + taul1 + taul2 + tau4s1 + tau4s2 + tau4s3
+    total += fl1s1 + fl2s1 + fl3s2 + fs1s2 + fs1s3 + fs2s1 + fs2s3 + fs3s1 + fcwdl2
+    total += parameter(parameters, Q10, sites, site, known) + parameter(parameters, W_SCALING, sites, site, known)
 
     cwd = year_total(input_cwd, site, known, MONTHS, PADDED) / DAYS
     litter1 = year_total(input_litter1, site, known, MONTHS, PADDED) / DAYS
@@ -89,7 +75,12 @@ def column_forward(
     litter3 += (1.0 - fcwdl2) * cwd
 
     zero = tl.zeros([BLOCK], tl.float64)
-    x1, x2, x3, ratio1, ratio2, upper, above = zero, zero, zero, zero, zero, zero, zero + 1.0
+    w1, w2, w3 = pool_weights(tau4s1, tau4s2, tau4s3, fs1s2, fs1s3, fs2s1, fs2s3, fs3s1)
+    # What a unit less of a weighted soil pool passes on within its layer.
+    t01, t02, t10 = fs2s1 / tau4s2 * w2 / w1, fs3s1 / tau4s3 * w3 / w1, fs1s2 / tau4s1 * w1 / w2
+    t20, t21 = fs1s3 / tau4s1 * w1 / w3, fs2s3 / tau4s2 * w2 / w3
+    x1, x2, x3, left1, left2, upper, above = zero, zero, zero, zero, zero, zero, zero + 1.0
+    left3, left4, left5 = zero, zero, zero
     i00, i01, i02, i10, i11, i12, i20, i21, i22 = zero, zero, zero, zero, zero, zero, zero, zero, zero
     for layer in range(LAYERS):
         a, c = couplings(months, layer, sites, site, known, cryo, diffus, geometry)
@@ -103,31 +94,28 @@ def column_forward(
         supply = share / tl.load(geometry + THICKNESS + layer)
         write(pools, 0, layer, sites, site, cwd * supply * taucwd / decay, known)
 
-        pivot1 = 1.0 / (a + c + decay_litter / taul1 + a * ratio1)
-        pivot2 = 1.0 / (a + c + decay_litter / taul2 + a * ratio2)
+        # A row's sum is its decay and what leaves by the layers above: no pivot needs a subtraction.
+        excess1, excess2 = decay_litter / taul1 + a * left1, decay_litter / taul2 + a * left2
+        pivot1, pivot2 = 1.0 / (excess1 + c), 1.0 / (excess2 + c)
+        left1, left2 = excess1 * pivot1, excess2 * pivot2
         x1 = (litter1 * supply + a * x1) * pivot1
         x2 = (litter2 * supply + a * x2) * pivot2
         x3 = (litter3 * supply + a * x3) * pivot2
-        ratio1, ratio2 = -c * pivot1, -c * pivot2
         write(factors, LITTER_PIVOTS, layer, sites, site, pivot1, known)
         write(factors, LITTER_PIVOTS + 1, layer, sites, site, pivot2, known)
         write(pools, 1, layer, sites, site, x1, known)
         write(pools, 2, layer, sites, site, x2, known)
         write(pools, 3, layer, sites, site, x3, known)
 
-        k1, k2, k3 = decay / tau4s1, decay / tau4s2, decay / tau4s3
         both = a * upper
         upper = c
-        b00, b01, b02 = a + c + k1 - both * i00, -fs2s1 * k2 - both * i01, -fs3s1 * k3 - both * i02
-        b10, b11, b12 = -fs1s2 * k1 - both * i10, a + c + k2 - both * i11, -both * i12
-        b20, b21, b22 = -fs1s3 * k1 - both * i20, -fs2s3 * k2 - both * i21, a + c + k3 - both * i22
-        i00, i01, i02 = b11 * b22 - b12 * b21, b02 * b21 - b01 * b22, b01 * b12 - b02 * b11
-        i10, i11, i12 = b12 * b20 - b10 * b22, b00 * b22 - b02 * b20, b02 * b10 - b00 * b12
-        i20, i21, i22 = b10 * b21 - b11 * b20, b01 * b20 - b00 * b21, b00 * b11 - b01 * b10
-        scale = 1.0 / (b00 * i00 + b01 * i10 + b02 * i20)
-        i00, i01, i02 = i00 * scale, i01 * scale, i02 * scale
-        i10, i11, i12 = i10 * scale, i11 * scale, i12 * scale
-        i20, i21, i22 = i20 * scale, i21 * scale, i22 * scale
+        e1, e2, e3 = decay / w1 + a * left3, decay / w2 + a * left4, decay / w3 + a * left5
+        o01, o02, o10 = decay * t01 + both * i01, decay * t02 + both * i02, decay * t10 + both * i10
+        o12, o20, o21 = both * i12, decay * t20 + both * i20, decay * t21 + both * i21
+        i00, i01, i02, i10, i11, i12, i20, i21, i22 = inverse(o01, o02, o10, o12, o20, o21, e1 + c, e2 + c, e3 + c)
+        left3 = i00 * e1 + i01 * e2 + i02 * e3
+        left4 = i10 * e1 + i11 * e2 + i12 * e3
+        left5 = i20 * e1 + i21 * e2 + i22 * e3
         first = at(factors, SOIL_INVERSE, layer, sites, site)
         step = LAYERS * sites
         tl.store(first, i00, mask=known)
@@ -154,8 +142,8 @@ def column_forward(
         x2 = read(pools, 2, layer, sites, site, known) + c * pivot2 * x2
         x3 = read(pools, 3, layer, sites, site, known) + c * pivot2 * x3
         enters1 = decay_litter * (fl1s1 * x1 / taul1 + fl2s1 * x2 / taul2)
-        write(pools, 4, layer, sites, site, enters1, known)
-        write(pools, 5, layer, sites, site, decay_litter * fl3s2 * x3 / taul2, known)
+        write(pools, 4, layer, sites, site, enters1 / w1, known)
+        write(pools, 5, layer, sites, site, decay_litter * fl3s2 * x3 / taul2 / w2, known)
         debris = read(pools, 0, layer, sites, site, known)
         write(pools, 0, layer, sites, site, debris + nothing, known)
         write(pools, 1, layer, sites, site, x1 + nothing, known)
@@ -191,7 +179,8 @@ def column_forward(
         x2 = read(pools, 5, layer, sites, site, known) + (p * r1 + q * r2 + r * r3)
         p, q, r = inverse_row(factors, 2, layer, sites, site, known)
         x3 = read(pools, 6, layer, sites, site, known) + (p * r1 + q * r2 + r * r3)
-        write(pools, 4, layer, sites, site, x1 + nothing, known)
-        write(pools, 5, layer, sites, site, x2 + nothing, known)
-        write(pools, 6, layer, sites, site, x3 + nothing, known)
-        write(soc, 0, layer, sites, site, x1 + x2 + x3 + nothing, known)
+        soil1, soil2, soil3 = x1 * w1 + nothing, x2 * w2 + nothing, x3 * w3 + nothing
+        write(pools, 4, layer, sites, site, soil1, known)
+        write(pools, 5, layer, sites, site, soil2, known)
+        write(pools, 6, layer, sites, site, soil3, known)
+        write(soc, 0, layer, sites, site, soil1 + soil2 + soil3, known)

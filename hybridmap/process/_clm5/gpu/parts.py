@@ -86,6 +86,32 @@ def transfers(parameters, sites, site, known):
 
 
 @triton.jit
+def inverse(o01, o02, o10, o12, o20, o21, s0, s1, s2):
+    """Inverse of a 3x3 M-matrix with entries -o off the diagonal and row sums s, without a subtraction."""
+    p0, p1, p2 = s0 + o01 + o02, s1 + o10 + o12, s2 + o20 + o21
+    i00 = (s1 + o10) * p2 + o12 * (s2 + o20)
+    i11 = (s2 + o21) * p0 + o20 * (s0 + o01)
+    i22 = (s0 + o02) * p1 + o01 * (s1 + o12)
+    i01, i02, i10 = o01 * p2 + o02 * o21, o02 * p1 + o01 * o12, o10 * p2 + o12 * o20
+    i12, i20, i21 = o12 * p0 + o10 * o02, o20 * p1 + o21 * o10, o21 * p0 + o20 * o01
+    scale = 1.0 / (i00 * s0 + i01 * s1 + i02 * s2)
+    i00, i01, i02, i10, i11 = i00 * scale, i01 * scale, i02 * scale, i10 * scale, i11 * scale
+    return i00, i01, i02, i10, i11, i12 * scale, i20 * scale, i21 * scale, i22 * scale
+
+
+@triton.jit
+def pool_weights(tau4s1, tau4s2, tau4s3, fs1s2, fs1s3, fs2s1, fs2s3, fs3s1):
+    """What a unit supply to each soil pool leaves in them without exchange; it makes all row sums positive."""
+    k1, k2, k3 = 1.0 / tau4s1, 1.0 / tau4s2, 1.0 / tau4s3
+    r1, r2, r3 = k1 * (1.0 - fs1s2 - fs1s3), k2 * (1.0 - fs2s1 - fs2s3), k3 * (1.0 - fs3s1)
+    # By columns the sums are the respired fractions: invert the transpose, and sum its columns.
+    i00, i01, i02, i10, i11, i12, i20, i21, i22 = inverse(
+        fs1s2 * k1, fs1s3 * k1, fs2s1 * k2, fs2s3 * k2, fs3s1 * k3, 0.0 * k3, r1, r2, r3
+    )
+    return i00 + i10 + i20, i01 + i11 + i21, i02 + i12 + i22
+
+
+@triton.jit
 def year_total(values, site, known, MONTHS: tl.constexpr, PADDED: tl.constexpr):
     """Sum over months."""
     month = tl.arange(0, PADDED)
