@@ -10,7 +10,6 @@ eliminated side by side and meet in the middle, which halves the number of steps
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -62,14 +61,12 @@ class SteadyState(torch.autograd.Function):
         supply[2] += (1.0 - cwd_l2) * inputs[0]
         chain = _chain(up, down)
         litter = _litter_factors(chain, k[1:3])
-        pools[1:4] = _substitute(chain, by_columns, _scale_by(litter), supply)
+        pools[1:4] = _substitute(chain, litter, supply, by_columns)
         right = torch.zeros_like(k[4:])
         right[0] = l1s1 * k[1] * pools[1] + l2s1 * k[2] * pools[2]
         right[1] = l3s2 * k[3] * pools[3]
         factors, weight = _soil_factors(chain, k[4:], fractions[4:], by_columns)
-        pools[4:] = weight[:, None] * _substitute(
-            chain, by_columns, _multiply_by(factors, by_columns), right / weight[:, None]
-        )
+        pools[4:] = weight[:, None] * _substitute(chain, factors, right / weight[:, None], by_columns)
         ctx.by_columns = by_columns
         ctx.save_for_backward(k, fractions, pools, weight, *chain, *litter, *factors)
         return pools
@@ -82,14 +79,12 @@ class SteadyState(torch.autograd.Function):
         cwd_l2, l1s1, l2s1, l3s2, s1s2, s1s3, s2s1, s2s3, s3s1 = fractions
         across = not ctx.by_columns
         adjoint = torch.empty_like(k)
-        soil = adjoint[4:] = (
-            _substitute(chain, across, _multiply_by(factors, across), grad[4:] * weight[:, None]) / weight[:, None]
-        )
+        soil = adjoint[4:] = _substitute(chain, factors, grad[4:] * weight[:, None], across) / weight[:, None]
         right = grad[1:4].clone()
         right[0] += k[1] * (l1s1 * soil[0])
         right[1] += k[2] * (l2s1 * soil[0])
         right[2] += k[3] * (l3s2 * soil[1])
-        adjoint[1:4] = _substitute(chain, across, _scale_by(litter), right)
+        adjoint[1:4] = _substitute(chain, litter, right, across)
         received = cwd_l2 * adjoint[2] + (1.0 - cwd_l2) * adjoint[3]
         adjoint[0] = grad[0] / k[0] + received
 
@@ -243,39 +238,32 @@ def _soil_factors(chain: _Chain, k: Tensor, fractions: Tensor, by_columns: bool)
     return _Factors(torch.stack(inverse), centre), weight
 
 
-Apply = Callable[[int, Tensor], Tensor]
+def _substitute(chain: _Chain, factors: _Factors, right: Tensor, transposed: bool) -> Tensor:
+    """Solve for `right` (pool, layer, site) with the factored matrix or its transpose.
 
-
-def _scale_by(factors: _Factors) -> Apply:
-    """Multiply by the reciprocal pivots of a step, -1 being the centre."""
-    steps = factors.steps.unbind(0)
-    return lambda step, x: x * (factors.centre if step < 0 else steps[step])
-
-
-def _multiply_by(factors: _Factors, transposed: bool) -> Apply:
-    """Multiply by the inverted blocks of a step, or by their transposes."""
-    steps, centre = factors.steps, factors.centre
-    if transposed:
-        steps, centre = steps.transpose(2, 3), centre.transpose(0, 1)
-    blocks = steps.unbind(0)
-    return lambda step, x: (centre * x).sum(1) if step < 0 else (blocks[step] * x[:, None]).sum(2)
-
-
-def _substitute(chain: _Chain, transposed: bool, apply: Apply, right: Tensor) -> Tensor:
-    """Solve for `right` (pool, layer, site) with the factors behind `apply`, or with the transposed matrix."""
+    Pivots of litter are numbers, those of soil are blocks.
+    """
     before, after, centre = chain
+    steps, last = factors
+    blocks = steps.ndim == 5
     if transposed:
         before, after, centre = (
             torch.cat([torch.zeros_like(after[:1]), after[:-1]]), torch.cat([before[1:], centre[None]]), after[-1]
         )  # fmt: skip
-    supply = _by_step(right.transpose(0, 1)).unbind(0)
-    before_, after_ = before[:, :, None].unbind(0), after[:, :, None].unbind(0)
-    x = [apply(0, supply[0])]
+        steps, last = (steps.transpose(2, 3), last.transpose(0, 1)) if blocks else (steps, last)
+    supply, pivots = _by_step(right.transpose(0, 1)).unbind(0), steps.unbind(0)
+    coupling = before[:, :, None].unbind(0)
+    onward = (steps * (after[:, :, None, None] if blocks else after[:, :, None])).unbind(0)
+    x = [(pivots[0] * supply[0][:, None]).sum(2) if blocks else pivots[0] * supply[0]]
     for i in range(1, STEPS):
-        x.append(apply(i, torch.addcmul(supply[i], before_[i], x[-1])))
-    middle = apply(-1, right[:, CENTRE] + (centre[:, None] * x[-1]).sum(0))
+        arrived = torch.addcmul(supply[i], coupling[i], x[-1])
+        x.append((pivots[i] * arrived[:, None]).sum(2) if blocks else arrived.mul_(pivots[i]))
+    arrived = right[:, CENTRE] + (centre[:, None] * x[-1]).sum(0)
+    middle = (last * arrived).sum(1) if blocks else last * arrived
     following = middle
     for i in range(STEPS - 1, -1, -1):
-        following = x[i] = x[i] + apply(i, after_[i] * following)
-    every = torch.cat([*(half for pair in x for half in pair.split(1)), middle[None]])
-    return every.index_select(0, _index(FROM_STEP, right.device)).transpose(0, 1)
+        if blocks:
+            following = x[i].add_((onward[i] * following[..., None, :, :]).sum(2))
+        else:
+            following = x[i].addcmul_(onward[i], following)
+    return torch.cat([*x, middle[None]]).index_select(0, _index(FROM_STEP, right.device)).transpose(0, 1)
