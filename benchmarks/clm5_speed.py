@@ -131,7 +131,7 @@ def main() -> None:
         def backward(solve: Callable[[], torch.Tensor], raw: torch.Tensor = raw) -> object:
             return torch.autograd.grad(solve().sum(), raw)
 
-        repeats = 10 if batch <= 1024 else 3
+        repeats = max(3, min(60, 20000 // batch))
         with torch.no_grad():
             forward = best(ours, repeats)
         both = best(lambda: backward(ours), repeats)
