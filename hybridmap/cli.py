@@ -162,10 +162,11 @@ def _report(config: Config, args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     from hybridmap.check import check
     from hybridmap.model_check import check_model
+    from hybridmap.process import list_processes
     from hybridmap.settings import load_config
 
-    models = [path for path in args.config if path.suffix == ".py"]
-    files = [path for path in args.config if path.suffix != ".py"]
+    models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
+    files = [path for path in args.config if path not in models]
     for line in [line for path in models for line in check_model(str(path))]:
         LOG.info("%s", line)
     for line in check(load_config(*files)) if files else []:
@@ -314,7 +315,9 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(run=_with_config(command))
         _add_common(verb)
     check = verbs.add_parser("check", help="find every mistake in a configuration and its data before anything runs")
-    check.add_argument("config", nargs="+", type=Path, help="configuration files, or .py files with a process model")
+    check.add_argument(
+        "config", nargs="+", type=Path, help="configuration files, or process models: .py files or names"
+    )
     check.set_defaults(run=_check)
     schema = verbs.add_parser("schema", help="print the JSON schema of the configuration")
     schema.add_argument("--markdown", action="store_true", help="as the reference page of the docs")

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 import torch
 from pretend_gpu import pretended_gpu
@@ -10,6 +11,7 @@ from test_train import SPEC, landscape, model_of
 
 from hybridmap.losses import LOSSES
 from hybridmap.process import get_process
+from hybridmap.testing.clm5_sites import make_clm5_sites
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 
 
@@ -95,6 +97,18 @@ def test_constraints(constraint):
 )
 def test_five_pool(options):
     assert_same_training({"process": {"name": "five_pool", "options": options}}, epochs=2)
+
+
+def test_clm5_interval_keeps_its_table_on_the_device(tmp_path):
+    np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(5, 0).forcing.items()})
+    model, on_cpu = (get_process("clm5_interval", table=str(tmp_path / "t.npz"), kernel="torch") for _ in range(2))
+    cell = torch.tensor([3.0, 0.0, 4.0])
+    for _ in range(2):
+        found = model({}, {"clm5_cell": cell.to("cuda")})
+        assert model.table["input_cwd"].is_cuda
+    expected = on_cpu({}, {"clm5_cell": cell})
+    for name, values in found.items():
+        torch.testing.assert_close(values.cpu(), expected[name], rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("transport", ["mixing", "simple_one", "simple_two"])

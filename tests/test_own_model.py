@@ -41,6 +41,8 @@ def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -
 def test_the_model_of_the_docs_passes(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(model_file)]) == 0
     assert capsys.readouterr().err.count("ok ") == 8
+    assert main(["check", "respiration"]) == 0  # a model of the package, by its name
+    assert capsys.readouterr().err.count("ok ") == 8
 
 
 BROKEN = [

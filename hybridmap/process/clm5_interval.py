@@ -65,7 +65,9 @@ class Clm5Interval(ProcessModel):
         cells = len(next(iter(self.table.values())))
         known = torch.isfinite(cell) & (cell >= 0) & (cell < cells)
         index = torch.where(known, cell, 0.0).round().long()
-        driven = {name: values.to(cell.device)[index] for name, values in self.table.items()}
+        if self.table["input_cwd"].device != cell.device:
+            self.table = {name: values.to(cell.device) for name, values in self.table.items()}  # once, then it stays
+        driven = {name: values[index] for name, values in self.table.items()}
         # One missing number makes a site NaN and leaves the others alone.
         driven["input_cwd"] = torch.where(known[:, None], driven["input_cwd"], torch.nan)
         out = self.clm5(parameters, driven)
