@@ -9,6 +9,7 @@ import pytest
 import torch
 import zarr
 
+import hybridmap
 from hybridmap.config import Change, Config
 from hybridmap.data.cube import open_cube
 from hybridmap.encoders import MLP
@@ -91,6 +92,21 @@ def test_conformal_maps_are_the_spread_times_the_factor(
     about = made.layers["soc_upper"].attributes()
     assert about["interval_source"] == "5 members, calibrated on held-out blocks"
     assert about["interval_level"] == 0.9
+
+
+def test_an_opened_ensemble_predicts_as_its_map(small_region: tuple[Config, Path], trained: Path) -> None:
+    _, folder = small_region
+    table = pd.read_parquet(folder / "samples.parquet").head(20)
+    opened = hybridmap.load(trained / "some_neural/all/model")
+    found = opened.predict(table)
+    members = load_members(trained / "some_neural/all/model")
+    assert members is not None
+    drawn = ensemble_draws(members, *load_model(trained / "some_neural/all/model").tensors(table))
+    for name in ("soc", "parameter.cue"):
+        np.testing.assert_array_equal(found[name], drawn[name].double().mean(0).float())
+        assert (found[name] != drawn[name][0].numpy()).any()
+    assert opened.output_info()["soc"][0] == "kg m-3"
+    assert opened.neural_names == members.neural_names
 
 
 def test_the_calibration_holds_what_it_promises_on_its_own_blocks(evaluated: Path) -> None:
