@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import sys
@@ -30,7 +31,18 @@ def main(arguments: list[str] | None = None) -> int:
     except HybridmapError as error:
         LOG.error("hybridmap %s: %s", args.verb, error)
         return 1
+    except Exception as error:
+        if not _disk_is_full(error):
+            raise
+        place = getattr(error, "filename", None) or "an output"
+        LOG.error("hybridmap %s: %s: the disk is full; make room and run again.", args.verb, place)
+        return 1
     return 0
+
+
+def _disk_is_full(error: Exception) -> bool:
+    """Whether a library says so by number, or only in words."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
 
 
 def entry() -> None:

@@ -1,5 +1,6 @@
 """The command line: one sentence, exit code 1, no traceback, nothing half-written."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,33 @@ def test_unknown_names_say_what_there_is(tmp_path: Path, small_region: tuple[Con
     )
     assert "did you mean 'some_neural'" in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "maps.zarr"),
+        RuntimeError("No space left on device (os error 28)"),
+    ],
+    ids=["by number", "in words"],
+)
+def test_a_full_disk_is_one_sentence_whoever_finds_it(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hybridmap.describe.markdown", fail)
+    assert main(["schema", "--markdown"]) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("the disk is full; make room and run again.\n")
+    assert said.startswith("hybridmap schema: " + ("maps.zarr" if isinstance(error, OSError) else "an output"))
+
+
+def test_other_failures_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("hybridmap.describe.markdown", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        main(["schema", "--markdown"])
