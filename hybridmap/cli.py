@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
+import functools
 import json
 import logging
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.messages import start_log
+from hybridmap.messages import disk_is_full, start_log
 
 LOG = logging.getLogger("hybridmap")
 Command = Callable[[Config, argparse.Namespace], None]
@@ -32,17 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
         LOG.error("hybridmap %s: %s", args.verb, error)
         return 1
     except Exception as error:
-        if not _disk_is_full(error):
+        if not disk_is_full(error):
             raise
         place = getattr(error, "filename", None) or "an output"
         LOG.error("hybridmap %s: %s: the disk is full; make room and run again.", args.verb, place)
         return 1
     return 0
-
-
-def _disk_is_full(error: Exception) -> bool:
-    """Whether a library says so by number, or only in words."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
 
 
 def entry() -> None:
@@ -124,21 +119,18 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
         from hybridmap.predict.estimate import estimate
 
         found = estimate(recipe, args.cube, args.workers)
-        for line in found.lines():
-            LOG.info("%s", line)
+        LOG.info("%s", "\n".join(found.lines()))
         if args.summary:
             found.save(args.summary)
         return
     for option in ("out",) if args.part else ("out", "rasters", "summary"):
         if getattr(args, option) is None:
-            raise HybridmapError(
-                f"--{option} is missing: {PATH_OPTIONS['--' + option]} (or --plan to only look ahead)."
-            )
+            about = PATH_OPTIONS["--" + option]
+            raise HybridmapError(f"--{option} is missing: {about} (or --plan to only look ahead).")
     title = config.experiment(args.experiment).title or args.experiment
     title = f"{config.title or config.region}: {title}"
-    predict(recipe, args.cube, args.out, args.workers, title, args.scheduler, args.part)
-    if not args.part:
-        write_cogs(args.out, args.rasters, args.summary)
+    rasters = functools.partial(write_cogs, args.out, args.rasters, args.summary)
+    predict(recipe, args.cube, args.out, args.workers, title, args.scheduler, args.part, rasters)
 
 
 def _stac(config: Config, args: argparse.Namespace) -> None:
@@ -179,9 +171,8 @@ def _check(args: argparse.Namespace) -> None:
 
     models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
     files = [path for path in args.config if path not in models]
-    for line in [line for path in models for line in check_model(str(path))]:
-        LOG.info("%s", line)
-    for line in check(load_config(*files)) if files else []:
+    lines = [line for path in models for line in check_model(str(path))]
+    for line in [*lines, *(check(load_config(*files)) if files else [])]:
         LOG.info("%s", line)
 
 

@@ -1,7 +1,8 @@
-"""Where messages of a command go."""
+"""Where messages of a command go, and what a library means by them."""
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from pathlib import Path
@@ -17,3 +18,8 @@ def start_log(file: Path | None) -> None:
     logging.captureWarnings(True)
     for noisy in ("rasterio", "fontTools", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def disk_is_full(error: Exception) -> bool:
+    """Whether a library says so by number, or only in words."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,31 @@ def test_a_full_disk_ends_with_one_sentence_and_can_be_continued(
     run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
     run.predict(*arguments, tmp_path / "whole.zarr", 1, "t")
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_rasters_that_failed_are_made_without_predicting_again(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = small_region
+    arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
+    out, made = tmp_path / "m.zarr", []
+
+    def full() -> None:
+        raise HybridmapError("rasters: the disk is full; make room and run again.")
+
+    with pytest.raises(HybridmapError, match="rasters"):
+        run.predict(*arguments, out, 1, "t", then=full)
+    first = digest(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "run_tiles", lambda *everything: pytest.fail("predicted again"))
+        run.predict(*arguments, out, 1, "t", then=lambda: made.append(digest(out)))
+    assert made == [first] == [digest(out)]
+    assert not MapStore(out).receipts.exists()
+    other = replace(arguments[0], depth_m=0.5)  # other maps are made anew
+    with pytest.raises(HybridmapError):
+        run.predict(*arguments, out, 1, "t", then=full)
+    run.predict(other, arguments[1], out, 1, "t")
+    assert digest(out) != first
 
 
 def test_a_killed_worker_is_said_and_its_work_continued(

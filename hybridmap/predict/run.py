@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,14 @@ def recipe_of(
 
 
 def predict(
-    recipe: Recipe, cube_path: Path, out: Path, workers: int, title: str, scheduler: str = "", part: str = ""
+    recipe: Recipe,
+    cube_path: Path,
+    out: Path,
+    workers: int,
+    title: str,
+    scheduler: str = "",
+    part: str = "",
+    then: Callable[[], object] | None = None,
 ) -> None:
     """Write ``maps.zarr``: every map of the recipe on the grid of the cube.
 
@@ -67,6 +74,8 @@ def predict(
     part : str
         ``k/n``: predict every n-th tile from the k-th (of 1 to n) and leave the store unfinished, for jobs side by
         side; a run without it predicts what is left and finishes the store.
+    then : callable, optional
+        What to make of the finished store, GeoTIFFs for example. Should it fail, the next run does that alone.
 
     Raises
     ------
@@ -96,6 +105,9 @@ def predict(
         store.begin(identity, predictor.layers, cube, edge, title)
         _predict_tiles(job, store, predictor, cube, {t: keys[t.name] for t in tiles}, workers, scheduler)
         store.finish()
+        if then is not None:
+            then()
+        store.drop_receipts()
 
 
 def open_inputs(recipe: Recipe, cube_path: Path) -> tuple[Predictor, Cube, int, list[Tile]]:

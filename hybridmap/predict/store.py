@@ -31,7 +31,7 @@ STALE = 900.0
 
 
 class MapStore:
-    """An unfinished store of maps and its receipts.
+    """A store of maps while it is made, and its receipts.
 
     Parameters
     ----------
@@ -120,6 +120,8 @@ class MapStore:
     def begin(self, identity: str, layers: Mapping[str, MapLayer], cube: Cube, edge: int, title: str) -> None:
         """Create the store, or keep one that was begun for the same maps, grid and tiles."""
         record = self.receipts / "identity"
+        if record.is_file() and self.out.is_dir() and not self.partial.is_dir():
+            os.replace(self.out, self.partial)  # it was whole, and what is made from it was not
         begun = (self.partial / "zarr.json").is_file() and record.is_file()
         if begun and record.read_text(encoding="utf-8") == identity:
             return
@@ -170,9 +172,12 @@ class MapStore:
             os.utime(self._held)
 
     def finish(self) -> None:
-        """Give the store its name and drop the receipts."""
+        """Give the store its name; until :meth:`drop_receipts` another run finds every tile done."""
         shutil.rmtree(self.out, ignore_errors=True)
         os.replace(self.partial, self.out)
+
+    def drop_receipts(self) -> None:
+        """Forget how the store was made: the next run makes it anew."""
         shutil.rmtree(self.receipts)
 
 
