@@ -13,7 +13,8 @@ import numpy as np
 import rasterio
 import zarr
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
+from rasterio._err import CPLE_BaseError  # what copies raise; no public name
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
@@ -134,20 +135,28 @@ def _write_piece(array: Any, grid: RegionGrid, part: Tile, path: Path, name: str
             plain, partial, driver="COG", compress="DEFLATE", predictor="NO" if is_class else "YES", blocksize=BLOCK,
             overview_resampling="mode" if is_class else "average", num_threads="ALL_CPUS", bigtiff="IF_SAFER",
         )  # fmt: skip
-    except RasterioError as error:
-        partial.unlink(missing_ok=True)
+        valid, errors, _ = cog_validate(str(partial), strict=False)
+        if not valid:
+            raise HybridmapError(f"{path}: not a valid Cloud-Optimized GeoTIFF ({'; '.join(errors)}).")
+        _refuse_cut_off(partial)
+        os.replace(partial, path)
+    except (RasterioError, CPLE_BaseError) as error:
         raise HybridmapError(
             f"{path}: cannot be written ({str(error).splitlines()[0]}); is the disk full? Make room and run again."
         ) from None
     finally:
-        plain.unlink(missing_ok=True)
-        plain.with_name(plain.name + ".aux.xml").unlink(missing_ok=True)
-    valid, errors, _ = cog_validate(str(partial), strict=False)
-    if not valid:
-        partial.unlink()
-        raise HybridmapError(f"{path}: not a valid Cloud-Optimized GeoTIFF ({'; '.join(errors)}).")
-    os.replace(partial, path)
+        for rest in (plain, partial, plain.with_name(plain.name + ".aux.xml")):
+            rest.unlink(missing_ok=True)
     return total
+
+
+def _refuse_cut_off(path: Path) -> None:
+    """Raise RasterioIOError if the file ends before its last tile: GDAL closes a file on a full disk without a word."""
+    with rasterio.open(path) as file:
+        for (y, x), _ in file.block_windows(1):
+            start, length = (file.get_tag_item(f"BLOCK_{what}_{x}_{y}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE"))
+            if start and int(start) + int(length) > path.stat().st_size:
+                raise RasterioIOError("the file ends before its last tile")
 
 
 def _strips(array: Any, part: Tile) -> Iterator[tuple[Window, NDArray[Any]]]:
