@@ -22,4 +22,6 @@ def start_log(file: Path | None) -> None:
 
 def disk_is_full(error: Exception) -> bool:
     """Whether a library says so by number, or only in words."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+    words = str(error)
+    short = "No space left on device" in words or ("requested and" in words and words.endswith("written"))
+    return short or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)

@@ -19,6 +19,7 @@ from scipy.ndimage import distance_transform_edt
 
 from hybridmap.config import Config, Raster
 from hybridmap.data.derive import BIOCLIM, MONTHLY, TERRAIN, bioclim, check_function, terrain
+from hybridmap.data.geotiff import is_cut_off
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.raster_source import is_remote, raster_name, sha256_of
 from hybridmap.data.region_mask import region_mask
@@ -169,6 +170,8 @@ def _prepare(
         found = _write(partial, strips, layer, grid, inside)
         if not found["cells"]:
             raise no_data(f"layer '{layer.name}' ({layer.path or 'derived'})")
+        if is_cut_off(partial):
+            raise HybridmapError(f"layer '{layer.name}': {path}: cannot be written whole; is the disk full? Make room.")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -14,12 +14,13 @@ import rasterio
 import zarr
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # what copies raise; no public name
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.data.cube import grid_of
+from hybridmap.data.geotiff import is_cut_off
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
@@ -138,7 +139,8 @@ def _write_piece(array: Any, grid: RegionGrid, part: Tile, path: Path, name: str
         valid, errors, _ = cog_validate(str(partial), strict=False)
         if not valid:
             raise HybridmapError(f"{path}: not a valid Cloud-Optimized GeoTIFF ({'; '.join(errors)}).")
-        _refuse_cut_off(partial)
+        if is_cut_off(partial):
+            raise HybridmapError(f"{path}: cannot be written whole; is the disk full? Make room and run again.")
         os.replace(partial, path)
     except (RasterioError, CPLE_BaseError) as error:
         raise HybridmapError(
@@ -148,15 +150,6 @@ def _write_piece(array: Any, grid: RegionGrid, part: Tile, path: Path, name: str
         for rest in (plain, partial, plain.with_name(plain.name + ".aux.xml")):
             rest.unlink(missing_ok=True)
     return total
-
-
-def _refuse_cut_off(path: Path) -> None:
-    """Raise RasterioIOError if the file ends before its last tile: GDAL closes a file on a full disk without a word."""
-    with rasterio.open(path) as file:
-        for (y, x), _ in file.block_windows(1):
-            start, length = (file.get_tag_item(f"BLOCK_{what}_{x}_{y}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE"))
-            if start and int(start) + int(length) > path.stat().st_size:
-                raise RasterioIOError("the file ends before its last tile")
 
 
 def _strips(array: Any, part: Tile) -> Iterator[tuple[Window, NDArray[Any]]]:
