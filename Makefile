@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: environment
 	snakemake --cores 4
 
-test: environment
+test: environment .venv/kernels
 	pytest -n 4
 
 check: environment
@@ -26,4 +26,8 @@ environment: .venv/complete
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/kernels: .venv/complete requirements-kernels.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-kernels.lock
 	touch $@

@@ -202,8 +202,9 @@ def test_cryoturbation_ends_at_the_bedrock_in_the_default():
     assert published[below].abs() > floor[below].abs() * 1.05
 
 
-def test_gradients_by_finite_differences_reach_the_forcing():
-    model = get_process("clm5")
+@pytest.mark.parametrize("transport", ["mixing", "simple_one"])
+def test_gradients_by_finite_differences_reach_the_forcing(transport):
+    model = get_process("clm5", transport=transport)
     f = forcing(2, 5, bedrock=12.0, active=1.4)
     para = torch.rand((2, 21), generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 0.8 + 0.1
     names = ["input_litter2", "soil_temperature", "w_scalar", "o_scalar", "n_scalar"]
