@@ -10,6 +10,7 @@ no GPU is needed: the kernels are compiled for a compute capability, and what th
 
 import argparse
 import functools
+import importlib.util
 import re
 import subprocess
 import sys
@@ -189,6 +190,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compile", type=int, nargs="+", metavar="CAPABILITY", help="90 for an H100, 80 for an A100")
     chosen = parser.parse_args()
+    if importlib.util.find_spec("triton") is None:
+        sys.exit("clm5_gpu.py: Triton is not installed here; pip install -r requirements-kernels.lock.")
     if chosen.compile:
         for capability in chosen.compile:
             compile_for(capability)
