@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import torch
 from test_clm5 import LOWER, NAMES, ROOT, UPPER, close, forcing, inputs, physical
+from test_train import SPEC, model_of
 
 from hybridmap.process import get_process
 from hybridmap.process._clm5 import fused
+from hybridmap.testing.clm5_sites import make_clm5_sites
+from hybridmap.train import Member, SiteData, TrainingOptions, fit_members
 
 pytest.importorskip("triton", reason="Triton is not installed; it exists for Linux")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -132,6 +135,28 @@ def test_single_precision_one_site_and_defaults():
     torch.testing.assert_close(found["pools"].cpu(), expected["pools"], rtol=1e-6, atol=0)
     alone = kernels(on_device({**p, "beta": p["beta"][:1]}), on_device({n: v[:1] for n, v in f.items()}))
     torch.testing.assert_close(alone["soc"][0], found["soc"][0], rtol=0, atol=0)
+
+
+def test_a_hybrid_trains_through_the_kernels_as_through_tensor_operations(tmp_path):
+    """Two members side by side, the forcing looked up by cell; what differs is the last digit of single precision."""
+    np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(12, 0).forcing.items()})
+    cell, x = torch.arange(24) % 12, torch.randn(24, 2, generator=torch.Generator().manual_seed(0))
+    table = {"table": str(tmp_path / "t.npz")}
+    soc = get_process("clm5_interval", **table)({}, {"clm5_cell": cell.float()})["soc"]
+    losses = {}
+    for kernel, device in (("triton", DEVICE), ("torch", "cpu")):
+        spec = SPEC | {
+            "process": {"name": "clm5_interval", "options": {**table, "kernel": kernel}},
+            "neural": ["diffus", "tau4s3", "fs1s3"], "shared": ["q10"], "fixed": {}, "forcing": ["clm5_cell"],
+            "targets": ["soc"],
+        }  # fmt: skip
+        data = SiteData(x.to(device), {"clm5_cell": cell.float().to(device)}, {"soc": soc.to(device)})
+        models = [model_of(spec, seed).to(device) for seed in (0, 1)]
+        members = [Member(m, torch.arange(16), torch.arange(16, 24), k, f"member {k}") for k, m in enumerate(models)]
+        losses[kernel] = [
+            [r["validation_loss"] for r in h] for h in fit_members(members, data, TrainingOptions(max_epochs=2))
+        ]
+    assert losses["triton"] == [pytest.approx(history, rel=1e-3) for history in losses["torch"]]
 
 
 @pytest.mark.parametrize(
