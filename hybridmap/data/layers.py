@@ -171,7 +171,7 @@ def _prepare(
         if not found["cells"]:
             raise no_data(f"layer '{layer.name}' ({layer.path or 'derived'})")
         if is_cut_off(partial):
-            raise HybridmapError(f"layer '{layer.name}': {path}: cannot be written whole; is the disk full? Make room.")
+            raise HybridmapError(f"{path}: cannot be written whole; is the disk full? Make room and run again.")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from hybridmap.process._clm5.vertical import INTERFACE, LAYERS, NODE_DEPTH, THIC
 MONTHLY = ("input_cwd", "input_litter1", "input_litter2", "input_litter3", "altmax", "altmax_lastyear", "nbedrock")
 LAYERED = ("soil_temperature", "w_scalar", "o_scalar", "n_scalar")
 BLOCK, MONTHS_BLOCK = 32, 16
-"""Sites of one program, which is a warp: a site a lane in a column, half a site a lane over months."""
+"""Sites of one program, a warp: in a column a lane is a site, over months a lane is half the months of one."""
 
 
 def reason_against(forcing: Mapping[str, Tensor], transport: str) -> str | None:
