@@ -11,14 +11,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
 
+from hybridmap.hybrid import HybridModel
 from hybridmap.report.results import Results
 from hybridmap.settings import load_config
+from hybridmap.train import load_members
 
 SMALL: dict[str, Any] = {
     "demo": {"sites": 900},
@@ -116,6 +119,13 @@ def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
     for history in Results(config, finished / "results/demo").histories("some_neural").values():
         assert history["epoch"].is_monotonic_increasing  # one member's, not all one after the other
         assert history["epoch"].is_unique
+    # Parameters of an ensemble that are one number each are the mean of its members too.
+    members = load_members(finished / "results/demo/experiments/some_neural/all/model")
+    assert isinstance(members, HybridModel)
+    shared = members.shared_parameters().detach().numpy()
+    assert shared.std(0).max() > 0
+    told = [row["value"] for row in Results(config, finished / "results/demo").global_parameters("some_neural")]
+    np.testing.assert_allclose(told, shared.mean(0), rtol=1e-6)
 
 
 def _interruptible() -> None:

@@ -19,7 +19,7 @@ from hybridmap.data.distances import distance_table
 from hybridmap.data.grid import RegionGrid
 from hybridmap.data.parts import MAP_FOLD, fold_ids
 from hybridmap.hybrid import HybridModel, Model
-from hybridmap.train import load_model
+from hybridmap.train import load_members, load_model
 
 
 class Results:
@@ -174,15 +174,16 @@ class Results:
         return load_model(self._any_model(experiment))
 
     def global_parameters(self, experiment: str) -> list[dict[str, Any]]:
-        """Value and unit of every parameter learned as one number."""
-        model = self.model(experiment)
+        """Value and unit of every parameter learned as one number; of an ensemble, the mean of its members."""
+        model = load_members(self._any_model(experiment)) or self.model(experiment)
         if not isinstance(model, HybridModel) or not model.shared_names or model.process is None:
             return []
-        values = model.physical_parameters(torch.zeros((1, len(model.covariate_names))))
+        with torch.no_grad():
+            values = model.shared_parameters().reshape(-1, len(model.shared_names)).mean(0)
         info = {p.name: p for p in model.process.parameters}
         return [
-            {"name": n, "value": float(values[n]), "default": info[n].default, "unit": info[n].unit}
-            for n in model.shared_names
+            {"name": n, "value": float(v), "default": info[n].default, "unit": info[n].unit}
+            for n, v in zip(model.shared_names, values, strict=True)
         ]
 
     def _any_model(self, experiment: str) -> Path:
