@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -124,10 +125,8 @@ def check_call(
     if unknown := set(forcing) - allowed:
         raise ValueError(f"{model.name} has no forcing {sorted(unknown)}; it has {sorted(allowed)}.")
 
-    floats = [t.dtype for t in (*parameters.values(), *forcing.values()) if t.is_floating_point()]
-    dtype = torch.get_default_dtype() if not floats else floats[0]
-    for other in floats[1:]:
-        dtype = torch.promote_types(dtype, other)
+    floats = {t.dtype for t in (*parameters.values(), *forcing.values()) if t.is_floating_point()}
+    dtype = functools.reduce(torch.promote_types, floats) if floats else torch.get_default_dtype()
 
     first = next(iter(forcing.values()))
     sites = first.shape[0] if first.ndim else 1
