@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ import urllib3
 from tqdm import tqdm
 
 from hybridmap.errors import HybridmapError
+from hybridmap.messages import disk_is_full
 
 LOG = logging.getLogger("hybridmap")
 ATTEMPTS = 5
@@ -81,7 +81,7 @@ def download(
         except requests.RequestException as error:
             raise HybridmapError(f"{url}: cannot be fetched ({type(error).__name__}); check the address.") from None
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if not disk_is_full(error):
                 raise
             raise HybridmapError(f"{part}: the disk is full; make room and run again, what came is kept.") from None
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from hybridmap.data.cube import Cube, create_grid_store, create_layer
 from hybridmap.data.tables import write_text
 from hybridmap.errors import HybridmapError
+from hybridmap.messages import disk_is_full
 from hybridmap.predict.content import MapLayer
 from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Recipe
@@ -160,7 +160,7 @@ class MapStore:
                 self._arrays[name][tile.row0 : tile.row1, tile.col0 : tile.col1] = layers[name].encode(values, name)
             write_text(key, self.receipts / tile.name)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if disk_is_full(error):
                 raise HybridmapError(
                     f"{self.partial}: the disk is full; make room and run again, finished tiles are kept."
                 ) from None
