@@ -28,14 +28,15 @@ MODELS = {kernel: get_process("clm5", as_published=True, kernel=kernel) for kern
 
 
 @functools.cache
-def bounds(like: tuple[torch.dtype, torch.device]) -> tuple[torch.Tensor, torch.Tensor]:
+def bounds(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     """Lower bounds and widths of the parameters; kept on the device, for a captured graph cannot fetch them."""
-    low, high = (torch.tensor([getattr(p, end) for p in PARAMETERS]).to(*like) for end in ("lower", "upper"))
-    return low, high - low
+    low = torch.tensor([p.lower for p in PARAMETERS], dtype=dtype)
+    high = torch.tensor([p.upper for p in PARAMETERS], dtype=dtype)
+    return low.to(device), (high - low).to(device)
 
 
 def by_name(raw: torch.Tensor) -> Tensors:
-    low, width = bounds((raw.dtype, raw.device))
+    low, width = bounds(raw.device, raw.dtype)
     values = low + raw * width
     return {p.name: values[:, i] for i, p in enumerate(PARAMETERS)}
 
@@ -80,17 +81,17 @@ def seconds(run: Callable[[], object], repeats: int) -> float:
     return sorted(times)[len(times) // 2]
 
 
-def agree() -> None:
-    """Stop with a sentence where a path differs from the CPU's."""
-    raw, f = unit(300), forcing(300)
-    expected = step("torch", raw.double().requires_grad_(), {n: v.double() for n, v in f.items()})
+def agree(device: str = "cuda", sites: int = 300) -> None:
+    """Stop with a sentence where the kernels differ from the tensor operations on the CPU."""
+    raw, f = unit(sites).double(), {n: v.double() for n, v in forcing(sites).items()}
+    expected = step("torch", raw.clone().requires_grad_(), f)
     scale = expected.abs().amax(1, keepdim=True)
+    there = {n: v.to(device) for n, v in f.items()}
     for kernel in ("triton", "torch", "dense"):
-        on = {n: v.double().cuda() for n, v in f.items()}
-        found = step(kernel, raw.double().cuda().requires_grad_(), on).cpu()
+        found = step(kernel, raw.to(device).detach().requires_grad_(), there).cpu()
         worst = float(((found - expected).abs() / (expected.abs() + 1e-6 * scale)).max())
         print(f"largest difference of a gradient from the CPU, {kernel}: {worst:.1e}")
-        if kernel == "triton" and worst > 1e-6:
+        if kernel == "triton" and not worst < 1e-6:
             sys.exit("The fused kernels differ from the CPU by more than 1e-6: no times are printed.")
 
 

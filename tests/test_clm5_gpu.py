@@ -4,6 +4,7 @@ The interpreter runs the same kernels on the CPU, slowly: what it shows is that 
 they compile for a GPU is tested apart.
 """
 
+import importlib
 import os
 import subprocess
 import sys
@@ -197,6 +198,21 @@ def test_a_cpu_never_imports_triton():
 def test_an_unknown_kernel_is_refused():
     with pytest.raises(ValueError, match="kernel 'cuda' is not one of"):
         get_process("clm5", kernel="cuda")
+
+
+def test_the_benchmark_checks_agreement_before_it_times(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = importlib.import_module("clm5_gpu")
+    benchmark.agree(DEVICE, sites=9)
+    assert capsys.readouterr().out.count("largest difference") == 3
+    right = benchmark.step
+
+    def step(kernel, *given):
+        return right(kernel, *given) * (1.00001 if kernel == "triton" else 1.0)
+
+    monkeypatch.setattr(benchmark, "step", step)
+    with pytest.raises(SystemExit, match="differ from the CPU"):
+        benchmark.agree(DEVICE, sites=9)
 
 
 @pytest.mark.slow

@@ -43,8 +43,8 @@ def values_at(model, positions):
     """Parameters at a place in their box, 0 to 1, on the scale of each; the same at all sites."""
     found = {}
     for position, p in zip(positions, model.parameters, strict=False):
-        value = p.lower * (p.upper / p.lower) ** position if p.scale == "log" else None
-        value = p.lower + position * (p.upper - p.lower) if value is None else value
+        log = p.scale == "log"
+        value = p.lower * (p.upper / p.lower) ** position if log else p.lower + position * (p.upper - p.lower)
         found[p.name] = torch.full((SITES,), min(max(value, p.lower), p.upper), dtype=torch.float64)
     return found
 

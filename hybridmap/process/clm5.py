@@ -150,7 +150,7 @@ class Clm5(ProcessModel):
         return {"pools": pools.to(dtype), "soc": pools[:, 4:].sum(1).to(dtype)}
 
     def _takes_kernels(self, forcing: Mapping[str, Tensor]) -> bool:
-        on_gpu = any(values.is_cuda for values in forcing.values())
+        on_gpu = next(iter(forcing.values())).is_cuda if forcing else False
         if self.kernel == "torch" or (self.kernel == "auto" and not on_gpu):
             return False
         reason = fused.reason_against(forcing, self.transport)
@@ -196,12 +196,8 @@ class Clm5(ProcessModel):
         decay, decay_litter = (torch.where(idle, 1.0, d) for d in (decay, decay_litter))
         bad = bad | idle.any(0)
         cwd, litter1, litter2, *soil = (1.0 / (DAYS * torch.stack([p[name] for name in TURNOVER_TIMES]))).unbind(0)
-        metabolic, cellulose, decomposing = (
-            decay_litter * litter1,
-            decay_litter * litter2,
-            decay * torch.stack(soil)[:, None],
-        )
-        k = torch.cat([(decay * cwd)[None], metabolic[None], cellulose.expand(2, *cellulose.shape), decomposing])
+        cellulose = decay_litter * litter2
+        k = torch.stack([decay * cwd, decay_litter * litter1, cellulose, cellulose, *(decay * rate for rate in soil)])
         fractions = torch.stack([p[name] for name in FRACTIONS])
         fractions_of_depth = depth_fractions(p["beta"], f, self.inputs_below_bedrock)
         up, down = self.couplings(p, f)

@@ -76,17 +76,17 @@ def steady_state(
     sites = forcing["input_cwd"].shape[0]
     stacked = torch.stack([value.expand(sites) for value in parameters])
     sand = forcing.get("sand")
-    fields = [_whole(forcing[name], sites) for name in (*MONTHLY, *LAYERED)]
+    fields = [_whole(forcing[name], stacked) for name in (*MONTHLY, *LAYERED)]
     # Without sand the kernel does not read; any pointer will do.
-    fields.append(fields[-1] if sand is None else _whole(sand, sites))
+    fields.append(fields[-1] if sand is None else _whole(sand, stacked))
     pools, soc, bad = _Column.apply(stacked, sand is not None, switches, *fields)
     return pools.permute(2, 0, 1), soc.T, bad
 
 
-def _whole(values: Tensor, sites: int) -> Tensor:
-    """The forcing of all sites side by side in memory, in a floating dtype that kernels read."""
-    values = values if values.dtype in (torch.float32, torch.float64) else values.double()
-    return values.expand(sites, *values.shape[1:]).contiguous()
+def _whole(values: Tensor, parameters: Tensor) -> Tensor:
+    """The forcing of all sites side by side where the parameters are, in a floating dtype that kernels read."""
+    dtype = values.dtype if values.dtype in (torch.float32, torch.float64) else torch.float64
+    return values.to(parameters.device, dtype).expand(parameters.shape[1], *values.shape[1:]).contiguous()
 
 
 @functools.cache

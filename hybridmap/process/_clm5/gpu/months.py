@@ -30,6 +30,7 @@ from hybridmap.process._clm5.gpu.parts import (
     W_SCALING,
     WEIGHT,
     finite,
+    parameter,
     write,
 )
 
@@ -82,8 +83,7 @@ def months_to_layers(
     if HAS_SAND:
         total += tl.sum(tl.load(sand + cell, mask=here, other=0.0).to(tl.float64), 1)
 
-    q10 = tl.load(parameters + Q10 * sites + site, mask=known, other=1.0).to(tl.float64)
-    scaling = tl.load(parameters + W_SCALING * sites + site, mask=known, other=1.0).to(tl.float64)
+    q10, scaling = parameter(parameters, Q10, sites, site, known), parameter(parameters, W_SCALING, sites, site, known)
     warm -= REFERENCE_KELVIN
     wet *= scaling[:, None]
     product = tl.exp(warm * (tl.log(q10) / 10.0)[:, None]) * tl.where(wet > 1.0, 1.0, wet) * oxic

@@ -6,11 +6,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-LAYERS = tl.constexpr(20)
-DAYS = tl.constexpr(365.0)
-REFERENCE_KELVIN = tl.constexpr(298.15)
-EPS = tl.constexpr(1e-30)
-PERMAFROST_DEPTH, FROST_FLOOR = tl.constexpr(2.0), tl.constexpr(3.0)
+from hybridmap.process import _clm5
+from hybridmap.process._clm5 import scalars, transport, vertical
+
+LAYERS = tl.constexpr(vertical.LAYERS)
+DAYS = tl.constexpr(_clm5.DAYS)
+REFERENCE_KELVIN = tl.constexpr(scalars.REFERENCE_KELVIN)
+EPS = tl.constexpr(transport.EPS)
+PERMAFROST_DEPTH, FROST_FLOOR = tl.constexpr(transport.PERMAFROST_DEPTH), tl.constexpr(transport.FROST_FLOOR)
 
 # Rows of the parameters, in the order of `hybridmap.process.clm5.PARAMETERS`.
 DIFFUS, CRYO, Q10, EFOLDING, TAUCWD, TAUL1, TAUL2, TAU4S1, TAU4S2, TAU4S3 = (tl.constexpr(i) for i in range(10))
