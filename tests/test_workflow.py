@@ -81,6 +81,7 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     for name in ("soc", "moc", "moc_saturation", "cue", "q_max"):
         assert cog_validate(region / f"experiments/some_neural/maps/{name}.tif")[0]
     page = (region / "report/index.html").read_text()
+    assert re.search(r"cells of \d+ m;", page)
     assert page.count("data:image/png;base64,") >= 12
     assert 'src="http' not in page
     assert cog_validate(region / "experiments/own/maps/k_slow.tif")[0]

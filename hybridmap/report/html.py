@@ -54,10 +54,12 @@ def _template() -> Any:
 
 def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
     config = found.config
+    unit = found.grid.crs.axis_info[0].unit_name
     return {
         "title": config.title or config.region,
         "region": config.region,
         "grid": config.grid,
+        "cell_unit": {"metre": "m", "degree": "°"}.get(unit, unit),
         "build": config.build,
         "image": lambda name: _embedded(figures / name),
         "has": lambda name: (figures / name).is_file(),
