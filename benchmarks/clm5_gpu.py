@@ -22,7 +22,7 @@ import torch
 from clm5_speed import Tensors, dense, forcing
 
 from hybridmap.process import get_process
-from hybridmap.process.clm5 import PARAMETERS
+from hybridmap.process.clm5.matrix import PARAMETERS
 
 MODELS = {kernel: get_process("clm5", as_published=True, kernel=kernel) for kernel in ("triton", "torch")}
 
@@ -149,10 +149,10 @@ def compile_for(capability: int) -> None:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from hybridmap.process._clm5.fused import BLOCK, MONTHS_BLOCK
-    from hybridmap.process._clm5.gpu.backward import column_backward
-    from hybridmap.process._clm5.gpu.forward import column_forward
-    from hybridmap.process._clm5.gpu.months import months_to_layers
+    from hybridmap.process.clm5.fused import BLOCK, MONTHS_BLOCK
+    from hybridmap.process.clm5.gpu.backward import column_backward
+    from hybridmap.process.clm5.gpu.forward import column_forward
+    from hybridmap.process.clm5.gpu.months import months_to_layers
 
     tools = Path(triton.__file__).parent / "backends/nvidia/bin"
     print(f"compute capability {capability / 10}, triton {triton.__version__}")

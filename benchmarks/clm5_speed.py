@@ -13,8 +13,9 @@ from collections.abc import Callable
 import torch
 
 from hybridmap.process import get_process
-from hybridmap.process._clm5.inputs import depth_fractions, layer_inputs
-from hybridmap.process.clm5 import DAYS, PARAMETERS
+from hybridmap.process.clm5.calendar import DAYS
+from hybridmap.process.clm5.inputs import depth_fractions, layer_inputs
+from hybridmap.process.clm5.matrix import PARAMETERS
 
 PAIRS = {
     (2, 0): "fcwdl2", (4, 1): "fl1s1", (4, 2): "fl2s1", (5, 3): "fl3s2", (5, 4): "fs1s2", (6, 4): "fs1s3",

@@ -17,7 +17,7 @@ EXPERIMENT = "some_neural"
 
 
 def config_of(name: str, folder: Path) -> object:
-    from hybridmap.settings import load_config
+    from hybridmap.config.reading import load_config
 
     over = folder / "over.yaml"
     over.write_text(
@@ -35,8 +35,8 @@ def stand_ins(name: str, folder: Path) -> None:
 
 
 def observations(name: str, folder: Path) -> None:
-    from hybridmap.data.build import build
-    from hybridmap.data.reader import ingest
+    from hybridmap.observations.build import build
+    from hybridmap.observations.ingest import ingest
 
     config = config_of(name, folder)
     tables = []
@@ -47,14 +47,14 @@ def observations(name: str, folder: Path) -> None:
 
 
 def cube(name: str, folder: Path) -> None:
-    from hybridmap.data.cube_build import build_cube
+    from hybridmap.covariates.cube_build import build_cube
 
     build_cube(config_of(name, folder), folder / "cube.zarr")  # type: ignore[arg-type]
 
 
 def samples(name: str, folder: Path) -> None:
-    from hybridmap.data.samples import sample
-    from hybridmap.data.splits import split
+    from hybridmap.samples.sample import sample
+    from hybridmap.samples.splits import split
 
     config = config_of(name, folder)
     sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def samples(name: str, folder: Path) -> None:
 
 
 def train(name: str, folder: Path) -> None:
-    from hybridmap.experiment import train_folds
+    from hybridmap.experiment.training import train_folds
 
     train_folds(config_of(name, folder), EXPERIMENT, ["all"], folder / "s.parquet", folder / "f.parquet", folder, "cpu")  # type: ignore[arg-type]
 

@@ -35,7 +35,7 @@ def write_sources(folder: Path, size: int) -> None:
 
 
 def config_of(folder: Path, size: int, layers: int) -> object:
-    from hybridmap.settings import parse_config
+    from hybridmap.config.reading import parse_config
 
     bounds = [4_000_000, 3_000_000 - 500 * size, 4_000_000 + 500 * size, 3_000_000]
     grid = {"crs": "EPSG:3035", "resolution": 500, "bounds": bounds}
@@ -45,7 +45,7 @@ def config_of(folder: Path, size: int, layers: int) -> object:
 
 
 def ours(folder: Path, size: int, layers: int) -> None:
-    from hybridmap.data.cube_build import build_cube
+    from hybridmap.covariates.cube_build import build_cube
 
     build_cube(config_of(folder, size, layers), folder / "cube.zarr")  # type: ignore[arg-type]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hybridmap import metrics
-from hybridmap.data.parts import parts_of
+from hybridmap.evaluate import metrics
+from hybridmap.model.draws import ensemble_draws
+from hybridmap.samples.folds import parts_of
 from hybridmap.train import load_members
-from hybridmap.uncertainty import ensemble_draws
 
 ROOT = Path("results/extrapolation")
 REGIONS = {"conus_open": "United States", "europe_open": "Europe"}

@@ -25,7 +25,7 @@ def write_table(path: Path, cells: int) -> None:
 
 def main() -> None:
     from hybridmap.config import Predict
-    from hybridmap.config_experiment import Uncertainty
+    from hybridmap.config.experiment import Uncertainty
     from hybridmap.predict.predictor import Recipe
     from hybridmap.predict.run import predict
 

@@ -30,8 +30,8 @@ def write_cube(path: Path, size: int, cells: int = 0) -> None:
     """
     from pyproj import CRS
 
-    from hybridmap.data.cube import create_grid_store, create_layer
-    from hybridmap.data.grid import RegionGrid
+    from hybridmap.covariates.cube import create_grid_store, create_layer
+    from hybridmap.grid.region_grid import RegionGrid
 
     grid = RegionGrid(CRS.from_epsg(3035), 3e6, 5e6, 250.0, size, size)
     root = create_grid_store(path, grid, {"title": "benchmark"})
@@ -78,7 +78,7 @@ def write_model(path: Path, of: dict[str, Any] | None = None) -> None:
     """An untrained model behind a network of 256-128-64-32, of the five pools unless `of` says otherwise."""
     import torch
 
-    from hybridmap.specification import build_model
+    from hybridmap.model.specification import build_model
     from hybridmap.train import save_model
 
     spec = {
@@ -98,7 +98,7 @@ def write_area(folder: Path) -> None:
     """Calibration and area of applicability of 10,000 sites."""
     import json
 
-    from hybridmap.applicability import fit_applicability
+    from hybridmap.evaluate.applicability import fit_applicability
 
     random = np.random.default_rng(0)
     x = (random.normal(0, 1, (10_000, LAYERS)) + random.normal(0, 1, (10_000, 1))).astype("float32")
@@ -110,7 +110,7 @@ def write_area(folder: Path) -> None:
 
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
-    from hybridmap.config_experiment import Uncertainty
+    from hybridmap.config.experiment import Uncertainty
     from hybridmap.predict.predictor import Recipe
 
     block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
@@ -121,7 +121,7 @@ def recipe(folder: Path, product: bool = False, precision: str = "float32") -> A
 
 
 def predict_maps(folder: Path, **options: Any) -> None:
-    from hybridmap.predict.ahead import start_early
+    from hybridmap.predict.worker_start import start_early
 
     start_early(folder / "cube.zarr")  # as the command does
     from hybridmap.predict.run import predict
@@ -148,10 +148,10 @@ def stages(folder: Path) -> None:
     import torch
     import zarr
 
-    from hybridmap.data.cube import open_cube
+    from hybridmap.covariates.cube import open_cube
+    from hybridmap.predict.map_store import MapStore
     from hybridmap.predict.plan import tiles_of
     from hybridmap.predict.predictor import Predictor
-    from hybridmap.predict.store import MapStore
     from hybridmap.predict.tile import predict_tile
 
     torch.set_num_threads(1)
@@ -186,7 +186,7 @@ def map_blocks(folder: Path) -> None:
     import torch
     import xarray as xr
 
-    from hybridmap.predict.content import model_layers
+    from hybridmap.predict.map_layers import model_layers
     from hybridmap.train import load_model
 
     model = load_model(folder / "model")

@@ -17,10 +17,10 @@ import lightning
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from hybridmap.losses import multi_task_loss
-from hybridmap.specification import build_model
+from hybridmap.model.specification import build_model
 from hybridmap.train import Member, SiteData, TrainingOptions, fit_members
 from hybridmap.train.loop import prepare
+from hybridmap.train.losses import multi_task_loss
 
 SITES, COVARIATES, BATCH, FOLDS, EPOCHS = 16_743, 168, 2048, 10, 6
 COUNTS = {"soc": 11_610, "poc": 5_700, "moc": 5_700, "mbc": 331}

@@ -40,7 +40,7 @@ def write(folder: Path) -> None:
 
 def ours(folder: Path) -> int:
     from hybridmap.config import Config
-    from hybridmap.data.reader import read_source
+    from hybridmap.observations.ingest import read_source
 
     grid = {"crs": "EPSG:3035", "resolution": 1000, "bounds": [2600000, 1380000, 6500000, 5450000]}
     entry = {"name": "wosis", "format": "wosis", "path": "."}

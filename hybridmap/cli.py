@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.messages import disk_is_full, start_log
+from hybridmap.files.messages import disk_is_full, start_log
 
 LOG = logging.getLogger("hybridmap")
 Command = Callable[[Config, argparse.Namespace], None]
@@ -52,66 +52,66 @@ def _demo(config: Config, args: argparse.Namespace) -> None:
 
 
 def _ingest(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.data.reader import ingest
+    from hybridmap.observations.ingest import ingest
 
     ingest(config, args.source, args.out, args.quality)
 
 
 def _build(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.data.build import build
+    from hybridmap.observations.build import build
 
     build(config, args.observations, args.out, args.quality, args.dropped)
 
 
 def _cube(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.data.cube_build import build_cube
+    from hybridmap.covariates.cube_build import build_cube
 
     build_cube(config, args.out, workers=args.workers)
 
 
 def _sample(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.data.samples import sample
+    from hybridmap.samples.sample import sample
 
     sample(config, args.observations, args.cube, args.out, args.quality)
 
 
 def _split(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.data.splits import split
+    from hybridmap.samples.splits import split
 
     split(config, args.samples, args.out, args.cube)
 
 
 def _train(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.experiment import train_folds
+    from hybridmap.experiment.training import train_folds
 
     train_folds(config, args.experiment, args.fold, args.samples, args.splits, args.out, args.device)
 
 
 def _evaluate(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.evaluate import evaluate
+    from hybridmap.evaluate.scores import evaluate
 
     models = {folder.name: folder / "model" for folder in args.folds}
     evaluate(config.experiment(args.experiment), args.samples, args.splits, models, args.out)
 
 
 def _baseline(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.baselines import baseline
+    from hybridmap.evaluate.baselines import baseline
 
     baseline(config, args.name, args.samples, args.splits, args.out)
 
 
 def _applicability(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.area import learn_applicability
+    from hybridmap.evaluate.applicability_stage import learn_applicability
 
     learn_applicability(config, args.experiment, args.model, args.samples, args.splits, args.out)
 
 
 def _predict(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.ahead import passes_of, start_early
+    from hybridmap.predict.worker_start import passes_of, start_early
 
     if not args.plan and not args.scheduler:
         start_early(args.cube, passes_of(config.experiment(args.experiment).uncertainty, config.predict))
-    from hybridmap.predict.cog import write_cogs
+    from hybridmap.export.cog import write_cogs
     from hybridmap.predict.run import predict, recipe_of
 
     recipe = recipe_of(config, args.experiment, args.model, args.calibration, args.applicability)
@@ -134,13 +134,13 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
 
 
 def _stac(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.stac import write_stac
+    from hybridmap.export.stac import write_stac
 
     write_stac(config, args.experiment, args.maps, args.summary, args.samples, args.out)
 
 
 def _totals(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.totals import totals
+    from hybridmap.export.totals import totals
 
     totals(config, args.experiment, args.maps, args.out)
 
@@ -152,7 +152,7 @@ def _diagnose(config: Config, args: argparse.Namespace) -> None:
 
 
 def _reference(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.reference import compare_reference
+    from hybridmap.evaluate.reference_map import compare_reference
 
     compare_reference(config, args.maps, args.out)
 
@@ -164,10 +164,10 @@ def _report(config: Config, args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from hybridmap.check import check
-    from hybridmap.model_check import check_model
+    from hybridmap.check.process_model import check_model
+    from hybridmap.check.region import check
+    from hybridmap.config.reading import load_config
     from hybridmap.process import list_processes
-    from hybridmap.settings import load_config
 
     models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
     files = [path for path in args.config if path not in models]
@@ -178,7 +178,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _schema(args: argparse.Namespace) -> None:
     if args.markdown:
-        from hybridmap.describe import markdown
+        from hybridmap.config.reference_page import markdown
 
         sys.stdout.write(markdown())
         return
@@ -186,22 +186,9 @@ def _schema(args: argparse.Namespace) -> None:
     sys.stdout.write("\n")
 
 
-def _study(args: argparse.Namespace) -> None:
-    from hybridmap.studies.tables import run_row, write_tables
-
-    if args.shapley:
-        from hybridmap.plot.retention import shapley_figure
-
-        shapley_figure(args.out)
-    elif args.tables:
-        write_tables(args.tables, args.out)
-    else:
-        run_row(args.name, args.row, range(args.seeds), args.out)
-
-
 def _formats(args: argparse.Namespace) -> None:
-    from hybridmap.data.known_formats import format_names, read_format
-    from hybridmap.format_pages import format_page, write_format_pages
+    from hybridmap.observations.format_pages import format_page, write_format_pages
+    from hybridmap.observations.known_formats import format_names, read_format
 
     if args.out:
         write_format_pages(args.out)
@@ -210,7 +197,7 @@ def _formats(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    from hybridmap.data.fetch import catalogue, fetch
+    from hybridmap.fetch.catalogue import catalogue, fetch
 
     for name in args.names:
         fetch(name, args.to / name, args.offline)
@@ -221,9 +208,9 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _forcing(args: argparse.Namespace) -> None:
-    from hybridmap.data.clm5_forcing import write_clm5_cells, write_clm5_forcing
-    from hybridmap.data.grid import RegionGrid
-    from hybridmap.settings import load_config
+    from hybridmap.config.reading import load_config
+    from hybridmap.covariates.clm5_forcing import write_clm5_cells, write_clm5_forcing
+    from hybridmap.grid.region_grid import RegionGrid
 
     if args.region:
         write_clm5_cells(args.files, RegionGrid.of(load_config(*args.region).grid), args.out)
@@ -232,7 +219,7 @@ def _forcing(args: argparse.Namespace) -> None:
 
 
 def _init(args: argparse.Namespace) -> None:
-    from hybridmap.check import write_template
+    from hybridmap.check.region import write_template
 
     write_template(args.out)
 
@@ -344,15 +331,7 @@ def _parser() -> argparse.ArgumentParser:
     init = verbs.add_parser("init", help="write a commented region file to start from")
     init.add_argument("out", type=Path, help="region file to write")
     init.set_defaults(run=_init)
-    study = verbs.add_parser("study", help="repeat a published experiment, or write the tables of all")
-    study.add_argument("--name", help="name of the study")
-    study.add_argument("--row", help="row of its table")
-    study.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0")
-    study.add_argument("--tables", nargs="+", type=Path, help="results to write as tables, instead of running")
-    study.add_argument("--shapley", action="store_true", help="draw available water against organic carbon instead")
-    study.add_argument("--out", type=Path, required=True, help="what to write")
-    study.set_defaults(run=_study)
-    for verb in (check, schema, formats, fetch, forcing, init, study):
+    for verb in (check, schema, formats, fetch, forcing, init):
         _add_common(verb)
     return parser
 
@@ -389,7 +368,7 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
 
 def _with_config(command: Command) -> Callable[[argparse.Namespace], None]:
     def run(args: argparse.Namespace) -> None:
-        from hybridmap.settings import load_config
+        from hybridmap.config.reading import load_config
 
         command(load_config(*args.config), args)
 

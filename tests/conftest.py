@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
 from hybridmap.config import Config
-from hybridmap.settings import load_config
+from hybridmap.config.reading import load_config
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)  # tests run beside each other
@@ -51,11 +51,11 @@ def write_raster(
 @pytest.fixture(scope="session")
 def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     """A small synthetic region with its stages done up to the splits: configuration and folder."""
-    from hybridmap.data.build import build
-    from hybridmap.data.cube_build import build_cube
-    from hybridmap.data.reader import ingest
-    from hybridmap.data.samples import sample
-    from hybridmap.data.splits import split
+    from hybridmap.covariates.cube_build import build_cube
+    from hybridmap.observations.build import build
+    from hybridmap.observations.ingest import ingest
+    from hybridmap.samples.sample import sample
+    from hybridmap.samples.splits import split
     from hybridmap.testing.files import write_landscape
 
     folder = tmp_path_factory.mktemp("region")
@@ -80,7 +80,7 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
 @pytest.fixture(scope="session")
 def trained(small_region: tuple[Config, Path]) -> Path:
     """Folder with the trained folds of `some_neural` (relaxed and constrained) and `pure_network`."""
-    from hybridmap.experiment import train_folds
+    from hybridmap.experiment.training import train_folds
 
     config, folder = small_region
     for name in ("some_neural", "some_neural_relaxed", "pure_network"):

@@ -100,7 +100,7 @@ def test_a_full_disk_is_one_sentence_whoever_finds_it(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("hybridmap.describe.markdown", fail)
+    monkeypatch.setattr("hybridmap.config.reference_page.markdown", fail)
     assert main(["schema", "--markdown"]) == 1
     said = capsys.readouterr().err
     assert said.endswith("the disk is full; make room and run again.\n")
@@ -111,6 +111,6 @@ def test_other_failures_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) ->
     def fail() -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("hybridmap.describe.markdown", fail)
+    monkeypatch.setattr("hybridmap.config.reference_page.markdown", fail)
     with pytest.raises(OSError, match="Input/output"):
         main(["schema", "--markdown"])

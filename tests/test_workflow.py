@@ -18,9 +18,9 @@ import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
 
-from hybridmap.hybrid import HybridModel
+from hybridmap.config.reading import load_config
+from hybridmap.model.hybrid import HybridModel
 from hybridmap.report.results import Results
-from hybridmap.settings import load_config
 from hybridmap.train import load_members
 
 SMALL: dict[str, Any] = {

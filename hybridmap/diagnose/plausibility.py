@@ -12,10 +12,10 @@ import pandas as pd
 import zarr
 
 from hybridmap.config import Experiment
-from hybridmap.data.cube import thinned_map
-from hybridmap.data.tables import write_json
+from hybridmap.covariates.cube import thinned_map
 from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
-from hybridmap.hybrid import HybridModel, Model
+from hybridmap.files.tables import write_json
+from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")

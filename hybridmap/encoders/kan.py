@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hybridmap.encoders._spline import POLYNOMIALS, basis_rows, local_basis, spline_sum
+from hybridmap.encoders.spline import POLYNOMIALS, basis_rows, local_basis, spline_sum
 
 BASES = ("identity", "zero", "silu")
 SAMPLE = 256

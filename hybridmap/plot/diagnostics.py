@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hybridmap.data.grid import RegionGrid
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot import style
 from hybridmap.plot.maps import Layer, draw
 from hybridmap.plot.style import plt

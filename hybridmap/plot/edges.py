@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hybridmap.encoders import KAN
-from hybridmap.hybrid import HybridModel
+from hybridmap.model.hybrid import HybridModel
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from shapely.geometry import box
 
-from hybridmap.data.grid import RegionGrid
-from hybridmap.data.region_mask import read_polygons
+from hybridmap.grid.mask import read_polygons
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 

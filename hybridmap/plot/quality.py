@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from hybridmap.data.grid import RegionGrid
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 

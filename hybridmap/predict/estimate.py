@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from hybridmap.data.tables import write_json
 from hybridmap.errors import HybridmapError
-from hybridmap.predict.ahead import worth_processes
+from hybridmap.files.tables import write_json
+from hybridmap.predict.map_store import MapStore
 from hybridmap.predict.predictor import Recipe
 from hybridmap.predict.run import open_inputs, workers_of
-from hybridmap.predict.store import MapStore
 from hybridmap.predict.tile import predict_tile
+from hybridmap.predict.worker_start import worth_processes
 
 CALIBRATION = 20.0
 """Seconds that the try may take."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybridmap.data.cube import Cube
+from hybridmap.covariates.cube import Cube
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.tile import BATCH, STRIP
 

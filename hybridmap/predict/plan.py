@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hybridmap.data.grid import RegionGrid
+from hybridmap.grid.region_grid import RegionGrid
 
 
 @dataclass(frozen=True)

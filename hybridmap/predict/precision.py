@@ -6,7 +6,7 @@ import logging
 
 import torch
 
-from hybridmap.data.cube import Cube
+from hybridmap.covariates.cube import Cube
 from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.tile import predict_tile

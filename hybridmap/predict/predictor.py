@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hybridmap.applicability import Applicability
 from hybridmap.config import Change, Predict
-from hybridmap.config_experiment import Uncertainty
+from hybridmap.config.experiment import Uncertainty
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import HybridModel, Model
-from hybridmap.predict.ahead import passes_of
-from hybridmap.predict.content import DIAGNOSTICS, MapLayer, model_layers
-from hybridmap.predict.spread import dropout_drawing, ends, fast_members
-from hybridmap.uncertainty import SMALLEST_SPREAD, mean_of
+from hybridmap.evaluate.applicability import Applicability
+from hybridmap.model.draws import SMALLEST_SPREAD, mean_of
+from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.predict.draws import dropout_drawing, ends, fast_members
+from hybridmap.predict.map_layers import DIAGNOSTICS, MapLayer, model_layers
+from hybridmap.predict.worker_start import passes_of
 
 DENSITY = "kg m-3"
 Maps = dict[str, Tensor]

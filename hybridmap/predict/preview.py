@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from hybridmap.data.cube import read_map
-from hybridmap.data.grid import RegionGrid
+from hybridmap.covariates.cube import read_map
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.predict.plan import Tile
 
 EDGE = 800

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from hybridmap.config import Config
-from hybridmap.data.cube import CHUNK, Cube, open_cube
+from hybridmap.covariates.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import Model
+from hybridmap.model.hybrid import Model
+from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.precision import report_difference
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.preview import Preview
-from hybridmap.predict.store import MapStore, identity_of, tile_keys
 from hybridmap.predict.workers import Job, run_on_dask, run_tiles
 
 LOG = logging.getLogger("hybridmap")

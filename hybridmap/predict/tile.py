@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hybridmap.data.cube import Cube
+from hybridmap.covariates.cube import Cube
 from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Predictor
 

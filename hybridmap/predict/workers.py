@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 import zarr
 
-from hybridmap.data.cube import Cube, open_cube
+from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.predict import ahead
+from hybridmap.predict import worker_start
+from hybridmap.predict.map_store import MapStore
 from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Predictor, Recipe
-from hybridmap.predict.store import MapStore
 from hybridmap.predict.tile import predict_tile
 
 ANSWER = 30
@@ -76,7 +76,7 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
         If a worker is killed from outside; finished tiles are kept.
     """
     count = min(workers, len(keys))
-    if count == 1 or not ahead.worth_processes(cells, job.recipe.passes):
+    if count == 1 or not worker_start.worth_processes(cells, job.recipe.passes):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -87,8 +87,8 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
             torch.set_num_threads(threads)
         return
     context = get_context("forkserver")  # imports torch once, not once a worker
-    context.set_forkserver_preload([ahead.WORKERS])
-    with ahead.environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
+    context.set_forkserver_preload([worker_start.WORKERS])
+    with worker_start.environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
         try:
             yield from _stream(processes, _work, keys, count)
         except BrokenProcessPool:

@@ -1,14 +1,13 @@
 """Differentiable process models, one file each; torch only.
 
-A module of this package that defines one :class:`ProcessModel` is found by the module's name: adding a model means
-adding one file. A file elsewhere is found by its path.
+A module that defines one :class:`ProcessModel` is a model, called as :data:`MODULES` says: adding a model means adding
+one file and its entry there. A file elsewhere is found by its path.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
 from pathlib import Path
 from types import ModuleType
 
@@ -17,9 +16,19 @@ from hybridmap.process.base import Parameter, ProcessModel, Variable, check_inpu
 __all__ = ["Parameter", "ProcessModel", "Variable", "check_inputs", "get_process", "list_processes"]
 
 
+MODULES = {
+    "clm5": "clm5.matrix",
+    "clm5_interval": "clm5.interval",
+    "five_pool": "five_pool.model",
+    "respiration": "respiration",
+    "water_retention": "water_retention",
+}
+"""Name of every built-in model → its module in this package."""
+
+
 def list_processes() -> list[str]:
     """Return the names that :func:`get_process` accepts, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and not m.name.startswith("_"))
+    return sorted(MODULES)
 
 
 def get_process(name: str, **options: object) -> ProcessModel:
@@ -45,8 +54,8 @@ def get_process(name: str, **options: object) -> ProcessModel:
     """
     if name.endswith(".py"):
         module = _load_file(Path(name))
-    elif name in list_processes():
-        module = importlib.import_module(f"{__name__}.{name}")
+    elif name in MODULES:
+        module = importlib.import_module(f"{__name__}.{MODULES[name]}")
     else:
         raise ValueError(f"no process model '{name}'; there are {list_processes()}, or the path of a .py file.")
     defined = [

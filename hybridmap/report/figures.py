@@ -10,9 +10,10 @@ import geopandas as gpd
 import numpy as np
 
 from hybridmap.config import TARGET_COLUMNS
+from hybridmap.config.reading import data_path
 from hybridmap.encoders import KAN
-from hybridmap.evaluate import POOLED
-from hybridmap.hybrid import HybridModel
+from hybridmap.evaluate.scores import POOLED
+from hybridmap.model.hybrid import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import edges_figure
@@ -21,7 +22,6 @@ from hybridmap.plot.quality import distributions_figure, dropped_map, quality_fi
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.plot.style import CARBON, PARAMETER, TARGET_LABELS
 from hybridmap.report.results import Results
-from hybridmap.settings import data_path
 
 SATURATION = ("moc_saturation", "margin_uptake", "margin_poc")
 

@@ -11,8 +11,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from hybridmap.config import TARGET_COLUMNS, Config
-from hybridmap.data.tables import write_text
-from hybridmap.evaluate import POOLED
+from hybridmap.evaluate.scores import POOLED
+from hybridmap.files.tables import write_text
 from hybridmap.plot.style import TARGET_LABELS
 from hybridmap.report.figures import draw_figures
 from hybridmap.report.provenance import config_text, input_hashes, versions

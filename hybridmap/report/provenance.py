@@ -11,9 +11,9 @@ import yaml
 
 from hybridmap import __version__
 from hybridmap.config import Config
-from hybridmap.data.cube import open_cube
-from hybridmap.data.raster_source import sha256_of
-from hybridmap.settings import data_path
+from hybridmap.config.reading import data_path
+from hybridmap.covariates.cube import open_cube
+from hybridmap.files.digest import sha256_of
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
 

@@ -14,11 +14,11 @@ import torch
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.data.cube import grid_of, open_cube, thinned_map
-from hybridmap.data.distances import distance_table
-from hybridmap.data.grid import RegionGrid
-from hybridmap.data.parts import MAP_FOLD, fold_ids
-from hybridmap.hybrid import HybridModel, Model
+from hybridmap.covariates.cube import grid_of, open_cube, thinned_map
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.samples.distances import distance_table
+from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.train import load_members, load_model
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridmap.process._clm5.vertical import LAYERS, NODE_DEPTH
+from hybridmap.process.clm5.vertical import LAYERS, NODE_DEPTH
 
 Array = NDArray[np.float64]
 COVARIATES = (

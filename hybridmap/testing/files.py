@@ -16,10 +16,10 @@ from rasterio.transform import from_origin
 from rasterio.warp import reproject, transform_bounds
 
 from hybridmap.config import Config
-from hybridmap.data.cube import create_grid_store, create_layer
-from hybridmap.data.grid import RegionGrid
-from hybridmap.data.tables import write_json
+from hybridmap.covariates.cube import create_grid_store, create_layer
 from hybridmap.errors import HybridmapError
+from hybridmap.files.tables import write_json
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.process import get_process
 from hybridmap.testing.landscape import Landscape, make_landscape
 

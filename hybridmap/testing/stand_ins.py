@@ -15,10 +15,10 @@ from rasterio.warp import transform_bounds
 from shapely.geometry import box
 
 from hybridmap.config import Config, Raster
-from hybridmap.data.fetch import RECEIPT
-from hybridmap.data.grid import RegionGrid
-from hybridmap.data.tables import write_json
-from hybridmap.settings import data_path
+from hybridmap.config.reading import data_path
+from hybridmap.fetch.catalogue import RECEIPT
+from hybridmap.files.tables import write_json
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.testing import surveys
 
 HOMOLOSINE = "+proj=igh +lon_0=0 +datum=WGS84 +units=m +no_defs"

@@ -19,12 +19,12 @@ from torch import Tensor
 from hybridmap.encoders import KAN
 from hybridmap.encoders.layers import BatchNorm, set_step
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import Model, NetworkModel
-from hybridmap.losses import MIN_OBSERVATIONS
+from hybridmap.model.hybrid import Model, NetworkModel
+from hybridmap.model.members import keep, member, stack
 from hybridmap.train import checkpoint
 from hybridmap.train.checkpoint import Progress
 from hybridmap.train.data import SiteData, epoch_batches, pad
-from hybridmap.train.members import keep, member, stack
+from hybridmap.train.losses import MIN_OBSERVATIONS
 from hybridmap.train.objective import Objective
 from hybridmap.train.optimisers import (
     gradients,

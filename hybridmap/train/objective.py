@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from hybridmap.encoders import KAN
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import HybridModel, Model, Run
-from hybridmap.losses import (
+from hybridmap.model.hybrid import HybridModel, Model, Run
+from hybridmap.train.losses import (
     LOSSES,
     MEAN_BASED,
     Loss,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridmap.errors import HybridmapError
-from hybridmap.hybrid import HybridModel, Model
+from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.train.options import TrainingOptions
 
 Optimiser = torch.optim.Optimizer

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hybridmap.losses import LOSSES
+from hybridmap.train.losses import LOSSES
 
 OPTIMISERS = ("adamw", "rmsprop", "sgd", "lbfgs")
 SCHEDULES = ("constant", "cosine", "exponential")
@@ -25,7 +25,7 @@ class LossOptions:
     Attributes
     ----------
     name : str or mapping of str to str
-        A key of :data:`hybridmap.losses.LOSSES`, for all targets or one a target.
+        A key of :data:`hybridmap.train.losses.LOSSES`, for all targets or one a target.
     weighting : {"equal", "inverse_count", "sqrt_count", "learned"}
         How targets are weighted, beside `weights`: by the inverse of their training counts, by the square root of the
         counts, or by learned variances (Kendall et al. 2018).

@@ -3,10 +3,10 @@ import hashlib
 from pathlib import Path
 
 import hybridmap
-from hybridmap.data.parts import MAP_FOLD, fold_ids
+from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.errors import HybridmapError
-from hybridmap.paths import expand as expand_path, under
-from hybridmap.settings import parse_config, stage_settings
+from hybridmap.files.paths import expand as expand_path, under
+from hybridmap.config.reading import parse_config, stage_settings
 
 try:
     CONFIG = parse_config(config, "configuration")
@@ -68,16 +68,7 @@ def source_of(experiment: str) -> str:
     return digest.hexdigest()[:16]
 
 
-CORE = (
-    "process",
-    "encoders",
-    "constraints",
-    "hybrid",
-    "specification",
-    "losses",
-    "train",
-    "experiment",
-)
+CORE = ("process", "encoders", "model", "train", "experiment")
 
 # What a map is made of: files, and how they are named to the command.
 MAP_INPUTS = {
@@ -89,7 +80,7 @@ MAP_INPUTS = {
 if CONFIG.predict.intervals == "conformal":
     MAP_INPUTS["calibration"] = f"{EXPERIMENT}/evaluation/conformal.json"
 if CONFIG.predict.applicability:
-    MAP_INPUTS["applicability"] = f"{EXPERIMENT}/applicability.npz"
+    MAP_INPUTS["evaluate"] = f"{EXPERIMENT}/applicability.npz"
 PREDICT = (
     "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
     " --model {params.model} --cube {params.cube} {params.options} --out {params.store} --workers {threads} --log {log}"
@@ -103,6 +94,6 @@ def map_options(wildcards, input) -> str:
     """Options of predict for the inputs that the configuration asks for."""
     return " ".join(
         f"--{name} {input.get(name)}"
-        for name in ("calibration", "applicability")
+        for name in ("calibration", "evaluate")
         if name in MAP_INPUTS
     )

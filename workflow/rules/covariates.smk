@@ -18,13 +18,13 @@ rule cube:
     params:
         store=subpath(output.store, parent=True),
         code=code_of(
-            "data/cube",
-            "data/cube_build",
-            "data/layers",
-            "data/warp",
-            "data/derive",
-            "data/raster_source",
-            "data/grid",
+            "covariates/cube",
+            "covariates/cube_build",
+            "covariates/layers",
+            "covariates/warp",
+            "covariates/derive",
+            "covariates/raster_source",
+            "grid",
         ),
     shell:
         "hybridmap cube {input.settings} --out {params.store} --workers {threads} --log {log}"
@@ -56,7 +56,7 @@ rule sample:
         runtime=20,
     params:
         store=subpath(input.store, parent=True),
-        code=code_of("data/samples", "data/cube", "data/grid"),
+        code=code_of("samples/sample", "covariates/cube", "grid"),
     shell:
         "hybridmap sample {input.settings} --observations {input.observations} --cube {params.store}"
         " --out {output.table} --quality {output.quality} --log {log}"
@@ -81,7 +81,7 @@ rule split:
         runtime=10,
     params:
         store=subpath(input.store, parent=True),
-        code=code_of("data/splits", "data/distances", "data/grid"),
+        code=code_of("samples/splits", "samples/distances", "grid"),
     shell:
         "hybridmap split {input.settings} --samples {input.samples} --cube {params.store} --out {output.table}"
         " --log {log}"

@@ -19,7 +19,7 @@ rule applicability:
         runtime=20,
     params:
         model=subpath(input.model, parent=True),
-        code=code_of(*CORE, "applicability", "predict/area"),
+        code=code_of(*CORE, "evaluate", "evaluate"),
     shell:
         "hybridmap applicability {input.settings} {input.experiment} --experiment {wildcards.experiment}"
         " --model {params.model} --samples {input.samples} --splits {input.splits} --out {output.area}"
@@ -47,9 +47,7 @@ rule predict_part:
         cube=subpath(input.store, parent=True),
         store=f"{EXPERIMENT}/maps.zarr",
         options=map_options,
-        code=code_of(
-            *CORE, "predict", "applicability", "uncertainty", "data/cube", "data/grid"
-        ),
+        code=code_of(*CORE, "predict", "evaluate", "model", "covariates/cube", "grid"),
     shell:
         PREDICT_PART
 
@@ -84,9 +82,7 @@ rule predict:
         store=subpath(output.store, parent=True),
         rasters=f"{EXPERIMENT}/maps",
         options=map_options,
-        code=code_of(
-            *CORE, "predict", "applicability", "uncertainty", "data/cube", "data/grid"
-        ),
+        code=code_of(*CORE, "predict", "evaluate", "model", "covariates/cube", "grid"),
     shell:
         PREDICT_WHOLE
 
@@ -112,7 +108,7 @@ rule stac:
         runtime=10,
     params:
         maps=subpath(input.maps, parent=True),
-        code=code_of("predict/stac"),
+        code=code_of("export/stac"),
     shell:
         "hybridmap stac {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
         " --summary {input.summary} --samples {input.samples} --out {output.item} --log {log}"
@@ -138,7 +134,7 @@ rule totals:
         runtime=60,
     params:
         maps=subpath(input.maps, parent=True),
-        code=code_of("predict/totals", "data/grid", "data/region_mask"),
+        code=code_of("export/totals", "grid", "grid"),
     shell:
         "hybridmap totals {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
         " --out {output.table} --log {log}"
@@ -211,6 +207,6 @@ rule reference:
         runtime=20,
     params:
         store=subpath(input.maps, parent=True),
-        code=code_of("reference", "data/cube", "data/grid", "metrics"),
+        code=code_of("evaluate/reference_map", "covariates/cube", "grid", "evaluate"),
     shell:
         "hybridmap reference {input.settings} --maps {params.store} --out {output.comparison} --log {log}"

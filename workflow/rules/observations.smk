@@ -44,16 +44,16 @@ rule ingest:
         runtime=20,
     params:
         code=code_of(
-            "data/reader",
-            "data/source_table",
-            "data/known_formats",
-            "data/formats",
-            "data/joins",
-            "data/filters",
-            "data/parse",
-            "data/plausible",
-            "data/units",
-            "data/schema",
+            "observations/ingest",
+            "observations/source_table",
+            "observations/known_formats",
+            "observations/formats",
+            "observations/joins",
+            "observations/filters",
+            "observations/cells",
+            "observations/unit_checks",
+            "observations/units",
+            "observations/schema",
         ),
     shell:
         "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table}"
@@ -88,13 +88,13 @@ rule build:
         runtime=20,
     params:
         code=code_of(
-            "data/build",
-            "data/quality",
-            "data/ladder",
-            "data/density",
-            "data/depth",
-            "data/bulk_density",
-            "data/schema",
+            "observations/build",
+            "observations/quality_rules",
+            "observations/ladder",
+            "observations/density",
+            "observations/depth",
+            "observations/bulk_density",
+            "observations/schema",
         ),
     shell:
         "hybridmap build {input.settings} --observations {input.tables} --out {output.table}"

@@ -22,7 +22,7 @@ if CONFIG.fan_out:
             runtime=120,
         params:
             folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
-            code=code_of(*CORE, "data/parts"),
+            code=code_of(*CORE, "samples/folds"),
             source=lambda wildcards: source_of(wildcards.experiment),
         shell:
             "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
@@ -63,7 +63,7 @@ else:
                 experiment=name,
                 folds=folds_of(name),
                 folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
-                code=code_of(*CORE, "data/parts"),
+                code=code_of(*CORE, "samples/folds"),
                 source=source_of(name),
             shell:
                 "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
@@ -101,7 +101,7 @@ rule evaluate:
             Path(m).parent.parent.as_posix() for m in input.models
         ],
         code=code_of(
-            *CORE, "evaluate", "intervals", "uncertainty", "metrics", "data/parts"
+            *CORE, "evaluate", "evaluate", "model", "evaluate", "samples/folds"
         ),
     shell:
         "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
@@ -128,7 +128,7 @@ rule baseline:
         runtime=60,
     params:
         folder=subpath(output.metrics, parent=True),
-        code=code_of("baselines", "evaluate", "metrics", "data/parts"),
+        code=code_of("evaluate", "evaluate", "evaluate", "samples/folds"),
     shell:
         "hybridmap baseline {input.settings} --name {wildcards.baseline} --samples {input.samples}"
         " --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"

@@ -1,0 +1,1 @@
+"""Every mistake found before anything runs."""

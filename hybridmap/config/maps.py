@@ -1,0 +1,51 @@
+"""Typed configuration of maps: what they hold, how they are written, which polygons are summed up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hybridmap.config.experiment import Name, Section
+
+
+class Change(Section):
+    """A change of one forcing: first multiplied, then added to."""
+
+    multiply: float = Field(1.0, description="Factor; 0.8 takes a fifth away.")
+    add: float = Field(0.0, description="In the unit of the forcing.")
+
+
+class Predict(Section):
+    """What maps hold and how they are written."""
+
+    tile: int = Field(256, ge=16, description="Edge of a tile in cells; also the shard of the store.")
+    workers: int = Field(0, ge=0, description="Tiles at a time; 0 takes the cores given to the job.")
+    parts: int = Field(1, ge=1, description="Jobs of a cluster that share the tiles of a map.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
+    )
+    maps: list[str] = Field([], description="Maps to write, by name; all if empty.")
+    intervals: Literal["conformal", "spread", "none"] = Field(
+        "conformal",
+        description="Lower and upper maps: calibrated on held-out blocks, quantiles of ensemble or dropout, or none.",
+    )
+    interval_of: list[str] = Field(["soc"], description="Maps that get an interval: targets, and parameters by spread.")
+    applicability: bool = Field(True, description="Also map where the model applies (dissimilarity to the sites).")
+    references: int = Field(
+        1000, ge=10, description="Training sites that a cell is compared with; fewer are faster, and the loss is said."
+    )
+    scenarios: dict[Name, dict[Name, Change]] = Field(
+        default={}, description="Scenario → forcing → change; maps of the difference, with parameters held."
+    )
+    packed: dict[str, float] = Field(
+        default={}, description="Maps stored as 16-bit integers → step in their unit; soc: 0.01."
+    )
+
+
+class Total(Section):
+    """A set of polygons whose carbon stocks are summed up, such as countries."""
+
+    name: Name = Field(description="Name of the set.")
+    polygons: str = Field(description="Vector file under data_root.")
+    attribute: str = Field(description="Attribute that names the polygons; those of one name are one.")

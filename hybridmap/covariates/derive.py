@@ -1,0 +1,142 @@
+"""Covariates computed from other layers on the grid of the region: terrain, and statistics of the months."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridmap.errors import HybridmapError, nearest
+from hybridmap.grid.region_grid import METRES_PER_DEGREE, RegionGrid
+
+Field = NDArray[np.float32]
+Months = NDArray[np.float32]
+"""Shape (month, row, column)."""
+
+TERRAIN = ("slope", "aspect_north", "aspect_east")
+MONTHLY: dict[str, Callable[[Months], Field]] = {
+    "mean": lambda x: x.mean(axis=0),
+    "sum": lambda x: x.sum(axis=0),
+    "seasonality": lambda x: x.std(axis=0, ddof=1),
+    "range": lambda x: x.max(axis=0) - x.min(axis=0),
+}
+"""Statistics of the twelve months of one quantity; seasonality is their standard deviation."""
+
+
+def check_function(name: str, inputs: str | Mapping[str, str], what: str) -> None:
+    """Raise HybridmapError unless `name` is a function that takes such inputs."""
+    choices = [*TERRAIN, *MONTHLY, *BIOCLIM]
+    if name not in choices:
+        raise HybridmapError(f"{what}: no function '{name}'{nearest(name, choices)}; there are {choices}.")
+    if name in BIOCLIM and (isinstance(inputs, str) or set(inputs) != {"tmin", "tmax", "prec"}):
+        raise HybridmapError(f"{what}: {name} needs 'of' with tmin, tmax and prec, each a monthly layer.")
+    if name not in BIOCLIM and not isinstance(inputs, str):
+        raise HybridmapError(f"{what}: {name} needs 'of' with the name of one layer.")
+
+
+def terrain(name: str, height: Field, grid: RegionGrid, row: int) -> Field:
+    """Slope [degrees], or the northern or eastern share of the aspect (-1 to 1, 0 where flat).
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`TERRAIN`.
+    height : array, shape (row + 2, column + 2)
+        Elevation [m] with one row and column more at each side, NaN beyond the data.
+    grid : RegionGrid
+        For the size of cells; in a geographic CRS it varies with latitude.
+    row : int
+        Row of the grid of the first inner row.
+
+    Notes
+    -----
+    Horn 1981 (doi 10.1109/PROC.1981.11918), third-order differences of the eight neighbours. A missing neighbour
+    continues the slope from the opposite one.
+    """
+    inner = height[1:-1, 1:-1]
+    raw = {
+        (dy, dx): height[1 + dy : height.shape[0] - 1 + dy, 1 + dx : height.shape[1] - 1 + dx]
+        for dy in (-1, 0, 1)
+        for dx in (-1, 0, 1)
+    }
+    z = {}
+    for (dy, dx), cells in raw.items():
+        # Beyond an edge the ground goes on as on the other side of the cell.
+        beyond = np.where(np.isnan(raw[-dy, -dx]), inner, 2 * inner - raw[-dy, -dx])
+        z[dy, dx] = np.where(np.isnan(cells), beyond, cells)
+    across, along = _cell_size(grid, row, inner.shape[0])
+    east = (z[-1, 1] + 2 * z[0, 1] + z[1, 1] - z[-1, -1] - 2 * z[0, -1] - z[1, -1]) / (8 * across[:, None])
+    north = (z[-1, -1] + 2 * z[-1, 0] + z[-1, 1] - z[1, -1] - 2 * z[1, 0] - z[1, 1]) / (8 * along)
+    steepness = np.hypot(east, north)
+    if name == "slope":
+        return np.degrees(np.arctan(steepness)).astype("float32")
+    # The aspect looks downhill.
+    downhill = -(north if name == "aspect_north" else east)
+    flat = np.divide(downhill, steepness, out=np.zeros_like(steepness), where=steepness > 1e-9)
+    return np.where(np.isnan(inner), np.nan, flat).astype("float32")
+
+
+def _cell_size(grid: RegionGrid, row: int, rows: int) -> tuple[NDArray[np.float64], float]:
+    """Metres of a cell from west to east, by row, and from north to south."""
+    edge = grid.resolution * grid.metres_per_unit()
+    if not grid.crs.is_geographic:
+        return np.full(rows, edge), edge
+    return np.cos(np.radians(grid.y[row : row + rows])) * grid.resolution * METRES_PER_DEGREE, edge
+
+
+def bioclim(name: str, tmin: Months, tmax: Months, prec: Months) -> Field:
+    """One of the nineteen bioclimatic variables.
+
+    Parameters
+    ----------
+    name : str
+        ``bio1`` to ``bio19``.
+    tmin, tmax : array, shape (12, row, column)
+        Mean daily minimum and maximum [degC].
+    prec : array, shape (12, row, column)
+        Precipitation [mm].
+
+    Notes
+    -----
+    O'Donnell & Ignizio 2012, USGS Data Series 691. Quarters are three months in a row, also across the turn of the
+    year; standard deviations are those of a sample; bio15 has 1 mm added to the mean.
+    """
+    return np.asarray(BIOCLIM[name](tmin, tmax, prec), dtype="float32")
+
+
+def _quarters(x: Months) -> Any:
+    """Sum of each month and the next two."""
+    return x + np.roll(x, -1, axis=0) + np.roll(x, -2, axis=0)
+
+
+def _at(values: Any, month: Any) -> Any:
+    return np.take_along_axis(values, month[None], axis=0)[0]
+
+
+def _mean(tmin: Months, tmax: Months) -> Any:
+    return (tmin + tmax) / 2
+
+
+BIOCLIM: dict[str, Callable[[Months, Months, Months], Any]] = {
+    "bio1": lambda n, x, p: _mean(n, x).mean(0),
+    "bio2": lambda n, x, p: (x - n).mean(0),
+    "bio3": lambda n, x, p: 100 * (x - n).mean(0) / (x.max(0) - n.min(0)),
+    "bio4": lambda n, x, p: 100 * _mean(n, x).std(0, ddof=1),
+    "bio5": lambda n, x, p: x.max(0),
+    "bio6": lambda n, x, p: n.min(0),
+    "bio7": lambda n, x, p: x.max(0) - n.min(0),
+    "bio8": lambda n, x, p: _at(_quarters(_mean(n, x)) / 3, _quarters(p).argmax(0)),
+    "bio9": lambda n, x, p: _at(_quarters(_mean(n, x)) / 3, _quarters(p).argmin(0)),
+    "bio10": lambda n, x, p: _quarters(_mean(n, x)).max(0) / 3,
+    "bio11": lambda n, x, p: _quarters(_mean(n, x)).min(0) / 3,
+    "bio12": lambda n, x, p: p.sum(0),
+    "bio13": lambda n, x, p: p.max(0),
+    "bio14": lambda n, x, p: p.min(0),
+    "bio15": lambda n, x, p: 100 * p.std(0, ddof=1) / (1 + p.mean(0)),
+    "bio16": lambda n, x, p: _quarters(p).max(0),
+    "bio17": lambda n, x, p: _quarters(p).min(0),
+    "bio18": lambda n, x, p: _at(_quarters(p), _quarters(_mean(n, x)).argmax(0)),
+    "bio19": lambda n, x, p: _at(_quarters(p), _quarters(_mean(n, x)).argmin(0)),
+}

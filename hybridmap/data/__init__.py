@@ -1,1 +1,0 @@
-"""Observations, covariates and samples: everything between the user's files and a model."""

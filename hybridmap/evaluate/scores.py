@@ -1,0 +1,131 @@
+"""Scores: predictions of every fold beside the observations, metrics per target and fold, and the mean as a floor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hybridmap.config import TARGET_COLUMNS, Experiment
+from hybridmap.evaluate import metrics
+from hybridmap.evaluate.intervals import POOLED, calibrate, central, drawn_columns, interval_table, map_factors
+from hybridmap.files.tables import write_csv, write_json, write_parquet
+from hybridmap.samples.folds import parts_of
+from hybridmap.train import load_model
+
+LOG = logging.getLogger("hybridmap")
+SCORES = {
+    "kge": metrics.kge,
+    "nse": metrics.nse,
+    "pearson": metrics.pearson,
+    "ccc": metrics.lin_ccc,
+    "rmse": metrics.rmse,
+    "mae": metrics.mae,
+    "bias": metrics.bias,
+}
+"""Columns of ``metrics.csv``; rmse, mae and bias in the unit of the target."""
+SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
+
+
+def evaluate(
+    experiment: Experiment, samples_path: Path, splits_path: Path, models: Mapping[str, Path], out: Path
+) -> None:
+    """Predict every fold and write ``predictions.parquet``, ``metrics.csv``, ``intervals.csv``, ``conformal.json``.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment of the models.
+    samples_path, splits_path : Path
+        Tables of the sample and split stages.
+    models : mapping of str to Path
+        Fold → folder of its trained model.
+    out : Path
+        The evaluation folder.
+    """
+    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    predictions = pd.concat(
+        [_predict_fold(experiment, samples, splits, fold, folder) for fold, folder in models.items()],
+        ignore_index=True,
+    )
+    place = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
+    found = place.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
+    blocks = found["block"].where(found["block"] != "", found["group_id"].astype(str))
+    blocks = pd.Series(blocks.to_numpy(), index=predictions.index)
+    write_json(map_factors(predictions, blocks, experiment), out / "conformal.json")
+    predictions = calibrate(predictions, blocks, experiment)
+    write_csv(interval_table(predictions, experiment), out / "intervals.csv")
+    table = score_table(predictions, experiment.name, list(experiment.targets))
+    for row in table[(table["fold"] == POOLED) & (table["part"] == "test") & (table["model"] != "mean")].itertuples():
+        LOG.info("%s %s %s: n %d, KGE %.3f, NSE %.3f", row.scheme, row.target, row.subset, row.n, row.kge, row.nse)
+    write_parquet(predictions, out / "predictions.parquet")
+    write_csv(table, out / "metrics.csv")
+
+
+def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[str]) -> pd.DataFrame:
+    """Metrics of predictions, and of the training mean, per scheme, fold, part and target.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``scheme``, ``fold``, ``part``, ``bd_source`` and ``observed.T``, ``predicted.T``, ``mean.T`` per target.
+    experiment : str
+        Name in the column ``model``.
+    targets : iterable of str
+        Target names.
+
+    Returns
+    -------
+    DataFrame
+        ``experiment, scheme, fold, part, subset, target, unit, model, n`` and the scores. Fold "pooled" scores the
+        test sites of all folds together; subset "measured_bulk_density" leaves out sites whose density rests on a
+        pedotransfer function.
+    """
+    rows = []
+    test = predictions[predictions["part"] == "test"]
+    groups = [((s, str(f), p), g) for (s, f, p), g in predictions.groupby(["scheme", "fold", "part"], sort=True)]
+    groups += [((s, POOLED, "test"), _once(g)) for s, g in test.groupby("scheme", sort=True)]
+    for (scheme, fold, part), group in groups:
+        subsets = {"all": group}
+        if fold == POOLED:
+            subsets["measured_bulk_density"] = group[group["bd_source"].isin(["measured", "stock"])]
+        for subset, members in subsets.items():
+            for target in targets:
+                for model, column in ((experiment, f"predicted.{target}"), ("mean", f"mean.{target}")):
+                    observed, predicted = members[f"observed.{target}"], members[column]
+                    key = [experiment, scheme, fold, part, subset, target, "kg m-3", model]
+                    n = int((observed.notna() & predicted.notna()).sum())
+                    rows.append([*key, n, *(score(predicted, observed) for score in SCORES.values())])
+    names = ["experiment", "scheme", "fold", "part", "subset", "target", "unit", "model", "n", *SCORES]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _once(test: pd.DataFrame) -> pd.DataFrame:
+    """One row a site: where several models of a nested scheme tested it, the mean of their predictions."""
+    if not test["site_id"].duplicated().any():
+        return test
+    mean = [c for c in test if str(c).startswith(("predicted.", "mean."))]
+    rest = [c for c in test if c not in mean and c != "site_id"]
+    return test.groupby("site_id", as_index=False).agg({**dict.fromkeys(rest, "first"), **dict.fromkeys(mean, "mean")})
+
+
+def _predict_fold(
+    experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
+) -> pd.DataFrame:
+    model = load_model(folder)
+    parts = parts_of(samples, splits, fold, experiment.splits[0])
+    outputs = pd.DataFrame(central(experiment, model, folder, samples), index=samples.index)
+    scheme, _, number = fold.rpartition("-")
+    columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
+    training = parts == "train"
+    for target in experiment.targets:
+        observed = samples[TARGET_COLUMNS[target]]
+        columns[f"observed.{target}"] = observed.astype("float32")
+        columns[f"predicted.{target}"] = outputs[target]
+        columns[f"mean.{target}"] = np.float32(observed[training].mean())
+    rest = outputs.drop(columns=list(experiment.targets))
+    columns |= drawn_columns(experiment, model, folder, samples)
+    return pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns, index=samples.index), rest], axis=1)

@@ -1,0 +1,1 @@
+"""Maps as files for others: GeoTIFF, virtual rasters, styles, catalogue items, totals."""

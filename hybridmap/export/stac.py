@@ -1,0 +1,134 @@
+"""A STAC item of one experiment: what its maps are, where they lie, and how to read them."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pystac
+import zarr
+from pyproj import Transformer
+from pystac.extensions.projection import ProjectionExtension
+
+from hybridmap import __version__
+from hybridmap.config import Config
+from hybridmap.covariates.cube import grid_of
+from hybridmap.files.tables import write_json
+from hybridmap.grid.region_grid import RegionGrid
+
+EDGE_POINTS = 50
+"""Points along each edge of the grid when its outline is carried to degrees."""
+RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
+
+
+def write_stac(config: Config, name: str, store: Path, summary: Path, samples: Path, out: Path) -> None:
+    """Write the STAC item (JSON) of an experiment's maps.
+
+    Parameters
+    ----------
+    config : Config
+        With the experiment called `name`.
+    store, summary : Path
+        ``maps.zarr`` and ``maps.json``; hrefs are relative to `out`.
+    samples : Path
+        ``samples.parquet``: its years are the time that the maps stand for.
+    out : Path
+        Item to write.
+    """
+    root = zarr.open_group(str(store), mode="r")
+    grid = grid_of(root)
+    years = pd.read_parquet(samples, columns=["year", "licence"])
+    first, last = years["year"].min(), years["year"].max()
+    known = bool(np.isfinite(first))
+    span = (datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, tzinfo=UTC)) if known else None
+    geometry, bbox = outline(grid)
+    experiment = config.experiment(name)
+    item = pystac.Item(
+        id=f"{config.region}-{name}".replace("_", "-"),
+        geometry=geometry,
+        bbox=bbox,
+        # Without years of sampling the time is that at which the maps were made.
+        datetime=None if span else datetime.fromtimestamp((store / "zarr.json").stat().st_mtime, tz=UTC),
+        start_datetime=span[0] if span else None,
+        end_datetime=span[1] if span else None,
+        properties={
+            "title": f"{config.title or config.region}: {experiment.title or name}",
+            "description": "Soil organic carbon, its fractions and process parameters at steady state.",
+            "processing:software": {"hybridmap": __version__},
+            "hybridmap:model": str(root.attrs["model_fingerprint"]),
+            "hybridmap:depth_cm": [config.build.top_cm, config.build.bottom_cm],
+            "hybridmap:licences_of_observations": sorted(set(years["licence"].dropna().astype(str)) - {""}),
+        },
+    )
+    item.set_self_href(str(out.absolute()))
+    projection = ProjectionExtension.ext(item, add_if_missing=True)
+    authority = grid.crs.to_authority()
+    projection.apply(
+        code=":".join(authority) if authority else None,
+        wkt2=None if authority else grid.crs.to_wkt(),
+        shape=[grid.height, grid.width],
+        bbox=list(grid.bounds),
+        transform=list(grid.transform())[:6],
+    )
+    item.stac_extensions.append(RASTER)
+    for entry in json.loads(summary.read_text(encoding="utf-8")):
+        item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
+    item.add_asset(
+        "zarr",
+        pystac.Asset(_relative(store, out.parent), title="all maps", media_type="application/vnd.zarr", roles=["data"]),
+    )
+    write_json(item.to_dict(include_self_link=False, transform_hrefs=False), out)
+
+
+def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:
+    whole = entry["file"].endswith(".tif")
+    statistics = {"minimum": entry["min"], "maximum": entry["max"], "mean": entry["mean"]}
+    band = {"data_type": entry["type"], "unit": entry["units"]}
+    if entry["cells"]:
+        band["statistics"] = statistics
+    nodata = {"float32": "nan", "int16": -32768, "uint8": 255}[entry["type"]]
+    return pystac.Asset(
+        _relative(base / entry["file"], folder),
+        title=entry["long_name"],
+        media_type=pystac.MediaType.COG if whole else "application/xml",
+        roles=["data"],
+        extra_fields={"raster:bands": [{**band, "nodata": nodata}]},
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return "./" + Path(os.path.relpath(path, folder)).as_posix()
+
+
+def outline(grid: RegionGrid) -> tuple[dict[str, Any], list[float]]:
+    """GeoJSON geometry and bounding box of the grid in degrees; cut in two where it crosses the antimeridian."""
+    west, south, east, north = grid.bounds
+    along = np.linspace(0.0, 1.0, EDGE_POINTS)
+    x = np.concatenate([west + along * (east - west), np.full(EDGE_POINTS, east),
+                        east - along * (east - west), np.full(EDGE_POINTS, west)])  # fmt: skip
+    y = np.concatenate([np.full(EDGE_POINTS, north), north - along * (north - south),
+                        np.full(EDGE_POINTS, south), south + along * (north - south)])  # fmt: skip
+    lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
+    turned = np.rad2deg(np.unwrap(np.deg2rad(lon)))  # continuous along the edge, also across 180 degrees
+    turned -= 360.0 * np.floor((turned.mean() + 180.0) / 360.0)
+    ring = np.column_stack([turned, lat]).round(6)
+    low, high = float(turned.min()), float(turned.max())
+    bbox = [_wrapped(low), float(lat.min()), _wrapped(high), float(lat.max())]
+    if low >= -180.0 and high <= 180.0:
+        return {"type": "Polygon", "coordinates": [[*ring.tolist(), ring[0].tolist()]]}, bbox
+    from shapely import Polygon, box, union_all
+    from shapely.affinity import translate
+    from shapely.geometry import mapping
+
+    whole = Polygon(ring)
+    pieces = [translate(whole.intersection(box(-180 + k, -90, 180 + k, 90)), -k) for k in (-360, 0, 360)]
+    return dict(mapping(union_all([piece for piece in pieces if not piece.is_empty]))), bbox
+
+
+def _wrapped(longitude: float) -> float:
+    return float((longitude + 180.0) % 360.0 - 180.0) if abs(longitude) > 180.0 else longitude

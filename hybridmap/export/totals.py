@@ -1,0 +1,151 @@
+"""Carbon stocks of polygons: true cell areas, cells cut by borders, and intervals from the draws of the model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import zarr
+from exactextract import exact_extract
+from exactextract.raster import NumPyRasterSource
+from numpy.typing import NDArray
+from shapely.geometry import box
+
+from hybridmap.config import Config, Total
+from hybridmap.config.reading import data_path
+from hybridmap.covariates.cube import grid_of, read_map
+from hybridmap.errors import HybridmapError
+from hybridmap.files.tables import write_csv
+from hybridmap.grid.mask import read_named_polygons
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.predict.plan import Tile, tiles_of
+
+LOG = logging.getLogger("hybridmap")
+STOCK, DRAWS = "soc_stock", "draws"
+OUTSIDE = "(outside)"
+"""Row of the part of the map that no polygon covers."""
+ROUNDING = 1e-6
+"""Share of a cell below which what polygons leave is the rounding of their shares."""
+KG_PER_TG = 1e9
+Array = NDArray[np.float64]
+
+
+def totals(config: Config, name: str, store: Path, out: Path) -> None:
+    """Write the SOC stock of every polygon of ``totals`` in the configuration.
+
+    Parameters
+    ----------
+    config : Config
+        With the experiment called `name`.
+    store : Path
+        ``maps.zarr`` with the map ``soc_stock`` [kg m-2], and its draws where there is a source of spread.
+    out : Path
+        CSV: ``totals, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2, stock_Tg,
+        stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set is the rest of the map, so
+        that its rows add up to the map.
+
+    Raises
+    ------
+    HybridmapError
+        If the map of stocks is missing, or a file of polygons is wrong, or polygons overlap.
+    """
+    root = zarr.open_group(str(store), mode="r")
+    if STOCK not in root:
+        raise HybridmapError(f"{store}: no map '{STOCK}', which totals are made of; add it to predict.maps.")
+    grid, level = grid_of(root), config.experiment(name).uncertainty.level
+    tables = []
+    for one in config.totals:
+        polygons = read_named_polygons(data_path(config, one.polygons), one.attribute, grid)
+        if polygons.empty:
+            raise HybridmapError(f"totals '{one.name}': no polygon of {one.polygons} lies on the map.")
+        tables.append(_table(one, polygons, _sums(root, grid, polygons, one), level))
+        whole = tables[-1]["stock_Tg"].sum()
+        LOG.info("totals %s: %d polygons, %.4g Tg on the whole map", one.name, len(polygons), whole)
+    write_csv(pd.concat(tables, ignore_index=True), out)
+
+
+def _sums(root: zarr.Group, grid: RegionGrid, polygons: gpd.GeoDataFrame, one: Total) -> Array:
+    """Sums a polygon (the rest last): area, area without data, stock, stock outside applicability, then draws."""
+    stock: Any = root[STOCK]
+    group: Any = root.get(DRAWS)
+    draws = [] if group is None else [group[name] for name in sorted(group.array_keys()) if name.startswith(STOCK)]
+    area: Any = root.get("applicable")
+    found = np.zeros((len(polygons) + 1, 4 + len(draws)))
+    for tile in tiles_of(grid, int(stock.shards[0])):
+        here = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
+        values = read_map(stock, here)
+        known = np.isfinite(values)
+        if not known.any() and not _touches(grid, tile, polygons):
+            continue
+        size = grid.cell_areas(tile.row0, tile.row1, tile.col0, tile.col1)
+        outside = np.zeros(values.shape, bool) if area is None else np.asarray(area[here]) == 0
+        kinds = [known, ~known, np.where(known, values, 0.0), np.where(known & outside, values, 0.0)]
+        kinds += [np.where(known, read_map(draw, here), 0.0) for draw in draws]
+        weighted = np.stack([kind * size for kind in kinds]).reshape(len(kinds), -1)
+        rest = np.ones(values.size)
+        for row, cells, share in _coverage(grid, tile, polygons):
+            found[row] += weighted[:, cells] @ share
+            rest[cells] -= share
+        if rest.min() < -1e-3:
+            raise HybridmapError(
+                f"totals '{one.name}': polygons of {one.polygons} overlap, so their sums would count carbon twice;"
+                f" give each area to one '{one.attribute}', or list overlapping sets as totals of their own."
+            )
+        found[-1] += weighted @ np.where(rest > ROUNDING, rest, 0.0)
+    found[-1, 1] = np.nan  # the rest of a map has no border, and so no missing part
+    return found
+
+
+def _bounds(grid: RegionGrid, tile: Tile) -> tuple[float, float, float, float]:
+    size = grid.resolution
+    left, top = grid.west + tile.col0 * size, grid.north - tile.row0 * size
+    return left, grid.north - tile.row1 * size, grid.west + tile.col1 * size, top
+
+
+def _touches(grid: RegionGrid, tile: Tile, polygons: gpd.GeoDataFrame) -> bool:
+    return len(polygons.sindex.query(box(*_bounds(grid, tile)))) > 0
+
+
+def _coverage(
+    grid: RegionGrid, tile: Tile, polygons: gpd.GeoDataFrame
+) -> Iterator[tuple[int, NDArray[np.int64], Array]]:
+    """Polygon, the cells of a tile that it covers (flat), and the share of each."""
+    left, bottom, right, top = _bounds(grid, tile)
+    near = np.sort(polygons.sindex.query(box(left, bottom, right, top), predicate="intersects"))
+    if not len(near):
+        return
+    blank = np.zeros((tile.row1 - tile.row0, tile.col1 - tile.col0), "float32")
+    source = NumPyRasterSource(blank, left, bottom, right, top, srs_wkt=grid.crs.to_wkt())
+    shapes = gpd.GeoDataFrame({"row": near}, geometry=polygons.geometry.iloc[near].to_numpy(), crs=polygons.crs)
+    table: Any = exact_extract(
+        source, shapes, ["cell_id", "coverage"], include_cols=["row"], output="pandas", max_cells_in_memory=blank.size
+    )
+    for row, cells, share in zip(table["row"], table["cell_id"], table["coverage"], strict=True):
+        yield int(row), np.asarray(cells, dtype="int64"), np.asarray(share, dtype="float64")
+
+
+def _table(one: Total, polygons: gpd.GeoDataFrame, sums: Array, level: float) -> pd.DataFrame:
+    drawn = sums[:, 4:] / KG_PER_TG
+    none = np.full(len(sums), np.nan)
+    ends = np.quantile(drawn, [0.5 * (1 - level), 0.5 * (1 + level)], axis=1) if drawn.size else (none, none)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = sums[:, 2] / sums[:, 0]
+    return pd.DataFrame(
+        {
+            "totals": one.name,
+            "polygon": [*polygons["name"], OUTSIDE],
+            "area_km2": sums[:, 0] / 1e6,
+            "missing_km2": sums[:, 1] / 1e6,
+            "mean_kg_m2": mean,
+            "stock_Tg": sums[:, 2] / KG_PER_TG,
+            "stock_outside_applicability_Tg": sums[:, 3] / KG_PER_TG,
+            "sd_Tg": drawn.std(axis=1, ddof=1) if drawn.size else none,
+            "lower_Tg": ends[0],
+            "upper_Tg": ends[1],
+        }
+    )

@@ -1,0 +1,1 @@
+"""Public data by name: fetched, checked, unpacked."""

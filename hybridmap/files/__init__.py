@@ -1,0 +1,1 @@
+"""Files that exist only when complete: paths, tables, rasters, digests."""

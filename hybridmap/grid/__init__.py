@@ -1,0 +1,1 @@
+"""The one grid of a region: its cells, its mask, and stores on it."""

@@ -1,0 +1,127 @@
+"""Intervals of targets and parameters: from ensembles, from MC dropout, and calibrated by held-out blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from hybridmap.encoders.layers import set_sampling, set_step
+from hybridmap.errors import HybridmapError
+from hybridmap.model.hybrid import Model
+
+Array = NDArray[np.float64]
+
+SMALLEST_SPREAD = 1e-6
+"""Spread where all draws agree, in the unit of what is drawn."""
+
+
+class Spread(NamedTuple):
+    """Centre, lower and upper end of an interval, and standard deviation of what it was taken from; (site, ...)."""
+
+    centre: Tensor
+    lower: Tensor
+    upper: Tensor
+    sd: Tensor
+
+
+def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Outputs of every member of a stacked model, each (member, site, ...).
+
+    Parameters
+    ----------
+    members : Model
+        With a member axis, as :func:`hybridmap.train.load_members` returns it.
+    covariates : Tensor, shape (site, covariate)
+        Physical units.
+    forcing : mapping of str to Tensor, shape (site, ...)
+        Units of the process model.
+    """
+    size = members.standardise.mean.shape[0]
+
+    def repeat(values: Tensor) -> Tensor:
+        return values.expand(size, *values.shape)
+
+    with torch.no_grad():
+        return members(repeat(covariates), {name: repeat(v) for name, v in forcing.items()})
+
+
+def mean_of(draws: Tensor) -> Tensor:
+    """Mean over draws (draw, site, ...), in double precision so that it does not depend on how draws are added up."""
+    return draws.double().mean(0).to(draws)
+
+
+def dropout_draws(
+    model: Model, covariates: Tensor, forcing: Mapping[str, Tensor], passes: int = 50, last: bool = False
+) -> dict[str, Tensor]:
+    """Outputs of `passes` predictions with units left out (Gal & Ghahramani 2016), each (pass, site, ...).
+
+    The units left out follow from the model and the number of the pass and are the same at every site: a pass is one
+    network, and a map of it has no seams. With `last` only the last hidden layer leaves units out.
+
+    Raises
+    ------
+    HybridmapError
+        If the model was built without dropout.
+    """
+    model.eval()
+    if not set_sampling(model.encoder if last else model, True, last):
+        raise HybridmapError("mc_dropout needs an encoder with dropout above 0; set encoder.dropout and train again.")
+    draws: dict[str, list[Tensor]] = {}
+    try:
+        with torch.no_grad():
+            for number in range(passes):
+                set_step(model, number)
+                for name, values in model(covariates, forcing).items():
+                    draws.setdefault(name, []).append(values)
+    finally:
+        set_sampling(model, False)
+    return {name: torch.stack(values) for name, values in draws.items()}
+
+
+def interval(draws: Tensor, level: float = 0.9, range_: bool = False) -> Spread:
+    """Central interval of draws (draw, site, ...), or with `range_` from the smallest to the largest."""
+    if range_:
+        lower, upper = draws.amin(0), draws.amax(0)
+    else:
+        ends = torch.tensor([0.5 * (1 - level), 0.5 * (1 + level)], dtype=draws.dtype, device=draws.device)
+        lower, upper = torch.quantile(draws, ends, dim=0)
+    return Spread(draws.mean(0), lower, upper, draws.std(0))
+
+
+def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike, level: float = 0.9) -> float:
+    """Factor that makes ``centre ± factor * spread`` hold a share `level` of new blocks' observations.
+
+    Split-conformal prediction with the absolute residual over the spread as score. Blocks count equally however many
+    sites they hold, because sites of one block are not independent: the factor is the quantile of the scores weighted
+    by one over their block's size, with the place of one more block at infinity (Dunn et al. 2023, arXiv 1809.07441).
+
+    Parameters
+    ----------
+    residuals, spread : array_like, shape (site,)
+        Of held-out sites; the spread is positive (ones give intervals of one width).
+    blocks : array_like, shape (site,)
+        Block or fold of each site.
+    level : float
+        Share of observations to hold.
+
+    Returns
+    -------
+    float
+        Infinite where there are too few blocks for the level.
+    """
+    score = np.abs(np.asarray(residuals, float)) / np.asarray(spread, float)
+    known = np.isfinite(score)
+    _, code = np.unique(np.asarray(blocks)[known], return_inverse=True)
+    score = score[known]
+    if not score.size:
+        return float("nan")
+    count = np.bincount(code)
+    order = np.argsort(score, kind="stable")
+    weight = np.cumsum((1.0 / count[code])[order]) / (len(count) + 1)
+    reached = np.flatnonzero(weight >= level - 1e-12)
+    return float(score[order][reached[0]]) if reached.size else float("inf")

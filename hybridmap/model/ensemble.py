@@ -1,0 +1,58 @@
+"""A trained model opened from its folder, as notebooks use it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridmap.model.draws import ensemble_draws, mean_of
+from hybridmap.model.hybrid import Model
+from hybridmap.model.storage import load_members, load_model
+
+
+class Ensemble:
+    """Several members that predict together; whatever else is asked for is that of the first.
+
+    Parameters
+    ----------
+    first : Model
+        The first member.
+    members : Model
+        All of them, with a member axis.
+    """
+
+    def __init__(self, first: Model, members: Model) -> None:
+        self.first, self.members = first, members
+
+    def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
+        """Mean of the members for every row of a table, as maps and scores have it; arguments as of a single model."""
+        drawn = ensemble_draws(self.members, *self.first.tensors(table))
+        return {name: mean_of(values).numpy() for name, values in drawn.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.first, name)
+
+
+def load(folder: str | os.PathLike[str]) -> Model | Ensemble:
+    """Open a trained model: ``{experiment}/all/model``, or that of a fold.
+
+    Parameters
+    ----------
+    folder : path
+        With ``model.yaml`` and ``weights.safetensors``.
+
+    Returns
+    -------
+    Model or Ensemble
+        Both predict for a table: ``load(folder).predict(table)``; an ensemble by the mean of its members.
+
+    Raises
+    ------
+    HybridmapError
+        If a file is missing, or the weights do not fit the specification.
+    """
+    first, members = load_model(folder), load_members(folder)
+    return first if members is None else Ensemble(first, members)

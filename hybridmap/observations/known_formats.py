@@ -1,0 +1,166 @@
+"""Published data sets that need no column map: each is one file under ``formats/``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from hybridmap.config import Join, ObservationSource, Section, merge
+from hybridmap.errors import HybridmapError, nearest
+from hybridmap.observations.source_table import SourceTable, open_table
+
+FOLDER = Path(__file__).with_name("formats")
+
+
+class Format(Section):
+    """What is known about a published table."""
+
+    title: str = Field(description="Name of the data set.")
+    family: str = Field("", description="Formats of one family are told apart by their files and headers.")
+    obtain: str = Field(description="Where users get it and where they put it.")
+    licence: str = Field("", description="Licence of the rows.")
+    citation: str = Field("", description="What to cite.")
+    file: str = Field("", description="Name of the main table in its folder; * stands for any letters.")
+    header: list[str] = Field(default=[], description="Columns that the main table must have.")
+    aliases: dict[str, list[str]] = Field(default={}, description="Column → other spellings of it.")
+    refuse: dict[str, str] = Field(default={}, description="Column that only another table has → what that one is.")
+    needs: dict[str, str] = Field(default={}, description="Field that the user must map → why.")
+    notes: list[str] = Field(default=[], description="What a user should know.")
+    example: dict[str, Any] = Field(default={}, description="Further keys to show in the documentation.")
+    source: dict[str, Any] = Field(default={}, description="Keys of an observation source.")
+    join: dict[str, Any] = Field(default={}, description="Keys of a join, for tables that only add columns.")
+
+
+def format_names() -> list[str]:
+    """Names of all known formats."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@cache
+def read_format(name: str) -> Format:
+    """The format called `name`; HybridmapError if there is none."""
+    if name not in format_names():
+        choices = sorted({*format_names(), *families()})
+        raise HybridmapError(f"no format '{name}'{nearest(name, choices)}; there are {choices}.")
+    return Format.model_validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")))
+
+
+@cache
+def families() -> dict[str, list[str]]:
+    """Family → its formats, the latest first."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(FOLDER.glob("*.yaml"), reverse=True):
+        family = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("family", ""))
+        if family:
+            found.setdefault(family, []).append(path.stem)
+    return found
+
+
+def resolve_source(source: ObservationSource, path: Path) -> tuple[ObservationSource, Format | None, Path]:
+    """Lay a source over the format that it names.
+
+    Parameters
+    ----------
+    source : ObservationSource
+        As the region file has it.
+    path : Path
+        Its file, or the folder of a known format.
+
+    Returns
+    -------
+    source : ObservationSource
+        Complete: columns, joins, filters.
+    format : Format or None
+        None for an ordinary table.
+    path : Path
+        The main table.
+
+    Raises
+    ------
+    HybridmapError
+        If the format is unknown or only adds columns, its files are not there, the table is another one, or a field
+        that the format leaves to the user is not mapped.
+    """
+    if source.format is None:
+        return source, None, path
+    name = _dialect(source.format, path) if source.format in families() else source.format
+    known = read_format(name)
+    if not known.source:
+        raise HybridmapError(
+            f"source '{source.name}': '{name}' has no coordinates of its own; name it under 'joins' of another source."
+        )
+    path = _main_table(known, name, path)
+    own = source.model_dump(exclude_defaults=True)
+    for field, why in known.needs.items():
+        if field not in source.columns:
+            raise HybridmapError(
+                f"source '{source.name}': map '{field}' under 'columns', because {why}; the format {name} leaves it"
+                " to you."
+            )
+    own_joins = own.pop("joins", [])
+    defaults = {"licence": known.licence, "citation": known.citation}
+    whole = merge({**defaults, **known.source}, own)
+    whole["joins"] = _joins(known.source.get("joins", []), own_joins, path.parent)
+    return ObservationSource.model_validate(whole), known, path
+
+
+def _joins(of_format: list[dict[str, Any]], own: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Joins of a format, beside its main table or where the user has a file of that name; then those of the user."""
+    placed = {Path(join["path"]).name: join for join in own if "path" in join}
+    joins = []
+    for join in of_format:
+        elsewhere = placed.get(Path(join["path"]).name)
+        joins.append(merge(join, elsewhere) if elsewhere else {**join, "path": str(folder / join["path"])})
+    names = {Path(join["path"]).name for join in of_format}
+    return [*joins, *(join for join in own if Path(join.get("path", "")).name not in names)]
+
+
+def resolve_join(join: Join) -> tuple[Join, Format | None]:
+    """Lay a join over the format that it names; HybridmapError if the format cannot be joined."""
+    if join.format is None:
+        return join, None
+    known = read_format(join.format)
+    if not known.join:
+        raise HybridmapError(f"join '{join.path}': '{join.format}' is a source of its own, not a table to join.")
+    return Join.model_validate(merge(known.join, join.model_dump(exclude_defaults=True))), known
+
+
+def check_header(table: SourceTable, known: Format, name: str) -> None:
+    """Raise HybridmapError if `table` is another one than the format says."""
+    for column, what in known.refuse.items():
+        if column in table.columns:
+            raise HybridmapError(f"{table.path}: has the column '{column}', so it {what}, not {name}.")
+    table.require(known.header, f"of the format {name}")
+
+
+def _main_table(known: Format, name: str, path: Path) -> Path:
+    if not path.exists():
+        raise HybridmapError(f"{path}: not there, the {name} table or its folder; {_words(known.obtain)}")
+    if not path.is_dir():
+        return path
+    found = sorted(path.rglob(known.file)) if known.file else []
+    if not found:
+        raise HybridmapError(f"{path}: no file {known.file or ''} of the format {name} there; {_words(known.obtain)}")
+    return found[0]
+
+
+def _dialect(family: str, path: Path) -> str:
+    """The format of a family that a file or folder has: by its file names, then by its header."""
+    names = families()[family]
+    for name in names:
+        known = read_format(name)
+        if path.is_dir():
+            if any(path.rglob(known.file)):
+                return name
+        elif path.is_file() and set(known.header) <= set(open_table(path, aliases=known.aliases).columns):
+            return name
+    files = [read_format(name).file for name in names]
+    raise HybridmapError(f"{path}: none of the {family} formats {names}; expected a folder with one of {files}.")
+
+
+def _words(text: str) -> str:
+    return text if text.endswith(".") else text + "."

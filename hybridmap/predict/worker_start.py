@@ -1,0 +1,67 @@
+"""Worker processes of large maps, begun before anything slow is imported: they import while the command does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_context
+from pathlib import Path
+
+from hybridmap.config.experiment import Uncertainty
+from hybridmap.config.maps import Predict
+
+SMALL = 3_000_000
+"""Cells below which starting processes costs more than they save."""
+WORKERS = "hybridmap.predict.workers"
+# One thread each, and an allocator that keeps buffers between tiles instead of giving them back to the system.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_TOP_PAD_": str(16 << 20),
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+def passes_of(uncertainty: Uncertainty, predict: Predict) -> int:
+    """How often a map of these settings predicts a cell: members, passes of dropout, scenarios."""
+    drawn = {"ensemble": uncertainty.members, "mc_dropout": 1 + uncertainty.passes}
+    return drawn.get(uncertainty.method, 1) * (1 + len(predict.scenarios))
+
+
+def worth_processes(cells: int, passes: int) -> bool:
+    """Whether a map of so many cells, each predicted `passes` times, is made by processes; else by threads."""
+    return cells * passes >= SMALL
+
+
+def start_early(cube: Path, passes: int = 1) -> None:
+    """Begin the server that workers are forked from, if the map of `cube` is large enough for processes.
+
+    What is wrong with the cube is said later, by the one who opens it.
+    """
+    about = cube / "covariates" / "zarr.json"
+    if not about.is_file():
+        return
+    *_, height, width = json.loads(about.read_text(encoding="utf-8"))["shape"]
+    if worth_processes(height * width, passes):
+        with environment():
+            get_context("forkserver").set_forkserver_preload([WORKERS])
+            forkserver.ensure_running()
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Variables that must be there before a worker starts."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,1 @@
+"""Observations beside covariates, and the folds that they are split into."""

@@ -1,0 +1,74 @@
+"""Observations x covariates x forcing, read from the store that maps are made from."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hybridmap.config import Config
+from hybridmap.covariates.cube import CHUNK, Cube, open_cube
+from hybridmap.errors import HybridmapError
+from hybridmap.files.tables import write_csv, write_parquet
+from hybridmap.observations.ladder import Ladder
+
+LOG = logging.getLogger("hybridmap")
+
+
+def sample(config: Config, observations: Path, cube_path: Path, out: Path, quality: Path) -> None:
+    """Write ``samples.parquet`` and the ladder of sites that have no covariates.
+
+    Raises
+    ------
+    HybridmapError
+        If no site lies on a cell with all covariates and forcing.
+    """
+    sites = pd.read_parquet(observations).drop(columns="geometry", errors="ignore")
+    ladder = Ladder("sample")
+    samples = sample_sites(sites, open_cube(cube_path), ladder)
+    if samples.empty:
+        raise HybridmapError(f"{observations}: no site lies on a cell with all covariates; check the region's layers.")
+    LOG.info("%d of %d sites have all covariates", len(samples), len(sites))
+    write_csv(ladder.ladder(), quality)
+    write_parquet(samples, out)
+
+
+def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: Ladder) -> pd.DataFrame:
+    """Return `sites` on complete cells with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``."""
+    x, y = cube.grid.to_grid(sites["lon"].to_numpy(float), sites["lat"].to_numpy(float))
+    row, col, inside = cube.grid.cell_of(np.asarray(x), np.asarray(y))
+    sites = sites.assign(row=row, col=col, x=x, y=y, source_row=-1)
+    sites = ladder.drop_rows(sites, pd.Series(~inside, index=sites.index), "off_grid", "outside the grid")
+    covariates, forcing = _values_at(cube, sites["row"].to_numpy(), sites["col"].to_numpy())
+    layers = {f"covariate.{n}": covariates[:, i] for i, n in enumerate(cube.covariate_names)}
+    layers |= {f"forcing.{n}": values for n, values in forcing.items()}
+    table = pd.concat([sites.drop(columns="source_row"), pd.DataFrame(layers, index=sites.index)], axis=1)
+    return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
+
+
+def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: Ladder) -> pd.DataFrame:
+    for name in layers:
+        reason = f"{name.replace('.', ' ', 1)} is nodata at the site"
+        table = ladder.drop_rows(table, table[name].isna(), "nodata", reason)
+    return table.reset_index(drop=True)
+
+
+def _values_at(
+    cube: Cube, row: NDArray[np.int64], col: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """Covariates (site, band) and forcing (site,) at cells; each chunk is read once."""
+    covariates = np.full((len(row), len(cube.covariate_names)), np.nan, dtype="float32")
+    forcing = {name: np.full(len(row), np.nan, dtype="float32") for name in cube.forcing_names}
+    chunk = np.stack([row // CHUNK, col // CHUNK], axis=1)
+    chunks, chunk_of = np.unique(chunk, axis=0, return_inverse=True)
+    for i, (row0, col0) in enumerate(chunks * CHUNK):
+        members = np.flatnonzero(chunk_of == i)
+        values, forced, _ = cube.read_window(row0, row0 + CHUNK, col0, col0 + CHUNK)
+        at = (row[members] - row0, col[members] - col0)
+        covariates[members] = values[:, at[0], at[1]].T
+        for name in forcing:
+            forcing[name][members] = forced[name][at]
+    return covariates, forcing

@@ -1,0 +1,112 @@
+"""A user's model in a file of its own: found, checked, trained, kept with its weights."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+
+from hybridmap.check.process_model import check_model
+from hybridmap.cli import main
+from hybridmap.config import Config
+from hybridmap.errors import HybridmapError
+from hybridmap.experiment.training import train_folds
+from hybridmap.process import check_inputs, get_process, list_processes
+from hybridmap.testing.clm5_sites import make_clm5_sites
+from hybridmap.train import load_model
+
+SOURCE = re.search(r"```python\n(.*?)```", (ROOT / "docs/own_model.md").read_text(), re.DOTALL).group(1)  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "two_pools.py"
+    path.write_text(SOURCE)
+    return path
+
+
+@pytest.mark.parametrize("name", list_processes())
+def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -> None:
+    options: dict[str, object] = {"formulation": "constrained"} if name == "five_pool" else {}
+    if name == "clm5_interval":
+        np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(5, 0).forcing.items()})
+        options = {"table": str(tmp_path / "t.npz")}
+    lines = check_model(name, **options)
+    assert len(lines) == 8
+    assert all(line.startswith("ok") for line in lines)
+
+
+def test_the_model_of_the_docs_passes(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(model_file)]) == 0
+    assert capsys.readouterr().err.count("ok ") == 8
+    assert main(["check", "respiration"]) == 0  # a model of the package, by its name
+    assert capsys.readouterr().err.count("ok ") == 8
+
+
+BROKEN = [
+    ("bounds", 'k_fast", 0.8, 0.1', 'k_fast", 0.05, 0.1', "parameter 'k_fast': default 0.05"),
+    ("start on a bound", 'k_fast", 0.8, 0.1', 'k_fast", 0.1, 0.1', "k_fast starts at 0.1, which is not"),
+    ("no unit", '"yr-1", "decay of fresh', '"", "decay of fresh', "needs a unit"),
+    ("no range", "valid_range=(0, 4000)", "valid_range=None", "has no valid_range"),
+    ("detached", 'p["humified"] * litter', 'p["humified"].detach() * litter', "differ from central differences"),
+    ("mixed sites", "poc = litter", "poc = litter.mean() + 0 * litter", "NaN in forcing 'npp' of one site changes"),
+    (
+        "swallows NaN",
+        "litter = f",
+        "litter = __import__('torch').nan_to_num(f['npp']) / 200 + 0 * 1 # f",
+        "numbers there",
+    ),
+    ("random", "poc = litter", "poc = litter * __import__('torch').rand(1)", "two calls differ"),
+    ("wrong dtype", '"poc": poc.to(dtype)', '"poc": poc', "comes back as torch.float64"),
+    ("undeclared", '"poc": poc.to(dtype), ', "", "returned ['moc', 'soc']"),
+    ("infinite", "moc = p", "moc = litter / 0 + p", "not finite"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
+def test_the_check_says_what_to_mend(model_file: Path, old: str, new: str, says: str) -> None:
+    assert old in SOURCE
+    model_file.write_text(SOURCE.replace(old, new))
+    with pytest.raises(HybridmapError, match="checks failed") as error:
+        check_model(str(model_file))
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("x = (", "cannot be imported"), ("x = 1", "expected one class"), (None, "no process model file")],
+)
+def test_files_that_hold_no_model(tmp_path: Path, text: str | None, says: str) -> None:
+    path = tmp_path / "m.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(HybridmapError, match=says):
+        check_model(str(path))
+
+
+def test_trained_and_kept_with_its_weights(small_region: tuple[Config, Path], model_file: Path, tmp_path: Path) -> None:
+    config, folder = small_region
+    raw = config.model_dump(mode="json", by_alias=True)
+    mine = {**raw["experiments"][2], "name": "mine", "process": {"name": str(model_file), "options": {}}}
+    raw["experiments"] = [{**mine, "neural": ["k_slow"], "global": "all", "targets": ["soc", "poc", "moc"]}]
+    tables = folder / "samples.parquet", folder / "splits.parquet"
+    train_folds(Config.model_validate(raw), "mine", ["all"], *tables, tmp_path, "cpu")
+    model_file.unlink()
+    model = load_model(tmp_path / "all/model")
+    assert model.neural_names == ("k_slow",)
+    assert (tmp_path / "all/model/process.py").read_text() == SOURCE
+
+
+def test_inputs_in_another_unit_or_shape_are_named() -> None:
+    model = get_process("five_pool")
+    npp, mat = torch.tensor([500.0, 600.0]), torch.tensor([10.0, 283.0])
+    with pytest.raises(ValueError, match=r"forcing 'mat' is 283 at site 1, expected -40 to 45 degC; check its unit"):
+        check_inputs(model, {}, {"npp": npp, "mat": mat})
+    with pytest.raises(ValueError, match=r"parameter 'cue' is 0.9 at site 0, expected 0.1 to 0.6"):
+        check_inputs(model, {"cue": torch.tensor([0.9, 0.3])}, {})
+    with pytest.raises(ValueError, match=r"'cue' has shape \(3,\), expected \(\) or \(2,\)"):
+        model({"cue": torch.ones(3)}, {"npp": npp, "mat": npp})
+    with pytest.raises(ValueError, match="forcing 'mat' has 3 sites"):
+        model({}, {"npp": npp, "mat": torch.ones(3)})

@@ -1,0 +1,216 @@
+"""GeoTIFFs: overviews without nodata in them, classes by majority, pieces that fit, styles; and the STAC item."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pystac
+import pytest
+import rasterio
+from numpy.typing import NDArray
+from pyproj import CRS
+from rio_cogeo.cogeo import cog_validate
+from shapely.geometry import shape
+
+from hybridmap.config import Config
+from hybridmap.covariates.cube import create_grid_store, create_layer
+from hybridmap.export.cog import write_cogs
+from hybridmap.export.stac import outline, write_stac
+from hybridmap.files.geotiff import is_cut_off
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.predict.map_layers import MapLayer
+
+CONTINUOUS = MapLayer("kg m-3", "soil organic carbon density")
+CLASSES = MapLayer("1", "area of applicability", "class", {0: "outside", 1: "inside"})
+
+
+def store_of(folder: Path, grid: RegionGrid, tile: int = 512, **maps: tuple[MapLayer, NDArray[Any]]) -> Path:
+    root = create_grid_store(folder / "maps.zarr", grid, {"title": "t", "model_fingerprint": "abc"})
+    for name, (layer, values) in maps.items():
+        about = layer.attributes()
+        array = create_layer(root, name, values.shape, ("y", "x"), tile, about, layer.dtype, layer.fill)
+        array[:] = layer.encode(values.astype("float32"), name)
+    return folder / "maps.zarr"
+
+
+def europe(height: int, width: int) -> RegionGrid:
+    return RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, width, height)
+
+
+def holed(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    """Values around 40 with holes, a sea, and a lonely cell in it."""
+    random = np.random.default_rng(seed)
+    values = random.normal(40, 2, (height, width)).astype("float32")
+    values[random.random(values.shape) < 0.3] = np.nan
+    values[:, : width // 4] = np.nan
+    values[3, 3] = 40.0
+    return values
+
+
+@pytest.mark.parametrize("step", [0.0, 0.01])
+def test_overviews_average_what_is_known(tmp_path: Path, step: float) -> None:
+    values = holed(1500, 1300)
+    layer = MapLayer("kg m-3", "carbon", step=step)
+    write_cogs(store_of(tmp_path, europe(1500, 1300), soc=(layer, values)), tmp_path / "maps", tmp_path / "maps.json")
+    assert cog_validate(tmp_path / "maps/soc.tif", strict=True)[0]
+    with rasterio.open(tmp_path / "maps/soc.tif") as file:
+        levels = file.overviews(1)
+        assert len(levels) >= 2
+        assert file.block_shapes == [(512, 512)]
+        assert file.scales == (step or 1.0,)
+        for level, factor in enumerate(levels):
+            with rasterio.open(tmp_path / "maps/soc.tif", overview_level=level) as small:
+                seen = small.read(1, masked=True) * (step or 1.0)
+            assert 0.5 < (~np.ma.getmaskarray(seen)).mean() < 1.0  # nothing is eaten by nodata
+            assert 30 < seen.min() <= seen.max() < 50  # and no nodata is averaged in
+            assert seen.mean() == pytest.approx(40, abs=0.3)
+            known = np.isfinite(values[:factor, :factor])
+            assert np.ma.getmaskarray(seen)[0, 0] != known.any()
+        first = file.tags(1)
+        assert float(first["STATISTICS_MEAN"]) * (step or 1.0) == pytest.approx(np.nanmean(values), rel=1e-3)
+
+
+def test_overviews_of_classes_are_classes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    codes = np.where(random.random((1400, 1200)) < 0.9, 1.0, 0.0)
+    codes[:300] = np.nan
+    write_cogs(store_of(tmp_path, europe(1400, 1200), applicable=(CLASSES, codes)), tmp_path / "m", tmp_path / "m.json")
+    with rasterio.open(tmp_path / "m/applicable.tif") as file:
+        assert file.dtypes == ("uint8",)
+        assert file.nodata == 255
+        assert file.colormap(1)[1] == (31, 111, 139, 255)
+        last = len(file.overviews(1)) - 1
+    with rasterio.open(tmp_path / "m/applicable.tif", overview_level=last) as small:
+        seen = small.read(1)
+    assert set(np.unique(seen)) <= {0, 1, 255}
+    assert (seen[seen != 255] == 1).mean() > 0.99
+
+
+def test_a_large_map_is_pieces_that_show_as_one(tmp_path: Path) -> None:
+    values = holed(700, 900)
+    store = store_of(tmp_path, europe(700, 900), tile=64, soc=(CONTINUOUS, values))
+    write_cogs(store, tmp_path / "maps", tmp_path / "maps.json", piece=256)
+    assert len(list((tmp_path / "maps/soc").glob("*.tif"))) == 12
+    with rasterio.open(tmp_path / "maps/soc.vrt") as whole:
+        np.testing.assert_array_equal(whole.read(1), values)
+        assert whole.descriptions == ("soc",)
+        assert whole.units == ("kg m-3",)
+        assert whole.crs.to_epsg() == 3035
+        assert whole.bounds == pytest.approx((4e6, 2.3e6, 4.9e6, 3e6))
+    for file in (tmp_path / "maps/soc").glob("*.tif"):
+        assert cog_validate(file, strict=True)[0]
+    entry = json.loads((tmp_path / "maps.json").read_text())[0]
+    assert entry["file"] == "maps/soc.vrt"
+    assert entry["cells"] == np.isfinite(values).sum()
+    assert entry["mean"] == pytest.approx(np.nanmean(values.astype("float64")))
+    # The same folder in one piece again: what is stale goes.
+    write_cogs(store, tmp_path / "maps", tmp_path / "maps.json")
+    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["soc.qml", "soc.tif"]
+
+
+def test_styles_fit_what_they_show(tmp_path: Path) -> None:
+    change = np.random.default_rng(0).normal(-0.5, 0.2, (64, 64))
+    empty = np.full((64, 64), np.nan)
+    maps = {
+        "soc": (CONTINUOUS, holed(64, 64)),
+        "soc_change_warmer": (CONTINUOUS, change),
+        "applicable": (CLASSES, np.ones((64, 64))),
+        "nothing": (CONTINUOUS, empty),
+    }
+    write_cogs(store_of(tmp_path, europe(64, 64), tile=64, **maps), tmp_path / "m", tmp_path / "m.json")
+    found = {name: ET.parse(tmp_path / f"m/{name}.qml").getroot() for name in maps}
+    ramp = [float(item.get("value", "")) for item in found["soc_change_warmer"].iter("item")]
+    assert ramp[0] == -ramp[-1] < 0
+    assert ramp[2] == 0
+    labels = [entry.get("label") for entry in found["applicable"].iter("paletteEntry")]
+    assert labels == ["outside", "inside"]
+    soc = [float(item.get("value", "")) for item in found["soc"].iter("item")]
+    assert 30 < soc[0] < soc[-1] < 50
+    entries = {e["name"]: e for e in json.loads((tmp_path / "m.json").read_text())}
+    assert entries["nothing"]["cells"] == 0
+    assert entries["nothing"]["mean"] is None
+
+
+def test_the_stac_item_is_valid_and_leads_to_the_files(tmp_path: Path, small_region: tuple[Config, Path]) -> None:
+    config, folder = small_region
+    store = store_of(tmp_path, europe(64, 64), tile=64, soc=(CONTINUOUS, holed(64, 64)))
+    write_cogs(store, tmp_path / "maps", tmp_path / "maps.json")
+    out = tmp_path / "item.json"
+    write_stac(config, "some_neural", store, tmp_path / "maps.json", folder / "samples.parquet", out)
+    raw = json.loads(out.read_text())
+    years = pd.read_parquet(folder / "samples.parquet")["year"]
+    item = pystac.Item.from_dict(raw)
+    pystac.validation.validate_dict(
+        {**raw, "stac_extensions": []}, stac_object_type=pystac.STACObjectType.ITEM, href=str(out)
+    )
+    assert item.properties["proj:code"] == "EPSG:3035"
+    assert item.properties["start_datetime"].startswith(f"{int(years.min())}-01-01")
+    assert (out.parent / item.assets["soc"].href).is_file()
+    assert (out.parent / item.assets["zarr"].href).is_dir()
+    band = item.assets["soc"].extra_fields["raster:bands"][0]
+    assert band["unit"] == "kg m-3"
+    assert 38 < band["statistics"]["mean"] < 42
+    assert item.properties["end_datetime"].startswith(str(int(years.max())))
+    assert shape(item.geometry).is_valid
+
+
+def test_an_outline_across_the_antimeridian_is_cut_there() -> None:
+    grid = RegionGrid(CRS.from_epsg(3832), 2.5e6, 7e6, 10_000.0, 200, 100)  # Pacific Mercator, about 150 E
+    geometry, bbox = outline(grid)
+    assert geometry["type"] == "MultiPolygon"
+    assert bbox[0] > 150
+    assert bbox[2] < -150  # west of the eastern end, as GeoJSON asks for
+    box = shape(geometry)
+    assert box.is_valid
+    assert -180 <= box.bounds[0] < -150
+    assert 150 < box.bounds[2] <= 180
+    plain, small = outline(europe(100, 100))
+    assert plain["type"] == "Polygon"
+    assert small[0] < small[2]
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from hybridmap.errors import HybridmapError
+from hybridmap.files.geotiff import is_cut_off
+from hybridmap.export.cog import write_cogs
+folder, limit = Path(sys.argv[1]), int(sys.argv[2])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit then fails as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    write_cogs(folder / "maps.zarr", folder / "maps", folder / "maps.json")
+except HybridmapError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    """What a full disk leaves where only the last bytes of the last tile are missing."""
+    store_of(tmp_path, europe(600, 600), soc=(CONTINUOUS, np.random.default_rng(0).normal(40, 2, (600, 600))))
+    write_cogs(tmp_path / "maps.zarr", tmp_path / "maps", tmp_path / "maps.json")
+    path = tmp_path / "maps/soc.tif"
+    assert not is_cut_off(path)
+    os.truncate(path, path.stat().st_size - 100)
+    assert cog_validate(str(path))[0]  # its head is in order
+    assert is_cut_off(path)
+    os.truncate(path, 100)
+    assert is_cut_off(path)
+
+
+@pytest.mark.parametrize("limit", [100_000, 8_200_000])
+def test_a_full_disk_is_said_and_leaves_no_file(tmp_path: Path, limit: int) -> None:
+    """While the plain file is written, and while it is copied."""
+    values = np.random.default_rng(0).normal(40, 2, (1500, 1300))
+    store_of(tmp_path, europe(1500, 1300), soc=(CONTINUOUS, values))
+    command = [sys.executable, "-c", FULL, str(tmp_path), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "soc.tif: cannot be written" in done.stdout, done.stdout + done.stderr
+    assert "is the disk full?" in done.stdout
+    assert list((tmp_path / "maps").iterdir()) == []

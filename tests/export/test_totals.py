@@ -1,0 +1,158 @@
+"""Carbon stocks of polygons: true areas, cells cut by borders, sums that add up, intervals from draws."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import CRS, Geod
+from shapely import Polygon, box
+
+from hybridmap.config import Config
+from hybridmap.covariates.cube import create_grid_store, create_layer
+from hybridmap.errors import HybridmapError
+from hybridmap.export.totals import OUTSIDE, totals
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.predict import run
+
+
+def maps(folder: Path, grid: RegionGrid, stock: np.ndarray, draws: int = 0, **more: np.ndarray) -> Path:
+    root = create_grid_store(folder / "maps.zarr", grid, {"title": "t"})
+    about = {"units": "kg m-2", "long_name": "stock"}
+    create_layer(root, "soc_stock", stock.shape, ("y", "x"), 64, about)[:] = stock
+    for name, values in more.items():
+        create_layer(root, name, stock.shape, ("y", "x"), 64, about, "uint8", 255)[:] = values
+    for k in range(draws):
+        group = root.require_group("draws")
+        create_layer(group, f"soc_stock_{k:02}", stock.shape, ("y", "x"), 64, about)[:] = stock * (1 + 0.1 * (k - 2))
+    return folder / "maps.zarr"
+
+
+def config(folder: Path, polygons: gpd.GeoDataFrame, **more: Any) -> Config:
+    polygons.to_file(folder / "p.gpkg")
+    raw = {
+        "data_root": str(folder),
+        "grid": {"crs": "EPSG:3035", "resolution": 1000, "bounds": [0, 0, 1000, 1000]},
+        "totals": [{"name": "land", "polygons": "p.gpkg", "attribute": "name"}],
+        "splits": [{"name": "block", "kind": "block"}],
+        "experiments": [{"name": "e", "global": "all"}],
+    }
+    return Config.model_validate({**raw, **more})
+
+
+def run_totals(folder: Path, polygons: gpd.GeoDataFrame, store: Path) -> pd.DataFrame:
+    totals(config(folder, polygons), "e", store, folder / "totals.csv")
+    return pd.read_csv(folder / "totals.csv").set_index("polygon")
+
+
+GRID = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 150, 130)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 1000))
+def test_polygons_and_the_rest_add_up_to_the_map(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    folder = tmp_path_factory.mktemp("t")
+    random = np.random.default_rng(seed)
+    stock = random.gamma(4, 2, (130, 150)).astype("float32")
+    stock[random.random(stock.shape) < 0.2] = np.nan
+    # Strips with crooked borders: shared edges cut cells, and nothing overlaps.
+    edges = np.array([4.02e6, 4.05e6, 4.09e6, 4.13e6]) + random.uniform(-5e3, 5e3, 4)
+    knots = np.linspace(2.87e6, 3.0e6, 9)
+    lines = [[(x + random.normal(0, 900), y) for y in knots] for x in edges]
+    strips = [Polygon(a + b[::-1]).buffer(0) for a, b in itertools.pairwise(lines)]
+    frame = gpd.GeoDataFrame({"name": ["a", "b", "c"]}, geometry=strips, crs="EPSG:3035")
+    frame["geometry"] = [g.difference(frame.geometry.iloc[:i].union_all()) for i, g in enumerate(frame.geometry)]
+    table = run_totals(folder, frame, maps(folder, GRID, stock))
+    whole = np.nansum(stock.astype("float64")) * 1e6 / 1e9
+    assert table["stock_Tg"].sum() == pytest.approx(whole, rel=1e-6)
+    assert table["area_km2"].sum() == pytest.approx(np.isfinite(stock).sum(), rel=1e-6)
+    inside = table.drop(index=OUTSIDE)
+    covered = (inside["area_km2"] + inside["missing_km2"]).to_numpy()
+    np.testing.assert_allclose(covered, frame.geometry.area / 1e6, rtol=1e-4)
+
+
+def test_cells_cut_by_a_border_count_by_their_share(tmp_path: Path) -> None:
+    stock = np.full((130, 150), 10.0, "float32")
+    small = box(4_010_250, 2_950_500, 4_011_000, 2_951_000)  # three eighths of one cell
+    table = run_totals(tmp_path, gpd.GeoDataFrame({"name": ["s"]}, geometry=[small], crs="EPSG:3035"),
+                       maps(tmp_path, GRID, stock))  # fmt: skip
+    assert table.loc["s", "area_km2"] == pytest.approx(0.375)
+    assert table.loc["s", "stock_Tg"] == pytest.approx(10 * 0.375e6 / 1e9)
+    assert table.loc["s", "mean_kg_m2"] == pytest.approx(10)
+
+
+def test_areas_in_degrees_are_true(tmp_path: Path) -> None:
+    grid = RegionGrid(CRS.from_epsg(4326), 10.0, 60.0, 0.05, 100, 200)
+    shape = box(11.013, 52.507, 13.391, 58.222)
+    frame = gpd.GeoDataFrame({"name": ["s"]}, geometry=[shape], crs="EPSG:4326")
+    table = run_totals(tmp_path, frame, maps(tmp_path, grid, np.ones((200, 100), "float32")))
+    true = abs(Geod(ellps="WGS84").geometry_area_perimeter(shape.segmentize(0.01))[0])
+    assert table.loc["s", "stock_Tg"] == pytest.approx(true / 1e9, rel=1e-5)
+
+
+def test_intervals_come_from_sums_of_draws_and_areas_are_split(tmp_path: Path) -> None:
+    stock = np.full((130, 150), 10.0, "float32")
+    stock[:10] = np.nan
+    inside = np.where(np.isfinite(stock), 1, 255).astype("uint8")
+    inside[100:] = 0
+    frame = gpd.GeoDataFrame({"name": ["all"]}, geometry=[box(*GRID.bounds)], crs="EPSG:3035")
+    table = run_totals(tmp_path, frame, maps(tmp_path, GRID, stock, draws=5, applicable=inside))
+    row = table.loc["all"]
+    assert row["stock_Tg"] == pytest.approx(120 * 150 * 10 * 1e6 / 1e9)
+    assert row["stock_outside_applicability_Tg"] == pytest.approx(30 * 150 * 10 * 1e6 / 1e9)
+    assert row["missing_km2"] == pytest.approx(10 * 150)
+    # Draws of 0.8 to 1.2 times the stock: errors of a whole map do not average out.
+    assert row["sd_Tg"] == pytest.approx(row["stock_Tg"] * np.std([0.8, 0.9, 1.0, 1.1, 1.2], ddof=1), rel=1e-5)
+    assert row["lower_Tg"] == pytest.approx(row["stock_Tg"] * 0.82, rel=1e-5)
+    assert row["upper_Tg"] == pytest.approx(row["stock_Tg"] * 1.18, rel=1e-5)
+    assert table.loc[OUTSIDE, "stock_Tg"] == pytest.approx(0, abs=1e-6)
+
+
+def test_wrong_polygons_are_named(tmp_path: Path) -> None:
+    store = maps(tmp_path, GRID, np.ones((130, 150), "float32"))
+
+    def failing(shapes: list[Polygon], match: str, name: str = "name") -> None:
+        frame = gpd.GeoDataFrame({name: [str(i) for i in range(len(shapes))]}, geometry=shapes, crs="EPSG:3035")
+        with pytest.raises(HybridmapError, match=match):
+            run_totals(tmp_path, frame, store)
+        assert not (tmp_path / "totals.csv").exists()
+
+    failing([box(4e6, 2.9e6, 4.1e6, 3e6), box(4.05e6, 2.9e6, 4.15e6, 3e6)], "'land': polygons of p.gpkg overlap")
+    failing([box(5e6, 2.9e6, 5.1e6, 3e6)], "no polygon of p.gpkg lies on the map")
+    failing([box(4e6, 2.9e6, 4.1e6, 3e6)], "no attribute 'name'", name="names")
+    plain = create_grid_store(tmp_path / "other.zarr", GRID, {})
+    assert isinstance(plain, zarr.Group)
+    frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=[box(*GRID.bounds)], crs="EPSG:3035")
+    with pytest.raises(HybridmapError, match="no map 'soc_stock', which totals are made of"):
+        run_totals(tmp_path, frame, tmp_path / "other.zarr")
+
+
+def test_totals_of_a_predicted_map(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
+    base, folder = small_region
+    west, south, east, north = 4_000_000, 2_600_000, 4_160_000, 2_720_000
+    half = (west + east) / 2 + 333
+    frame = gpd.GeoDataFrame(
+        {"name": ["west", "east"]}, geometry=[box(west, south, half, north), box(half, south, east, north)],
+        crs="EPSG:3035",
+    )  # fmt: skip
+    frame.to_file(tmp_path / "p.gpkg")
+    block = base.predict.model_copy(update={"intervals": "none", "maps": ["soc_stock"]})
+    totals_of = config(tmp_path, frame).totals
+    asked = base.model_copy(update={"totals": totals_of, "predict": block, "data_root": str(tmp_path)})
+    recipe = run.recipe_of(asked, "some_neural", trained / "some_neural/all/model")
+    run.predict(recipe, folder / "cube.zarr", tmp_path / "maps.zarr", 2, "t")
+    totals(asked, "some_neural", tmp_path / "maps.zarr", tmp_path / "totals.csv")
+    table = pd.read_csv(tmp_path / "totals.csv").set_index("polygon")
+    root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
+    whole = np.nansum(np.asarray(root["soc_stock"], dtype="float64")) * 2000**2 / 1e9
+    assert table["stock_Tg"].sum() == pytest.approx(whole, rel=1e-6)
+    assert table.loc[OUTSIDE, "stock_Tg"] == pytest.approx(0, abs=whole * 1e-6)
+    assert (table.loc[["west", "east"], "sd_Tg"] > 0).all()
+    draws = np.stack([np.asarray(root[f"draws/soc_stock_{k:02}"]) for k in range(5)])
+    np.testing.assert_allclose(draws.mean(0), np.asarray(root["soc_stock"]), rtol=1e-5)  # the map is their mean

@@ -1,0 +1,142 @@
+"""Depth: slices and splines against check values and closed forms, coverage, stocks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybridmap.observations.depth import Rules, fit_spline, interval_means, segments_of, stocks
+
+CHECK = ([0, 10, 30, 60], [10, 30, 60, 100], [30.0, 20.0, 10.0, 5.0])
+
+
+def profile(tops: list[float], bottoms: list[float], values: list[float], site: str = "a") -> pd.DataFrame:
+    return pd.DataFrame({"site_id": site, "top_cm": tops, "bottom_cm": bottoms, "y": values})
+
+
+@pytest.mark.parametrize(("bottom", "mean"), [(20, 25.0), (30, 23.3333333333), (100, 12.0)])
+def test_slice_check_values(bottom: float, mean: float) -> None:
+    table = profile([0, 10, 30, 60], [10, 30, 60, 100], [30.0, 20.0, 10.0, 5.0])
+    means, _ = interval_means(table, ["y"], 0, bottom, Rules())
+    assert means.loc["a", "y"] == pytest.approx(mean, rel=1e-9)
+
+
+def test_slice_needs_coverage_and_no_wide_gap() -> None:
+    table = pd.concat(
+        [
+            profile([0], [15], [10.0], "short"),
+            profile([0], [16], [10.0], "enough"),
+            profile([0, 11], [5, 20], [10.0, 20.0], "gap"),
+            profile([0, 4], [2, 20], [10.0, 20.0], "crack"),
+        ]
+    )
+    means, _ = interval_means(table, ["y"], 0, 20, Rules(min_coverage=0.7))
+    assert means["y"].round(6).to_dict() == pytest.approx(
+        {"short": 10.0, "enough": 10.0, "gap": np.nan, "crack": (2 * 10 + 16 * 20) / 18}, nan_ok=True, abs=1e-5
+    )
+    strict, _ = interval_means(table, ["y"], 0, 20, Rules())
+    assert np.isnan(strict.loc["short", "y"])
+    assert strict.loc["enough", "y"] == 10.0
+
+
+def test_overlapping_layers_count_once() -> None:
+    table = profile([0, 0, 10], [10, 20, 20], [10.0, 20.0, 40.0])
+    means, _ = interval_means(table, ["y"], 0, 20, Rules())
+    assert means.loc["a", "y"] == pytest.approx(((10 + 20) / 2 * 10 + (20 + 40) / 2 * 10) / 20)
+
+
+@given(
+    st.lists(st.floats(0.5, 30.0), min_size=1, max_size=6),
+    st.lists(st.floats(0.1, 100.0), min_size=6, max_size=6),
+)
+def test_slice_conserves_stock_and_stays_in_range(widths: list[float], values: list[float]) -> None:
+    edges = np.concatenate([[0.0], np.cumsum(widths)])
+    values = values[: len(widths)]
+    table = profile(edges[:-1].tolist(), edges[1:].tolist(), values).sample(frac=1, random_state=1)
+    means, _ = interval_means(table, ["y"], 0.0, float(edges[-1]), Rules(min_coverage=0.99))
+    stock = float(np.dot(np.diff(edges), values))
+    assert means.loc["a", "y"] * edges[-1] == pytest.approx(stock, rel=1e-9)
+    assert min(values) - 1e-9 <= means.loc["a", "y"] <= max(values) + 1e-9
+
+
+def spline(tops: list[float], bottoms: list[float], values: list[float], smoothing: float) -> object:
+    arrays = (np.array(column, float) for column in (tops, bottoms, values))
+    return fit_spline(segments_of(np.zeros(len(tops), int), *arrays, 1), smoothing)
+
+
+def test_spline_check_values() -> None:
+    fitted = spline(*CHECK, 0.1)
+    expected = [29.6731802957, 20.1664740703, 10.1080358239, 5.0523098101]
+    assert fitted.mean == pytest.approx(expected, rel=1e-10)
+    at = fitted.at(np.array([0, 0, 2]), np.array([0.0, 10.0, 50.0]))
+    assert at == pytest.approx([31.03492906, 26.94968276, 8.55386467], rel=1e-8)
+    means = [fitted.means(0, depth)[0] for depth in (20, 30, 100)]
+    assert means == pytest.approx([26.4422188654, 23.3353761454, 12.0539475148], rel=1e-10)
+
+
+def dense(top: np.ndarray, bottom: np.ndarray, y: np.ndarray, smoothing: float) -> np.ndarray:
+    """Means of the spline by the matrices of the paper, as they stand there."""
+    n, d, g = len(y), bottom - top, top[1:] - bottom[:-1]
+    r = np.diag(2 * (d[1:] + d[:-1]) + 6 * g) + np.diag(d[1:-1], 1) + np.diag(d[1:-1], -1)
+    q = np.eye(n - 1, n, 1) - np.eye(n - 1, n)
+    return np.linalg.solve(np.eye(n) + 6 * n * smoothing * q.T @ np.linalg.inv(r) @ q, y)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.5, 30), st.floats(0, 10), st.floats(0.1, 100)), min_size=2, max_size=9),
+    st.sampled_from([0.0, 0.01, 0.1, 1.0, 10.0]),
+)
+def test_spline_solves_the_published_system(layers: list[tuple[float, float, float]], smoothing: float) -> None:
+    thick, gaps, y = (np.array(column) for column in zip(*layers, strict=True))
+    top = np.cumsum(np.concatenate([[0.0], (thick + gaps)[:-1]]))
+    bottom = top + thick
+    fitted = spline(top.tolist(), bottom.tolist(), y.tolist(), smoothing)
+    np.testing.assert_allclose(fitted.mean, dense(top, bottom, y, smoothing), rtol=1e-8, atol=1e-8)
+    # Without smoothing every layer keeps its mean; with any, value and slope are continuous where layers meet.
+    if smoothing == 0.0:
+        np.testing.assert_allclose([fitted.means(a, b)[0] for a, b in zip(top, bottom, strict=True)], y, rtol=1e-6)
+    meet = np.flatnonzero(gaps[:-1] < 1e-12)
+    np.testing.assert_allclose(fitted.at(meet, bottom[meet]), fitted.alpha[meet + 1], rtol=1e-6, atol=1e-6)
+
+
+def test_many_profiles_of_any_length_do_not_disturb_each_other() -> None:
+    random = np.random.default_rng(0)
+    tables, alone = [], []
+    for k in range(60):
+        edges = np.concatenate([[0.0], np.cumsum(random.uniform(2, 30, random.integers(1, 40)))])
+        table = profile(
+            edges[:-1].tolist(), edges[1:].tolist(), random.uniform(1, 50, len(edges) - 1).tolist(), f"p{k:02d}"
+        )
+        tables.append(table)
+        alone.append(interval_means(table, ["y"], 0, 30, Rules("spline"))[0])
+    together, _ = interval_means(pd.concat(tables).sample(frac=1, random_state=0), ["y"], 0, 30, Rules("spline"))
+    pd.testing.assert_frame_equal(together, pd.concat(alone), rtol=1e-10)
+
+
+def test_a_single_layer_is_constant_and_gaps_are_linear() -> None:
+    one, _ = interval_means(profile([0], [40], [7.0]), ["y"], 0, 30, Rules("spline"))
+    assert one.loc["a", "y"] == 7.0
+    fitted = spline([0, 14], [10, 24], [10.0, 20.0], 0.0)
+    assert fitted.means(10, 14)[0] == pytest.approx(
+        (fitted.at(np.array([0]), np.array([10.0]))[0] + fitted.alpha[1]) / 2
+    )
+
+
+def test_what_the_spline_takes_below_zero_is_cut_and_flagged() -> None:
+    table = profile([0, 5, 10], [5, 10, 100], [200.0, 0.1, 0.1])
+    means, flags = interval_means(table, ["y"], 10, 20, Rules("spline"))
+    assert (means.loc["a", "y"], flags.loc["a", "y"]) == (0.0, "clipped")
+
+
+def test_stocks_need_the_whole_depth() -> None:
+    table = pd.concat(
+        [profile(*CHECK), profile([0, 10], [10, 70], [30.0, 20.0], "short"), profile([8], [100], [5.0], "late")]
+    )
+    to30 = stocks(table, "y", 30, Rules())
+    assert to30["stock"].to_dict() == pytest.approx({"a": 7.0, "late": np.nan, "short": 7.0}, nan_ok=True)
+    to100 = stocks(table, "y", 100, Rules())
+    assert to100["stock"].to_dict() == pytest.approx({"a": 12.0, "late": np.nan, "short": np.nan}, nan_ok=True)
+    further = stocks(table, "y", 100, Rules(extrapolate=True))
+    assert further.loc["short"].tolist() == [pytest.approx(3.0 + 12.0 + 6.0), "extrapolated"]
+    assert further.loc["a", "flag"] == ""

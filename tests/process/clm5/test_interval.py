@@ -1,0 +1,150 @@
+"""CLM5 in the workflow: forcing by cell, carbon of the measured layer, trained and mapped like any other model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import torch
+import xarray as xr
+import zarr
+from history_files import history
+
+from hybridmap.cli import main
+from hybridmap.config import Config
+from hybridmap.covariates.clm5_forcing import read_clm5_forcing, write_clm5_cells
+from hybridmap.covariates.cube_build import build_cube
+from hybridmap.errors import HybridmapError
+from hybridmap.experiment.training import train_folds
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.predict import run
+from hybridmap.process import get_process
+from hybridmap.process.clm5.vertical import THICKNESS
+from hybridmap.samples.sample import sample
+from hybridmap.testing.clm5_sites import make_clm5_sites
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forcing of 30 synthetic cells."""
+    sites = make_clm5_sites(30, 0)
+    path = tmp_path_factory.mktemp("clm5") / "forcing.npz"
+    np.savez(path, **{name: np.asarray(v, "float32") for name, v in sites.forcing.items()})
+    return path
+
+
+def test_the_layer_holds_the_mass_of_the_column(table: Path) -> None:
+    model, column = get_process("clm5_interval", table=str(table)), get_process("clm5")
+    cell = torch.arange(30.0)
+    with np.load(table) as file:
+        forcing = {v.name: torch.from_numpy(file[v.name]) for v in column.forcing if v.name in file.files}
+    soc = column({}, forcing)["soc"]
+    stock = soc @ THICKNESS[:20].to(soc)
+    whole = model({}, {"clm5_cell": cell, "depth": torch.tensor(float(THICKNESS[:20].sum()))})
+    np.testing.assert_allclose(whole["soc"] * THICKNESS[:20].sum().float(), stock * 1e-3, rtol=1e-5)
+    first = model({}, {"clm5_cell": cell, "depth": torch.tensor(float(THICKNESS[0]))})
+    np.testing.assert_allclose(first["soc"], soc[:, 0] * 1e-3, rtol=1e-5)
+    two = model({}, {"clm5_cell": cell, "depth": torch.tensor(float(THICKNESS[:2].sum()))})
+    mixed = (soc[:, :2] * THICKNESS[:2].to(soc)).sum(1) / THICKNESS[:2].sum().to(soc)
+    np.testing.assert_allclose(two["soc"], mixed * 1e-3, rtol=1e-5)
+
+
+def test_a_cell_that_is_not_there_is_nan_and_the_others_untouched(table: Path) -> None:
+    model = get_process("clm5_interval", table=str(table))
+    good = model({}, {"clm5_cell": torch.tensor([3.0, 7.0])})["soc"]
+    with pytest.warns(RuntimeWarning, match="3 of 5 sites are NaN"):
+        some = model({}, {"clm5_cell": torch.tensor([3.0, float("nan"), 7.0, -1.0, 99.0])})["soc"]
+    assert some.isnan().tolist() == [False, True, False, True, True]
+    np.testing.assert_array_equal(some[[0, 2]], good)
+
+
+def test_gradients_reach_the_parameters(table: Path) -> None:
+    model = get_process("clm5_interval", table=str(table))
+    tau = torch.full((4,), 1.0, dtype=torch.float64, requires_grad=True)
+
+    def soc(value: torch.Tensor) -> torch.Tensor:
+        return model({"tau4s2": 5.0 * value}, {"clm5_cell": torch.arange(4.0, dtype=torch.float64)})["soc"]
+
+    assert torch.autograd.gradcheck(soc, (tau,), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [(None, "no forcing table"), (b"x", "is no forcing table"), ({"altmax": np.ones(3)}, "has no 'input_cwd'")],
+)
+def test_wrong_tables_are_named(tmp_path: Path, content: Any, match: str) -> None:
+    path = tmp_path / "t.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        np.savez(path, **content)
+    with pytest.raises(ValueError, match=match):
+        get_process("clm5_interval", table=str(path))
+
+
+def test_cells_under_a_region(tmp_path: Path) -> None:
+    data = history()
+    sea = data["TSOI"].to_numpy().copy()
+    sea[:, :, 1, 1] = np.nan  # 41 N, 1 E
+    data.assign(TSOI=(data["TSOI"].dims, sea)).to_netcdf(tmp_path / "h0.nc", engine="netcdf4")
+    grid = {"crs": "EPSG:4326", "resolution": 0.1, "bounds": [-1.2, 39.8, 1.2, 42.2]}
+    (tmp_path / "r.yaml").write_text(f"region: r\ngrid: {grid}\n")
+    out = tmp_path / "forcing.npz"
+    assert main(["clm5-forcing", str(tmp_path / "h0.nc"), "--region", str(tmp_path / "r.yaml"), "--out", str(out)]) == 0
+    with np.load(out) as file:
+        cells = dict(file.items())
+    with rasterio.open(tmp_path / "forcing_cell.tif") as file:
+        number = file.read(1)
+        at = [file.index(lon, lat) for lon, lat in zip(cells["lon"], cells["lat"], strict=True)]
+    assert number.shape == (3, 3)
+    assert (number == -1).sum() == 1
+    assert [int(number[p]) for p in at] == list(range(8))
+    direct = read_clm5_forcing([tmp_path / "h0.nc"], cells["lon"], cells["lat"])
+    np.testing.assert_allclose(cells["altmax"], direct["altmax"], rtol=1e-6)
+    assert get_process("clm5_interval", table=str(out)).parameters
+    far = RegionGrid.of(Config.model_validate({"grid": {**grid, "bounds": [50, 10, 51, 11]}}).grid)
+    with pytest.raises(HybridmapError, match="none of its cells lies under the region"):
+        write_clm5_cells([tmp_path / "h0.nc"], far, tmp_path / "no.npz")
+    data.assign_coords(lat=[40.0, 41.0, 43.0]).to_netcdf(tmp_path / "odd.nc", engine="netcdf4")
+    with pytest.raises(HybridmapError, match="not evenly spaced"):
+        write_clm5_cells(
+            [tmp_path / "odd.nc"], RegionGrid.of(Config.model_validate({"grid": grid}).grid), tmp_path / "n"
+        )
+    assert not (tmp_path / "no.npz").exists()
+    assert isinstance(data, xr.Dataset)
+
+
+def test_clm5_is_trained_and_mapped_in_the_workflow(
+    small_region: tuple[Config, Path], table: Path, tmp_path: Path
+) -> None:
+    """One layer of cell numbers is all that samples, cube and maps carry."""
+    base, folder = small_region
+    raw = base.model_dump(by_alias=True)
+    with rasterio.open(folder / "inputs/covariates/mat.tif") as source:
+        profile, shape = source.profile, source.shape
+    number = (np.arange(shape[0] * shape[1]) % 30).reshape(shape).astype("int32")
+    with rasterio.open(tmp_path / "cell.tif", "w", **{**profile, "dtype": "int32", "nodata": -1}) as file:
+        file.write(number, 1)
+    raw["forcing"] = [{"name": "clm5_cell", "path": str(tmp_path / "cell.tif"), "kind": "categorical"}]
+    raw["predict"] |= {"intervals": "none", "applicability": False}
+    raw["experiments"] = [{
+        "name": "clm5", "process": {"name": "clm5_interval", "options": {"table": str(table)}},
+        "neural": ["tau4s2", "tau4s3", "beta"], "global": "none", "targets": ["soc"], "splits": ["block"],
+        "training": {"max_epochs": 3, "patience": 3, "batch_size": 256}, "encoder": {"hidden": [16]},
+    }]  # fmt: skip
+    config = Config.model_validate(raw)
+    build_cube(config, tmp_path / "cube.zarr")
+    sample(config, folder / "o.parquet", tmp_path / "cube.zarr", tmp_path / "s.parquet", tmp_path / "q.csv")
+    cells = pd.read_parquet(tmp_path / "s.parquet")["forcing.clm5_cell"]
+    assert set(cells) <= set(range(30))  # the nearest, never a mean of numbers
+    train_folds(config, "clm5", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "clm5", "cpu")
+    recipe = run.recipe_of(config, "clm5", tmp_path / "clm5/all/model")
+    run.predict(recipe, tmp_path / "cube.zarr", tmp_path / "maps.zarr", 2, "t")
+    root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
+    assert {"soc", "soc_stock", "soc_stock_1m", "litter_stock", "tau4s2", "beta"} <= set(root.array_keys())
+    soc = np.asarray(root["soc"])
+    assert np.isfinite(soc).mean() > 0.5
+    assert (soc[np.isfinite(soc)] >= 0).all()
+    np.testing.assert_allclose(np.asarray(root["soc_stock"]), 0.2 * soc, rtol=1e-5)
