@@ -2,7 +2,6 @@
 
 from hybridmap.model.hybrid import (
     OUTSIDE,
-    TARGET_INFO,
     HybridModel,
     Model,
     NetworkModel,
@@ -13,7 +12,6 @@ from hybridmap.model.hybrid import (
 
 __all__ = [
     "OUTSIDE",
-    "TARGET_INFO",
     "HybridModel",
     "Model",
     "NetworkModel",

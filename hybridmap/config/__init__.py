@@ -1,6 +1,6 @@
 """Typed configuration: what a region file may say, how it is read, and what each stage takes of it."""
 
-from hybridmap.config.experiment import TARGET_COLUMNS, Experiment, Name, Section, Target
+from hybridmap.config.experiment import Experiment, Name, Section, Target
 from hybridmap.config.maps import Change, Predict, Total
 from hybridmap.config.region import (
     Build,
@@ -19,6 +19,6 @@ from hybridmap.config.region import (
 )
 
 __all__ = [
-    "TARGET_COLUMNS", "Build", "Change", "Column", "Config", "Demo", "Derive", "Experiment", "Grid", "Join", "Limits",
+    "Build", "Change", "Column", "Config", "Demo", "Derive", "Experiment", "Grid", "Join", "Limits",
     "Name", "ObservationSource", "Predict", "Raster", "Reference", "Section", "Split", "Target", "Total", "merge",
 ]  # fmt: skip

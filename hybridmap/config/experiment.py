@@ -6,14 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-TARGET_COLUMNS = {
-    "soc": "soc_density_kg_m3",
-    "poc": "poc_kg_m3",
-    "moc": "moc_kg_m3",
-    "mbc": "mbc_kg_m3",
-}
-"""Process-model output that each observed column [kg C m-3] is compared with."""
-
 Target = Literal["soc", "poc", "moc", "mbc"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from hybridmap.config.experiment import TARGET_COLUMNS, Experiment, Name, Section, Target
+from hybridmap.config.experiment import Experiment, Name, Section, Target
 from hybridmap.config.maps import Change, Predict, Total
 from hybridmap.errors import HybridmapError, nearest
 
-__all__ = ["TARGET_COLUMNS", "Change", "Config", "Experiment", "Name", "Predict", "Section", "Target", "Total"]
+__all__ = ["Change", "Config", "Experiment", "Name", "Predict", "Section", "Target", "Total"]
 
 Unit = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]  # unit: 1
 Baseline = Literal["linear", "random_forest", "gradient_boosting"]

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
-from hybridmap.config import TARGET_COLUMNS, Config
+from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.scores import SITE_COLUMNS, score_table
 from hybridmap.experiment.training import COVARIATE, FORCING
 from hybridmap.files.tables import write_csv, write_parquet
+from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, parts_of
 from hybridmap.train.losses import MIN_OBSERVATIONS
 
@@ -45,7 +46,7 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
     categorical = [COVARIATE + layer.name in columns and layer.kind == "categorical" for layer in config.covariates]
     classes = [COVARIATE + layer.name for layer, yes in zip(config.covariates, categorical, strict=True) if yes]
     x = _inputs(samples[columns], classes if name == "linear" else [])
-    targets = [t for t, c in TARGET_COLUMNS.items() if samples[c].notna().sum() >= MIN_OBSERVATIONS]
+    targets = [t for t, q in QUANTITIES.items() if samples[q.column].notna().sum() >= MIN_OBSERVATIONS]
     schemes = {s.name: s.runs for s in config.splits}
     tables = []
     for fold in fold_ids(schemes):
@@ -55,7 +56,7 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
         scheme, _, number = fold.rpartition("-")
         columns_out: dict[str, Any] = {"scheme": scheme, "fold": int(number), "part": parts}
         for target in targets:
-            seen = samples[TARGET_COLUMNS[target]].to_numpy(float)
+            seen = samples[QUANTITIES[target].column].to_numpy(float)
             columns_out[f"observed.{target}"] = seen.astype("float32")
             columns_out[f"predicted.{target}"] = _predict(name, x, seen, parts.to_numpy(), fold).astype("float32")
             columns_out[f"mean.{target}"] = np.float32(np.nanmean(seen[(parts == "train").to_numpy()]))

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hybridmap.config import TARGET_COLUMNS, Experiment
+from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.intervals import POOLED, calibrate, central, drawn_columns, interval_table, map_factors
 from hybridmap.files.tables import write_csv, write_json, write_parquet
+from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import parts_of
 from hybridmap.train import load_model
 
@@ -96,7 +97,7 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
             for target in targets:
                 for model, column in ((experiment, f"predicted.{target}"), ("mean", f"mean.{target}")):
                     observed, predicted = members[f"observed.{target}"], members[column]
-                    key = [experiment, scheme, fold, part, subset, target, "kg m-3", model]
+                    key = [experiment, scheme, fold, part, subset, target, QUANTITIES[target].unit, model]
                     n = int((observed.notna() & predicted.notna()).sum())
                     rows.append([*key, n, *(score(predicted, observed) for score in SCORES.values())])
     names = ["experiment", "scheme", "fold", "part", "subset", "target", "unit", "model", "n", *SCORES]
@@ -122,7 +123,7 @@ def _predict_fold(
     columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
     training = parts == "train"
     for target in experiment.targets:
-        observed = samples[TARGET_COLUMNS[target]]
+        observed = samples[QUANTITIES[target].column]
         columns[f"observed.{target}"] = observed.astype("float32")
         columns[f"predicted.{target}"] = outputs[target]
         columns[f"mean.{target}"] = np.float32(observed[training].mean())

@@ -12,12 +12,13 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from hybridmap.config import TARGET_COLUMNS, Config, Experiment
+from hybridmap.config import Config, Experiment
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.model.specification import build_model
 from hybridmap.process import get_process
+from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import parts_of
 from hybridmap.train import Epoch, LossOptions, Member, SiteData, TrainingOptions, fit_members, save_model
 
@@ -103,7 +104,7 @@ def site_data(samples: pd.DataFrame, targets: list[str], device: str = "cpu") ->
     return SiteData(
         torch.tensor(covariates, device=device),
         {name: tensor(FORCING + name) for name in names_in(samples, FORCING)},
-        {target: tensor(TARGET_COLUMNS[target]) for target in targets},
+        {target: tensor(QUANTITIES[target].column) for target in targets},
     )
 
 

@@ -17,13 +17,8 @@ from hybridmap.encoders import KAN, MixedInputs, Standardise
 from hybridmap.errors import HybridmapError
 from hybridmap.model.constraints import ONE_SIDED, Bounds, Constraint, Sigmoid, get_constraint, start_of
 from hybridmap.process import Parameter, ProcessModel
+from hybridmap.quantities import QUANTITIES
 
-TARGET_INFO = {
-    "soc": ("kg m-3", "soil organic carbon density"),
-    "poc": ("kg m-3", "particulate organic carbon"),
-    "moc": ("kg m-3", "mineral-associated organic carbon"),
-    "mbc": ("kg m-3", "microbial biomass carbon"),
-}
 OUTSIDE = "outside_grid"
 """Output of models with a KAN encoder: number of covariates outside the grid of its curves."""
 
@@ -155,7 +150,6 @@ class TableModel(nn.Module, ABC):
         HybridmapError
             If a column is missing.
         """
-
         covariates, forcing = self.tensors(table)
         with torch.no_grad():
             out = self(covariates, forcing)
@@ -369,7 +363,10 @@ class NetworkModel(TableModel):
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every target."""
-        info = {name: TARGET_INFO.get(name, ("1", name)) for name in self.target_names}
+        info = {
+            name: (QUANTITIES[name].unit, QUANTITIES[name].title) if name in QUANTITIES else ("1", name)
+            for name in self.target_names
+        }
         if isinstance(self.encoder, KAN):
             info[OUTSIDE] = ("1", "number of covariates outside the range that the curves were fitted on")
         return info

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from hybridmap.plot import style
-from hybridmap.plot.style import TARGET_LABELS, plt
+from hybridmap.plot.style import plt
+from hybridmap.quantities import QUANTITIES
 
 
 def scatter_figure(
@@ -28,7 +29,7 @@ def scatter_figure(
     for place, target in zip(axes.flat, targets, strict=True):
         rows = predictions[[f"observed.{target}", f"predicted.{target}"]].dropna()
         observed, predicted = rows.to_numpy(float).T
-        place.set_title(TARGET_LABELS[target])
+        place.set_title(QUANTITIES[target].label)
         place.set(xlabel="observed [kg m$^{-3}$]", ylabel="predicted [kg m$^{-3}$]")
         if not len(rows):
             place.text(0.5, 0.5, "no observation", ha="center", transform=place.transAxes)
@@ -61,7 +62,7 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
     scheme : str
         For the title.
     """
-    targets = [t for t in TARGET_LABELS if t in set(metrics["target"])]
+    targets = [t for t in QUANTITIES if t in set(metrics["target"])]
     models = ["mean", *[e for e in dict.fromkeys(metrics["experiment"]) if e != "mean"]]
     figure, axes = plt.subplots(2, len(targets), figsize=(2.7 * len(targets) + 1.2, 0.34 * len(models) * 2 + 1.6),
                                 squeeze=False, sharey=True)  # fmt: skip
@@ -78,7 +79,7 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
                     place.plot(folds, np.full(len(folds), i), ".", color=style.INK, markersize=3, alpha=0.7)
             place.axvline(0, color=style.INK, linewidth=0.6)
             place.set(xlim=(-1.25, 1), yticks=range(len(models)), yticklabels=models)
-            place.set_title(f"{TARGET_LABELS[target]} {score.upper()}")
+            place.set_title(f"{QUANTITIES[target].label} {score.upper()}")
             place.invert_yaxis() if place is row[0] and score == "kge" else None
     figure.suptitle(f"Test sites, split '{scheme}': all folds (bar), each fold (dot); cut at -1.2", x=0.01, ha="left",
                     fontsize=10)  # fmt: skip

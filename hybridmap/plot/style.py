@@ -12,7 +12,6 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-TARGET_LABELS = {"soc": "SOC", "poc": "POC", "moc": "MOC", "mbc": "MBC"}
 CARBON = "YlOrBr"
 """Colour map of carbon densities."""
 PARAMETER = "viridis"

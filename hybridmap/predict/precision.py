@@ -10,6 +10,7 @@ from hybridmap.covariates.cube import Cube
 from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.tile import predict_tile
+from hybridmap.quantities import QUANTITIES
 
 LOG = logging.getLogger("hybridmap")
 EDGE = 256
@@ -41,7 +42,7 @@ def report_difference(exact: Predictor, fast: Predictor, cube: Cube, tiles: list
         if use.any():
             difference = ((other - known).abs() / known.abs())[use]
             found[name] = float(difference.median())
-            if name in ("soc", "poc", "moc", "mbc"):
+            if name in QUANTITIES:
                 worst = float(torch.quantile(difference[:: max(1, len(difference) // 10_000)], 0.999))
                 LOG.info(
                     "bfloat16 changes %s by %.2g %% (median), %.2g %% (99.9th percentile)",

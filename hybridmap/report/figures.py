@@ -9,7 +9,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 
-from hybridmap.config import TARGET_COLUMNS
 from hybridmap.config.reading import data_path
 from hybridmap.encoders import KAN
 from hybridmap.evaluate.scores import POOLED
@@ -20,7 +19,8 @@ from hybridmap.plot.edges import edges_figure
 from hybridmap.plot.maps import Layer, map_figure, read_boundaries, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
-from hybridmap.plot.style import CARBON, PARAMETER, TARGET_LABELS
+from hybridmap.plot.style import CARBON, PARAMETER
+from hybridmap.quantities import QUANTITIES
 from hybridmap.report.results import Results
 
 SATURATION = ("moc_saturation", "margin_uptake", "margin_poc")
@@ -84,7 +84,7 @@ def _maps(
 ) -> None:
     """SOC alone, the other pools, and the neural parameters."""
     # One scale for all experiments, so that their maps can be compared.
-    limits = {t: _limits(found, TARGET_COLUMNS[t]) for t in TARGET_LABELS}
+    limits = {t: _limits(found, q.column) for t, q in QUANTITIES.items()}
     info = {m["name"]: m for m in found.map_list(name)}
 
     def layer(variable: str, label: str, colours: str) -> Layer:
@@ -109,7 +109,7 @@ def _maps(
         map_figure(
             [_change(maps[n], info[n]) for n in changes], found.grid, boundaries, folder / f"{name}_scenarios.png"
         )
-    pools = [layer(t, TARGET_LABELS[t], CARBON) for t in ("poc", "moc", "mbc") if t in maps]
+    pools = [layer(t, q.label, q.colours) for t, q in QUANTITIES.items() if t != "soc" and t in maps]
     if pools:
         map_figure(pools, found.grid, boundaries, folder / f"{name}_pools.png")
     parameters = [layer(p, p, PARAMETER) for p in found.neural_names(name) if p in maps]
@@ -153,7 +153,7 @@ def _saturation(
 
 
 def _truth(found: Results, name: str, maps: Mapping[str, np.ndarray], folder: Path) -> dict[str, float]:
-    quantities = [*found.neural_names(name), "soc", "poc", "moc", "mbc", "moc_saturation"]
+    quantities = [*found.neural_names(name), *QUANTITIES, "moc_saturation"]
     learned = {q: maps[q] for q in quantities if q in found.truth and q in maps}
     units = {m["name"]: m["units"] for m in found.map_list(name)}
     return truth_figure(learned, found.truth, units, folder / f"{name}_truth.png")

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from hybridmap.config import TARGET_COLUMNS, Config
+from hybridmap.config import Config
 from hybridmap.evaluate.scores import POOLED
 from hybridmap.files.tables import write_text
-from hybridmap.plot.style import TARGET_LABELS
+from hybridmap.quantities import QUANTITIES
 from hybridmap.report.figures import draw_figures
 from hybridmap.report.provenance import config_text, input_hashes, versions
 from hybridmap.report.results import Results
@@ -70,7 +70,7 @@ def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) 
         "schemes": [s.name for s in config.splits],
         "scores": _scores(found),
         "intervals": _intervals(found),
-        "targets": TARGET_LABELS,
+        "targets": {name: quantity.label for name, quantity in QUANTITIES.items()},
         "experiments": [_experiment(found, e.name, truth) for e in config.experiments],
         "totals": [{"experiment": e, "rows": rows} for e in found.mapped if (rows := found.totals(e))],
         "references": [r for e in found.mapped if (r := found.reference(e))],
@@ -82,9 +82,9 @@ def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) 
 
 def _counts(found: Results) -> list[dict[str, Any]]:
     rows = []
-    for target, column in TARGET_COLUMNS.items():
-        values = found.samples[column].dropna()
-        row = {"target": TARGET_LABELS[target], "n": len(values)}
+    for quantity in QUANTITIES.values():
+        values = found.samples[quantity.column].dropna()
+        row = {"target": quantity.label, "n": len(values)}
         rows.append(row | {k: float(values.quantile(q)) if len(values) else None for k, q in
                            (("low", 0.05), ("median", 0.5), ("high", 0.95))})  # fmt: skip
     return rows
@@ -98,7 +98,7 @@ def _scores(found: Results) -> list[dict[str, Any]]:
     for (scheme, subset), group in pooled.groupby(["scheme", "subset"], sort=False):
         for model, members in group.groupby("model", sort=False):
             by_target = members.drop_duplicates("target").set_index("target")
-            cells = {t: by_target.loc[t].to_dict() for t in TARGET_LABELS if t in by_target.index}
+            cells = {t: by_target.loc[t].to_dict() for t in QUANTITIES if t in by_target.index}
             rows.append({"scheme": scheme, "subset": subset, "model": model, "cells": cells})
     return sorted(rows, key=lambda r: (r["scheme"] != found.first_scheme, r["subset"] != "all", r["model"] != "mean"))
 

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridmap.config import TARGET_COLUMNS
+from hybridmap.quantities import QUANTITIES
 
 
 def target_shares(samples: pd.DataFrame, codes: NDArray[np.intp], units: int) -> NDArray[np.float64]:
     """Share of all observations of each target (and of all sites) that each unit holds, shape (unit, target + 1)."""
-    columns = [samples[c].notna().to_numpy().astype(float) for c in TARGET_COLUMNS.values() if c in samples]
+    columns = [
+        samples[c].notna().to_numpy().astype(float) for c in (q.column for q in QUANTITIES.values()) if c in samples
+    ]
     columns.append(np.ones(len(samples)))
     counts = np.stack([np.bincount(codes, weights=c, minlength=units) for c in columns], axis=1)
     return counts / np.maximum(counts.sum(axis=0), 1.0)

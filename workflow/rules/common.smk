@@ -80,7 +80,7 @@ MAP_INPUTS = {
 if CONFIG.predict.intervals == "conformal":
     MAP_INPUTS["calibration"] = f"{EXPERIMENT}/evaluation/conformal.json"
 if CONFIG.predict.applicability:
-    MAP_INPUTS["evaluate"] = f"{EXPERIMENT}/applicability.npz"
+    MAP_INPUTS["applicability"] = f"{EXPERIMENT}/applicability.npz"
 PREDICT = (
     "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
     " --model {params.model} --cube {params.cube} {params.options} --out {params.store} --workers {threads} --log {log}"
@@ -94,6 +94,6 @@ def map_options(wildcards, input) -> str:
     """Options of predict for the inputs that the configuration asks for."""
     return " ".join(
         f"--{name} {input.get(name)}"
-        for name in ("calibration", "evaluate")
+        for name in ("calibration", "applicability")
         if name in MAP_INPUTS
     )
