@@ -75,7 +75,7 @@ def floors_of(edges: Edges) -> list[list[str]]:
     column: dict[str, float] = {}
     for floor in floors:  # from the ground up: above the middle of what a room imports
         means = {room: sum(column[t] for t in edges[room]) / max(len(edges[room]), 1) for room in floor}
-        floor.sort(key=lambda room: (means[room], room))  # noqa: B023 - sorted at once
+        floor.sort(key=lambda room: (means[room], room))
         column |= {room: k - (len(floor) - 1) / 2 for k, room in enumerate(floor)}
     return floors[::-1]
 
@@ -104,7 +104,10 @@ def drawing(package: Path, contract: Path) -> str:
     floors = floors_of(edges)
     centres = box_centres(floors)
     height = 2 * MARGIN + FLOOR * (len(floors) - 1) + BOX_HEIGHT
-    body = [*_arrows(edges, centres), *(_box(room, *centre, subtitle(package, room)) for room, centre in centres.items())]
+    body = [
+        *_arrows(edges, centres),
+        *(_box(room, *centre, subtitle(package, room)) for room, centre in centres.items()),
+    ]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
         ' font-family="sans-serif">\n<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"'

@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 ROW, COLUMN, MIX = 0x9E3779B1 - 2**32, 0x85EBCA77 - 2**32, 0x2C1B3C6D
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 Loss = Callable[..., Tensor]
 MIN_OBSERVATIONS = 3
 """A target with fewer valid observations in a batch has no defined spread and is skipped there."""
