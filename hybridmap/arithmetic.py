@@ -1,9 +1,9 @@
-"""Torch's vector functions, called once before any parallel work, so that the first call computes like every later one.
+"""Torch's vector functions, called once before any parallel work: the first call computes like every later one.
 
-The CPU builds of PyTorch choose the kernel of a vector function at the function's first call. Where two threads make that
-call at once, one of them can compute its share at low accuracy (PyTorch issue 188792). One call on a single number runs on
-one thread and settles the choice for the process. Rooms that compute with torch import this module; worker processes
-import those rooms, so they are settled as well.
+The CPU builds of PyTorch choose the kernel of a vector function at the function's first call. Where two threads make
+that call at once, one of them can compute its share at low accuracy (PyTorch issue 188792). One call on a single number
+runs on one thread and settles the choice for the process. Rooms that compute with torch import this module; worker
+processes import those rooms, so they are settled as well.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     python tools/house.py docs/images/house.svg
     python tools/house.py --check docs/images/house.svg      fails if the picture is not that of the code
 
-Rooms are those of ``.importlinter``; each stands one floor above the highest room that it imports, and every arrow points
-down to a room that is imported. An import that follows from two others is left out, so that the picture can be read.
+Rooms are those of ``.importlinter``; each stands one floor above the highest room that it imports, and every arrow
+points down to a room that is imported. An import that follows from two others is left out, so that the picture can be
+read.
 """
 
 from __future__ import annotations
