@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from hybridmap.observations.depth import Rules, interval_means
+from hybridmap.observations.depth.intervals import Rules, interval_means
 
 PROFILES, LOOPED = 200_000, 5_000
 

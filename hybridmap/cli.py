@@ -187,8 +187,8 @@ def _schema(args: argparse.Namespace) -> None:
 
 
 def _formats(args: argparse.Namespace) -> None:
-    from hybridmap.observations.format_pages import format_page, write_format_pages
-    from hybridmap.observations.known_formats import format_names, read_format
+    from hybridmap.observations.formats.pages import format_page, write_format_pages
+    from hybridmap.observations.formats.registry import format_names, read_format
 
     if args.out:
         write_format_pages(args.out)

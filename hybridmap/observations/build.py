@@ -15,9 +15,9 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import with_points, write_csv, write_parquet
 from hybridmap.observations.bulk_density import check_pedotransfer, fill_bulk_density
 from hybridmap.observations.density import soc_density
-from hybridmap.observations.depth import Rules, interval_means, stocks
-from hybridmap.observations.ladder import Ladder
-from hybridmap.observations.quality_rules import Rule, apply_rules, layer_rules, renormalise_texture
+from hybridmap.observations.depth.intervals import Rules, interval_means, stocks
+from hybridmap.observations.quality.drop_counts import Ladder
+from hybridmap.observations.quality.rules import Rule, apply_rules, layer_rules, renormalise_texture
 from hybridmap.observations.schema import LAYER_COLUMNS
 
 LOG = logging.getLogger("hybridmap")
@@ -155,7 +155,7 @@ def _on_interval(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
 
 
 def depth_rules(settings: Build) -> Rules:
-    """Settings of a region as rules of :mod:`hybridmap.observations.depth`."""
+    """Settings of a region as rules of :mod:`hybridmap.observations.depth.intervals`."""
     return Rules(settings.depth, settings.smoothing, settings.min_coverage, settings.max_gap_cm, settings.extrapolate)
 
 

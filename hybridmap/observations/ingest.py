@@ -18,14 +18,15 @@ from hybridmap.config.reading import data_path
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.tables import with_points, write_csv, write_parquet
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.observations import cells, unit_checks
 from hybridmap.observations.density import fine_earth
-from hybridmap.observations.filters import matches
-from hybridmap.observations.joins import Partner, attach
-from hybridmap.observations.known_formats import check_header, resolve_source
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.formats.registry import check_header, resolve_source
+from hybridmap.observations.quality.drop_counts import Ladder
 from hybridmap.observations.schema import FIELDS, LAYER_COLUMNS, LAYER_NUMBERS, MEASURED, REQUIRED
-from hybridmap.observations.source_table import SourceTable, open_table
+from hybridmap.observations.sources import unit_checks
+from hybridmap.observations.sources.joins import Partner, attach
+from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.filters import matches
+from hybridmap.observations.tables.source_table import SourceTable, open_table
 from hybridmap.observations.units import unit_factor
 
 LOG = logging.getLogger("hybridmap")

@@ -13,7 +13,7 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_csv, write_parquet
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import Ladder
 
 LOG = logging.getLogger("hybridmap")
 

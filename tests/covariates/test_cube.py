@@ -19,7 +19,7 @@ from hybridmap.covariates.cube import open_cube
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import Ladder
 from hybridmap.samples.sample import sample_sites
 
 WEST, NORTH = 4_000_000.0, 2_640_000.0

@@ -10,7 +10,7 @@ import pytest
 from hybridmap.config import Build, Config, Grid
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.build import build, build_sites
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import Ladder
 from hybridmap.observations.schema import LAYER_COLUMNS, LAYER_NUMBERS
 
 GRID = Grid(crs="EPSG:4326", resolution=1, bounds=(0, 0, 20, 20))

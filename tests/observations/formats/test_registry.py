@@ -10,10 +10,10 @@ from conftest import ROOT
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.observations.format_pages import format_page
+from hybridmap.observations.formats.pages import format_page
+from hybridmap.observations.formats.registry import format_names, read_format
 from hybridmap.observations.ingest import read_source
-from hybridmap.observations.known_formats import format_names, read_format
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import Ladder
 from hybridmap.observations.schema import LAYER_COLUMNS
 from hybridmap.testing import surveys
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridmap.observations.depth import Rules, fit_spline, interval_means, segments_of, stocks
+from hybridmap.observations.depth.intervals import Rules, fit_spline, interval_means, segments_of, stocks
 
 CHECK = ([0, 10, 30, 60], [10, 30, 60, 100], [30.0, 20.0, 10.0, 5.0])
 

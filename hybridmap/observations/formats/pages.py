@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from hybridmap.files.tables import write_text
-from hybridmap.observations.known_formats import Format, families, format_names, read_format
+from hybridmap.observations.formats.registry import Format, families, format_names, read_format
 
 
 def write_format_pages(folder: Path) -> None:

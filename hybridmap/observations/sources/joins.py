@@ -8,10 +8,10 @@ import pandas as pd
 
 from hybridmap.config import Column, Join
 from hybridmap.errors import HybridmapError
-from hybridmap.observations import cells
-from hybridmap.observations.filters import selected
-from hybridmap.observations.known_formats import check_header, resolve_join
-from hybridmap.observations.source_table import SourceTable, open_table
+from hybridmap.observations.formats.registry import check_header, resolve_join
+from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.filters import selected
+from hybridmap.observations.tables.source_table import SourceTable, open_table
 
 KEY = "__key"
 

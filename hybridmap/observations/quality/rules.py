@@ -12,7 +12,7 @@ import pandera.pandas as pa
 from hybridmap.config import Limits
 from hybridmap.observations.bulk_density import OM_PER_OC
 from hybridmap.observations.density import ROCK_DENSITY
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import Ladder
 from hybridmap.observations.schema import MEASURED
 
 

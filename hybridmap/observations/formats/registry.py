@@ -11,9 +11,9 @@ from pydantic import Field
 
 from hybridmap.config import Join, ObservationSource, Section, merge
 from hybridmap.errors import HybridmapError, nearest
-from hybridmap.observations.source_table import SourceTable, open_table
+from hybridmap.observations.tables.source_table import SourceTable, open_table
 
-FOLDER = Path(__file__).with_name("formats")
+FOLDER = Path(__file__).parent
 
 
 class Format(Section):
