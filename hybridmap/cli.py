@@ -52,15 +52,17 @@ def _demo(config: Config, args: argparse.Namespace) -> None:
 
 
 def _ingest(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.observations.ingest import ingest
+    from hybridmap.grid.region_grid import RegionGrid
+    from hybridmap.observations.ingest import find_source, ingest
 
-    ingest(config, args.source, args.out, args.quality)
+    source = find_source(config.observations, args.source)
+    ingest(source, config.data_root, RegionGrid.of(config.grid), args.out, args.quality)
 
 
 def _build(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.observations.build import build
 
-    build(config, args.observations, args.out, args.quality, args.dropped)
+    build(config.build, config.grid, args.observations, args.out, args.quality, args.dropped)
 
 
 def _cube(config: Config, args: argparse.Namespace) -> None:

@@ -101,7 +101,7 @@ def _pedotransfer(config: Config) -> str:
 
 
 def _source(config: Config, source: ObservationSource) -> str:
-    table = read_source(config, source)
+    table = read_source(source, config.data_root, RegionGrid.of(config.grid))
     return f"{len(table)} layers of {table['site_id'].nunique()} sites"
 
 

@@ -16,7 +16,7 @@ def write_format_pages(folder: Path) -> None:
     for name in format_names():
         write_text(format_page(name), folder / f"{name}.md")
     rows = [f"| [{name}]({name}.md) | {read_format(name).title} |" for name in format_names()]
-    named = "".join(
+    family_lines = "".join(
         f"`format: {family}` finds out which of {', '.join(names)} a folder holds.\n"
         for family, names in families().items()
     )
@@ -24,7 +24,7 @@ def write_format_pages(folder: Path) -> None:
 
 `format: NAME` in a region file stands for the whole column map of a published table; keys of your own are laid over it.
 `hybridmap formats NAME` prints its page, `hybridmap check` reads the files and names what is wrong, with the row.
-{named}
+{family_lines}
 | format | data set |
 |---|---|
 """
@@ -33,50 +33,68 @@ def write_format_pages(folder: Path) -> None:
 
 def format_page(name: str) -> str:
     """What is known about a format, as Markdown."""
-    known = read_format(name)
-    parts = [f"# {known.title}\n", f"**Where to get it.** {known.obtain}\n"]
-    parts.append(f"**Licence**: {known.licence}. **Cite**: {known.citation}.\n")
-    parts.append("```yaml\n" + _example(name, known) + "```\n")
-    parts.append("\n".join(f"* {note}" for note in known.notes) + "\n")
-    if known.needs:
-        parts.append(
-            "Fields that you map yourself:\n\n" + "\n".join(f"* `{f}`: {why}" for f, why in known.needs.items()) + "\n"
-        )
-    columns = known.source.get("columns") or known.join.get("columns") or {}
-    overlays = known.source.get("layers") or [{}]
-    parts.append("| field | read from | unit |\n|---|---|---|")
-    for overlay in overlays:
+    published = read_format(name)
+    paragraphs = [
+        f"# {published.title}\n",
+        f"**Where to get it.** {published.obtain}\n",
+        f"**Licence**: {published.licence}. **Cite**: {published.citation}.\n",
+        "```yaml\n" + _example(name, published) + "```\n",
+        "\n".join(f"* {note}" for note in published.notes) + "\n",
+        *_unmapped_fields(published),
+        *_column_table(published),
+        *_joins(published),
+        *_filters(published),
+    ]
+    return "\n".join(paragraphs) + "\n"
+
+
+def _unmapped_fields(published: Format) -> list[str]:
+    if not published.needs:
+        return []
+    lines = [f"* `{field}`: {reason}" for field, reason in published.needs.items()]
+    return ["Fields that you map yourself:\n\n" + "\n".join(lines) + "\n"]
+
+
+def _column_table(published: Format) -> list[str]:
+    columns = published.source.get("columns") or published.join.get("columns") or {}
+    lines = ["| field | read from | unit |\n|---|---|---|"]
+    for overlay in published.source.get("layers") or [{}]:
         for field, column in {**columns, **overlay}.items():
-            told = {"column": column} if isinstance(column, str) else column
-            parts.append(f"| `{field}` | {_read_from(told)} | {told.get('unit', '')} |")
-    joins = known.source.get("joins", [])
-    if joins:
-        parts.append(
-            "\nJoined from the same folder: " + ", ".join(dict.fromkeys(f"`{j['path']}`" for j in joins)) + "."
-        )
-    for key, word in (("where", "Only rows with"), ("exclude", "Without rows with")):
-        for column, values in known.source.get(key, {}).items():
-            parts.append(f"\n{word} `{column}` one of {', '.join(f'`{v}`' for v in values)}.")
-    return "\n".join(parts) + "\n"
+            keys = {"column": column} if isinstance(column, str) else column
+            lines.append(f"| `{field}` | {_read_from(keys)} | {keys.get('unit', '')} |")
+    return lines
+
+
+def _joins(published: Format) -> list[str]:
+    files = dict.fromkeys(f"`{join['path']}`" for join in published.source.get("joins", []))
+    return ["\nJoined from the same folder: " + ", ".join(files) + "."] if files else []
+
+
+def _filters(published: Format) -> list[str]:
+    return [
+        f"\n{words} `{column}` one of {', '.join(f'`{value}`' for value in values)}."
+        for key, words in (("where", "Only rows with"), ("exclude", "Without rows with"))
+        for column, values in published.source.get(key, {}).items()
+    ]
 
 
 def _read_from(column: dict[str, Any]) -> str:
     if "value" in column:
         return f"always {column['value']}"
-    words = [f"`{column['column']}`", *(f"else `{c}`" for c in column.get("otherwise", []))]
+    words = [f"`{column['column']}`", *(f"else `{name}`" for name in column.get("otherwise", []))]
     if "minus" in column:
         factor = column.get("minus_factor", 1)
         words.append(f"less {'' if factor == 1 else f'{factor} × '}`{column['minus']}`")
-    words += [f"with `{c}`" for c in column.get("also", [])]
+    words += [f"with `{name}`" for name in column.get("also", [])]
     if "pick" in column:
         words.append(f"({column['pick']} number)")
     return " ".join(words)
 
 
-def _example(name: str, known: Format) -> str:
-    if known.join:
-        joined: dict[str, Any] = {"joins": [{"path": "FILE.csv", "format": name}]}
-        return yaml.safe_dump(joined, sort_keys=False)
-    family = known.family or name
-    entry = {"name": family, "format": family, "path": "FOLDER", **known.example}
+def _example(name: str, published: Format) -> str:
+    if published.join:
+        join: dict[str, Any] = {"joins": [{"path": "FILE.csv", "format": name}]}
+        return yaml.safe_dump(join, sort_keys=False)
+    family = published.family or name
+    entry = {"name": family, "format": family, "path": "FOLDER", **published.example}
     return yaml.safe_dump({"observations": [entry]}, sort_keys=False)

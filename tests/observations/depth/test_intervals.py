@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridmap.observations.depth.intervals import Rules, fit_spline, interval_means, segments_of, stocks
+from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
+from hybridmap.observations.depth.segments import Segments, disjoint_segments
+from hybridmap.observations.depth.spline import fit_spline
 
 CHECK = ([0, 10, 30, 60], [10, 30, 60, 100], [30.0, 20.0, 10.0, 5.0])
 
@@ -18,7 +20,7 @@ def profile(tops: list[float], bottoms: list[float], values: list[float], site: 
 @pytest.mark.parametrize(("bottom", "mean"), [(20, 25.0), (30, 23.3333333333), (100, 12.0)])
 def test_slice_check_values(bottom: float, mean: float) -> None:
     table = profile([0, 10, 30, 60], [10, 30, 60, 100], [30.0, 20.0, 10.0, 5.0])
-    means, _ = interval_means(table, ["y"], 0, bottom, Rules())
+    means, _ = interval_means(table, ["y"], 0, bottom, DepthRules())
     assert means.loc["a", "y"] == pytest.approx(mean, rel=1e-9)
 
 
@@ -31,18 +33,18 @@ def test_slice_needs_coverage_and_no_wide_gap() -> None:
             profile([0, 4], [2, 20], [10.0, 20.0], "crack"),
         ]
     )
-    means, _ = interval_means(table, ["y"], 0, 20, Rules(min_coverage=0.7))
+    means, _ = interval_means(table, ["y"], 0, 20, DepthRules(min_coverage=0.7))
     assert means["y"].round(6).to_dict() == pytest.approx(
         {"short": 10.0, "enough": 10.0, "gap": np.nan, "crack": (2 * 10 + 16 * 20) / 18}, nan_ok=True, abs=1e-5
     )
-    strict, _ = interval_means(table, ["y"], 0, 20, Rules())
+    strict, _ = interval_means(table, ["y"], 0, 20, DepthRules())
     assert np.isnan(strict.loc["short", "y"])
     assert strict.loc["enough", "y"] == 10.0
 
 
 def test_overlapping_layers_count_once() -> None:
     table = profile([0, 0, 10], [10, 20, 20], [10.0, 20.0, 40.0])
-    means, _ = interval_means(table, ["y"], 0, 20, Rules())
+    means, _ = interval_means(table, ["y"], 0, 20, DepthRules())
     assert means.loc["a", "y"] == pytest.approx(((10 + 20) / 2 * 10 + (20 + 40) / 2 * 10) / 20)
 
 
@@ -54,7 +56,7 @@ def test_slice_conserves_stock_and_stays_in_range(widths: list[float], values: l
     edges = np.concatenate([[0.0], np.cumsum(widths)])
     values = values[: len(widths)]
     table = profile(edges[:-1].tolist(), edges[1:].tolist(), values).sample(frac=1, random_state=1)
-    means, _ = interval_means(table, ["y"], 0.0, float(edges[-1]), Rules(min_coverage=0.99))
+    means, _ = interval_means(table, ["y"], 0.0, float(edges[-1]), DepthRules(min_coverage=0.99))
     stock = float(np.dot(np.diff(edges), values))
     assert means.loc["a", "y"] * edges[-1] == pytest.approx(stock, rel=1e-9)
     assert min(values) - 1e-9 <= means.loc["a", "y"] <= max(values) + 1e-9
@@ -62,7 +64,7 @@ def test_slice_conserves_stock_and_stays_in_range(widths: list[float], values: l
 
 def spline(tops: list[float], bottoms: list[float], values: list[float], smoothing: float) -> object:
     arrays = (np.array(column, float) for column in (tops, bottoms, values))
-    return fit_spline(segments_of(np.zeros(len(tops), int), *arrays, 1), smoothing)
+    return fit_spline(disjoint_segments(Segments(np.zeros(len(tops), int), *arrays, 1)), smoothing)
 
 
 def test_spline_check_values() -> None:
@@ -109,13 +111,13 @@ def test_many_profiles_of_any_length_do_not_disturb_each_other() -> None:
             edges[:-1].tolist(), edges[1:].tolist(), random.uniform(1, 50, len(edges) - 1).tolist(), f"p{k:02d}"
         )
         tables.append(table)
-        alone.append(interval_means(table, ["y"], 0, 30, Rules("spline"))[0])
-    together, _ = interval_means(pd.concat(tables).sample(frac=1, random_state=0), ["y"], 0, 30, Rules("spline"))
+        alone.append(interval_means(table, ["y"], 0, 30, DepthRules("spline"))[0])
+    together, _ = interval_means(pd.concat(tables).sample(frac=1, random_state=0), ["y"], 0, 30, DepthRules("spline"))
     pd.testing.assert_frame_equal(together, pd.concat(alone), rtol=1e-10)
 
 
 def test_a_single_layer_is_constant_and_gaps_are_linear() -> None:
-    one, _ = interval_means(profile([0], [40], [7.0]), ["y"], 0, 30, Rules("spline"))
+    one, _ = interval_means(profile([0], [40], [7.0]), ["y"], 0, 30, DepthRules("spline"))
     assert one.loc["a", "y"] == 7.0
     fitted = spline([0, 14], [10, 24], [10.0, 20.0], 0.0)
     assert fitted.means(10, 14)[0] == pytest.approx(
@@ -125,7 +127,7 @@ def test_a_single_layer_is_constant_and_gaps_are_linear() -> None:
 
 def test_what_the_spline_takes_below_zero_is_cut_and_flagged() -> None:
     table = profile([0, 5, 10], [5, 10, 100], [200.0, 0.1, 0.1])
-    means, flags = interval_means(table, ["y"], 10, 20, Rules("spline"))
+    means, flags = interval_means(table, ["y"], 10, 20, DepthRules("spline"))
     assert (means.loc["a", "y"], flags.loc["a", "y"]) == (0.0, "clipped")
 
 
@@ -133,10 +135,10 @@ def test_stocks_need_the_whole_depth() -> None:
     table = pd.concat(
         [profile(*CHECK), profile([0, 10], [10, 70], [30.0, 20.0], "short"), profile([8], [100], [5.0], "late")]
     )
-    to30 = stocks(table, "y", 30, Rules())
+    to30 = stocks(table, "y", 30, DepthRules())
     assert to30["stock"].to_dict() == pytest.approx({"a": 7.0, "late": np.nan, "short": 7.0}, nan_ok=True)
-    to100 = stocks(table, "y", 100, Rules())
+    to100 = stocks(table, "y", 100, DepthRules())
     assert to100["stock"].to_dict() == pytest.approx({"a": 12.0, "late": np.nan, "short": np.nan}, nan_ok=True)
-    further = stocks(table, "y", 100, Rules(extrapolate=True))
+    further = stocks(table, "y", 100, DepthRules(extrapolate=True))
     assert further.loc["short"].tolist() == [pytest.approx(3.0 + 12.0 + 6.0), "extrapolated"]
     assert further.loc["a", "flag"] == ""
