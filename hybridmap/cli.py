@@ -199,7 +199,8 @@ def _formats(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    from hybridmap.fetch.catalogue import catalogue, fetch
+    from hybridmap.fetch.catalogue import catalogue
+    from hybridmap.fetch.data_set import fetch
 
     for name in args.names:
         fetch(name, args.to / name, args.offline)

@@ -16,7 +16,7 @@ from shapely.geometry import box
 
 from hybridmap.config import Config, Raster
 from hybridmap.config.reading import data_path
-from hybridmap.fetch.catalogue import RECEIPT
+from hybridmap.fetch.data_set import RECEIPT
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.testing import surveys

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import pytest
 
 from hybridmap.errors import HybridmapError
-from hybridmap.fetch.catalogue import Download, catalogue, expand_files, fetch, find_download
+from hybridmap.fetch.catalogue import CatalogueEntry, catalogue, expand_files, find_entry
+from hybridmap.fetch.data_set import fetch
 from hybridmap.fetch.download import download
 from hybridmap.fetch.unpack import unpack
 
@@ -221,8 +222,8 @@ def test_no_server_at_all(tmp_path: Path) -> None:
         get("http://127.0.0.1:9/f.bin", tmp_path / "f.bin", attempts=2)
 
 
-def entry(**keys: Any) -> Download:
-    return Download.model_validate({"title": "T", "licence": "CC0", "citation": "C", **keys})
+def entry(**keys: Any) -> CatalogueEntry:
+    return CatalogueEntry.model_validate({"title": "T", "licence": "CC0", "citation": "C", **keys})
 
 
 def test_archives_are_unpacked_once_and_remembered(server: str, tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_checksums_published_or_seen_first_must_agree(server: str, tmp_path: Pat
 
 
 def test_offline_says_exactly_which_file_belongs_where(server: str, tmp_path: Path) -> None:
-    made = entry(files=[{"url": f"{server}/{{word}}.bin", "each": {"word": ["good", "fails"]}}])
+    made = entry(files=[{"url": f"{server}/{{word}}.bin", "placeholders": {"word": ["good", "fails"]}}])
     (tmp_path / "good.bin").write_bytes(BODY)
     with pytest.raises(
         HybridmapError, match=r"offline: 1 of 2 files of 'x' are missing; bring http.*fails.bin to .*fails.bin"
@@ -294,13 +295,13 @@ def test_bad_archives_are_one_sentence_and_leave_nothing(tmp_path: Path, case: s
 
 @pytest.mark.parametrize("name", catalogue())
 def test_the_catalogue_is_complete(name: str) -> None:
-    known = find_download(name)
+    known = find_entry(name)
     assert known.licence
     assert known.citation
-    assert bool(known.files) != bool(known.request and known.put)
+    assert bool(known.files) != bool(known.request and known.files_by_hand)
     assert all(f.url.startswith("https://") and "{" not in f.url + f.name for f in expand_files(known))
 
 
 def test_unknown_downloads_name_the_nearest() -> None:
     with pytest.raises(HybridmapError, match=r"no download 'soilgrid' .did you mean 'soilgrids'"):
-        find_download("soilgrid")
+        find_entry("soilgrid")
