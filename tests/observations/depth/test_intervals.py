@@ -1,4 +1,4 @@
-"""Depth: slices and splines against check values and closed forms, coverage, stocks."""
+"""Means on intervals and stocks: check values, conservation, coverage."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
-from hybridmap.observations.depth.segments import Segments, disjoint_segments
-from hybridmap.observations.depth.spline import fit_spline
 
 CHECK = ([0, 10, 30, 60], [10, 30, 60, 100], [30.0, 20.0, 10.0, 5.0])
 
@@ -62,46 +60,6 @@ def test_slice_conserves_stock_and_stays_in_range(widths: list[float], values: l
     assert min(values) - 1e-9 <= means.loc["a", "y"] <= max(values) + 1e-9
 
 
-def spline(tops: list[float], bottoms: list[float], values: list[float], smoothing: float) -> object:
-    arrays = (np.array(column, float) for column in (tops, bottoms, values))
-    return fit_spline(disjoint_segments(Segments(np.zeros(len(tops), int), *arrays, 1)), smoothing)
-
-
-def test_spline_check_values() -> None:
-    fitted = spline(*CHECK, 0.1)
-    expected = [29.6731802957, 20.1664740703, 10.1080358239, 5.0523098101]
-    assert fitted.mean == pytest.approx(expected, rel=1e-10)
-    at = fitted.at(np.array([0, 0, 2]), np.array([0.0, 10.0, 50.0]))
-    assert at == pytest.approx([31.03492906, 26.94968276, 8.55386467], rel=1e-8)
-    means = [fitted.means(0, depth)[0] for depth in (20, 30, 100)]
-    assert means == pytest.approx([26.4422188654, 23.3353761454, 12.0539475148], rel=1e-10)
-
-
-def dense(top: np.ndarray, bottom: np.ndarray, y: np.ndarray, smoothing: float) -> np.ndarray:
-    """Means of the spline by the matrices of the paper, as they stand there."""
-    n, d, g = len(y), bottom - top, top[1:] - bottom[:-1]
-    r = np.diag(2 * (d[1:] + d[:-1]) + 6 * g) + np.diag(d[1:-1], 1) + np.diag(d[1:-1], -1)
-    q = np.eye(n - 1, n, 1) - np.eye(n - 1, n)
-    return np.linalg.solve(np.eye(n) + 6 * n * smoothing * q.T @ np.linalg.inv(r) @ q, y)
-
-
-@given(
-    st.lists(st.tuples(st.floats(0.5, 30), st.floats(0, 10), st.floats(0.1, 100)), min_size=2, max_size=9),
-    st.sampled_from([0.0, 0.01, 0.1, 1.0, 10.0]),
-)
-def test_spline_solves_the_published_system(layers: list[tuple[float, float, float]], smoothing: float) -> None:
-    thick, gaps, y = (np.array(column) for column in zip(*layers, strict=True))
-    top = np.cumsum(np.concatenate([[0.0], (thick + gaps)[:-1]]))
-    bottom = top + thick
-    fitted = spline(top.tolist(), bottom.tolist(), y.tolist(), smoothing)
-    np.testing.assert_allclose(fitted.mean, dense(top, bottom, y, smoothing), rtol=1e-8, atol=1e-8)
-    # Without smoothing every layer keeps its mean; with any, value and slope are continuous where layers meet.
-    if smoothing == 0.0:
-        np.testing.assert_allclose([fitted.means(a, b)[0] for a, b in zip(top, bottom, strict=True)], y, rtol=1e-6)
-    meet = np.flatnonzero(gaps[:-1] < 1e-12)
-    np.testing.assert_allclose(fitted.at(meet, bottom[meet]), fitted.alpha[meet + 1], rtol=1e-6, atol=1e-6)
-
-
 def test_many_profiles_of_any_length_do_not_disturb_each_other() -> None:
     random = np.random.default_rng(0)
     tables, alone = [], []
@@ -116,13 +74,9 @@ def test_many_profiles_of_any_length_do_not_disturb_each_other() -> None:
     pd.testing.assert_frame_equal(together, pd.concat(alone), rtol=1e-10)
 
 
-def test_a_single_layer_is_constant_and_gaps_are_linear() -> None:
-    one, _ = interval_means(profile([0], [40], [7.0]), ["y"], 0, 30, DepthRules("spline"))
-    assert one.loc["a", "y"] == 7.0
-    fitted = spline([0, 14], [10, 24], [10.0, 20.0], 0.0)
-    assert fitted.means(10, 14)[0] == pytest.approx(
-        (fitted.at(np.array([0]), np.array([10.0]))[0] + fitted.alpha[1]) / 2
-    )
+def test_a_single_layer_is_constant() -> None:
+    means, _ = interval_means(profile([0], [40], [7.0]), ["y"], 0, 30, DepthRules("spline"))
+    assert means.loc["a", "y"] == 7.0
 
 
 def test_what_the_spline_takes_below_zero_is_cut_and_flagged() -> None:
