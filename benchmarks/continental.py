@@ -35,6 +35,7 @@ def stand_ins(name: str, folder: Path) -> None:
 
 
 def observations(name: str, folder: Path) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.build import build
     from hybridmap.observations.ingest import ingest
 
@@ -42,8 +43,9 @@ def observations(name: str, folder: Path) -> None:
     tables = []
     for source in config.observations:  # type: ignore[attr-defined]
         tables.append(folder / f"{source.name}.parquet")
-        ingest(config, source.name, tables[-1])  # type: ignore[arg-type]
-    build(config, tables, folder / "o.parquet", folder / "q.csv", folder / "d.parquet")  # type: ignore[arg-type]
+        ingest(source, config.data_root, RegionGrid.of(config.grid), tables[-1])  # type: ignore[attr-defined]
+    outputs = folder / "o.parquet", folder / "q.csv", folder / "d.parquet"
+    build(config.build, config.grid, tables, *outputs)  # type: ignore[attr-defined]
 
 
 def cube(name: str, folder: Path) -> None:

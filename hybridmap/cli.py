@@ -52,15 +52,17 @@ def _demo(config: Config, args: argparse.Namespace) -> None:
 
 
 def _ingest(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.observations.ingest import ingest
+    from hybridmap.grid.region_grid import RegionGrid
+    from hybridmap.observations.ingest import find_source, ingest
 
-    ingest(config, args.source, args.out, args.quality)
+    source = find_source(config.observations, args.source)
+    ingest(source, config.data_root, RegionGrid.of(config.grid), args.out, args.quality)
 
 
 def _build(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.observations.build import build
 
-    build(config, args.observations, args.out, args.quality, args.dropped)
+    build(config.build, config.grid, args.observations, args.out, args.quality, args.dropped)
 
 
 def _cube(config: Config, args: argparse.Namespace) -> None:
@@ -187,8 +189,8 @@ def _schema(args: argparse.Namespace) -> None:
 
 
 def _formats(args: argparse.Namespace) -> None:
-    from hybridmap.observations.format_pages import format_page, write_format_pages
-    from hybridmap.observations.known_formats import format_names, read_format
+    from hybridmap.observations.formats.pages import format_page, write_format_pages
+    from hybridmap.observations.formats.registry import format_names, read_format
 
     if args.out:
         write_format_pages(args.out)
@@ -197,7 +199,8 @@ def _formats(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    from hybridmap.fetch.catalogue import catalogue, fetch
+    from hybridmap.fetch.catalogue import catalogue
+    from hybridmap.fetch.data_set import fetch
 
     for name in args.names:
         fetch(name, args.to / name, args.offline)

@@ -52,6 +52,7 @@ def write_raster(
 def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     """A small synthetic region with its stages done up to the splits: configuration and folder."""
     from hybridmap.covariates.cube_build import build_cube
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.build import build
     from hybridmap.observations.ingest import ingest
     from hybridmap.samples.sample import sample
@@ -69,8 +70,9 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
         experiment["training"] |= {"max_epochs": 25, "patience": 25}
     config = Config.model_validate(raw)
     write_landscape(config, folder / "inputs")
-    ingest(config, "survey", folder / "survey.parquet", folder / "survey.csv")
-    build(config, [folder / "survey.parquet"], folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
+    survey, grid = folder / "survey.parquet", RegionGrid.of(config.grid)
+    ingest(config.observations[0], config.data_root, grid, survey, folder / "survey.csv")
+    build(config.build, config.grid, [survey], folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
     build_cube(config, folder / "cube.zarr")
     sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "samples.parquet", folder / "qs.csv")
     split(config, folder / "samples.parquet", folder / "splits.parquet")

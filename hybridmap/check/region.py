@@ -13,7 +13,8 @@ from hybridmap.covariates.layers import inputs_of
 from hybridmap.covariates.raster_source import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.training import checked_model, model_spec, training_options
-from hybridmap.fetch.catalogue import RECEIPT, find_download
+from hybridmap.fetch.catalogue import find_entry
+from hybridmap.fetch.data_set import RECEIPT
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.bulk_density import check_pedotransfer
 from hybridmap.observations.ingest import read_source
@@ -80,7 +81,7 @@ def _checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _downloads(config: Config) -> str:
     for name in config.downloads:
-        find_download(name)
+        find_entry(name)
     missing = [name for name in config.downloads if not (data_path(config, name) / RECEIPT).is_file()]
     if missing:
         raise HybridmapError(
@@ -101,7 +102,7 @@ def _pedotransfer(config: Config) -> str:
 
 
 def _source(config: Config, source: ObservationSource) -> str:
-    table = read_source(config, source)
+    table = read_source(source, config.data_root, RegionGrid.of(config.grid))
     return f"{len(table)} layers of {table['site_id'].nunique()} sites"
 
 

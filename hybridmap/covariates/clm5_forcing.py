@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.observations.source_table import open_table
+from hybridmap.observations.tables.source_table import open_table
 from hybridmap.process import get_process
 from hybridmap.process.clm5.vertical import LAYERS, THICKNESS
 

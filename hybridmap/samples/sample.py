@@ -13,7 +13,7 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_csv, write_parquet
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import DropCounts
 
 LOG = logging.getLogger("hybridmap")
 
@@ -27,16 +27,16 @@ def sample(config: Config, observations: Path, cube_path: Path, out: Path, quali
         If no site lies on a cell with all covariates and forcing.
     """
     sites = pd.read_parquet(observations).drop(columns="geometry", errors="ignore")
-    ladder = Ladder("sample")
+    ladder = DropCounts("sample")
     samples = sample_sites(sites, open_cube(cube_path), ladder)
     if samples.empty:
         raise HybridmapError(f"{observations}: no site lies on a cell with all covariates; check the region's layers.")
     LOG.info("%d of %d sites have all covariates", len(samples), len(sites))
-    write_csv(ladder.ladder(), quality)
+    write_csv(ladder.table(), quality)
     write_parquet(samples, out)
 
 
-def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: Ladder) -> pd.DataFrame:
+def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.DataFrame:
     """Return `sites` on complete cells with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``."""
     x, y = cube.grid.to_grid(sites["lon"].to_numpy(float), sites["lat"].to_numpy(float))
     row, col, inside = cube.grid.cell_of(np.asarray(x), np.asarray(y))
@@ -49,7 +49,7 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: Ladder) -> pd.DataFram
     return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
 
 
-def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: Ladder) -> pd.DataFrame:
+def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: DropCounts) -> pd.DataFrame:
     for name in layers:
         reason = f"{name.replace('.', ' ', 1)} is nodata at the site"
         table = ladder.drop_rows(table, table[name].isna(), "nodata", reason)

@@ -14,6 +14,7 @@ from hybridmap.config import Config
 from hybridmap.config.reading import load_config
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.build import build
 from hybridmap.observations.ingest import ingest
 from hybridmap.samples.sample import sample
@@ -66,8 +67,8 @@ def test_the_tables_and_layers_reach_the_folds(region: tuple[str, Config, Path],
     tables = []
     for source in config.observations:
         tables.append(tmp_path / f"{source.name}.parquet")
-        ingest(config, source.name, tables[-1])
-    build(config, tables, tmp_path / "o.parquet", tmp_path / "q.csv", tmp_path / "d.parquet")
+        ingest(source, config.data_root, RegionGrid.of(config.grid), tables[-1])
+    build(config.build, config.grid, tables, tmp_path / "o.parquet", tmp_path / "q.csv", tmp_path / "d.parquet")
     build_cube(config, tmp_path / "cube.zarr")
     sample(config, tmp_path / "o.parquet", tmp_path / "cube.zarr", tmp_path / "s.parquet", tmp_path / "qs.csv")
     split(config, tmp_path / "s.parquet", tmp_path / "f.parquet", tmp_path / "cube.zarr")

@@ -19,7 +19,7 @@ from hybridmap.covariates.cube import open_cube
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.samples.sample import sample_sites
 
 WEST, NORTH = 4_000_000.0, 2_640_000.0
@@ -122,13 +122,13 @@ def test_samples_are_the_numbers_of_the_store(tmp_path: Path, plane: NDArray[np.
 
     lon, lat = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(x, y)
     sites = pd.DataFrame({"site_id": [str(i) for i in range(300)], "source": "s", "lon": lon, "lat": lat})
-    ladder = Ladder("sample")
+    ladder = DropCounts("sample")
     table = sample_sites(sites, cube, ladder)
     covariates, forcing, _ = cube.read_window(0, 40, 0, 50)
     np.testing.assert_array_equal(table["covariate.a"], covariates[0][table["row"], table["col"]])
     np.testing.assert_array_equal(table["forcing.npp"], forcing["npp"][table["row"], table["col"]])
     assert "0" not in set(table["site_id"])
-    assert ladder.ladder()["reason"].tolist() == ["covariate a is nodata at the site"]
+    assert ladder.table()["reason"].tolist() == ["covariate a is nodata at the site"]
 
 
 def test_mask_keeps_cells_that_polygons_touch(tmp_path: Path, plane: NDArray[np.float32]) -> None:

@@ -45,15 +45,11 @@ rule ingest:
     params:
         code=code_of(
             "observations/ingest",
-            "observations/source_table",
-            "observations/known_formats",
+            "observations/sources",
+            "observations/tables",
             "observations/formats",
-            "observations/joins",
-            "observations/filters",
-            "observations/cells",
-            "observations/unit_checks",
-            "observations/units",
             "observations/schema",
+            "observations/units",
         ),
     shell:
         "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table}"
@@ -89,8 +85,7 @@ rule build:
     params:
         code=code_of(
             "observations/build",
-            "observations/quality_rules",
-            "observations/ladder",
+            "observations/quality",
             "observations/density",
             "observations/depth",
             "observations/bulk_density",

@@ -10,10 +10,11 @@ from conftest import ROOT
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.observations.format_pages import format_page
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.observations.formats.pages import format_page
+from hybridmap.observations.formats.registry import format_names, read_format
 from hybridmap.observations.ingest import read_source
-from hybridmap.observations.known_formats import format_names, read_format
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import LAYER_COLUMNS
 from hybridmap.testing import surveys
 
@@ -32,8 +33,8 @@ def read(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     entry = {"name": "s", "format": format, "path": path, **more}
     config = Config.model_validate({"grid": grid, "data_root": str(folder), "observations": [entry]})
-    ladder = Ladder("ingest")
-    return read_source(config, config.observations[0], ladder), ladder.ladder()
+    drops = DropCounts("ingest")
+    return read_source(config.observations[0], config.data_root, RegionGrid.of(config.grid), drops), drops.table()
 
 
 @pytest.fixture(scope="module")

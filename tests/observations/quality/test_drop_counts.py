@@ -6,6 +6,7 @@ from conftest import write_raster
 
 from hybridmap.config import Config
 from hybridmap.covariates.cube_build import build_cube
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.build import build
 from hybridmap.observations.ingest import ingest
 from hybridmap.report.results import Results
@@ -44,9 +45,10 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Results:
         }
     )  # fmt: skip
     out = folder / "lucas"
-    ingest(config, "lucas", out / "observations/lucas.parquet", out / "observations/lucas.csv")
-    build(config, [out / "observations/lucas.parquet"], out / "observations.parquet", out / "quality.csv",
-          out / "dropped.parquet")  # fmt: skip
+    table, counts = out / "observations/lucas.parquet", out / "observations/lucas.csv"
+    ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), table, counts)
+    outputs = out / "observations.parquet", out / "quality.csv", out / "dropped.parquet"
+    build(config.build, config.grid, [table], *outputs)
     build_cube(config, out / "cube.zarr")
     sample(
         config, out / "observations.parquet", out / "cube.zarr", out / "samples.parquet", out / "quality_samples.csv"

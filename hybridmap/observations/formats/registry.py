@@ -1,4 +1,4 @@
-"""Published data sets that need no column map: each is one file under ``formats/``."""
+"""Published data sets that need no column map: each is one YAML file of this folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pydantic import Field
 
 from hybridmap.config import Join, ObservationSource, Section, merge
 from hybridmap.errors import HybridmapError, nearest
-from hybridmap.observations.source_table import SourceTable, open_table
+from hybridmap.observations.tables.source_table import SourceTable, TableOptions, open_table
 
-FOLDER = Path(__file__).with_name("formats")
+FOLDER = Path(__file__).parent
 
 
 class Format(Section):
@@ -52,12 +52,12 @@ def read_format(name: str) -> Format:
 @cache
 def families() -> dict[str, list[str]]:
     """Family → its formats, the latest first."""
-    found: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
     for path in sorted(FOLDER.glob("*.yaml"), reverse=True):
         family = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("family", ""))
         if family:
-            found.setdefault(family, []).append(path.stem)
-    return found
+            members.setdefault(family, []).append(path.stem)
+    return members
 
 
 def resolve_source(source: ObservationSource, path: Path) -> tuple[ObservationSource, Format | None, Path]:
@@ -87,80 +87,117 @@ def resolve_source(source: ObservationSource, path: Path) -> tuple[ObservationSo
     """
     if source.format is None:
         return source, None, path
-    name = _dialect(source.format, path) if source.format in families() else source.format
-    known = read_format(name)
-    if not known.source:
+    name = _family_member(source.format, path) if source.format in families() else source.format
+    published = read_format(name)
+    if not published.source:
         raise HybridmapError(
             f"source '{source.name}': '{name}' has no coordinates of its own; name it under 'joins' of another source."
         )
-    path = _main_table(known, name, path)
-    own = source.model_dump(exclude_defaults=True)
-    for field, why in known.needs.items():
+    path = _main_table(published, name, path)
+    for field, reason in published.needs.items():
         if field not in source.columns:
             raise HybridmapError(
-                f"source '{source.name}': map '{field}' under 'columns', because {why}; the format {name} leaves it"
+                f"source '{source.name}': map '{field}' under 'columns', because {reason}; the format {name} leaves it"
                 " to you."
             )
-    own_joins = own.pop("joins", [])
-    defaults = {"licence": known.licence, "citation": known.citation}
-    whole = merge({**defaults, **known.source}, own)
-    whole["joins"] = _joins(known.source.get("joins", []), own_joins, path.parent)
-    return ObservationSource.model_validate(whole), known, path
-
-
-def _joins(of_format: list[dict[str, Any]], own: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Joins of a format, beside its main table or where the user has a file of that name; then those of the user."""
-    placed = {Path(join["path"]).name: join for join in own if "path" in join}
-    joins = []
-    for join in of_format:
-        elsewhere = placed.get(Path(join["path"]).name)
-        joins.append(merge(join, elsewhere) if elsewhere else {**join, "path": str(folder / join["path"])})
-    names = {Path(join["path"]).name for join in of_format}
-    return [*joins, *(join for join in own if Path(join.get("path", "")).name not in names)]
+    return _laid_over(source, published, path.parent), published, path
 
 
 def resolve_join(join: Join) -> tuple[Join, Format | None]:
     """Lay a join over the format that it names; HybridmapError if the format cannot be joined."""
     if join.format is None:
         return join, None
-    known = read_format(join.format)
-    if not known.join:
+    published = read_format(join.format)
+    if not published.join:
         raise HybridmapError(f"join '{join.path}': '{join.format}' is a source of its own, not a table to join.")
-    return Join.model_validate(merge(known.join, join.model_dump(exclude_defaults=True))), known
+    return Join.model_validate(merge(published.join, join.model_dump(exclude_defaults=True))), published
 
 
-def check_header(table: SourceTable, known: Format, name: str) -> None:
-    """Raise HybridmapError if `table` is another one than the format says."""
-    for column, what in known.refuse.items():
-        if column in table.columns:
-            raise HybridmapError(f"{table.path}: has the column '{column}', so it {what}, not {name}.")
-    table.require(known.header, f"of the format {name}")
+def open_as_format(path: Path, section: ObservationSource | Join, published: Format | None) -> SourceTable:
+    """Open the table of a source or join, and check that it is the one that its format says.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    section : ObservationSource or Join
+        Encoding and the like.
+    published : Format or None
+        None for an ordinary table.
+
+    Returns
+    -------
+    SourceTable
+
+    Raises
+    ------
+    HybridmapError
+        If the table is missing or damaged, or another one than the format says.
+    """
+    options = TableOptions(
+        encoding=section.encoding,
+        skip_rows=section.skip_rows,
+        layer=section.layer,
+        matrix_columns=section.variable_columns,
+        aliases=published.aliases if published else {},
+    )
+    table = open_table(path, options)
+    if published is not None:
+        for column, description in published.refuse.items():
+            if column in table.columns:
+                raise HybridmapError(f"{path}: has the column '{column}', so it {description}, not {section.format}.")
+        table.require(published.header, f"of the format {section.format}")
+    return table
 
 
-def _main_table(known: Format, name: str, path: Path) -> Path:
+def _laid_over(source: ObservationSource, published: Format, folder: Path) -> ObservationSource:
+    """The keys of a user over those of a format."""
+    user_keys = source.model_dump(exclude_defaults=True)
+    user_joins = user_keys.pop("joins", [])
+    defaults = {"licence": published.licence, "citation": published.citation}
+    keys = merge({**defaults, **published.source}, user_keys)
+    keys["joins"] = _joins(published.source.get("joins", []), user_joins, folder)
+    return ObservationSource.model_validate(keys)
+
+
+def _joins(format_joins: list[dict[str, Any]], user_joins: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Joins of a format, beside its main table or where the user has a file of that name; then those of the user."""
+    by_file = {Path(join["path"]).name: join for join in user_joins if "path" in join}
+    joins = []
+    for join in format_joins:
+        moved = by_file.get(Path(join["path"]).name)
+        joins.append(merge(join, moved) if moved else {**join, "path": str(folder / join["path"])})
+    names = {Path(join["path"]).name for join in format_joins}
+    return [*joins, *(join for join in user_joins if Path(join.get("path", "")).name not in names)]
+
+
+def _main_table(published: Format, name: str, path: Path) -> Path:
     if not path.exists():
-        raise HybridmapError(f"{path}: not there, the {name} table or its folder; {_words(known.obtain)}")
+        raise HybridmapError(f"{path}: not there, the {name} table or its folder; {_sentence(published.obtain)}")
     if not path.is_dir():
         return path
-    found = sorted(path.rglob(known.file)) if known.file else []
-    if not found:
-        raise HybridmapError(f"{path}: no file {known.file or ''} of the format {name} there; {_words(known.obtain)}")
-    return found[0]
+    tables = sorted(path.rglob(published.file)) if published.file else []
+    if not tables:
+        advice = _sentence(published.obtain)
+        raise HybridmapError(f"{path}: no file {published.file or ''} of the format {name} there; {advice}")
+    return tables[0]
 
 
-def _dialect(family: str, path: Path) -> str:
+def _family_member(family: str, path: Path) -> str:
     """The format of a family that a file or folder has: by its file names, then by its header."""
     names = families()[family]
     for name in names:
-        known = read_format(name)
+        published = read_format(name)
         if path.is_dir():
-            if any(path.rglob(known.file)):
+            if any(path.rglob(published.file)):
                 return name
-        elif path.is_file() and set(known.header) <= set(open_table(path, aliases=known.aliases).columns):
-            return name
+        elif path.is_file():
+            table = open_table(path, TableOptions(aliases=published.aliases))
+            if set(published.header) <= set(table.columns):
+                return name
     files = [read_format(name).file for name in names]
     raise HybridmapError(f"{path}: none of the {family} formats {names}; expected a folder with one of {files}.")
 
 
-def _words(text: str) -> str:
+def _sentence(text: str) -> str:
     return text if text.endswith(".") else text + "."
