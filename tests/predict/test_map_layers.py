@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import zarr
+from map_recipes import recipe_of
 
 import hybridmap
 from hybridmap.config import Change, Config
@@ -18,10 +19,12 @@ from hybridmap.evaluate.applicability_stage import learn_applicability
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.model.draws import dropout_draws, ensemble_draws, interval, mean_of
 from hybridmap.predict import run
-from hybridmap.predict.draws import ends
+from hybridmap.predict.draws import central_interval
 from hybridmap.predict.fast_encoder import FastMLP, make_fast
 from hybridmap.predict.map_layers import MapLayer
-from hybridmap.predict.predictor import Predictor, Recipe
+from hybridmap.predict.predictor import Predictor
+from hybridmap.predict.recipe import Job, Recipe
+from hybridmap.predict.run import Execution
 from hybridmap.train import load_members, load_model, save_model
 
 
@@ -44,7 +47,7 @@ def recipe(
     config = config.model_copy(update={"predict": block})
     calibration = None if evaluated is None else evaluated / "conformal.json"
     area = None if evaluated is None else evaluated / "area.npz"
-    return run.recipe_of(config, name, trained / f"{name}/all/model", calibration, area)
+    return recipe_of(config, name, trained / f"{name}/all/model", calibration, area)
 
 
 def cells(folder: Path, model) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -120,7 +123,7 @@ def test_the_calibration_holds_what_it_promises_on_its_own_blocks(evaluated: Pat
 def test_quantiles_of_draws() -> None:
     draws = torch.randn(7, 500)
     expected = interval(draws, 0.8)
-    lower, upper = ends(list(draws), 0.8)
+    lower, upper = central_interval(list(draws), 0.8)
     np.testing.assert_allclose(lower, expected.lower, atol=1e-5)
     np.testing.assert_allclose(upper, expected.upper, atol=1e-5)
 
@@ -141,7 +144,7 @@ def test_dropout_maps_are_the_passes_of_the_evaluation(
     small_region: tuple[Config, Path], dropped: Path, layers: str
 ) -> None:
     config, folder = small_region
-    plain = run.recipe_of(config, "some_neural", dropped)
+    plain = recipe_of(config, "some_neural", dropped)
     source = plain.uncertainty.model_copy(update={"method": "mc_dropout", "passes": 6, "layers": layers})
     block = plain.predict.model_copy(update={"intervals": "spread"})
     made = Predictor(Recipe(dropped, block, source, 0.2))
@@ -200,7 +203,7 @@ def test_a_network_without_a_process_has_no_scenarios_and_says_so(
     scenarios = {"warmer": {"mat": Change(add=2.0)}}
     plain = recipe(config, trained, None, "pure_network", intervals="none", scenarios=scenarios)
     with caplog.at_level("INFO"):
-        run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+        run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     assert "no maps of scenarios: without a process model" in caplog.text
 
 
@@ -225,7 +228,7 @@ def test_stock_turnover_and_area(small_region: tuple[Config, Path], trained: Pat
 def test_only_the_maps_that_are_asked_for(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     few = recipe(config, trained, intervals="none", maps=["soc", "cue"])
-    run.predict(few, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    run.predict(Job(few, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     names = set(zarr.open_group(tmp_path / "m.zarr", mode="r").array_keys())
     assert names == {"soc", "cue", "x", "y", "spatial_ref"}
     with pytest.raises(HybridmapError, match=r"predict.maps: this model has no map 'sco'"):
@@ -238,8 +241,12 @@ def test_packed_maps_are_rounded_and_say_how(small_region: tuple[Config, Path], 
 
     config, folder = small_region
     cube = folder / "cube.zarr"
-    run.predict(recipe(config, trained, intervals="none"), cube, tmp_path / "a.zarr", 1, "t")
-    run.predict(recipe(config, trained, intervals="none", packed={"soc": 0.01}), cube, tmp_path / "b.zarr", 1, "t")
+    run.predict(Job(recipe(config, trained, intervals="none"), cube, tmp_path / "a.zarr"), "t", Execution(1))
+    run.predict(
+        Job(recipe(config, trained, intervals="none", packed={"soc": 0.01}), cube, tmp_path / "b.zarr"),
+        "t",
+        Execution(1),
+    )
     exact, packed = (zarr.open_group(tmp_path / n, mode="r") for n in ("a.zarr", "b.zarr"))
     assert packed["soc"].dtype == np.int16
     read = xr.open_zarr(tmp_path / "b.zarr", consolidated=False)["soc"].values  # as any CF reader does
@@ -248,7 +255,7 @@ def test_packed_maps_are_rounded_and_say_how(small_region: tuple[Config, Path], 
     with pytest.raises(
         HybridmapError, match=r"map 'soc': [\d.]+ kg m-3 does not fit into 16 bits with a step of 0.0001"
     ):
-        run.predict(tight, cube, tmp_path / "c.zarr", 1, "t")
+        run.predict(Job(tight, cube, tmp_path / "c.zarr"), "t", Execution(1))
     assert not (tmp_path / "c.zarr").exists()
 
 
@@ -285,7 +292,7 @@ def test_what_cannot_be_mapped_is_said(
         Predictor(with_calibration([1]))
     with pytest.raises(HybridmapError, match=r"predict.interval_of: no map 'depth'"):
         Predictor(recipe(config, trained, evaluated, interval_of=["depth"]))
-    pure = run.recipe_of(config, "pure_network", trained / "pure_network/all/model", None, evaluated / "area.npz")
+    pure = recipe_of(config, "pure_network", trained / "pure_network/all/model", None, evaluated / "area.npz")
     block = pure.predict.model_copy(update={"intervals": "none"})
     Predictor(Recipe(pure.model, block, pure.uncertainty, 0.2, None, evaluated / "area.npz"))
     from hybridmap.evaluate.applicability import Applicability
@@ -303,7 +310,7 @@ def test_a_model_without_a_spread_gets_one_width(
     config, folder = small_region
     models = {f"block-{k}": trained / f"pure_network/block-{k}/model" for k in range(3)}
     evaluate(config.experiment("pure_network"), folder / "samples.parquet", folder / "splits.parquet", models, tmp_path)
-    recipe = run.recipe_of(config, "pure_network", trained / "pure_network/all/model", tmp_path / "conformal.json")
+    recipe = recipe_of(config, "pure_network", trained / "pure_network/all/model", tmp_path / "conformal.json")
     made = Predictor(recipe)
     out = made(*cells(folder, make_fast(load_model(recipe.model))))
     width = json.loads((tmp_path / "conformal.json").read_text())["factors"]["soc"]
@@ -319,7 +326,7 @@ def test_maps_with_everything_are_the_same_with_any_workers(
     scenarios = {"warmer": {"mat": Change(add=2.0)}}
     for count, tile in ((1, 64), (3, 32)):
         whole = recipe(config, trained, evaluated, scenarios=scenarios, tile=tile)
-        run.predict(whole, folder / "cube.zarr", tmp_path / f"{count}.zarr", count, "t")
+        run.predict(Job(whole, folder / "cube.zarr", tmp_path / f"{count}.zarr"), "t", Execution(count))
     one, two = (zarr.open_group(tmp_path / n, mode="r") for n in ("1.zarr", "3.zarr"))
     assert {"soc_lower", "soc_sd", "dissimilarity", "applicable", "soc_change_warmer"} <= set(one.array_keys())
     complete = open_cube(folder / "cube.zarr").valid_mask()
