@@ -70,9 +70,15 @@ def train(name: str, folder: Path) -> None:
 
 
 def maps(name: str, folder: Path) -> None:
+    from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
-    predict(folder / "all/model", folder / "cube.zarr", config_of(name, folder), folder / "maps.zarr", 0, "benchmark")  # type: ignore[arg-type]
+    config = config_of(name, folder)
+    block = config.predict.model_copy(update={"intervals": "none"})  # type: ignore[attr-defined]
+    uncertainty = config.experiment(EXPERIMENT).uncertainty  # type: ignore[attr-defined]
+    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0  # type: ignore[attr-defined]
+    recipe = Recipe(folder / "all/model", block, uncertainty, depth_m)
+    predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
 
 STAGES: dict[str, tuple[Callable[[str, Path], None], str]] = {

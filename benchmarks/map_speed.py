@@ -111,7 +111,7 @@ def write_area(folder: Path) -> None:
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
     from hybridmap.config.experiment import Uncertainty
-    from hybridmap.predict.predictor import Recipe
+    from hybridmap.predict.recipe import Recipe
 
     block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
     if not product:
@@ -124,9 +124,10 @@ def predict_maps(folder: Path, **options: Any) -> None:
     from hybridmap.predict.worker_start import start_early
 
     start_early(folder / "cube.zarr")  # as the command does
+    from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import predict
 
-    predict(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+    predict(Job(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
 
 def ours(folder: Path) -> None:
@@ -186,11 +187,11 @@ def map_blocks(folder: Path) -> None:
     import torch
     import xarray as xr
 
-    from hybridmap.predict.map_layers import model_layers
+    from hybridmap.predict.map_layers import model_maps
     from hybridmap.train import load_model
 
     model = load_model(folder / "model")
-    names = [key for key, _ in model_layers(model).values()]
+    names = [key for key, _ in model_maps(model).values()]
     data = xr.open_zarr(folder / "cube.zarr", consolidated=False, chunks={"band": -1, "y": TILE, "x": TILE})[
         "covariates"
     ]

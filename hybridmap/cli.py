@@ -111,40 +111,52 @@ def _applicability(config: Config, args: argparse.Namespace) -> None:
 def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.worker_start import passes_of, start_early
 
+    uncertainty = config.experiment(args.experiment).uncertainty
     if not args.plan and not args.scheduler:
-        start_early(args.cube, passes_of(config.experiment(args.experiment).uncertainty, config.predict))
-    from hybridmap.export.cog import write_cogs
-    from hybridmap.predict.run import predict, recipe_of
+        start_early(args.cube, passes_of(uncertainty, config.predict))
+    from hybridmap.predict.recipe import Recipe
 
-    recipe = recipe_of(config, args.experiment, args.model, args.calibration, args.applicability)
+    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
+    keep_draws = bool(config.totals)
+    recipe = Recipe(args.model, config.predict, uncertainty, depth_m, args.calibration, args.applicability, keep_draws)
     if args.plan:
         from hybridmap.predict.estimate import estimate
 
-        found = estimate(recipe, args.cube, args.workers)
-        LOG.info("%s", "\n".join(found.lines()))
+        plan = estimate(recipe, args.cube, args.workers)
+        LOG.info("%s", "\n".join(plan.lines()))
         if args.summary:
-            found.save(args.summary)
+            plan.save(args.summary)
         return
     for option in ("out",) if args.part else ("out", "rasters", "summary"):
         if getattr(args, option) is None:
             about = PATH_OPTIONS["--" + option]
             raise HybridmapError(f"--{option} is missing: {about} (or --plan to only look ahead).")
-    title = config.experiment(args.experiment).title or args.experiment
-    title = f"{config.title or config.region}: {title}"
-    rasters = functools.partial(write_cogs, args.out, args.rasters, args.summary)
-    predict(recipe, args.cube, args.out, args.workers, title, args.scheduler, args.part, rasters)
+    from hybridmap.export.cog import write_cogs
+    from hybridmap.predict.recipe import Job
+    from hybridmap.predict.run import Execution, predict
+
+    job, execution = Job(recipe, args.cube, args.out), Execution(args.workers, args.scheduler, args.part)
+    export = functools.partial(write_cogs, args.out, args.rasters, args.summary)
+    predict(job, _map_title(config, args.experiment), execution, export)
+
+
+def _map_title(config: Config, experiment: str) -> str:
+    return f"{config.title or config.region}: {config.experiment(experiment).title or experiment}"
 
 
 def _stac(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.export.stac import write_stac
+    from hybridmap.export.stac import Subject, write_stac
 
-    write_stac(config, args.experiment, args.maps, args.summary, args.samples, args.out)
+    title = _map_title(config, args.experiment)
+    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build)
+    write_stac(subject, args.maps, args.summary, args.samples, args.out)
 
 
 def _totals(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.export.totals import totals
 
-    totals(config, args.experiment, args.maps, args.out)
+    level = config.experiment(args.experiment).uncertainty.level
+    totals(config.totals, config.data_root, level, args.maps, args.out)
 
 
 def _diagnose(config: Config, args: argparse.Namespace) -> None:

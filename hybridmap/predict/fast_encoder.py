@@ -51,12 +51,12 @@ class FastMLP(nn.Module):
             if layer.residual:
                 weight = weight + torch.eye(len(weight))
             activation: nn.Module = nn.Identity()
-            for after in layer.after:
-                if isinstance(after, BatchNorm):
-                    scale = after.weight.detach() * torch.rsqrt(after.variance + 1e-5)
-                    weight, bias = weight * scale[:, None], (bias - after.mean) * scale + after.bias.detach()
-                elif not isinstance(after, Dropout):
-                    activation = after
+            for step in layer.after:
+                if isinstance(step, BatchNorm):
+                    scale = step.weight.detach() * torch.rsqrt(step.variance + 1e-5)
+                    weight, bias = weight * scale[:, None], (bias - step.mean) * scale + step.bias.detach()
+                elif not isinstance(step, Dropout):
+                    activation = step
             self.steps.append((weight.to(dtype).contiguous(), bias.to(dtype), activation))
         self.weight, self.bias = encoder.head.weight.detach().to(dtype), encoder.head.bias.detach().to(dtype)
         self.step = _fused if can_fuse(dtype) else _plain
@@ -77,14 +77,15 @@ class FastMLP(nn.Module):
     @property
     def hidden(self) -> Tensor:
         """Last hidden layer (site, unit) of this thread's last call."""
-        found: Tensor = self._last.hidden
-        return found
+        hidden: Tensor = self._last.hidden
+        return hidden
 
 
 @cache
 def can_fuse(dtype: torch.dtype) -> bool:
     """Whether torch and this processor do an affine map and its activation in one step; the result is the same."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    backend: Any = torch.backends.mkldnn  # its types are not declared
+    if not backend.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     x = torch.ones(2, 2, dtype=dtype)
     try:

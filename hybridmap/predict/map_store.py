@@ -24,7 +24,7 @@ from hybridmap.files.tables import write_text
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.plan import Tile
-from hybridmap.predict.predictor import Recipe
+from hybridmap.predict.recipe import Recipe
 
 STALE = 900.0
 """Seconds without a sign of life after which the lock of another machine is taken over."""

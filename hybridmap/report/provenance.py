@@ -20,8 +20,8 @@ PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakem
 
 def versions() -> dict[str, str]:
     """Versions of hybridmap, Python and the packages that numbers depend on."""
-    found = {"hybridmap": __version__, "python": platform.python_version()}
-    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+    language = {"hybridmap": __version__, "python": platform.python_version()}
+    return language | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:

@@ -124,10 +124,10 @@ class Results:
 
     def histories(self, experiment: str) -> dict[str, pd.DataFrame]:
         """History of the folds of the first scheme and of the map model; of an ensemble, its first member."""
-        chosen = self.config.experiment(experiment)
+        settings = self.config.experiment(experiment)
         folds = {s.name: s.runs for s in self.config.splits}
-        ids = fold_ids({chosen.splits[0]: folds[chosen.splits[0]]})
-        ids = ids if chosen.map else ids[:-1]
+        ids = fold_ids({settings.splits[0]: folds[settings.splits[0]]})
+        ids = ids if settings.map else ids[:-1]
         tables = {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}
         return {fold: table[table["member"] == 0] for fold, table in tables.items()}
 
@@ -149,8 +149,8 @@ class Results:
 
     def reference(self, experiment: str) -> dict[str, Any] | None:
         """Agreement with the published map, if the region has one."""
-        found = self._json(experiment, "reference.json") if self.config.reference else None
-        return None if found is None else {"experiment": experiment, **found}
+        agreement = self._json(experiment, "reference.json") if self.config.reference else None
+        return None if agreement is None else {"experiment": experiment, **agreement}
 
     def totals(self, experiment: str) -> list[dict[str, Any]]:
         """Stocks of polygons, one row each; empty where the region asks for none."""
@@ -164,10 +164,6 @@ class Results:
         """True parameters and pools of a synthetic region; empty for a real one."""
         path = self.folder / "inputs" / "truth.zarr"
         return Maps(path) if self.config.demo and path.is_dir() else {}
-
-    def neural_names(self, experiment: str) -> tuple[str, ...]:
-        """Parameters that the experiment predicts per cell."""
-        return self.model(experiment).neural_names
 
     def model(self, experiment: str) -> Model:
         """The model of the maps, or of the first fold where there are none."""
@@ -187,8 +183,8 @@ class Results:
         ]
 
     def _any_model(self, experiment: str) -> Path:
-        chosen = self.config.experiment(experiment)
-        return self.of(experiment) / (MAP_FOLD if chosen.map else f"{chosen.splits[0]}-0") / "model"
+        settings = self.config.experiment(experiment)
+        return self.of(experiment) / (MAP_FOLD if settings.map else f"{settings.splits[0]}-0") / "model"
 
     def _json(self, experiment: str, name: str) -> Any:
         path = self.of(experiment) / name

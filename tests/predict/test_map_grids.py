@@ -22,7 +22,8 @@ from hybridmap.export.cog import write_cogs
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.model.specification import build_model
 from hybridmap.predict import run
-from hybridmap.predict.predictor import Recipe
+from hybridmap.predict.recipe import Job, Recipe
+from hybridmap.predict.run import Execution
 from hybridmap.train import load_model, save_model
 
 NAMES = ["a", "b", "c", "d"]
@@ -84,7 +85,7 @@ def test_any_grid_and_tile_gives_every_cell_once(
     values[:, 20:30, 5:9] = np.nan
     values[2, 50, 60] = np.nan
     cube, model = cube_in(tmp_path, grid, tile, {(0, 0): values}), model_in(tmp_path)
-    run.predict(recipe(model, tile), cube, tmp_path / "maps.zarr", 2, "t")
+    run.predict(Job(recipe(model, tile), cube, tmp_path / "maps.zarr"), "t", Execution(2))
     write_cogs(tmp_path / "maps.zarr", tmp_path / "maps", tmp_path / "maps.json")
     known = np.isfinite(values).all(0)
     flat = torch.tensor(values[:, known].T.copy())
@@ -104,7 +105,7 @@ def test_any_grid_and_tile_gives_every_cell_once(
 def test_a_tile_without_data_leaves_no_file(tmp_path: Path) -> None:
     grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 96, 96)
     cube = cube_in(tmp_path, grid, 32, {(32, 32): layers_of(32, 32)})
-    run.predict(recipe(model_in(tmp_path), 32), cube, tmp_path / "maps.zarr", 1, "t")
+    run.predict(Job(recipe(model_in(tmp_path), 32), cube, tmp_path / "maps.zarr"), "t", Execution(1))
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert np.isfinite(np.asarray(root["soc"])).sum() == 32 * 32
     assert [p.relative_to(tmp_path / "maps.zarr").as_posix() for p in (tmp_path / "maps.zarr/soc/c").rglob("*")
@@ -118,9 +119,12 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from test_map_grids import recipe
 from hybridmap.predict import run
+from hybridmap.predict.recipe import Job
+from hybridmap.predict.run import Execution
 from hybridmap.export.cog import write_cogs
 folder = Path(sys.argv[1])
-run.predict(recipe(folder / "model", 1024, maps=["soc"]), folder / "cube.zarr", folder / "maps.zarr", 2, "t")
+job = Job(recipe(folder / "model", 1024, maps=["soc"]), folder / "cube.zarr", folder / "maps.zarr")
+run.predict(job, "t", Execution(2))
 write_cogs(folder / "maps.zarr", folder / "maps", folder / "maps.json")
 children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, children) / 1e6)
