@@ -6,7 +6,8 @@ import hybridmap
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path, under
-from hybridmap.config.reading import parse_config, stage_settings
+from hybridmap.config.reading import parse_config
+from hybridmap.config.stages import stage_settings
 
 try:
     CONFIG = parse_config(config, "configuration")

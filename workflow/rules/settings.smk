@@ -8,7 +8,7 @@ rule settings:
     conda:
         "../../envs/hybridmap.yaml"
     params:
-        text=lambda wildcards: stage_settings(config, wildcards.stage),
+        text=lambda wildcards: stage_settings(CONFIG, wildcards.stage),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
@@ -23,7 +23,7 @@ rule experiment_settings:
         "../../envs/hybridmap.yaml"
     params:
         text=lambda wildcards: stage_settings(
-            config, "experiment", wildcards.experiment
+            CONFIG, "experiment", wildcards.experiment
         ),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
