@@ -1,4 +1,8 @@
-"""The command line: one verb a stage, no logic of its own."""
+"""What each verb runs: one function a verb, which takes the configuration apart and does nothing else.
+
+A function imports what it runs itself, so that a command starts quickly, and so that the code of a stage can be read
+from it (:mod:`hybridmap.fingerprint`). The function of ``hybridmap some-verb`` is called ``_some_verb``.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +12,15 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from hybridmap.cli.options import OPTIONS, Arguments, argument
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.files.messages import disk_is_full, start_log
+from hybridmap.files.results import FoldFiles
 
 LOG = logging.getLogger("hybridmap")
-Command = Callable[[Config, argparse.Namespace], None]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 with one sentence on standard error for bad input."""
-    args = _parser().parse_args(arguments)
-    start_log(args.log)
-    try:
-        if args.threads:
-            import torch
-
-            torch.set_num_threads(args.threads)
-        args.run(args)
-    except HybridmapError as error:
-        LOG.error("hybridmap %s: %s", args.verb, error)
-        return 1
-    except Exception as error:
-        if not disk_is_full(error):
-            raise
-        place = getattr(error, "filename", None) or "an output"
-        LOG.error("hybridmap %s: %s: the disk is full; make room and run again.", args.verb, place)
-        return 1
-    return 0
-
-
-def entry() -> None:
-    """Entry point of the ``hybridmap`` program."""
-    sys.exit(main())
 
 
 def _demo(config: Config, args: argparse.Namespace) -> None:
@@ -90,7 +68,7 @@ def _train(config: Config, args: argparse.Namespace) -> None:
 def _evaluate(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.scores import evaluate
 
-    models = {folder.name: folder / "model" for folder in args.folds}
+    models = {folder.name: FoldFiles(folder).model for folder in args.folds}
     evaluate(config.experiment(args.experiment), args.samples, args.splits, models, args.out)
 
 
@@ -118,15 +96,14 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     if args.plan:
         from hybridmap.predict.estimate import estimate
 
-        found = estimate(recipe, args.cube, args.workers)
-        LOG.info("%s", "\n".join(found.lines()))
+        forecast = estimate(recipe, args.cube, args.workers)
+        LOG.info("%s", "\n".join(forecast.lines()))
         if args.summary:
-            found.save(args.summary)
+            forecast.save(args.summary)
         return
-    for option in ("out",) if args.part else ("out", "rasters", "summary"):
-        if getattr(args, option) is None:
-            about = PATH_OPTIONS["--" + option]
-            raise HybridmapError(f"--{option} is missing: {about} (or --plan to only look ahead).")
+    for option in ("--out",) if args.part else ("--out", "--rasters", "--summary"):
+        if getattr(args, option.removeprefix("--")) is None:
+            raise HybridmapError(f"{option} is missing: {OPTIONS[option]['help']} (or --plan to only look ahead).")
     title = config.experiment(args.experiment).title or args.experiment
     title = f"{config.title or config.region}: {title}"
     rasters = functools.partial(write_cogs, args.out, args.rasters, args.summary)
@@ -203,11 +180,11 @@ def _fetch(args: argparse.Namespace) -> None:
         fetch(name, args.to / name, args.offline)
     if not args.names:
         for name, entry in catalogue().items():
-            how = entry.size if entry.files else f"by hand from {entry.request}"
-            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {how})\n")
+            source = entry.size if entry.files else f"by hand from {entry.request}"
+            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {source})\n")
 
 
-def _forcing(args: argparse.Namespace) -> None:
+def _clm5_forcing(args: argparse.Namespace) -> None:
     from hybridmap.config.reading import load_config
     from hybridmap.covariates.clm5_forcing import write_clm5_cells, write_clm5_forcing
     from hybridmap.grid.region_grid import RegionGrid
@@ -219,161 +196,103 @@ def _forcing(args: argparse.Namespace) -> None:
 
 
 def _init(args: argparse.Namespace) -> None:
-    from hybridmap.check.region import write_template
+    from hybridmap.config.template import write_template
 
     write_template(args.out)
 
 
-PATH_OPTIONS: dict[str, str] = {
-    "--observations": "table(s) of observations",
-    "--samples": "samples.parquet",
-    "--splits": "splits.parquet",
-    "--cube": "covariates.zarr",
-    "--model": "folder of a trained model",
-    "--predictions": "predictions.parquet of the evaluation",
-    "--maps": "maps.zarr of the experiment",
-    "--results": "folder of the region",
-    "--out": "what to write",
-    "--quality": "table of counted drops to write",
-    "--dropped": "table of dropped rows to write",
-    "--rasters": "folder for Cloud-Optimized GeoTIFFs",
-    "--summary": "list of maps (JSON)",
-    "--figures": "folder for figures",
-    "--folds": "folders of trained folds",
-    "--calibration": "conformal.json of the evaluation, for intervals",
-    "--applicability": "file of 'hybridmap applicability'",
-}
-SEVERAL = {("build", "--observations"), ("evaluate", "--folds")}
-OPTIONAL = {
-    ("diagnose", "--maps"),
-    ("ingest", "--quality"),
-    ("split", "--cube"),
-    *(("predict", option) for option in ("--calibration", "--applicability", "--out", "--rasters", "--summary")),
-}
+@dataclass(frozen=True)
+class Stage:
+    """A verb that takes the files of a configuration: what it runs, its help, and its options."""
 
-VERBS: dict[str, tuple[Command, str, tuple[str, ...]]] = {
-    "demo": (_demo, "make the inputs of the synthetic region", ("--out",)),
-    "ingest": (_ingest, "read one observation table into the common schema", ("--source", "--out", "--quality")),
-    "build": (
-        _build,
-        "densities, quality control, one row a site",
-        ("--observations", "--out", "--quality", "--dropped"),
+    run: Callable[[Config, argparse.Namespace], None]
+    help: str
+    options: str
+    """Names of :data:`~hybridmap.cli.options.OPTIONS`; with ``?`` it may be left out, with ``+`` it takes several."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A verb with arguments of its own."""
+
+    run: Callable[[argparse.Namespace], None]
+    help: str
+    arguments: Arguments
+
+
+STAGES = {
+    "demo": Stage(_demo, "make the inputs of the synthetic region", "--out"),
+    "ingest": Stage(_ingest, "read one observation table into the common schema", "--source --out --quality?"),
+    "build": Stage(_build, "densities, quality control, one row a site", "--observations+ --out --quality --dropped"),
+    "cube": Stage(_cube, "warp all rasters onto the grid of the region", "--out --workers"),
+    "sample": Stage(_sample, "covariates at the observations", "--observations --cube --out --quality"),
+    "split": Stage(_split, "deal sites into folds", "--samples --cube? --out"),
+    "train": Stage(_train, "train folds side by side", "--experiment --fold+ --samples --splits --out --device"),
+    "evaluate": Stage(_evaluate, "scores per target and fold", "--experiment --samples --splits --folds+ --out"),
+    "baseline": Stage(_baseline, "fit an ordinary model to every fold", "--name --samples --splits --out"),
+    "applicability": Stage(
+        _applicability, "what decides where a model applies", "--experiment --model --samples --splits --out"
     ),
-    "cube": (_cube, "warp all rasters onto the grid of the region", ("--out", "--workers")),
-    "sample": (_sample, "covariates at the observations", ("--observations", "--cube", "--out", "--quality")),
-    "split": (_split, "deal sites into folds", ("--samples", "--cube", "--out")),
-    "train": (
-        _train,
-        "train folds side by side",
-        ("--experiment", "--fold", "--samples", "--splits", "--out", "--device"),
-    ),
-    "evaluate": (
-        _evaluate,
-        "scores per target and fold",
-        ("--experiment", "--samples", "--splits", "--folds", "--out"),
-    ),
-    "baseline": (_baseline, "fit an ordinary model to every fold", ("--name", "--samples", "--splits", "--out")),
-    "applicability": (
-        _applicability,
-        "what decides where a model applies",
-        ("--experiment", "--model", "--samples", "--splits", "--out"),
-    ),
-    "predict": (
+    "predict": Stage(
         _predict,
         "maps as Zarr and GeoTIFF",
-        (
-            *("--experiment", "--model", "--cube", "--calibration", "--applicability"),
-            *("--out", "--rasters", "--summary", "--workers", "--scheduler", "--part", "--plan"),
-        ),
+        "--experiment --model --cube --calibration? --applicability? --out? --rasters? --summary?"
+        " --workers --scheduler --part --plan",
     ),
-    "stac": (_stac, "describe the maps as a STAC item", ("--experiment", "--maps", "--summary", "--samples", "--out")),
-    "totals": (_totals, "carbon stocks of polygons", ("--experiment", "--maps", "--out")),
-    "diagnose": (_diagnose, "is the model plausible?", ("--experiment", "--predictions", "--maps", "--model", "--out")),
-    "reference": (_reference, "compare the SOC map with a published one", ("--maps", "--out")),
-    "report": (_report, "one self-contained page about the region", ("--results", "--out", "--figures")),
+    "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
+    "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --out"),
+    "diagnose": Stage(_diagnose, "is the model plausible?", "--experiment --predictions --maps? --model --out"),
+    "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
+    "report": Stage(_report, "one self-contained page about the region", "--results --out --figures"),
 }
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hybridmap", description="Hybrid models of soil organic carbon.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, (command, text, options) in VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
-        verb.add_argument("config", nargs="+", type=Path, help="configuration files, later ones laid over earlier ones")
-        for option in options:
-            _add_option(verb, name, option)
-        verb.set_defaults(run=_with_config(command))
-        _add_common(verb)
-    check = verbs.add_parser("check", help="find every mistake in a configuration and its data before anything runs")
-    check.add_argument(
-        "config", nargs="+", type=Path, help="configuration files, or process models: .py files or names"
-    )
-    check.set_defaults(run=_check)
-    schema = verbs.add_parser("schema", help="print the JSON schema of the configuration")
-    schema.add_argument("--markdown", action="store_true", help="as the reference page of the docs")
-    schema.set_defaults(run=_schema)
-    formats = verbs.add_parser("formats", help="list the data sets that are known by name, or describe one")
-    formats.add_argument("name", nargs="?", help="name of the format to describe")
-    formats.add_argument("--out", type=Path, help="folder for a page of each format")
-    formats.set_defaults(run=_formats)
-    fetch = verbs.add_parser("fetch", help="fetch public data sets by name; without a name, list them")
-    fetch.add_argument("names", nargs="*", help="data sets")
-    fetch.add_argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each")
-    fetch.add_argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where")
-    fetch.set_defaults(run=_fetch)
-    forcing = verbs.add_parser("clm5-forcing", help="forcing of the CLM5 model at sites, from CESM history files")
-    forcing.add_argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)")
-    place = forcing.add_mutually_exclusive_group(required=True)
-    place.add_argument("--sites", type=Path, help="table with site_id, lon, lat")
-    place.add_argument("--region", type=Path, nargs="+", help="region files: all cells under it, for clm5_interval")
-    forcing.add_argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write")
-    forcing.set_defaults(run=_forcing)
-    init = verbs.add_parser("init", help="write a commented region file to start from")
-    init.add_argument("out", type=Path, help="region file to write")
-    init.set_defaults(run=_init)
-    for verb in (check, schema, formats, fetch, forcing, init):
-        _add_common(verb)
-    return parser
-
-
-def _add_option(verb: argparse.ArgumentParser, name: str, option: str) -> None:
-    if option == "--workers":
-        verb.add_argument(option, type=int, default=0, help="layers or tiles at a time; 0 takes all cores")
-    elif option == "--scheduler":
-        verb.add_argument(
-            option, default="", help="address or file of a dask scheduler whose workers predict the tiles"
-        )
-    elif option == "--part":
-        verb.add_argument(option, default="", help="k/n: only every n-th tile from the k-th; a run without finishes")
-    elif option == "--plan":
-        verb.add_argument(
-            option, action="store_true", help="predict nothing, but say what it would take; --summary for JSON"
-        )
-    elif option == "--device":
-        verb.add_argument(option, default="auto", choices=["auto", "cpu", "cuda"], help="where to train")
-    elif option == "--fold":
-        verb.add_argument(option, nargs="+", required=True, help="names of folds, such as block-0, or all")
-    elif option in PATH_OPTIONS:
-        many = {"nargs": "+"} if (name, option) in SEVERAL else {}
-        required = (name, option) not in OPTIONAL
-        verb.add_argument(option, type=Path, required=required, help=PATH_OPTIONS[option], **many)
-    else:
-        verb.add_argument(option, required=True, help="name of the " + option.removeprefix("--"))
-
-
-def _add_common(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--log", type=Path, help="also write messages to this file")
-    verb.add_argument("--threads", type=int, default=0, help="threads for computing; 0 leaves the default")
-
-
-def _with_config(command: Command) -> Callable[[argparse.Namespace], None]:
-    def run(args: argparse.Namespace) -> None:
-        from hybridmap.config.reading import load_config
-
-        command(load_config(*args.config), args)
-
-    return run
-
-
-if __name__ == "__main__":
-    entry()
+TOOLS = {
+    "check": Tool(
+        _check,
+        "find every mistake in a configuration and its data before anything runs",
+        (argument("config", nargs="+", type=Path, help="configuration files, or process models: .py files or names"),),
+    ),
+    "schema": Tool(
+        _schema,
+        "print the JSON schema of the configuration",
+        (argument("--markdown", action="store_true", help="as the reference page of the docs"),),
+    ),
+    "formats": Tool(
+        _formats,
+        "list the data sets that are known by name, or describe one",
+        (
+            argument("name", nargs="?", help="name of the format to describe"),
+            argument("--out", type=Path, help="folder for a page of each format"),
+        ),
+    ),
+    "fetch": Tool(
+        _fetch,
+        "fetch public data sets by name; without a name, list them",
+        (
+            argument("names", nargs="*", help="data sets"),
+            argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each"),
+            argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where"),
+        ),
+    ),
+    "clm5-forcing": Tool(
+        _clm5_forcing,
+        "forcing of the CLM5 model at sites, from CESM history files",
+        (
+            argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)"),
+            argument("--sites", type=Path, help="table with site_id, lon, lat", alternative=True),
+            argument(
+                "--region",
+                type=Path,
+                nargs="+",
+                help="region files: all cells under it, for clm5_interval",
+                alternative=True,
+            ),
+            argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write"),
+        ),
+    ),
+    "init": Tool(
+        _init,
+        "write a commented region file to start from",
+        (argument("out", type=Path, help="region file to write"),),
+    ),
+}
