@@ -1,7 +1,7 @@
 # The part of the configuration that one stage reads: both the trigger of the stage and the record of what made it.
 rule settings:
     output:
-        f"{REGION}/settings/{{stage}}.json",
+        FILES.settings("{stage}"),
     log:
         f"{LOGS}/settings/{{stage}}.log",
     localrule: True
@@ -15,7 +15,7 @@ rule settings:
 
 rule experiment_settings:
     output:
-        f"{EXPERIMENT}/settings.json",
+        EXPERIMENT.settings,
     log:
         f"{LOGS}/settings/experiment_{{experiment}}.log",
     localrule: True
