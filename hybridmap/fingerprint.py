@@ -80,6 +80,10 @@ class Code:
         """What every module says about others; remembered beside the compiled modules, by the text of the module."""
         return _read_sources({module: self.files[path] for module, path in self.modules.items()}, self.package)
 
+    @cached_property
+    def _verbs(self) -> ast.Module:
+        return ast.parse(self.files[self.modules[f"{self.package.name}.{VERBS}"]])
+
     def stage_modules(self, verb: str, process: str | None = None) -> set[str]:
         """Modules that a stage imports, directly or through others.
 
@@ -121,8 +125,7 @@ class Code:
         return set() if source.serves else {f"{self._package_of(module)}.{source.table[key]}" for key in keys}
 
     def _roots(self, verb: str, process: str | None) -> set[str]:
-        verbs = ast.parse(self.files[self.modules[f"{self.package.name}.{VERBS}"]])
-        imports = [*_function_imports(verbs, f"_{verb.replace('-', '_')}"), *_user_imports(process)]
+        imports = [*_function_imports(self._verbs, f"_{verb.replace('-', '_')}"), *_user_imports(process)]
         return {name for entry in imports for name in self._imported(entry)}
 
     def _reached(self, roots: Iterable[str], process: str | None) -> set[str]:
