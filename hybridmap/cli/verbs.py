@@ -14,11 +14,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybridmap.cli.options import OPTIONS, Arguments, argument
-from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.files.results import FoldFiles
+
+if TYPE_CHECKING:
+    from hybridmap.config import Config
 
 LOG = logging.getLogger("hybridmap")
 
@@ -159,6 +162,8 @@ def _schema(args: argparse.Namespace) -> None:
 
         sys.stdout.write(markdown())
         return
+    from hybridmap.config import Config
+
     json.dump(Config.model_json_schema(), sys.stdout, indent=2)
     sys.stdout.write("\n")
 
