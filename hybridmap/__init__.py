@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["load", "testing"]
 __version__ = "0.1.0"
 
+MODULES = {"load": "model.ensemble"}
+"""Public name → the module that defines it."""
+
 
 def __getattr__(name: str) -> object:
     """Import on first use, so that a dry run of the workflow never loads torch."""
-    if name == "load":
-        return importlib.import_module("hybridmap.model.ensemble").load
+    if name in MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{MODULES[name]}"), name)
     if name == "testing":
-        return importlib.import_module("hybridmap.testing")
-    raise AttributeError(f"module 'hybridmap' has no attribute '{name}'")
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

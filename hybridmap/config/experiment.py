@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from hybridmap.config.section import Name, Section
 
 Target = Literal["soc", "poc", "moc", "mbc"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A block of the configuration: unknown keys are errors, values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Process(Section):
@@ -53,8 +48,8 @@ class Encoder(Section):
 
     @model_validator(mode="after")
     def _own_options(self) -> Encoder:
-        every = {key for options in ENCODER_OPTIONS.values() for key in options}
-        for key in sorted(every - set(ENCODER_OPTIONS[self.name])):
+        option_names = {key for options in ENCODER_OPTIONS.values() for key in options}
+        for key in sorted(option_names - set(ENCODER_OPTIONS[self.name])):
             if getattr(self, key) is not None:
                 have = sorted(ENCODER_OPTIONS[self.name]) or "none"
                 raise ValueError(f"encoder '{self.name}' has no option '{key}'; its options are {have}")
@@ -62,11 +57,11 @@ class Encoder(Section):
 
     def options(self) -> dict[str, Any]:
         """Name and options as :func:`hybridmap.model.specification.build_model` takes them."""
-        own = {
+        options = {
             key: default if getattr(self, key) is None else getattr(self, key)
             for key, default in ENCODER_OPTIONS[self.name].items()
         }
-        return {"name": self.name, **own, "separate": self.separate, "positional": list(self.positional)}
+        return {"name": self.name, **options, "separate": self.separate, "positional": list(self.positional)}
 
 
 class Constraint(Section):

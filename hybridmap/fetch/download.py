@@ -17,7 +17,7 @@ import urllib3
 from tqdm import tqdm
 
 from hybridmap.errors import HybridmapError
-from hybridmap.files.messages import disk_is_full
+from hybridmap.files.disk import disk_is_full
 
 LOG = logging.getLogger("hybridmap")
 ATTEMPTS = 5

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube, create_grid_store, create_layer
 from hybridmap.errors import HybridmapError
-from hybridmap.files.messages import disk_is_full
+from hybridmap.files.disk import disk_is_full
 from hybridmap.files.tables import write_text
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer

@@ -14,6 +14,7 @@ from hybridmap.config import Config
 from hybridmap.config.reading import data_path
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.digest import sha256_of
+from hybridmap.files.results import RegionFiles
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
 
@@ -36,7 +37,7 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
         }
         for source in config.observations
     ]
-    cube = open_cube(results / "covariates.zarr")
+    cube = open_cube(RegionFiles(results).cube)
     for layer in (*cube.bands(), *cube.forcing_info().values()):
         rows.append({key: layer[key] for key in ("name", "path", "licence", "sha256")} | {"citation": ""})
     return rows

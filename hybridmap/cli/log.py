@@ -1,11 +1,13 @@
-"""Where messages of a command go, and what a library means by them."""
+"""Where the messages of a command go."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from pathlib import Path
+
+CHATTY = ("rasterio", "fontTools", "matplotlib")
+"""Libraries of which only warnings are shown."""
 
 
 def start_log(file: Path | None) -> None:
@@ -16,12 +18,5 @@ def start_log(file: Path | None) -> None:
         handlers.append(logging.FileHandler(file, mode="w", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
-    for noisy in ("rasterio", "fontTools", "matplotlib"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def disk_is_full(error: Exception) -> bool:
-    """Whether a library says so by number, or only in words."""
-    words = str(error)
-    short = "No space left on device" in words or ("requested and" in words and words.endswith("written"))
-    return short or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    for library in CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
