@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from hybridmap.model.specification import build_model
 from hybridmap.train import Member, SiteData, TrainingOptions, fit_members
-from hybridmap.train.loop import prepare
+from hybridmap.train.member import prepare
 from hybridmap.train.losses import multi_task_loss
 
 SITES, COVARIATES, BATCH, FOLDS, EPOCHS = 16_743, 168, 2048, 10, 6

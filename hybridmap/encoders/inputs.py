@@ -117,21 +117,3 @@ class MixedInputs(nn.Module):
         if self.positional is not None:
             parts.append(self.positional(covariates[..., self.placed]))
         return torch.cat(parts, -1)
-
-
-class Separate(nn.Module):
-    """One network for each output, side by side.
-
-    Parameters
-    ----------
-    encoders : sequence of nn.Module
-        Each with one output.
-    """
-
-    def __init__(self, encoders: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.encoders = nn.ModuleList(encoders)
-
-    def forward(self, covariates: Tensor) -> Tensor:
-        """Features (..., site, feature) to raw parameters (..., site, parameter)."""
-        return torch.cat([encoder(covariates) for encoder in self.encoders], -1)

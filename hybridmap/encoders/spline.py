@@ -7,6 +7,7 @@ made, and the backward pass stores the inputs alone. Outside the grid a spline g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -79,7 +80,19 @@ def local_slopes(t: Tensor, degree: int) -> Tensor:
 
 
 def basis_rows(cell: Tensor, weight: Tensor, size: int) -> Tensor:
-    """Weights as dense rows (member, site, input, size) over all basis functions of an input."""
+    """Weights as dense rows over all basis functions of an input.
+
+    Parameters
+    ----------
+    cell, weight
+        As :func:`local_basis` returns them.
+    size : int
+        Number of basis functions of an input.
+
+    Returns
+    -------
+    Tensor, shape (member, site, input, size)
+    """
     alive = cell[..., None] + torch.arange(weight.shape[-1], device=cell.device)
     return weight.new_zeros(*cell.shape, size).scatter_(-1, alive, weight)
 
@@ -124,7 +137,7 @@ class _SplineSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        x, coefficients, lower, step, *kept = ctx.saved_tensors
+        x, coefficients, lower, step, *saved_basis = ctx.saved_tensors
         members, sites, inputs = x.shape
         outputs, _, size = coefficients.shape[1:]
         table = coefficients.view(members, outputs, -1)
@@ -135,8 +148,8 @@ class _SplineSum(torch.autograd.Function):
         for start in range(0, sites, block):
             part = slice(start, start + block)
             pull = grad[:, part]
-            if kept and not need_x:
-                alive, weight, t = kept[0][:, part], kept[1][:, part], x
+            if saved_basis and not need_x:
+                alive, weight, t = saved_basis[0][:, part], saved_basis[1][:, part], x
             else:
                 cell, weight, t = local_basis(x[:, part], lower, step, ctx.intervals, ctx.degree)
                 alive = _alive(cell, size, ctx.degree)
@@ -168,5 +181,5 @@ def spline_sum(x: Tensor, coefficients: Tensor, lower: Tensor, step: Tensor, int
     -------
     Tensor, shape (member, site, output)
     """
-    out: Tensor = _SplineSum.apply(x, coefficients, lower, step, intervals, degree)
-    return out
+    apply: Callable[..., Tensor] = _SplineSum.apply
+    return apply(x, coefficients, lower, step, intervals, degree)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hybridmap.encoders.layers import set_sampling, set_step
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 
 Array = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridmap.model import Model
 from hybridmap.model.draws import ensemble_draws, mean_of
-from hybridmap.model.hybrid import Model
 from hybridmap.model.storage import load_members, load_model
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 from hybridmap.model.members import stack
 from hybridmap.model.specification import build_model
 

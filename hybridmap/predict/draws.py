@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hybridmap.config.experiment import Uncertainty
+from hybridmap.encoders.interface import FastEncoder
 from hybridmap.encoders.layers import Dropout
 from hybridmap.errors import HybridmapError
+from hybridmap.model import Model
 from hybridmap.model.draws import dropout_draws
-from hybridmap.model.hybrid import Model
-from hybridmap.model.members import member
-from hybridmap.predict.fast_encoder import FastMLP, make_fast
+from hybridmap.model.members import member_state
+from hybridmap.options import UncertaintyOptions
+from hybridmap.predict.fast_encoder import make_fast
 from hybridmap.train import load_members, load_model
 
 Forcing = Mapping[str, Tensor]
@@ -24,7 +25,7 @@ Draw = Callable[[Tensor, Forcing, Sequence[str]], Draws]
 """From covariates (site, covariate), forcing and names of outputs to their draws, each (site,)."""
 
 
-def fast_members(folder: Path, source: Uncertainty, precision: str) -> list[Model]:
+def fast_members(folder: Path, source: UncertaintyOptions, precision: str) -> list[Model]:
     """The trained model of `folder` ready to predict; of an ensemble all members, which are averaged.
 
     One by one: each fits the cache, where all together would not.
@@ -37,12 +38,12 @@ def fast_members(folder: Path, source: Uncertainty, precision: str) -> list[Mode
     models = []
     for k in range(len(together.standardise.mean)):
         one = load_model(folder)
-        one.load_state_dict(member(together, k))
+        one.load_state_dict(member_state(together, k))
         models.append(make_fast(one, precision))
     return models
 
 
-def dropout_drawing(folder: Path, model: Model, source: Uncertainty) -> Draw | None:
+def dropout_drawing(folder: Path, model: Model, source: UncertaintyOptions) -> Draw | None:
     """How to draw by dropout, None for another source of spread.
 
     Parameters
@@ -51,13 +52,13 @@ def dropout_drawing(folder: Path, model: Model, source: Uncertainty) -> Draw | N
         Of the trained model.
     model : Model
         The same, made fast: its last call is the one that is drawn from.
-    source : Uncertainty
+    source : UncertaintyOptions
         Block of the experiment.
     """
     if source.method != "mc_dropout":
         return None
     plain = load_model(folder)
-    if source.layers == "last" and isinstance(model.encoder, FastMLP):
+    if source.layers == "last" and isinstance(model.encoder, FastEncoder):
         return _last_layer(model, model.encoder, plain, source.passes)
     last = source.layers == "last"
 
@@ -68,7 +69,7 @@ def dropout_drawing(folder: Path, model: Model, source: Uncertainty) -> Draw | N
     return draw
 
 
-def _last_layer(model: Model, encoder: FastMLP, plain: nn.Module, passes: int) -> Draw:
+def _last_layer(model: Model, encoder: FastEncoder, plain: nn.Module, passes: int) -> Draw:
     """Units of the last hidden layer left out: the trunk runs once, each pass is a head of its own."""
     dropout = [layer for layer in plain.encoder.modules() if isinstance(layer, Dropout)][-1]  # type: ignore[union-attr]
     heads = []

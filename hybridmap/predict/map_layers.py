@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 
 DIAGNOSTICS = ("moc_saturation", "margin_uptake", "margin_poc", "feasible")
 """Outputs that are mapped even where the process model has no steady state: they say why there is none."""

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from hybridmap.config import Change, Predict
-from hybridmap.config.experiment import Uncertainty
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import Applicability
+from hybridmap.model import HybridModel, Model
 from hybridmap.model.draws import SMALLEST_SPREAD, mean_of
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.options import UncertaintyOptions
 from hybridmap.predict.draws import dropout_drawing, ends, fast_members
 from hybridmap.predict.map_layers import DIAGNOSTICS, MapLayer, model_layers
 from hybridmap.predict.worker_start import passes_of
@@ -36,7 +36,7 @@ class Recipe:
         Folder of a trained model.
     predict : Predict
         Block of the configuration.
-    uncertainty : Uncertainty
+    uncertainty : UncertaintyOptions
         Block of the experiment.
     depth_m : float
         Thickness of the modelled layer [m].
@@ -50,7 +50,7 @@ class Recipe:
 
     model: Path
     predict: Predict
-    uncertainty: Uncertainty
+    uncertainty: UncertaintyOptions
     depth_m: float
     calibration: Path | None = None
     applicability: Path | None = None
@@ -146,7 +146,7 @@ class Predictor:
 
     def _one(self, model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
         features, encoded = model.encode(covariates, forcing)
-        out = {**model.decode(encoded, forcing).outputs, **model.after(features)}
+        out = {**model.decode(encoded, forcing).outputs, **model.extrapolation(features)}
         for name, changes in self.scenarios.items():
             other = model.decode(encoded, changed(forcing, changes)).outputs
             lost = other["feasible"] <= 0 if self.relaxed else torch.zeros((), dtype=torch.bool)

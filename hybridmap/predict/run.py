@@ -12,7 +12,7 @@ from pathlib import Path
 from hybridmap.config import Config
 from hybridmap.covariates.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of

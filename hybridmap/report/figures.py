@@ -10,9 +10,9 @@ import geopandas as gpd
 import numpy as np
 
 from hybridmap.config.reading import data_path
-from hybridmap.encoders import KAN
+from hybridmap.encoders.interface import as_encoder
 from hybridmap.evaluate.scores import POOLED
-from hybridmap.model.hybrid import HybridModel
+from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import edges_figure
@@ -60,8 +60,9 @@ def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
 
 def _edges(found: Results, name: str, title: str, folder: Path) -> None:
     model = found.model(name)
-    if isinstance(model, HybridModel) and isinstance(model.encoder, KAN) and len(model.encoder.layers) == 1:
-        edges_figure(model, title, folder / f"{name}_edges.png")
+    curves = as_encoder(model.encoder).curves() if isinstance(model, HybridModel) else None
+    if isinstance(model, HybridModel) and curves is not None:
+        edges_figure(model, curves, title, folder / f"{name}_edges.png")
 
 
 def _sites(found: Results, boundaries: gpd.GeoSeries | None, folder: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from scipy.interpolate import BSpline
 
 from hybridmap.encoders import KAN, MLP, NAM, LinearEncoder
-from hybridmap.encoders.kan import edge_scores, roughness, sparsity
+from hybridmap.encoders.edge_scores import edge_scores, roughness, sparsity
 from hybridmap.encoders.layers import Dropout, set_step
 from hybridmap.encoders.spline import spline_sum
 
@@ -82,7 +82,7 @@ def test_stacked_layers_equal_single_ones():
     x = torch.randn(3, 9, 4)
     builds = [
         lambda: MLP(4, 2, hidden=[8, 8], dropout=0.2, residual=True),
-        lambda: MLP(4, 2, hidden=[5], batch_norm=True),
+        lambda: MLP(4, 2, hidden=[5], dropout=0.0, batch_norm=True),
         lambda: LinearEncoder(4, 2),
         lambda: NAM(4, 2, units=6, dropout=0.1),
         lambda: KAN(4, 2, hidden=[5], base="silu", affine=True),

@@ -1,6 +1,7 @@
 """What maps hold: intervals from their stated source, scenarios with parameters held, areas, stocks, encodings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ import zarr
 import hybridmap
 from hybridmap.config import Change, Config
 from hybridmap.covariates.cube import open_cube
-from hybridmap.encoders import MLP
+from hybridmap.encoders import MLP, fast_mlp
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_stage import learn_applicability
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.model.draws import dropout_draws, ensemble_draws, interval, mean_of
 from hybridmap.predict import run
 from hybridmap.predict.draws import ends
-from hybridmap.predict.fast_encoder import FastMLP, make_fast
+from hybridmap.predict.fast_encoder import make_fast
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.train import load_members, load_model, save_model
@@ -61,11 +62,11 @@ def test_the_encoder_for_prediction_equals_the_trained_one(activation: str) -> N
     x = torch.randn(100, 7)
     with torch.no_grad():
         expected = encoder(x)
-        np.testing.assert_allclose(FastMLP(encoder)(x), expected, atol=2e-5)
-        plain = FastMLP(encoder)
-        plain.step = __import__("hybridmap.predict.fast_encoder", fromlist=["_plain"])._plain
+        np.testing.assert_allclose(encoder.fast(torch.float32)(x), expected, atol=2e-5)
+        plain = encoder.fast(torch.float32)
+        plain.step = fast_mlp._plain
         np.testing.assert_allclose(plain(x), expected, atol=2e-5)
-        half = FastMLP(encoder, torch.bfloat16)(x)
+        half = encoder.fast(torch.bfloat16)(x)
     assert half.dtype == torch.float32
     assert 0 < (half - expected).abs().max() < 0.05
 
@@ -142,7 +143,7 @@ def test_dropout_maps_are_the_passes_of_the_evaluation(
 ) -> None:
     config, folder = small_region
     plain = run.recipe_of(config, "some_neural", dropped)
-    source = plain.uncertainty.model_copy(update={"method": "mc_dropout", "passes": 6, "layers": layers})
+    source = replace(plain.uncertainty, method="mc_dropout", passes=6, layers=layers)
     block = plain.predict.model_copy(update={"intervals": "spread"})
     made = Predictor(Recipe(dropped, block, source, 0.2))
     model = load_model(dropped)

@@ -7,11 +7,11 @@ from small_models import SPEC, landscape, model_of
 
 from hybridmap.encoders import MLP
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import HybridModel, Roles
-from hybridmap.model.specification import resolve_roles
+from hybridmap.model import HybridModel, Roles, resolve_roles
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit, fit_members, load_model, save_model
-from hybridmap.train.loop import _Run, evaluate_loss
+from hybridmap.train.group import Group
+from hybridmap.train.loop import evaluate_loss
 from hybridmap.train.losses import LOSSES
 from hybridmap.train.objective import Objective
 from hybridmap.train.optimisers import make_optimisers
@@ -139,7 +139,7 @@ def folds(n, k=3):
 
 TOGETHER = {
     "mlp": {"name": "mlp", "hidden": [16, 8], "activation": "gelu", "dropout": 0.2},
-    "batch norm": {"name": "mlp", "hidden": [8], "activation": "leaky_relu", "batch_norm": True},
+    "batch norm": {"name": "mlp", "hidden": [8], "activation": "leaky_relu", "dropout": 0.0, "batch_norm": True},
     "kan": {"name": "kan", "hidden": [3], "intervals": 6},
     "separate": {"name": "nam", "units": 4, "separate": True},
 }
@@ -310,7 +310,7 @@ def test_impossible_experiments_are_refused():
         fit(model_of(), data, data, TrainingOptions(loss=LossOptions("gaussian", observation_sd={"soc": 2.0})))
     for wrong, message in (
         ({"optimiser": "adma"}, "no optimiser 'adma'"),
-        ({"stop_on": "soc"}, "no measure to stop on 'soc'"),
+        ({"stop_on": "soc"}, "no stop_on 'soc'"),
         ({"schedule": "steps"}, "no schedule"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -340,14 +340,16 @@ def test_learned_observation_error_is_found():
     torch.manual_seed(0)
     process = Edge()
     process.parameters = (Parameter("a_p", 0.3, 0.0, 0.5, "1", "a share"),)
-    model = HybridModel(process, Roles(neural=["a_p"]), MLP(1, 1, [16]), covariate_names=["a"], target_names=["y"])
+    model = HybridModel(
+        process, Roles(neural=["a_p"]), MLP(1, 1, [16], dropout=0.0), covariate_names=["a"], target_names=["y"]
+    )
     rows = torch.arange(4000)
     options = TrainingOptions(
         learning_rate=0.02, global_learning_rate=0.05, max_epochs=80, batch_size=1000, loss=LossOptions("gaussian")
     )
-    run = _Run([Member(model, rows[:3000], rows[3000:])], data, options, None)
-    run.train(None)
-    assert float(run.objective.log_sd.detach().exp()) == pytest.approx(0.5, rel=0.1)
+    group = Group([Member(model, rows[:3000], rows[3000:])], data, options, None)
+    group.train()
+    assert float(group.stack.objective.log_sd.detach().exp()) == pytest.approx(0.5, rel=0.1)
 
 
 def test_target_without_training_observations_is_refused():
