@@ -93,7 +93,7 @@ class NAM(Encoder):
         """All hidden units, (..., site, n_inputs * units), those of a covariate side by side."""
         x = covariates.transpose(-1, -2)[..., None]  # (..., input, site, 1)
         first = self.activation(x * self.slope[..., None, :] + self.offset[..., None, :])
-        second = self.activation(first @ self.weight + self.bias[..., None, :])
+        second: Tensor = self.activation(first @ self.weight + self.bias[..., None, :])
         return second.transpose(-2, -3).flatten(-2)
 
     def edge(self, i: int, j: int, values: Tensor) -> Tensor:

@@ -104,8 +104,8 @@ class KANLayer(nn.Module):
         lower = low - self.margin * width
         step = width * (1.0 + 2.0 * self.margin) / self.intervals
         # Curves at four points a cell of the new grid pin its splines down by least squares.
-        places = torch.linspace(0, self.intervals, 4 * self.intervals + 1, device=x.device, dtype=x.dtype)
-        points = lower[..., None, :] + places[:, None] * step[..., None, :]
+        positions = torch.linspace(0, self.intervals, 4 * self.intervals + 1, device=x.device, dtype=x.dtype)
+        points = lower[..., None, :] + positions[:, None] * step[..., None, :]
         single = points.ndim == 2
         coefficients = self.coefficients[None] if single else self.coefficients
         old = self._curves(points[None] if single else points, self.lower, self.step, coefficients)

@@ -49,11 +49,11 @@ def local_basis(x: Tensor, lower: Tensor, step: Tensor, intervals: int, degree: 
     t : Tensor, shape (member, site, input)
         Position in the cell, 0 to 1.
     """
-    place = (x - lower[:, None, :]) / step[:, None, :]
-    inside = place.clamp(0.0, float(intervals))
+    position = (x - lower[:, None, :]) / step[:, None, :]
+    inside = position.clamp(0.0, float(intervals))
     cell = inside.floor().clamp_(max=intervals - 1)
     t = inside - cell
-    beyond = place - inside
+    beyond = position - inside
     powers = [t]
     for _ in range(1, degree):
         powers.append(powers[-1] * t)
@@ -146,20 +146,20 @@ class _SplineSum(torch.autograd.Function):
         grad_x = torch.empty_like(x) if need_x else None
         block = sites if x.is_cuda else max(64, BLOCK // (members * inputs * size))
         for start in range(0, sites, block):
-            part = slice(start, start + block)
-            pull = grad[:, part]
+            rows_in_block = slice(start, start + block)
+            output_grad = grad[:, rows_in_block]
             if saved_basis and not need_x:
-                alive, weight, t = saved_basis[0][:, part], saved_basis[1][:, part], x
+                alive, weight, t = saved_basis[0][:, rows_in_block], saved_basis[1][:, rows_in_block], x
             else:
-                cell, weight, t = local_basis(x[:, part], lower, step, ctx.intervals, ctx.degree)
+                cell, weight, t = local_basis(x[:, rows_in_block], lower, step, ctx.intervals, ctx.degree)
                 alive = _alive(cell, size, ctx.degree)
             if grad_c is not None:
                 rows = weight.new_zeros(members, alive.shape[1], inputs * size)
                 rows.scatter_(-1, alive, weight.flatten(2))
-                grad_c.baddbmm_(pull.transpose(1, 2), rows)
+                grad_c.baddbmm_(output_grad.transpose(1, 2), rows)
             if grad_x is not None:
-                near = torch.bmm(pull, table).gather(-1, alive).view(weight.shape)
-                grad_x[:, part] = (near * local_slopes(t, ctx.degree)).sum(-1) / step[:, None, :]
+                local = torch.bmm(output_grad, table).gather(-1, alive).view(weight.shape)
+                grad_x[:, rows_in_block] = (local * local_slopes(t, ctx.degree)).sum(-1) / step[:, None, :]
         return grad_x, None if grad_c is None else grad_c.view_as(coefficients), None, None, None, None
 
 

@@ -29,8 +29,8 @@ class Ensemble:
 
     def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
         """Mean of the members for every row of a table, as maps and scores have it; arguments as of a single model."""
-        drawn = ensemble_draws(self.members, *self.first.tensors(table))
-        return {name: mean_of(values).numpy() for name, values in drawn.items()}
+        draws = ensemble_draws(self.members, *self.first.tensors(table))
+        return {name: mean_of(values).numpy() for name, values in draws.items()}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.first, name)

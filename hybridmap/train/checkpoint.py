@@ -29,7 +29,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingState:
     """Where in its course a training is.
 
     Attributes
@@ -56,7 +56,7 @@ class Snapshot:
 
     Attributes
     ----------
-    place : Place
+    state : TrainingState
         Where it is.
     modules : mapping of str to nn.Module
         Stacked modules that are trained.
@@ -66,7 +66,7 @@ class Snapshot:
         With their state.
     """
 
-    place: Place
+    state: TrainingState
     modules: Mapping[str, nn.Module]
     best: Sequence[Mapping[str, Tensor]]
     optimisers: Sequence[Optimiser]
@@ -74,9 +74,9 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a checkpoint holds, as it is read: the place, tensors by name, and what every optimiser's slots are."""
+    """All that a checkpoint holds, as it is read: the state, tensors by name, and what every optimiser's slots are."""
 
-    place: Place
+    state: TrainingState
     tensors: dict[str, Tensor]
     slots: dict[str, Any]
 
@@ -114,7 +114,7 @@ def save(folder: Path, snapshot: Snapshot) -> None:
     for number, optimiser in enumerate(snapshot.optimisers):
         slots[str(number)] = _describe(optimiser, f"optimiser{number}.", tensors)
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, partial / "state.safetensors")
-    record = {"place": asdict(snapshot.place), "slots": slots}
+    record = {"training": asdict(snapshot.state), "slots": slots}
     (partial / "state.json").write_text(json.dumps(record), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
@@ -160,10 +160,10 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | N
     if not (folder / "state.json").is_file():
         return None
     record: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    place = record.get("place", {})
-    if place.get("fingerprint") != fingerprint:
+    state = record.get("training", {})
+    if state.get("fingerprint") != fingerprint:
         return None
     # Cloned, because a dot product may round differently where memory of the file is aligned differently.
     tensors = {k: v.clone() for k, v in load_file(folder / "state.safetensors", device=str(device)).items()}
-    progress = [Progress(**values) for values in place["progress"]]
-    return Checkpoint(Place(fingerprint, place["epoch"], place["alive"], progress), tensors, record["slots"])
+    progress = [Progress(**values) for values in state["progress"]]
+    return Checkpoint(TrainingState(fingerprint, state["epoch"], state["alive"], progress), tensors, record["slots"])

@@ -75,12 +75,12 @@ class Group:
 
     def _record(self, rows: Sequence[Epoch], report: Report | None) -> None:
         """Add a row to every history, and keep the weights of members that are better than ever."""
-        for place, (k, row) in enumerate(zip(self.alive, rows, strict=True)):
+        for row_number, (k, row) in enumerate(zip(self.alive, rows, strict=True)):
             progress = self.progress[k]
             progress.history.append(row)
             if row["validation_loss"] < progress.best_loss:
                 progress.best_loss, progress.best_epoch = row["validation_loss"], self.epoch
-                self.best[k] = member_state(self.stack.model, place)
+                self.best[k] = member_state(self.stack.model, row_number)
             if report:
                 report(k, row)
 
@@ -98,18 +98,18 @@ class Group:
     def _drop_stopped(self) -> None:
         """Leave out members that have not improved for `patience` epochs, or have had all their epochs."""
         options = self.options
-        places = [
-            place
-            for place, k in enumerate(self.alive)
+        survivors = [
+            row_number
+            for row_number, k in enumerate(self.alive)
             if self.epoch < options.max_epochs and self.epoch - 1 - self.progress[k].best_epoch < options.patience
         ]
-        if places and len(places) < len(self.alive):
-            self.stack.select(places)
-        self.alive = [self.alive[place] for place in places]
+        if survivors and len(survivors) < len(self.alive):
+            self.stack.select(survivors)
+        self.alive = [self.alive[row_number] for row_number in survivors]
 
     def _snapshot(self) -> checkpoint.Snapshot:
         modules = {"model": self.stack.model, "objective": self.stack.objective}
-        state = checkpoint.Place(self.fingerprint, self.epoch, self.alive, self.progress)
+        state = checkpoint.TrainingState(self.fingerprint, self.epoch, self.alive, self.progress)
         return checkpoint.Snapshot(state, modules, self.best, self.stack.optimisers)
 
     def _restore(self) -> None:
@@ -119,9 +119,9 @@ class Group:
         saved = checkpoint.load(self.folder, self.fingerprint, self.data.covariates.device)
         if saved is None:
             return
-        if len(saved.place.alive) < len(self.alive):
-            self.stack.select(saved.place.alive)
-        self.epoch, self.progress, self.alive = saved.place.epoch, saved.place.progress, saved.place.alive
+        if len(saved.state.alive) < len(self.alive):
+            self.stack.select(saved.state.alive)
+        self.epoch, self.progress, self.alive = saved.state.epoch, saved.state.progress, saved.state.alive
         self.stack.model.load_state_dict(saved.under("model."))
         self.stack.objective.load_state_dict(saved.under("objective."))
         self.best = [saved.under(f"best{k}.") for k in range(len(self.members))]
