@@ -64,9 +64,13 @@ def samples(name: str, folder: Path) -> None:
 
 
 def train(name: str, folder: Path) -> None:
+    from hybridmap.experiment.layers import ModelLayers
     from hybridmap.experiment.training import train_folds
 
-    train_folds(config_of(name, folder), EXPERIMENT, ["all"], folder / "s.parquet", folder / "f.parquet", folder, "cpu")  # type: ignore[arg-type]
+    config = config_of(name, folder)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)  # type: ignore[attr-defined]
+    tables = folder / "s.parquet", folder / "f.parquet"
+    train_folds(config.experiment(EXPERIMENT), layers, ["all"], *tables, folder, "cpu")  # type: ignore[attr-defined]
 
 
 def maps(name: str, folder: Path) -> None:

@@ -25,7 +25,7 @@ def write_table(path: Path, cells: int) -> None:
 
 def main() -> None:
     from hybridmap.config import Predict
-    from hybridmap.config.experiment import Uncertainty
+    from hybridmap.options import UncertaintyOptions
     from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
@@ -42,7 +42,7 @@ def main() -> None:
         write_model(folder / "model", model)
         block = Predict(tile=TILE, intervals="none", applicability=False)
         start = time.perf_counter()
-        recipe = Recipe(folder / "model", block, Uncertainty(), 0.2)
+        recipe = Recipe(folder / "model", block, UncertaintyOptions(), 0.2)
         predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
         seconds = time.perf_counter() - start
         rate = args.size**2 / seconds

@@ -110,13 +110,13 @@ def write_area(folder: Path) -> None:
 
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
-    from hybridmap.config.experiment import Uncertainty
+    from hybridmap.options import UncertaintyOptions
     from hybridmap.predict.recipe import Recipe
 
     block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
     if not product:
-        return Recipe(folder / "model", block, Uncertainty(), 0.2)
-    source = Uncertainty(method="mc_dropout", passes=20, layers="last")
+        return Recipe(folder / "model", block, UncertaintyOptions(), 0.2)
+    source = UncertaintyOptions(method="mc_dropout", passes=20, layers="last")
     return Recipe(folder / "model", block, source, 0.2, folder / "conformal.json", folder / "area.npz")
 
 

@@ -17,7 +17,7 @@ from hybridmap.encoders import MLP
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.importance import shapley_values
-from hybridmap.model.hybrid import HybridModel, Roles
+from hybridmap.model import HybridModel, Roles
 from hybridmap.process import get_process
 from hybridmap.process.water_retention import WaterRetention
 from hybridmap.samples.fold_assignment import deal_groups
@@ -127,7 +127,7 @@ def _train(fold: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
 
 def _model(columns: Sequence[str]) -> HybridModel:
     process = get_process("water_retention")
-    encoder = MLP(len(columns), len(NEURAL), [32, 32], "tanh")
+    encoder = MLP(len(columns), len(NEURAL), [32, 32], "tanh", dropout=0.0)
     bounds = {"theta_s": (0.2, 0.95)}
     return HybridModel(
         process, Roles(neural=NEURAL), encoder, bounds=bounds, covariate_names=columns, target_names=["theta"]

@@ -82,12 +82,12 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
 @pytest.fixture(scope="session")
 def trained(small_region: tuple[Config, Path]) -> Path:
     """Folder with the trained folds of `some_neural` (relaxed and constrained) and `pure_network`."""
-    from hybridmap.experiment.training import train_folds
+    from trainings import train_experiment
 
     config, folder = small_region
     for name in ("some_neural", "some_neural_relaxed", "pure_network"):
         folds, out = ("block-0", "block-1", "block-2", "all"), folder / name
-        train_folds(config, name, folds, folder / "samples.parquet", folder / "splits.parquet", out, "cpu")
+        train_experiment(config, name, folds, folder / "samples.parquet", folder / "splits.parquet", out)
     return folder
 
 

@@ -24,7 +24,7 @@ import importlib
 for room in ROOMS:
     importlib.import_module("hybridmap." + room)
 import torch
-from hybridmap.model.hybrid import HybridModel, Roles
+from hybridmap.model import HybridModel, Roles
 from hybridmap.encoders import MLP
 from hybridmap.process import get_process
 from hybridmap.train import SiteData, TrainingOptions, fit

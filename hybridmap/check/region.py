@@ -9,7 +9,8 @@ from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.covariates.layers import inputs_of
 from hybridmap.covariates.raster_source import check_layer
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment.training import checked_model, model_spec, training_options
+from hybridmap.experiment.layers import ModelLayers
+from hybridmap.experiment.specification import checked_model, model_spec, training_options
 from hybridmap.fetch.catalogue import find_entry
 from hybridmap.fetch.data_set import RECEIPT
 from hybridmap.files.paths import under
@@ -104,10 +105,8 @@ def _layer(config: Config, layer: Raster) -> str:
 
 
 def _experiment(config: Config, experiment: Experiment) -> str:
-    depth = (config.build.bottom_cm - config.build.top_cm) / 100.0
-    names = [layer.name for layer in config.covariates], [layer.name for layer in config.forcing]
-    classes = {layer.name: [0.0] for layer in config.covariates if layer.kind == "categorical"}
-    spec = model_spec(experiment, depth, *names, classes)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    spec = model_spec(experiment, layers)
     model = checked_model(experiment, spec)
     training_options(experiment, spec)
     return f"{len(model.neural_names)} neural and {len(model.shared_names)} global parameters"

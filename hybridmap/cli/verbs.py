@@ -65,9 +65,12 @@ def _split(config: Config, args: argparse.Namespace) -> None:
 
 
 def _train(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.experiment.layers import ModelLayers
     from hybridmap.experiment.training import train_folds
 
-    train_folds(config, args.experiment, args.fold, args.samples, args.splits, args.out, args.device)
+    experiment = config.experiment(args.experiment)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    train_folds(experiment, layers, args.fold, args.samples, args.splits, args.out, args.device)
 
 
 def _evaluate(config: Config, args: argparse.Namespace) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from hybridmap.config.layer_lists import expand_layers
+from hybridmap.config.mistakes import explain
 from hybridmap.config.overlay import merge
 from hybridmap.config.region import Config
-from hybridmap.errors import HybridmapError, nearest
+from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import under
 
 
@@ -41,7 +42,7 @@ def parse_config(raw: dict[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise HybridmapError(f"{origin}: {_explain(error, raw)}") from None
+        raise HybridmapError(f"{origin}: {explain(error, raw, Config)}") from None
 
 
 def data_path(config: Config, path: str) -> Path:
@@ -68,51 +69,3 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise HybridmapError(f"{path}: expected 'key: value' lines at the top level, found {type(raw).__name__}.")
     return raw
-
-
-def _explain(error: ValidationError, raw: Any) -> str:
-    """Turn the first problem into one sentence with the dotted key, preferring misspelt keys."""
-    problem = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    key = _dotted(problem["loc"], raw)
-    if problem["type"] == "extra_forbidden":
-        keys = _keys_at(problem["loc"][:-1])
-        hint = nearest(str(problem["loc"][-1]), keys) or f"; known keys are {sorted(keys)}"
-        return f"unknown key '{key}'{hint}."
-    if problem["type"] == "missing":
-        return f"the key '{key}' is missing; add it."
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    value = problem.get("input")
-    value_text = "" if isinstance(value, dict | list) or not key else f", got {value!r}"
-    return f"{key + ': ' if key else ''}{message}{value_text}."
-
-
-def _dotted(location: tuple[int | str, ...], raw: Any) -> str:
-    """Write a location as ``observations.raca.columns.lon``, with names in place of list positions."""
-    words, block = [], raw
-    for step in location:
-        try:
-            block = block[step]
-        except (KeyError, IndexError, TypeError):
-            block = None
-        has_name = isinstance(step, int) and isinstance(block, dict) and "name" in block
-        words.append(str(block["name"] if has_name else step))
-    return ".".join(words)
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed at `location`, walking the models by field type."""
-    model: type[BaseModel] | None = Config
-    for step in location:
-        if isinstance(step, int) or model is None:
-            continue
-        field = next((f for name, f in model.model_fields.items() if step in (name, f.alias)), None)
-        if field is not None:
-            model = _model_in(field.annotation)
-    return [f.alias or name for name, f in model.model_fields.items()] if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The first section in a type such as ``list[Raster] | None``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for argument in get_args(annotation) if (model := _model_in(argument))), None)

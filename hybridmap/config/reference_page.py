@@ -42,6 +42,7 @@ def _table(section: dict[str, Any]) -> list[str]:
 
 
 def _words(name: str) -> str:
+    name = name.removesuffix("Options")
     return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip().capitalize()
 
 
@@ -58,8 +59,8 @@ def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         name = _words(field["$ref"].rsplit("/", 1)[-1])
         return f"[{name}](#{name.lower().replace(' ', '-')})"
-    if "anyOf" in field:
-        return " or ".join(_type(option) for option in field["anyOf"])
+    if alternatives := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(_type(option) for option in alternatives)
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     if field.get("type") == "array":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import TableModel
+from hybridmap.model import TableModel
 
 Array = NDArray[np.float32]
 BLOCK = 512

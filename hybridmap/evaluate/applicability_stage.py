@@ -11,7 +11,7 @@ import pandas as pd
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import covariate_importance, fit_applicability
-from hybridmap.experiment.training import class_codes
+from hybridmap.experiment.layers import class_codes
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -49,7 +49,7 @@ def learn_applicability(
         raise HybridmapError(f"{splits_path}: site '{site}' has no fold in scheme '{scheme}'; run split again.")
     outputs = [target for target in model.target_names if target in model.output_info()]
     importance = covariate_importance(model, covariates, forcing, outputs)
-    classes = {n: c for n, c in class_codes(config, samples).items() if n in model.covariate_names}
+    classes = {n: c for n, c in class_codes(config.covariates, samples).items() if n in model.covariate_names}
     values = covariates.numpy()
     known = np.isfinite(values).all(axis=1)
     for driver in forcing.values():

@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.scores import SITE_COLUMNS, score_table
-from hybridmap.experiment.training import COVARIATE, FORCING
+from hybridmap.experiment.site_data import COVARIATE, FORCING
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, parts_of

@@ -11,8 +11,8 @@ import pandas as pd
 
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
+from hybridmap.model import HybridModel, Model
 from hybridmap.model.draws import SMALLEST_SPREAD, conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
-from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.train import load_members
 
 POOLED = "pooled"

@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hybridmap.config.experiment import Uncertainty
 from hybridmap.errors import HybridmapError
+from hybridmap.options import UncertaintyOptions
 
 
-def calibrated_factors(path: Path | None, uncertainty: Uncertainty, is_target: Mapping[str, bool]) -> dict[str, float]:
+def calibrated_factors(
+    path: Path | None, uncertainty: UncertaintyOptions, is_target: Mapping[str, bool]
+) -> dict[str, float]:
     """Factor on the standard deviation of each target.
 
     Parameters
     ----------
     path : Path or None
         ``conformal.json`` of the evaluation.
-    uncertainty : Uncertainty
+    uncertainty : UncertaintyOptions
         Block of the experiment: the calibration must be of its method and level.
     is_target : mapping of str to bool
         Each map that gets an interval, and whether it is a target: a parameter takes the mean of the targets' factors.

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hybridmap.config.experiment import Uncertainty
+from hybridmap.encoders.interface import FastEncoder
 from hybridmap.encoders.layers import Dropout
 from hybridmap.errors import HybridmapError
+from hybridmap.model import Model
 from hybridmap.model.draws import dropout_draws
-from hybridmap.model.hybrid import Model
-from hybridmap.model.members import member
-from hybridmap.predict.fast_encoder import FastMLP, make_fast
+from hybridmap.model.members import member_state
+from hybridmap.options import UncertaintyOptions
+from hybridmap.predict.fast_encoder import make_fast
 from hybridmap.train import load_members, load_model
 
 Forcing = Mapping[str, Tensor]
@@ -24,7 +25,7 @@ Sampler = Callable[[Tensor, Forcing, Sequence[str]], Draws]
 """From covariates (site, covariate), forcing and names of outputs to their draws, each (site,)."""
 
 
-def fast_members(folder: Path, source: Uncertainty, precision: str) -> list[Model]:
+def fast_members(folder: Path, source: UncertaintyOptions, precision: str) -> list[Model]:
     """The trained model ready to predict; of an ensemble all members, which are averaged.
 
     One by one: each fits the cache, where all together would not.
@@ -33,7 +34,7 @@ def fast_members(folder: Path, source: Uncertainty, precision: str) -> list[Mode
     ----------
     folder : Path
         Of the trained model.
-    source : Uncertainty
+    source : UncertaintyOptions
         Block of the experiment.
     precision : {"float32", "bfloat16"}
         Of the encoder.
@@ -56,12 +57,12 @@ def fast_members(folder: Path, source: Uncertainty, precision: str) -> list[Mode
     models = []
     for k in range(len(ensemble.standardise.mean)):
         model = load_model(folder)
-        model.load_state_dict(member(ensemble, k))
+        model.load_state_dict(member_state(ensemble, k))
         models.append(make_fast(model, precision))
     return models
 
 
-def dropout_sampler(folder: Path, model: Model, source: Uncertainty) -> Sampler | None:
+def dropout_sampler(folder: Path, model: Model, source: UncertaintyOptions) -> Sampler | None:
     """How to draw by dropout.
 
     Parameters
@@ -70,7 +71,7 @@ def dropout_sampler(folder: Path, model: Model, source: Uncertainty) -> Sampler 
         Of the trained model.
     model : HybridModel or NetworkModel
         The same, made fast: its last call is the one that is drawn from.
-    source : Uncertainty
+    source : UncertaintyOptions
         Block of the experiment.
 
     Returns
@@ -82,7 +83,7 @@ def dropout_sampler(folder: Path, model: Model, source: Uncertainty) -> Sampler 
         return None
     plain = load_model(folder)
     last = source.layers == "last"
-    if last and isinstance(model.encoder, FastMLP):
+    if last and isinstance(model.encoder, FastEncoder):
         return _last_layer_sampler(model, model.encoder, plain, source.passes)
 
     def sample(covariates: Tensor, forcing: Forcing, names: Sequence[str]) -> Draws:
@@ -92,7 +93,7 @@ def dropout_sampler(folder: Path, model: Model, source: Uncertainty) -> Sampler 
     return sample
 
 
-def _last_layer_sampler(model: Model, encoder: FastMLP, plain: nn.Module, passes: int) -> Sampler:
+def _last_layer_sampler(model: Model, encoder: FastEncoder, plain: nn.Module, passes: int) -> Sampler:
     """Units of the last hidden layer left out: the trunk runs once, each pass is a head of its own."""
     dropout = [layer for layer in plain.encoder.modules() if isinstance(layer, Dropout)][-1]  # type: ignore[union-attr]
     heads = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hybridmap.covariates.cube import CHUNK, Cube, open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Recipe

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.model import HybridModel, Model
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.quantities import QUANTITIES
 

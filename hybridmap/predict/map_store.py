@@ -10,6 +10,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ class MapStore:
 def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     """What a whole store depends on: everything but the values of the cube."""
     block = recipe.predict.model_dump(exclude={"tile", "workers", "parts"}, mode="json")
-    told = [block, recipe.uncertainty.model_dump(mode="json"), recipe.depth_m, recipe.keep_draws, edge]
+    told = [block, asdict(recipe.uncertainty), recipe.depth_m, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     files = [recipe.model / WEIGHTS, recipe.model / SPECIFICATION, recipe.model / MEMBERS]
     for file in (*files, recipe.calibration, recipe.applicability):

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from hybridmap.config import Predict
 from hybridmap.errors import HybridmapError
+from hybridmap.model import Model
 from hybridmap.model.draws import mean_of
-from hybridmap.model.hybrid import Model
 from hybridmap.predict.draws import dropout_sampler, fast_members
 from hybridmap.predict.kinds import KINDS, Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import STEADY_STATE, MapLayer, may_lack_steady_state, model_maps
@@ -94,7 +94,7 @@ class Predictor:
 
     def _member_outputs(self, model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
         features, encoded = model.encode(covariates, forcing)
-        outputs = {**model.decode(encoded, forcing).outputs, **model.after(features)}
+        outputs = {**model.decode(encoded, forcing).outputs, **model.extrapolation(features)}
         for kind in self._kinds:
             outputs |= kind.member_outputs(model, encoded, forcing, outputs)
         return outputs

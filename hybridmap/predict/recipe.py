@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybridmap.config import Predict
-from hybridmap.config.experiment import Uncertainty
+from hybridmap.options import UncertaintyOptions
 from hybridmap.predict.worker_start import passes_of
 
 
@@ -20,7 +20,7 @@ class Recipe:
         Folder of a trained model.
     predict : Predict
         Block of the configuration.
-    uncertainty : Uncertainty
+    uncertainty : UncertaintyOptions
         Block of the experiment.
     depth_m : float
         Thickness of the modelled layer [m].
@@ -34,7 +34,7 @@ class Recipe:
 
     model: Path
     predict: Predict
-    uncertainty: Uncertainty
+    uncertainty: UncertaintyOptions
     depth_m: float
     calibration: Path | None = None
     applicability: Path | None = None

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
 from pathlib import Path
 
-from hybridmap.config.experiment import Uncertainty
 from hybridmap.config.maps import Predict
+from hybridmap.options import UncertaintyOptions
 
 SMALL = 3_000_000
 """Cells below which starting processes costs more than they save."""
@@ -26,7 +26,7 @@ ENVIRONMENT = {
 }
 
 
-def passes_of(uncertainty: Uncertainty, predict: Predict) -> int:
+def passes_of(uncertainty: UncertaintyOptions, predict: Predict) -> int:
     """How often a map of these settings predicts a cell: members, passes of dropout, scenarios."""
     passes = {"ensemble": uncertainty.members, "mc_dropout": 1 + uncertainty.passes}
     return passes.get(uncertainty.method, 1) * (1 + len(predict.scenarios))

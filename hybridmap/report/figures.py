@@ -10,9 +10,9 @@ import pandas as pd
 
 from hybridmap.config import Experiment
 from hybridmap.config.reading import data_path
-from hybridmap.encoders import KAN
+from hybridmap.encoders.interface import Curves, as_encoder
 from hybridmap.evaluate.intervals import POOLED
-from hybridmap.model.hybrid import HybridModel
+from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import Curve, edges_figure
@@ -77,24 +77,29 @@ def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, fo
 
 
 def _draw_edges(results: Results, experiment: Experiment, folder: Path) -> None:
-    """Curves of a KAN without hidden layers; other encoders have none."""
+    """Curves of an encoder that is a sum of curves; others have none."""
     name, model = experiment.name, results.model(experiment.name)
-    if isinstance(model, HybridModel) and isinstance(model.encoder, KAN) and len(model.encoder.layers) == 1:
-        edges_figure(_edge_curves(model, model.encoder), experiment.title or name, folder / f"{name}_edges.png")
+    curves = as_encoder(model.encoder).curves() if isinstance(model, HybridModel) else None
+    if isinstance(model, HybridModel) and curves is not None and (rows := _edge_curves(model, curves)):
+        edges_figure(rows, experiment.title or name, folder / f"{name}_edges.png")
 
 
-def _edge_curves(model: HybridModel, encoder: KAN) -> dict[str, list[Curve]]:
+def _edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
     """Curves of each neural parameter over its most important covariates, in their units."""
-    share = encoder.importance().numpy()
+    # Classes and coordinates among the covariates have no curve of their own; their features follow the numbers.
+    columns = list(range(len(model.covariate_names)) if model.inputs is None else model.inputs.numeric)
+    if not columns:
+        return {}
+    share = curves.share.numpy()[: len(columns)]
     mean, sd = model.standardise.mean.numpy(), model.standardise.sd.numpy()
 
-    def curve(covariate: int, parameter: int) -> Curve:
-        x, y = encoder.edge(covariate, parameter)
+    def curve(feature: int, parameter: int) -> Curve:
+        x, y = curves.edge(feature, parameter)
+        covariate = columns[feature]
         values = x.numpy() * sd[covariate] + mean[covariate]
-        return Curve(model.covariate_names[covariate], share[covariate, parameter], values, y.numpy())
+        return Curve(model.covariate_names[covariate], share[feature, parameter], values, y.numpy())
 
-    count = min(CURVES, len(model.covariate_names))
-    order = np.argsort(-share, axis=0)[:count]
+    order = np.argsort(-share, axis=0)[: min(CURVES, len(columns))]
     return {name: [curve(int(i), j) for i in order[:, j]] for j, name in enumerate(model.neural_names)}
 
 

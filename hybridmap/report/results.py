@@ -17,7 +17,7 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import grid_of, open_cube, thinned_map
 from hybridmap.files.results import ExperimentFiles, RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.model import HybridModel, Model
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.train import load_members, load_model

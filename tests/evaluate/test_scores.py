@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from trainings import train_experiment
 
 from hybridmap.config import Config
 from hybridmap.diagnose.plausibility import diagnose, judge
@@ -15,7 +16,6 @@ from hybridmap.diagnose.saturation import summarise
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.scores import evaluate
-from hybridmap.experiment.training import train_folds
 from hybridmap.samples.folds import parts_of
 from hybridmap.train import load_model
 
@@ -142,8 +142,8 @@ def test_a_target_that_no_training_site_has_is_named(small_region: tuple[Config,
     samples.loc[train, "mbc_kg_m3"] = np.nan
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=r"'some_neural', fold 'block-0': target 'mbc' has 0 observations"):
-        train_folds(
-            config, "some_neural", ["block-0"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu"
+        train_experiment(
+            config, "some_neural", ["block-0"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path
         )
     assert not (tmp_path / "block-0" / "model").exists()
 
@@ -158,7 +158,7 @@ def test_forcing_in_another_unit_is_noticed(
     samples[f"forcing.{column}"] = values + factor if column == "mat" else values * factor
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=says):
-        train_folds(config, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+        train_experiment(config, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path)
 
 
 def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
@@ -171,7 +171,7 @@ def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     tables = folder / "samples.parquet", folder / "splits.parquet"
     with pytest.raises(HybridmapError, match="needs the package tensorboard"):
-        train_folds(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path, "cpu")
+        train_experiment(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path)
     assert not (tmp_path / "all/model").exists()
     rows: list[tuple[str, float, int]] = []
 
@@ -186,7 +186,7 @@ def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
             rows.append(("closed", 0.0, 0))
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
-    train_folds(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path, "cpu")
+    train_experiment(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path)
     history = pd.read_csv(tmp_path / "all/history.csv")
     assert [v for k, v, _ in rows if k == "validation_loss"] == pytest.approx(history["validation_loss"].tolist())
     assert rows[-1][0] == "closed"
@@ -201,7 +201,7 @@ def test_classes_train_and_predict(small_region: tuple[Config, Path], tmp_path: 
     samples["covariate.forest"] = np.digitize(samples["covariate.forest"], [0.2, 0.5]).astype("float32")
     samples.to_parquet(tmp_path / "s.parquet")
     changed = Config.model_validate(raw)
-    train_folds(changed, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+    train_experiment(changed, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path)
     model = load_model(tmp_path / "all/model")
     assert model.inputs is not None
     classes = [0.0, 1.0, 2.0]

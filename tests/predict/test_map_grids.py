@@ -15,12 +15,12 @@ import zarr
 from conftest import ROOT
 from pyproj import CRS
 
-from hybridmap.config.experiment import Uncertainty
 from hybridmap.config.maps import Predict
 from hybridmap.covariates.cube import create_grid_store, create_layer, open_cube
 from hybridmap.export.cog import write_cogs
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.model.specification import build_model
+from hybridmap.options import UncertaintyOptions
 from hybridmap.predict import run
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution
@@ -33,8 +33,8 @@ def model_in(folder: Path) -> Path:
     spec: dict[str, Any] = {
         "process": {"name": "five_pool", "options": {"formulation": "constrained"}}, "neural": ["cue", "q_max"],
         "shared": [], "fixed": {}, "bounds": {}, "constraint": "sigmoid", "covariates": NAMES,
-        "forcing": ["npp", "mat"], "encoder": {"name": "mlp", "hidden": [16], "separate": False, "positional": []},
-        "targets": ["soc"], "forcing_constants": {"depth": 0.2},
+        "encoder": {"name": "mlp", "hidden": [16], "dropout": 0.0, "separate": False, "positional": []},
+        "forcing": ["npp", "mat"], "targets": ["soc"], "forcing_constants": {"depth": 0.2},
     }  # fmt: skip
     torch.manual_seed(0)
     model = build_model(spec)
@@ -65,7 +65,7 @@ def cube_in(folder: Path, grid: RegionGrid, tile: int, filled: dict[tuple[int, i
 
 
 def recipe(model: Path, tile: int, **changes: Any) -> Recipe:
-    return Recipe(model, Predict(tile=tile, intervals="none", **changes), Uncertainty(), 0.2)
+    return Recipe(model, Predict(tile=tile, intervals="none", **changes), UncertaintyOptions(), 0.2)
 
 
 def layers_of(height: int, width: int, seed: int = 0) -> np.ndarray:

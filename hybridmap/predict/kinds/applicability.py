@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import Applicability
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.portrayal import Portrayal

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 from hybridmap.predict.map_layers import MapLayer, ModelMap
 from hybridmap.predict.recipe import Recipe
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hybridmap.config import Change
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.model import HybridModel, Model
 from hybridmap.predict.kinds.base import Batch, Forcing, MapKind, Maps, Source
 from hybridmap.predict.map_layers import STEADY_STATE, MapLayer, label_of, may_lack_steady_state
 from hybridmap.predict.portrayal import Portrayal
