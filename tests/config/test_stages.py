@@ -9,7 +9,7 @@ from conftest import ROOT
 from hybridmap.config import Config
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import STAGE_SECTIONS, stage_settings
-from hybridmap.experiment.training import class_codes
+from hybridmap.experiment.layers import class_codes
 
 
 def test_a_change_elsewhere_leaves_a_stage_alone() -> None:
@@ -37,7 +37,7 @@ def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -
     assert first == {"name": first["name"], "kind": "categorical", "unit": raw["covariates"][0]["unit"]}
     assert [layer["name"] for layer in settings["forcing"]] == ["npp", "mat"]
     samples = pd.DataFrame({f"covariate.{first['name']}": [2.0, 1.0, 2.0]})
-    assert class_codes(parse_config(settings, "settings"), samples) == {first["name"]: [1.0, 2.0]}
+    assert class_codes(parse_config(settings, "settings").covariates, samples) == {first["name"]: [1.0, 2.0]}
     # What maps hold is no matter of the cube.
     raw["predict"]["scenarios"] = {"warmer": {"mat": {"add": 2}}}
     config = Config.model_validate(raw)

@@ -1,6 +1,7 @@
 """What maps hold: intervals from their stated source, scenarios with parameters held, areas, stocks; kinds of maps."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,7 @@ def test_dropout_maps_are_the_passes_of_the_evaluation(
 ) -> None:
     config, folder = small_region
     plain = recipe_of(config, "some_neural", dropped)
-    source = plain.uncertainty.model_copy(update={"method": "mc_dropout", "passes": 6, "layers": layers})
+    source = replace(plain.uncertainty, method="mc_dropout", passes=6, layers=layers)
     block = plain.predict.model_copy(update={"intervals": "spread"})
     made = Predictor(Recipe(dropped, block, source, 0.2))
     model = load_model(dropped)

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hybridmap.encoders import MLP
-from hybridmap.predict import fast_encoder
-from hybridmap.predict.fast_encoder import FastMLP
+from hybridmap.encoders import MLP, fast_mlp
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu", "sigmoid", "tanh", "silu", "leaky_relu"])
@@ -18,10 +16,10 @@ def test_the_encoder_for_prediction_equals_the_trained_one(activation: str) -> N
     x = torch.randn(100, 7)
     with torch.no_grad():
         expected = encoder(x)
-        np.testing.assert_allclose(FastMLP(encoder)(x), expected, atol=2e-5)
-        plain = FastMLP(encoder)
-        plain.step = fast_encoder._plain
+        np.testing.assert_allclose(encoder.fast(torch.float32)(x), expected, atol=2e-5)
+        plain = encoder.fast(torch.float32)
+        plain.step = fast_mlp._plain
         np.testing.assert_allclose(plain(x), expected, atol=2e-5)
-        half = FastMLP(encoder, torch.bfloat16)(x)
+        half = encoder.fast(torch.bfloat16)(x)
     assert half.dtype == torch.float32
     assert 0 < (half - expected).abs().max() < 0.05
