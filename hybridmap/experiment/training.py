@@ -19,7 +19,7 @@ from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.model.specification import build_model
 from hybridmap.process import get_process
 from hybridmap.quantities import QUANTITIES
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, LossOptions, Member, SiteData, TrainingOptions, fit_members, save_model
 
 LOG = logging.getLogger("hybridmap")
@@ -168,7 +168,7 @@ def train_folds(
     size = experiment.uncertainty.members if experiment.uncertainty.method == "ensemble" else 1
     members = []
     for fold in folds:
-        parts = parts_of(samples, splits, fold, experiment.splits[0])
+        parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
         rows = [torch.tensor((parts == part).to_numpy().nonzero()[0]) for part in ("train", "validation")]
         LOG.info("%s %s: %d training and %d validation sites", name, fold, len(rows[0]), len(rows[1]))
         for k in range(size):

@@ -18,12 +18,12 @@ from shapely.geometry import box
 
 from hybridmap.config import Config, Total
 from hybridmap.config.reading import data_path
-from hybridmap.covariates.cube import grid_of, read_map
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_csv
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile, tiles_of
+from hybridmap.grid.store import grid_of, read_map
+from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
 STOCK, DRAWS = "soc_stock", "draws"
@@ -82,7 +82,7 @@ def _sums(root: zarr.Group, grid: RegionGrid, polygons: gpd.GeoDataFrame, one: T
         known = np.isfinite(values)
         if not known.any() and not _touches(grid, tile, polygons):
             continue
-        size = grid.cell_areas(tile.row0, tile.row1, tile.col0, tile.col1)
+        size = grid.cell_areas(tile)
         outside = np.zeros(values.shape, bool) if area is None else np.asarray(area[here]) == 0
         kinds = [known, ~known, np.where(known, values, 0.0), np.where(known & outside, values, 0.0)]
         kinds += [np.where(known, read_map(draw, here), 0.0) for draw in draws]

@@ -97,7 +97,7 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
         If the cube lacks a layer of the model, or has no complete cell.
     """
     predictor, cube, edge, tiles = open_inputs(recipe, cube_path)
-    counts = {t: int(cube.complete(t.row0, t.row1, t.col0, t.col1).sum()) for t in tiles}
+    counts = {t: int(cube.complete(t).sum()) for t in tiles}
     filled = [tile for tile in tiles if counts[tile]]
     if not filled:
         raise HybridmapError(f"{cube_path}: no cell has all layers, so there is nothing to map.")

@@ -7,7 +7,7 @@ import logging
 import torch
 
 from hybridmap.covariates.cube import Cube
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.tile import predict_tile
 from hybridmap.quantities import QUANTITIES
@@ -30,7 +30,7 @@ def report_difference(exact: Predictor, fast: Predictor, cube: Cube, tiles: list
         Tile(t.row0, min(t.row0 + EDGE, t.row1), t.col0, min(t.col0 + EDGE, t.col1))
         for t in (*tiles[middle:], *tiles[:middle])
     )
-    tile = next((t for t in corners if cube.complete(t.row0, t.row1, t.col0, t.col1).any()), None)
+    tile = next((t for t in corners if cube.complete(t).any()), None)
     if tile is None:
         return {}
     one, two = (predict_tile(model, cube, tile) for model in (exact, fast))

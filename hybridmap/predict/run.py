@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import CHUNK, Cube, open_cube
+from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.store import shard_edge
+from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.hybrid import Model
 from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
-from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.precision import report_difference
 from hybridmap.predict.predictor import Predictor, Recipe
 from hybridmap.predict.preview import Preview
@@ -114,7 +115,7 @@ def open_inputs(recipe: Recipe, cube_path: Path) -> tuple[Predictor, Cube, int, 
     """Model and cube, the edge of a shard in cells, and the tiles; HybridmapError if model and cube do not fit."""
     predictor, cube = Predictor(recipe), open_cube(cube_path)
     check_layers(predictor.model, cube)
-    edge = shard_edge(recipe.predict.tile, CHUNK)
+    edge = shard_edge(recipe.predict.tile)
     return predictor, cube, edge, list(tiles_of(cube.grid, edge))
 
 

@@ -14,8 +14,9 @@ import torch
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import grid_of, open_cube, thinned_map
+from hybridmap.covariates.cube import open_cube
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import grid_of, thinned_map
 from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -58,7 +59,7 @@ class Results:
     @cached_property
     def distances(self) -> dict[str, np.ndarray]:
         """Distances to the nearest sample [km]: on the map, among samples, in every scheme."""
-        return distance_table(self.samples, self.splits, open_cube(self.folder / "covariates.zarr"), self.grid)
+        return distance_table(self.samples, self.splits, open_cube(self.folder / "covariates.zarr"))
 
     @cached_property
     def dropped(self) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import pytest
 from conftest import write_raster
 
 from hybridmap.config import Config
+from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.observations.build import build
 from hybridmap.observations.ingest import ingest
@@ -47,10 +48,8 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Results:
     ingest(config, "lucas", out / "observations/lucas.parquet", out / "observations/lucas.csv")
     build(config, [out / "observations/lucas.parquet"], out / "observations.parquet", out / "quality.csv",
           out / "dropped.parquet")  # fmt: skip
-    build_cube(config, out / "cube.zarr")
-    sample(
-        config, out / "observations.parquet", out / "cube.zarr", out / "samples.parquet", out / "quality_samples.csv"
-    )
+    build_cube(RegionLayers.of(config), out / "cube.zarr", config.predict.tile)
+    sample(out / "observations.parquet", out / "cube.zarr", out / "samples.parquet", out / "quality_samples.csv")
     return Results(config, out)
 
 
