@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = "some_neural"
@@ -49,18 +50,22 @@ def observations(name: str, folder: Path) -> None:
 
 
 def cube(name: str, folder: Path) -> None:
+    from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
 
-    build_cube(config_of(name, folder), folder / "cube.zarr")  # type: ignore[arg-type]
+    config: Any = config_of(name, folder)
+    build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
 
 
 def samples(name: str, folder: Path) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.samples.sample import sample
     from hybridmap.samples.splits import split
 
-    config = config_of(name, folder)
-    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")  # type: ignore[arg-type]
-    split(config, folder / "s.parquet", folder / "f.parquet", folder / "cube.zarr")  # type: ignore[arg-type]
+    config: Any = config_of(name, folder)
+    sample(folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")
+    grid = RegionGrid.of(config.grid)
+    split(config.splits, grid, folder / "s.parquet", folder / "f.parquet", config.data_root, folder / "cube.zarr")
 
 
 def train(name: str, folder: Path) -> None:

@@ -19,7 +19,7 @@ from hybridmap.evaluate.importance import dependence_importance, shares
 from hybridmap.model import HybridModel, Roles
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
 from hybridmap.process.clm5.matrix import Clm5
-from hybridmap.samples.splits import degree_blocks
+from hybridmap.samples.schemes import degree_blocks
 from hybridmap.testing.clm5_sites import COVARIATES, Clm5Sites, Relationships, make_clm5_sites, make_relationships
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study, encoder_row

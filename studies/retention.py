@@ -20,7 +20,7 @@ from hybridmap.evaluate.importance import shapley_values
 from hybridmap.model import HybridModel, Roles
 from hybridmap.process import get_process
 from hybridmap.process.water_retention import WaterRetention
-from hybridmap.samples.fold_assignment import deal_groups
+from hybridmap.samples.fold_assignment import assign_groups
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study
 
@@ -83,7 +83,7 @@ OPTIONS = TrainingOptions(
 def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores]:
     """Train five folds for every seed side by side; Shapley values of available water by the first fold's model."""
     data, units, x, columns = _data(dict(rows[name].settings))
-    folds = [deal_groups(units, FOLDS, seed) for seed in seeds]
+    folds = [assign_groups(units, FOLDS, seed) for seed in seeds]
     members = [_member(columns, fold, k, seed) for fold, seed in zip(folds, seeds, strict=True) for k in range(FOLDS)]
     fit_members(members, data, OPTIONS)
     return [
@@ -95,7 +95,7 @@ def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores
 def fitted(name: str) -> tuple[HybridModel, NDArray[np.float32], list[str]]:
     """Train the first fold of a row with seed 0: the model, all samples (sample, predictor) and their names."""
     data, units, x, columns = _data(dict(ROWS[name].settings))
-    one = _member(columns, deal_groups(units, FOLDS, 0), 0, 0)
+    one = _member(columns, assign_groups(units, FOLDS, 0), 0, 0)
     fit_members([one], data, OPTIONS)
     assert isinstance(one.model, HybridModel)
     return one.model, x, columns

@@ -51,6 +51,7 @@ def write_raster(
 @pytest.fixture(scope="session")
 def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     """A small synthetic region with its stages done up to the splits: configuration and folder."""
+    from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
     from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.build import build
@@ -73,9 +74,9 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
     survey, grid = folder / "survey.parquet", RegionGrid.of(config.grid)
     ingest(config.observations[0], config.data_root, grid, survey, folder / "survey.csv")
     build(config.build, config.grid, [survey], folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
-    build_cube(config, folder / "cube.zarr")
-    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "samples.parquet", folder / "qs.csv")
-    split(config, folder / "samples.parquet", folder / "splits.parquet")
+    build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
+    sample(folder / "o.parquet", folder / "cube.zarr", folder / "samples.parquet", folder / "qs.csv")
+    split(config.splits, RegionGrid.of(config.grid), folder / "samples.parquet", folder / "splits.parquet")
     return config, folder
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
-from hybridmap.covariates.layers import inputs_of
+from hybridmap.config.region_layers import RegionLayers
+from hybridmap.covariates.derived_layers import inputs_of
 from hybridmap.covariates.raster_source import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
@@ -99,8 +100,8 @@ def _source(config: Config, source: ObservationSource) -> str:
 
 def _layer(config: Config, layer: Raster) -> str:
     if layer.derive is None:
-        return check_layer(config, layer, RegionGrid.of(config.grid))
-    inputs = inputs_of(config, layer)
+        return check_layer(layer, RegionGrid.of(config.grid), config.data_root)
+    inputs = inputs_of(layer, RegionLayers.of(config))
     return f"{layer.derive.function} of {', '.join(n for ns in inputs.values() for n in ns)}"
 
 

@@ -47,21 +47,23 @@ def _build(config: Config, args: argparse.Namespace) -> None:
 
 
 def _cube(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
 
-    build_cube(config, args.out, workers=args.workers)
+    build_cube(RegionLayers.of(config), args.out, config.predict.tile, workers=args.workers)
 
 
 def _sample(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.samples.sample import sample
 
-    sample(config, args.observations, args.cube, args.out, args.quality)
+    sample(args.observations, args.cube, args.out, args.quality)
 
 
 def _split(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.samples.splits import split
 
-    split(config, args.samples, args.out, args.cube)
+    split(config.splits, RegionGrid.of(config.grid), args.samples, args.out, config.data_root, args.cube)
 
 
 def _train(config: Config, args: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from hybridmap.evaluate.scores import SITE_COLUMNS, score_table
 from hybridmap.experiment.site_data import COVARIATE, FORCING
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.quantities import QUANTITIES
-from hybridmap.samples.folds import MAP_FOLD, fold_ids, parts_of
+from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
 from hybridmap.train.losses import MIN_OBSERVATIONS
 
 LOG = logging.getLogger("hybridmap")
@@ -52,7 +52,7 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
     for fold in fold_ids(schemes):
         if fold == MAP_FOLD:
             continue
-        parts = parts_of(samples, splits, fold, next(iter(schemes)))
+        parts = roles_in_fold(samples, splits, fold, next(iter(schemes)))
         scheme, _, number = fold.rpartition("-")
         columns_out: dict[str, Any] = {"scheme": scheme, "fold": int(number), "part": parts}
         for target in targets:

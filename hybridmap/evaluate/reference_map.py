@@ -10,12 +10,12 @@ import numpy as np
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import grid_of, read_map
 from hybridmap.covariates.warp import warp_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import grid_of, read_map
 
 LOG = logging.getLogger("hybridmap")
 
@@ -35,7 +35,7 @@ def reference_map(config: Config, grid: RegionGrid) -> np.ndarray:
         raise HybridmapError(
             f"reference '{reference.name}': {len(reference.weights)} weights for {len(reference.layers)} layers."
         )
-    layers = [warp_layer(config, layer, grid) for layer in reference.layers]
+    layers = [warp_layer(layer, grid, config.data_root) for layer in reference.layers]
     return sum(w * layer for w, layer in zip(reference.weights, layers, strict=True))  # type: ignore[return-value]
 
 

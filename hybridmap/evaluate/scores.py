@@ -14,7 +14,7 @@ from hybridmap.evaluate import metrics
 from hybridmap.evaluate.intervals import POOLED, calibrate, central, drawn_columns, interval_table, map_factors
 from hybridmap.files.tables import write_csv, write_json, write_parquet
 from hybridmap.quantities import QUANTITIES
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -117,7 +117,7 @@ def _predict_fold(
     experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
 ) -> pd.DataFrame:
     model = load_model(folder)
-    parts = parts_of(samples, splits, fold, experiment.splits[0])
+    parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
     outputs = pd.DataFrame(central(experiment, model, folder, samples), index=samples.index)
     scheme, _, number = fold.rpartition("-")
     columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}

@@ -20,7 +20,7 @@ from hybridmap.experiment.progress import Progress
 from hybridmap.experiment.site_data import check_forcing, site_data
 from hybridmap.experiment.specification import checked_model, model_spec, training_options
 from hybridmap.files.tables import write_csv, write_parquet
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
 
 LOG = logging.getLogger("hybridmap")
@@ -86,7 +86,7 @@ def train_folds(
     data = site_data(samples, experiment.targets, device)
     groups = []
     for fold in folds:
-        parts = parts_of(samples, splits, fold, experiment.splits[0])
+        parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
         groups.append(FoldModels(fold, out / fold, _members(experiment, spec, fold, parts, device)))
         shutil.rmtree(out / fold / "model", ignore_errors=True)
     checkpoint = (out / folds[0] if len(folds) == 1 else out) / "checkpoint"

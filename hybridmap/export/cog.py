@@ -19,7 +19,6 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
-from hybridmap.covariates.cube import grid_of
 from hybridmap.errors import HybridmapError
 from hybridmap.export.band import Band
 from hybridmap.export.qgis import CLASSES, write_style
@@ -28,7 +27,8 @@ from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile, tiles_of
+from hybridmap.grid.store import grid_of
+from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.predict.portrayal import PREFIX
 
 LOG = logging.getLogger("hybridmap")

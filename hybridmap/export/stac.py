@@ -18,9 +18,9 @@ from pystac.extensions.projection import ProjectionExtension
 
 from hybridmap import __version__
 from hybridmap.config import Build
-from hybridmap.covariates.cube import grid_of
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import grid_of
 
 EDGE_POINTS = 50
 """Points along each edge of the grid when its outline is carried to degrees."""

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 
 from hybridmap.config import Total
-from hybridmap.covariates.cube import grid_of, read_map
 from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import under
 from hybridmap.files.tables import write_csv
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile, tiles_of
+from hybridmap.grid.store import grid_of, read_map
+from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
 STOCK, DRAWS = "soc_stock", "draws"
@@ -118,7 +118,7 @@ def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
     """What is summed up, times the area of each cell: (sum, cell), in the order of :func:`_sums`."""
     window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
     valid = np.isfinite(stock)
-    areas = stocks.grid.cell_areas(tile.row0, tile.row1, tile.col0, tile.col1)
+    areas = stocks.grid.cell_areas(tile)
     outside = np.zeros(stock.shape, bool) if stocks.applicable is None else np.asarray(stocks.applicable[window]) == 0
     fields = [valid, ~valid, np.where(valid, stock, 0.0), np.where(valid & outside, stock, 0.0)]
     fields += [np.where(valid, read_map(draw, window), 0.0) for draw in stocks.draws]

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from hybridmap.export.band import Band
 from hybridmap.files.tables import write_text
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.tiles import Tile
 
 GDAL_TYPES = {"float32": "Float32", "int16": "Int16", "uint8": "Byte"}
 

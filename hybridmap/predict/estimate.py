@@ -14,9 +14,9 @@ import torch
 
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_json
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict.inputs import Inputs, open_inputs
 from hybridmap.predict.map_store import MapStore
-from hybridmap.predict.plan import Tile
 from hybridmap.predict.recipe import Recipe
 from hybridmap.predict.run import workers_of
 from hybridmap.predict.tile import predict_tile
@@ -109,7 +109,7 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
     """
     inputs = open_inputs(recipe, cube_path)
     cube, tiles = inputs.cube, inputs.tiles
-    counts = {t: int(cube.complete(t.row0, t.row1, t.col0, t.col1).sum()) for t in tiles}
+    counts = {t: int(cube.complete(t).sum()) for t in tiles}
     filled = {tile: count for tile, count in counts.items() if count}
     if not filled:
         raise HybridmapError(f"{cube_path}: no cell has all layers, so there is nothing to map.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybridmap.covariates.cube import CHUNK, Cube, open_cube
+from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.store import shard_edge
+from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model import Model
-from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Recipe
 
@@ -39,7 +40,7 @@ def open_inputs(recipe: Recipe, cube_path: Path) -> Inputs:
     """Open model and cube; HybridmapError if they do not fit."""
     predictor, cube = Predictor(recipe), open_cube(cube_path)
     check_layers(predictor.model, cube)
-    edge = shard_edge(recipe.predict.tile, CHUNK)
+    edge = shard_edge(recipe.predict.tile)
     return Inputs(predictor, cube, edge, list(tiles_of(cube.grid, edge)))
 
 

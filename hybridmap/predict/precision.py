@@ -7,7 +7,7 @@ import logging
 import torch
 
 from hybridmap.covariates.cube import Cube
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.tile import predict_tile
 from hybridmap.quantities import QUANTITIES
@@ -56,7 +56,7 @@ def _compared_tile(cube: Cube, tiles: list[Tile]) -> Tile | None:
     middle = len(tiles) // 2
     for t in (*tiles[middle:], *tiles[:middle]):
         corner = Tile(t.row0, min(t.row0 + EDGE_CELLS, t.row1), t.col0, min(t.col0 + EDGE_CELLS, t.col1))
-        if cube.complete(corner.row0, corner.row1, corner.col0, corner.col1).any():
+        if cube.complete(corner).any():
             return corner
     return None
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from hybridmap.covariates.cube import read_map
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.store import read_map
+from hybridmap.grid.tiles import Tile
 
 EDGE_PIXELS = 800
 """Largest edge of the picture."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict.preview import Preview
 
 LOG = logging.getLogger("hybridmap")

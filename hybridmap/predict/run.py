@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from hybridmap.covariates.cube import Cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict.inputs import Inputs, open_inputs
 from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
-from hybridmap.predict.plan import Tile
 from hybridmap.predict.precision import report_difference
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.preview import Preview

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict.predictor import Predictor
 
 BATCH = 8192
@@ -48,12 +48,11 @@ def predict_tile(predictor: Predictor, cube: Cube, tile: Tile) -> dict[str, Fiel
 
 def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str, torch.Tensor]) -> bool:
     """Fill `maps` (row, column) of some rows; whether there was a complete cell."""
-    window = strip.row0, strip.row1, strip.col0, strip.col1
-    valid = cube.complete(*window)
+    valid = cube.complete(strip)
     if not valid.any():
         return False
     model = predictor.model
-    covariates, forcing = cube.read_layers(*window)
+    covariates, forcing = cube.read_layers(strip)
     order = [cube.covariate_names.index(name) for name in model.covariate_names]
     if order != list(range(len(covariates))):
         covariates = covariates[order]

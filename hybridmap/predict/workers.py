@@ -15,9 +15,9 @@ import zarr
 
 from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict import worker_start
 from hybridmap.predict.map_store import MapStore
-from hybridmap.predict.plan import Tile
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Job
 from hybridmap.predict.tile import predict_tile

@@ -14,9 +14,10 @@ import torch
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import grid_of, open_cube, thinned_map
+from hybridmap.covariates.cube import open_cube
 from hybridmap.files.results import ExperimentFiles, RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import grid_of, thinned_map
 from hybridmap.model import HybridModel, Model
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -60,7 +61,7 @@ class Results:
     @cached_property
     def distances(self) -> dict[str, np.ndarray]:
         """Distances to the nearest sample [km]: on the map, among samples, in every scheme."""
-        return distance_table(self.samples, self.splits, open_cube(self.files.cube), self.grid)
+        return distance_table(self.samples, self.splits, open_cube(self.files.cube))
 
     @cached_property
     def dropped(self) -> pd.DataFrame:

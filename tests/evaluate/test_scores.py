@@ -16,7 +16,7 @@ from hybridmap.diagnose.saturation import summarise
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.scores import evaluate
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
 
 
@@ -41,7 +41,7 @@ def test_every_site_is_tested_once_by_a_model_that_never_saw_it(evaluated: tuple
     assert sorted(test["site_id"]) == sorted(samples["site_id"])
     for k in range(3):
         rows = predictions[predictions["fold"] == k]
-        assert (rows["part"].to_numpy() == parts_of(samples, splits, f"block-{k}", "block").to_numpy()).all()
+        assert (rows["part"].to_numpy() == roles_in_fold(samples, splits, f"block-{k}", "block").to_numpy()).all()
 
 
 def test_metrics_follow_from_the_predictions(evaluated: tuple[Config, Path, Path]) -> None:
@@ -70,7 +70,7 @@ def test_the_mean_is_that_of_the_training_sites(evaluated: tuple[Config, Path, P
 def test_scaler_knows_the_training_sites_only(small_region: tuple[Config, Path], trained: Path) -> None:
     _, folder = small_region
     samples, splits = pd.read_parquet(folder / "samples.parquet"), pd.read_parquet(folder / "splits.parquet")
-    parts = parts_of(samples, splits, "block-1", "block")
+    parts = roles_in_fold(samples, splits, "block-1", "block")
     model = load_model(trained / "some_neural/block-1/model")
     columns = [f"covariate.{n}" for n in model.covariate_names]
     expected = samples.loc[parts == "train", columns].mean().to_numpy()
@@ -138,7 +138,7 @@ def test_a_target_that_no_training_site_has_is_named(small_region: tuple[Config,
     config, folder = small_region
     samples = pd.read_parquet(folder / "samples.parquet")
     splits = pd.read_parquet(folder / "splits.parquet")
-    train = (parts_of(samples, splits, "block-0", "block") == "train").to_numpy()
+    train = (roles_in_fold(samples, splits, "block-0", "block") == "train").to_numpy()
     samples.loc[train, "mbc_kg_m3"] = np.nan
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=r"'some_neural', fold 'block-0': target 'mbc' has 0 observations"):

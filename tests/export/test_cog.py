@@ -20,11 +20,11 @@ from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import create_grid_store, create_layer
 from hybridmap.export.cog import write_cogs
 from hybridmap.export.stac import Subject, outline, write_stac
 from hybridmap.files.geotiff import is_cut_off
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.portrayal import Portrayal
 
@@ -36,7 +36,7 @@ def store_of(folder: Path, grid: RegionGrid, tile: int = 512, **maps: tuple[MapL
     root = create_grid_store(folder / "maps.zarr", grid, {"title": "t", "model_fingerprint": "abc"})
     for name, (layer, values) in maps.items():
         about = layer.attributes()
-        array = create_layer(root, name, values.shape, ("y", "x"), tile, about, layer.dtype, layer.fill)
+        array = create_layer(root, name, grid.sizes, tile, about, layer.dtype, layer.fill)
         array[:] = layer.encode(values.astype("float32"), name)
     return folder / "maps.zarr"
 

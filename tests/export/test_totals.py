@@ -16,10 +16,10 @@ from pyproj import CRS, Geod
 from shapely import Polygon, box
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import create_grid_store, create_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.export.totals import OUTSIDE, totals
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.predict import run
 from hybridmap.predict.recipe import Job
 from hybridmap.predict.run import Execution
@@ -28,12 +28,12 @@ from hybridmap.predict.run import Execution
 def maps(folder: Path, grid: RegionGrid, stock: np.ndarray, draws: int = 0, **more: np.ndarray) -> Path:
     root = create_grid_store(folder / "maps.zarr", grid, {"title": "t"})
     about = {"units": "kg m-2", "long_name": "stock"}
-    create_layer(root, "soc_stock", stock.shape, ("y", "x"), 64, about)[:] = stock
+    create_layer(root, "soc_stock", grid.sizes, 64, about)[:] = stock
     for name, values in more.items():
-        create_layer(root, name, stock.shape, ("y", "x"), 64, about, "uint8", 255)[:] = values
+        create_layer(root, name, grid.sizes, 64, about, "uint8", 255)[:] = values
     for k in range(draws):
         group = root.require_group("draws")
-        create_layer(group, f"soc_stock_{k:02}", stock.shape, ("y", "x"), 64, about)[:] = stock * (1 + 0.1 * (k - 2))
+        create_layer(group, f"soc_stock_{k:02}", grid.sizes, 64, about)[:] = stock * (1 + 0.1 * (k - 2))
     return folder / "maps.zarr"
 
 

@@ -16,9 +16,10 @@ from conftest import ROOT
 from pyproj import CRS
 
 from hybridmap.config.maps import Predict
-from hybridmap.covariates.cube import create_grid_store, create_layer, open_cube
+from hybridmap.covariates.cube import open_cube
 from hybridmap.export.cog import write_cogs
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.model.specification import build_model
 from hybridmap.options import UncertaintyOptions
 from hybridmap.predict import run
@@ -49,9 +50,9 @@ def cube_in(folder: Path, grid: RegionGrid, tile: int, filled: dict[tuple[int, i
     root = create_grid_store(folder / "cube.zarr", grid, {"title": "t"})
     shape = grid.height, grid.width
     bands = {"bands": [{"name": n, "units": "1"} for n in NAMES]}
-    layers = create_layer(root, "covariates", (len(NAMES), *shape), ("band", "y", "x"), tile, bands)
+    layers = create_layer(root, "covariates", {"band": len(NAMES), **grid.sizes}, tile, bands)
     group = root.create_group("forcing")
-    forcing = {n: create_layer(group, n, shape, ("y", "x"), tile, {"units": "1"}) for n in ("npp", "mat")}
+    forcing = {n: create_layer(group, n, grid.sizes, tile, {"units": "1"}) for n in ("npp", "mat")}
     chunks = (min(1024, shape[0]), min(1024, shape[1]))
     done = root.create_array("complete", shape=shape, dtype="uint8", chunks=chunks, dimension_names=("y", "x"))
     for (row, col), values in filled.items():

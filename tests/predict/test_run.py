@@ -28,12 +28,12 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.export.cog import write_cogs
+from hybridmap.grid import resumable_store
+from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.draws import ensemble_draws, mean_of
-from hybridmap.predict import map_store as store_module
 from hybridmap.predict import memory, preview, progress, run, worker_start, workers
 from hybridmap.predict.estimate import estimate
 from hybridmap.predict.map_store import MapStore, tile_keys
-from hybridmap.predict.plan import Tile, tiles_of
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution
@@ -69,7 +69,7 @@ def test_maps_equal_the_model_at_every_cell(small_region: tuple[Config, Path], t
     run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(3))
     members, cube = load_members(trained / "some_neural/all/model"), open_cube(folder / "cube.zarr")
     assert members is not None
-    covariates, forcing, valid = cube.read_window(0, cube.grid.height, 0, cube.grid.width)
+    covariates, forcing, valid = cube.read_window(cube.grid.extent)
     driven = {k: torch.tensor(v[valid]) for k, v in forcing.items()}
     drawn = ensemble_draws(members, torch.tensor(covariates[:, valid].T.copy()), driven)
     out = {name: mean_of(values) for name, values in drawn.items()}
@@ -171,7 +171,7 @@ def test_a_changed_part_of_the_cube_invalidates_its_tile_alone(
     cube = open_cube(tmp_path / "cube.zarr")
     tiles = list(tiles_of(cube.grid, 16))
     before = tile_keys(cube, tiles)
-    shard = cube.shard_files("covariates", 0, 16, 0, 16)[0]
+    shard = cube.shard_files("covariates", Tile(0, 16, 0, 16))[0]
     assert shard.is_file()
     shard.touch()
     after = tile_keys(cube, tiles)
@@ -199,15 +199,12 @@ def test_a_full_disk_ends_with_one_sentence_and_can_be_continued(
 ) -> None:
     config, folder = small_region
     arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
-    original = store_module.write_text
 
-    def full(text: str, path: Path) -> None:
-        if path.name != "identity":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        original(text, path)
+    def full(receipt: bytes, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "write_text", full)
+        patch.setattr(resumable_store, "write_bytes", full)
         with pytest.raises(HybridmapError, match="the disk is full; make room and run again"):
             run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
     run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))

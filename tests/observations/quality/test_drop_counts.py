@@ -5,6 +5,7 @@ import pytest
 from conftest import write_raster
 
 from hybridmap.config import Config
+from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.build import build
@@ -49,10 +50,8 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Results:
     ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), table, counts)
     outputs = out / "observations.parquet", out / "quality.csv", out / "dropped.parquet"
     build(config.build, config.grid, [table], *outputs)
-    build_cube(config, out / "cube.zarr")
-    sample(
-        config, out / "observations.parquet", out / "cube.zarr", out / "samples.parquet", out / "quality_samples.csv"
-    )
+    build_cube(RegionLayers.of(config), out / "cube.zarr", config.predict.tile)
+    sample(out / "observations.parquet", out / "cube.zarr", out / "samples.parquet", out / "quality_samples.csv")
     return Results(config, out)
 
 
