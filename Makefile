@@ -44,6 +44,7 @@ nightly: check test demo fuzz  ## what takes up to two hours: all of the above, 
 	snakemake --cores $(CORES) --snakefile studies/Snakefile
 	for script in clm5_speed kan_speed training_speed depth_speed cube_build map_speed wosis_streaming; do \
 		python benchmarks/$$script.py || exit 1; done
+	python -m fuzz --campaign names --minutes 20 --out results/fuzz_names
 
 clean:  ## remove what was made, but the environment and the results
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

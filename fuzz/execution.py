@@ -70,6 +70,8 @@ class Executor:
         return run_program(step.command, folder, limit_s)
 
     def _run_warm(self, arguments: Sequence[str], folder: Path, limit_s: float) -> Ending:
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()
         if self._process is None:
             limit_s += START_S
             self._process = _start([sys.executable, "-m", "fuzz.worker", self._target], CHECKOUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 import zarr
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine, from_bounds
 from rasterio.warp import transform_bounds
 
@@ -228,6 +230,7 @@ def _save(
 ) -> None:
     bands = 2 if mask == "alpha" else 1
     with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=mask == "internal"),
         rasterio.open(path, "w", **{**profile, "count": bands, "dtype": values.dtype}) as file,
     ):

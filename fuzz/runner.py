@@ -94,19 +94,27 @@ def run_campaigns(campaigns: list[Campaign], plan: Plan, executor: Executor) -> 
     list of Tally
         One a campaign that had time.
     """
-    seconds = 60.0 * plan.minutes / sum(campaign.share for campaign in campaigns)
+    campaigns, second_share = _with_time(campaigns, plan)
     (plan.scratch / "shared").mkdir()
     tallies = []
     for campaign in campaigns:
-        budget_s = seconds * campaign.share
-        if plan.number is None and budget_s < campaign.minimum_s:
-            sys.stderr.write(f"{campaign.name}: left out, its {budget_s:.0f} s are too few\n")
-            continue
         (plan.scratch / campaign.name).mkdir()
         propose = campaign.prepare(plan.scratch / "shared", executor)
-        tallies.append(_run_campaign(campaign, propose, plan, budget_s, executor))
+        tallies.append(_run_campaign(campaign, propose, plan, second_share * campaign.share, executor))
         sys.stderr.write(_row(tallies[-1]) + "\n")
     return tallies
+
+
+def _with_time(campaigns: list[Campaign], plan: Plan) -> tuple[list[Campaign], float]:
+    """Return the campaigns whose time is enough, and the seconds of one share."""
+    second_share = 60.0 * plan.minutes / sum(campaign.share for campaign in campaigns)
+    short = [c for c in campaigns if plan.number is None and second_share * c.share < c.minimum_s]
+    if not short:
+        return campaigns, second_share
+    for campaign in short:
+        sys.stderr.write(f"{campaign.name}: left out, its {second_share * campaign.share:.0f} s are too few\n")
+    rest = [campaign for campaign in campaigns if campaign not in short]
+    return _with_time(rest, plan) if rest else ([], 0.0)
 
 
 def _run_campaign(campaign: Campaign, propose: Propose, plan: Plan, budget_s: float, executor: Executor) -> Tally:

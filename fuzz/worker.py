@@ -49,7 +49,7 @@ def run(target: Target, arguments: list[str]) -> tuple[int, str]:
         try:
             code = target(arguments)
         except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 1
+            code = _exit_code(stop.code)
         except BaseException:
             code = 70
             traceback.print_exc()
@@ -57,6 +57,14 @@ def run(target: Target, arguments: list[str]) -> tuple[int, str]:
         sys.stderr.flush()
         capture.seek(0)
         return code, capture.read().decode(errors="replace")
+
+
+def _exit_code(code: object) -> int:
+    """Return what Python makes of the argument of sys.exit: none is success, a text is printed."""
+    if code is None or isinstance(code, int):
+        return int(code or 0)
+    sys.stderr.write(f"{code}\n")
+    return 1
 
 
 def main(target: str) -> None:
