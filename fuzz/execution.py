@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.attempt import Step
-from fuzz.outcome import Ending
+from fuzz.outcome import Ending, shortened
 
 CHECKOUT = Path(__file__).parents[1]
 TARGET = "hybridmap.cli:main"
@@ -131,7 +131,7 @@ def run_program(command: Sequence[str], folder: Path, limit_s: float) -> Ending:
             code = None
         _kill(process)
         capture.seek(0)
-        return Ending(code, capture.read().decode(errors="replace")[-40_000:])
+        return Ending(code, shortened(capture.read().decode(errors="replace")))
 
 
 def _start(command: list[str], folder: Path) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ from fuzz.execution import CHECKOUT, Executor
 from fuzz.region import SMALL, STAGES, run_or_fail, write_config
 
 LEGAL = (
+    "plain",
     *("with space", "it's", 'say "so"', "a#b", "$HOME", "a&b", "a;b", "{x}", "größe", "-lead", ".hidden", "日本"),
     *("$(touch PWNED)", "`touch PWNED`", "x; touch PWNED", "{input}", "a,b", "a=b", "100%", "a*b", "a?b", "[x]", "~t"),
     *("a|b", "<x>", "!x", "a\\b", "a:b", "{{x}}", "tail ", "a (1)", "--log", "a'b\"c"),

@@ -12,6 +12,8 @@ OUTCOMES = ("clean", "refused", "unfair", "traceback", "hang", "silent")
 """Right with exit 0; one sentence with exit 1; the same for sound input; a crash; the time limit; exit 0 and wrong."""
 LONGEST = 10_000
 """Characters from which a message is no sentence any more."""
+GAP = "[...]"
+"""Stands for the middle of long messages."""
 FAULTS = ("unfair", "traceback", "hang", "silent")
 
 
@@ -85,13 +87,18 @@ def shape(message: str) -> str:
     return re.sub(r"-?\d[\d.e+]*", "N", text)[:160]
 
 
+def shortened(messages: str) -> str:
+    """Return the first and the last of long messages."""
+    return messages if len(messages) < 40_000 else f"{messages[:5_000]}\n{GAP}\n{messages[-30_000:]}"
+
+
 def _verb(step: Step) -> str:
     return " ".join(step.command[:2]) if step.command[0] == "hybridmap" else Path(step.command[0]).name
 
 
 def _is_sentence(ending: Ending) -> bool:
     """Whether the command said what is wrong, and nothing broke."""
-    broken = ("Traceback (most recent call last)", "Error in rule ", "Error in group ")
+    broken = ("Traceback (most recent call last)", "Error in rule ", "Exception in rule ")
     sayable = 0 < len(ending.messages.strip()) < LONGEST
     return ending.code == 1 and sayable and not any(word in ending.messages for word in broken)
 
@@ -105,9 +112,9 @@ def _crash(ending: Ending) -> str:
     """Return the error of a crash and the innermost line of hybridmap that it passed."""
     places = re.findall(r'File "[^"]*/(hybridmap/[^"]+)", line \d+, in (\S+)', ending.messages)
     place = f" in {places[-1][0]}::{places[-1][1]}" if places else ""
-    jobs = re.findall(r"^Error in rule (\w+)", ending.messages, re.MULTILINE)
+    jobs = re.findall(r"^\w*(?:Error|Exception) in rule (\w+)", ending.messages, re.MULTILINE)
     _, traceback, last = ending.messages.rpartition("Traceback (most recent call last):")
-    errors = [line for line in last.splitlines() if line and not line[0].isspace()] if traceback else []
+    errors = [line for line in last.splitlines() if line and not line[0].isspace() and line != GAP] if traceback else []
     if jobs or errors:
         return f"{f'rule {jobs[0]}' if jobs else shape(errors[0])}{place}"
     return f"exit {ending.code} with {'a flood of words' if ending.messages else 'no word'}"

@@ -16,6 +16,8 @@ import traceback
 from collections.abc import Callable
 from typing import IO
 
+from fuzz.outcome import shortened
+
 MEMORY = 12 << 30
 """Bytes of address space, so that an absurd size ends as a MemoryError and not in the death of the machine."""
 Target = Callable[[list[str]], int]
@@ -37,7 +39,7 @@ def serve(target: Target, requests: IO[str], answers: IO[str]) -> None:
         request = json.loads(line)
         os.chdir(request["folder"])
         code, messages = run(target, request["arguments"])
-        answers.write(json.dumps({"code": code, "messages": messages[-40_000:]}) + "\n")
+        answers.write(json.dumps({"code": code, "messages": shortened(messages)}) + "\n")
         answers.flush()
 
 
