@@ -48,7 +48,8 @@ def prepare(shared: Path, executor: Executor) -> Propose:
         else:
             damage(source, folder, str(file.relative_to(folder)), title)
         if name == "load":
-            return Attempt(f"{file.name} {title}: {detail}", [Step((sys.executable, "-c", LOAD, str(model)))])
+            step = Step((sys.executable, "-c", LOAD, str(model.relative_to(folder))))
+            return Attempt(f"{file.name} {title}: {detail}", [step])
         for path in STAGES[name].writes:
             shutil.rmtree(folder / path, ignore_errors=True)
             (folder / path).unlink(missing_ok=True)

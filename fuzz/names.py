@@ -42,7 +42,7 @@ def prepare(shared: Path, executor: Executor) -> Propose:
         shutil.copytree(inputs / "inputs", target)
         _configure(folder, {"data_root": "inputs", key: name})
         snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--cores", "1"]
-        command = (*snakemake, "--configfile", "config.yaml", "--directory", str(folder))
+        command = (*snakemake, "--configfile", "config.yaml", "--directory", ".")
         return Attempt(
             f"name of {key}: {name!r}",
             [hybridmap("check", "config.yaml"), Step(command)],
