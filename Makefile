@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: help demo test check format build nightly clean environment
+.PHONY: help demo test check format build fuzz nightly clean environment
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -37,10 +37,14 @@ build: environment  ## wheel and source archive into dist/
 	rm -rf dist
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
-nightly: check test demo  ## what takes up to two hours: all of the above, the studies and the benchmarks
+fuzz: environment  ## ten minutes of hostile input into every command: results/fuzz
+	python -m fuzz --minutes 10
+
+nightly: check test demo fuzz  ## what takes up to two hours: all of the above, the studies and the benchmarks
 	snakemake --cores $(CORES) --snakefile studies/Snakefile
 	for script in clm5_speed kan_speed training_speed depth_speed cube_build map_speed wosis_streaming; do \
 		python benchmarks/$$script.py || exit 1; done
+	python -m fuzz --campaign names --minutes 20 --out results/fuzz_names
 
 clean:  ## remove what was made, but the environment and the results
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
