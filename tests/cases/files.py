@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,8 +87,10 @@ def _write_zip(path: Path, members: Any) -> None:
 def _write_geopackage(path: Path, content: Any) -> None:
     layers = {"t": content} if isinstance(content, pd.DataFrame) else content
     lower = path.with_suffix(".gpkg")
-    for name, rows in layers.items():
-        pyogrio.write_dataframe(rows, lower, layer=name, append=lower.exists())
+    with warnings.catch_warnings():  # points without a projection are one of the cases
+        warnings.simplefilter("ignore", UserWarning)
+        for name, rows in layers.items():
+            pyogrio.write_dataframe(rows, lower, layer=name, append=lower.exists())
     lower.rename(path)
 
 

@@ -137,11 +137,7 @@ class Case:
             *("region: t", "title: t", "demo: null", f"data_root: {json.dumps(str(folder))}"),
             *("covariates: []", "forcing: []", "splits: []", "experiments: []", "baselines: []"),
             f"grid: {json.dumps(dict(self.grid))}",
-            *(
-                []
-                if self.build is None
-                else [f"build: {json.dumps((BUILD if self.whole_build else {}) | dict(self.build))}"]
-            ),
+            *([] if self.build is None else [f"build: {json.dumps(build)}"]),
             "observations:",
             f"  - {{name: s, path: {self.stored or self.path}, licence: x, columns: {{{fields}}}{source}}}",
             *(f"  - {other}" for other in self.more),
@@ -268,17 +264,17 @@ def _same(values: list[Any], expected: Any, where: str) -> None:
             assert value == pytest.approx(number, rel=2e-3), f"{where}: {value}, expected {number}"
 
 
-def refuses(*words: str) -> Expectation:
-    """One sentence, exit 1, from ingest or build, that has all `words` (patterns); nothing is written."""
+def refuses(*words: str, at_ingest: bool = False) -> Expectation:
+    """One sentence, exit 1, from ingest (or build), that has all `words` (patterns); nothing is written."""
 
     def expectation(run: Run) -> None:
         command = run.ingested[-1]
-        if not command.exit_code:
+        if not command.exit_code and not at_ingest:
             command = run.built
-        else:
+        elif command.exit_code:
             assert run.checked.exit_code == 1, "check called ok what ingest refuses"
         assert command.exit_code == 1, f"not refused: {run.log}"
-        (run.folder / "out" / "b.csv").exists() and pytest.fail("a refused build left its table of drops")
+        assert not (run.folder / "out/sites.parquet").exists(), "a refusal left its output"
         sentence = command.log.strip().splitlines()[-1]
         assert SENTENCE.match(sentence), command.log
         assert "Traceback" not in command.log

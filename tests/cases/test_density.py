@@ -345,11 +345,16 @@ def covered(cover: str, depth: str = "0,20", oc: int = 15) -> str:
     return f"id,lon,lat,top,bot,oc,lc,sand,silt,clay\nA,10,50,{depth},{oc},{cover},40,40,20\n"
 
 
+def spelled(cover: str) -> str:
+    """A land cover as a part of a name."""
+    return cover.replace(" ", "_").replace("/", "_")
+
+
 DEEP = {"top_cm": 30, "bottom_cm": 100}
 
 S12 = [
-    *(Case(f"crop_{cover}", covered(cover), (CULTIVATED,), COVER) for cover in FIELDS_OF_CROPS),
-    *(Case(f"other_{cover}", covered(cover), (OTHER,), COVER) for cover in OTHER_COVERS),
+    *(Case(f"crop_{spelled(cover)}", covered(cover), (CULTIVATED,), COVER) for cover in FIELDS_OF_CROPS),
+    *(Case(f"other_{spelled(cover)}", covered(cover), (OTHER,), COVER) for cover in OTHER_COVERS),
     Case(
         "subsoil_of_a_crop",
         covered("Cropland", "30,100", 5),

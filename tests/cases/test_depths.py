@@ -45,7 +45,7 @@ S6 = [
         (
             either(
                 sites(soc_density_kg_m3={"B": [26.1, 27.0]}),
-                both(sites(soc_density_kg_m3={"B": 26.55}), says("campaign|years")),
+                says("campaign|several years|years of sampling"),
                 refuses(r"t\.csv", "row", "minus|cumulative"),
             ),
         ),
@@ -214,8 +214,8 @@ GAPS = "id,lon,lat,top,bot,oc,bd\n{}"
 
 
 def layered(*rows: str) -> str:
-    """One profile without horizons."""
-    return GAPS.format("".join(f"A,10,50,{row}\n" for row in rows))
+    """One profile without horizons, and another that has everything."""
+    return GAPS.format("".join(f"A,10,50,{row}\n" for row in rows) + "Z,11,50,0,50,20,1\n")
 
 
 STOCK_30 = {"stocks_cm": [30], "min_coverage": 0.8}
