@@ -105,9 +105,9 @@ class _Column(torch.autograd.Function):
     def forward(
         ctx: Any, parameters: Tensor, has_sand: bool, switches: tuple[bool, bool, bool], *fields: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        from hybridmap.process.clm5.gpu.column import FACTOR_ROWS, MONTH_ROWS
         from hybridmap.process.clm5.gpu.forward import column_forward
         from hybridmap.process.clm5.gpu.months import months_to_layers
-        from hybridmap.process.clm5.gpu.parts import FACTOR_ROWS, MONTH_ROWS
 
         leak, below, fixed_floor = switches
         parameters = parameters.contiguous()
