@@ -98,7 +98,7 @@ def write_area(folder: Path) -> None:
     """Calibration and area of applicability of 10,000 sites."""
     import json
 
-    from hybridmap.evaluate.applicability import fit_applicability
+    from hybridmap.evaluate.applicability_threshold import fit_applicability
 
     random = np.random.default_rng(0)
     x = (random.normal(0, 1, (10_000, LAYERS)) + random.normal(0, 1, (10_000, 1))).astype("float32")

@@ -7,10 +7,11 @@ Reading, overlaying and checking files is in :mod:`hybridmap.config.reading`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from hybridmap.config.baselines import BASELINES
 from hybridmap.config.experiment import Experiment, Name, Section, Target
 from hybridmap.config.maps import Change, Predict, Total
 from hybridmap.errors import HybridmapError, nearest
@@ -18,7 +19,10 @@ from hybridmap.errors import HybridmapError, nearest
 __all__ = ["Change", "Config", "Experiment", "Name", "Predict", "Section", "Target", "Total"]
 
 Unit = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]  # unit: 1
-Baseline = Literal["linear", "random_forest", "gradient_boosting"]
+if TYPE_CHECKING:
+    BaselineName = str
+else:
+    BaselineName = Literal[tuple(BASELINES)]
 
 
 class Grid(Section):
@@ -315,9 +319,7 @@ class Config(Section):
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")
-    baselines: list[Baseline] = Field(
-        [], description="Ordinary models on the same folds: linear, random_forest, gradient_boosting."
-    )
+    baselines: list[BaselineName] = Field([], description=f"Ordinary models on the same folds: {', '.join(BASELINES)}.")
     fan_out: bool = Field(
         False,
         description="Train every fold in a job of its own (several GPUs, a cluster), not all of an experiment in one.",

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from hybridmap.config import Config, Experiment
+from hybridmap.config import Config, Experiment, Raster
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.model.hybrid import HybridModel, Model
@@ -160,7 +160,7 @@ def train_folds(
     samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     depth = (config.build.bottom_cm - config.build.top_cm) / 100.0
-    classes = class_codes(config, samples)
+    classes = class_codes(config.covariates, samples)
     units = {layer.name: layer.unit for layer in (*config.covariates, *config.forcing)}
     spec = model_spec(experiment, depth, names_in(samples, COVARIATE), names_in(samples, FORCING), classes, units)
     check_forcing(checked_model(experiment, spec), samples)
@@ -211,9 +211,9 @@ def training_options(experiment: Experiment, spec: dict[str, Any]) -> TrainingOp
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
 
 
-def class_codes(config: Config, samples: pd.DataFrame) -> dict[str, list[float]]:
+def class_codes(covariates: Sequence[Raster], samples: pd.DataFrame) -> dict[str, list[float]]:
     """Class codes at the sites of every categorical covariate."""
-    layers = [layer.name for layer in config.covariates if layer.kind == "categorical"]
+    layers = [layer.name for layer in covariates if layer.kind == "categorical"]
     return {name: sorted(float(v) for v in samples[COVARIATE + name].dropna().unique()) for name in layers}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hybridmap.config.reading import data_path
 from hybridmap.encoders import KAN
-from hybridmap.evaluate.scores import POOLED
+from hybridmap.evaluate.predictions import POOLED
 from hybridmap.model.hybrid import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure
