@@ -25,7 +25,7 @@ NOISE, NOISE_LIMIT = 0.1, 0.95
 
 @dataclass(frozen=True)
 class Neustift:
-    """One experiment of the years 2003 to 2008 with its parts.
+    """One experiment of the years 2003 to 2008, split into training, validation and test.
 
     Attributes
     ----------
@@ -58,6 +58,10 @@ def make_neustift(
         Leave training rows above the 0.8 quantile of training temperature out, from training only.
     temperature : array, optional, shape (157776,)
         Measured half-hourly air temperature [degC] of 2003 to 2011 instead of the synthetic one.
+
+    Returns
+    -------
+    Neustift
     """
     features = half_hours()
     if temperature is not None:
@@ -139,10 +143,10 @@ def _weather(n: int) -> Array:
     """Autocorrelated departures of temperature [K], the same in every experiment."""
     from scipy.signal import lfilter
 
-    memory, spread = 0.985, 3.2
-    shocks = spread * np.random.default_rng(0).standard_normal(n)
+    memory, sd = 0.985, 3.2
+    shocks = sd * np.random.default_rng(0).standard_normal(n)
     shocks[1:] *= np.sqrt(1.0 - memory**2)
-    return lfilter([1.0], [1.0, -memory], shocks)
+    return np.asarray(lfilter([1.0], [1.0, -memory], shocks))
 
 
 def _truncated_normal(random: np.random.Generator, n: int) -> Array:

@@ -99,7 +99,7 @@ def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -
     assert first == {"name": first["name"], "kind": "categorical", "unit": raw["covariates"][0]["unit"]}
     assert [layer["name"] for layer in part["forcing"]] == ["npp", "mat"]
     samples = pd.DataFrame({f"covariate.{first['name']}": [2.0, 1.0, 2.0]})
-    assert class_codes(parse_config(part, "settings"), samples) == {first["name"]: [1.0, 2.0]}
+    assert class_codes(parse_config(part, "settings").covariates, samples) == {first["name"]: [1.0, 2.0]}
     # What maps hold is no matter of the cube.
     raw["predict"]["scenarios"] = {"warmer": {"mat": {"add": 2}}}
     assert json.loads(stage_settings(raw, "cube"))["predict"] == {"tile": raw["predict"]["tile"]}
