@@ -99,7 +99,7 @@ def half_hours() -> pd.DataFrame:
     days = np.arange(len(time)) / 48.0 + 0.25 / 24.0
     season = np.cos(2.0 * np.pi * (days - 190.0) / 365.25)
     ta_det = 6.9 + 9.3 * season + (3.2 + 1.6 * season) * np.cos(2.0 * np.pi * (hour - 14.5) / 24.0)
-    table = pd.DataFrame(
+    table: pd.DataFrame = pd.DataFrame(
         {
             "time": time,
             "sw_in_pot": radiation,
@@ -131,7 +131,7 @@ def potential_radiation(day_of_year: NDArray[np.integer], hour: Array) -> Array:
     latitude = np.radians(LATITUDE)
     angle = np.radians(15.0 * (solar - 12.0))
     height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(angle)
-    return np.maximum(0.0, SOLAR_CONSTANT * distance * height)
+    return np.asarray(np.maximum(0.0, SOLAR_CONSTANT * distance * height))
 
 
 def _moving_mean(values: Array) -> Array:
