@@ -3,6 +3,8 @@
 python benchmarks/continental.py europe
 """
 
+from __future__ import annotations
+
 import argparse
 import multiprocessing
 import resource
@@ -11,17 +13,22 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hybridmap.config import Config
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = "some_neural"
 
 
-def config_of(name: str, folder: Path) -> object:
+def config_of(name: str, folder: Path) -> Config:
     from hybridmap.config.reading import load_config
 
     over = folder / "over.yaml"
     over.write_text(
         f"data_root: {folder}\nexperiment_defaults: {{splits: [block], training: {{max_epochs: 30}}}}\n"
+        "predict: {intervals: none}\n"
         "experiments:\n  - {name: some_neural, process: {name: five_pool, options: {formulation: constrained}},"
         " neural: [cue, q_max, f_poc, vmax_p, km_p], global: all}\n"
     )
@@ -31,7 +38,7 @@ def config_of(name: str, folder: Path) -> object:
 def stand_ins(name: str, folder: Path) -> None:
     from hybridmap.testing.stand_ins import write_stand_ins
 
-    write_stand_ins(config_of(name, folder), sites=20_000)  # type: ignore[arg-type]
+    write_stand_ins(config_of(name, folder), sites=20_000)
 
 
 def observations(name: str, folder: Path) -> None:
@@ -40,16 +47,16 @@ def observations(name: str, folder: Path) -> None:
 
     config = config_of(name, folder)
     tables = []
-    for source in config.observations:  # type: ignore[attr-defined]
+    for source in config.observations:
         tables.append(folder / f"{source.name}.parquet")
-        ingest(config, source.name, tables[-1])  # type: ignore[arg-type]
-    build(config, tables, folder / "o.parquet", folder / "q.csv", folder / "d.parquet")  # type: ignore[arg-type]
+        ingest(config, source.name, tables[-1])
+    build(config, tables, folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
 
 
 def cube(name: str, folder: Path) -> None:
     from hybridmap.covariates.cube_build import build_cube
 
-    build_cube(config_of(name, folder), folder / "cube.zarr")  # type: ignore[arg-type]
+    build_cube(config_of(name, folder), folder / "cube.zarr")
 
 
 def samples(name: str, folder: Path) -> None:
@@ -57,20 +64,21 @@ def samples(name: str, folder: Path) -> None:
     from hybridmap.samples.splits import split
 
     config = config_of(name, folder)
-    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")  # type: ignore[arg-type]
-    split(config, folder / "s.parquet", folder / "f.parquet", folder / "cube.zarr")  # type: ignore[arg-type]
+    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")
+    split(config, folder / "s.parquet", folder / "f.parquet", folder / "cube.zarr")
 
 
 def train(name: str, folder: Path) -> None:
     from hybridmap.experiment.training import train_folds
 
-    train_folds(config_of(name, folder), EXPERIMENT, ["all"], folder / "s.parquet", folder / "f.parquet", folder, "cpu")  # type: ignore[arg-type]
+    train_folds(config_of(name, folder), EXPERIMENT, ["all"], folder / "s.parquet", folder / "f.parquet", folder, "cpu")
 
 
 def maps(name: str, folder: Path) -> None:
-    from hybridmap.predict.run import predict
+    from hybridmap.predict.run import predict, recipe_of
 
-    predict(folder / "all/model", folder / "cube.zarr", config_of(name, folder), folder / "maps.zarr", 0, "benchmark")  # type: ignore[arg-type]
+    recipe = recipe_of(config_of(name, folder), EXPERIMENT, folder / "all/model")
+    predict(recipe, folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
 
 
 STAGES: dict[str, tuple[Callable[[str, Path], None], str]] = {
@@ -96,7 +104,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder_name:
         folder = Path(folder_name)
-        for stage, (work, made) in STAGES.items():
+        for stage, (work, output) in STAGES.items():
             queue = context.Queue()
             process = context.Process(target=measured, args=(work, args.region, folder, queue))
             process.start()
@@ -104,7 +112,7 @@ def main() -> None:
             if process.exitcode:
                 sys.exit(f"{stage} failed")
             seconds, memory = queue.get()
-            size = sum(f.stat().st_size for f in (folder / made).rglob("*") if f.is_file()) if made else 0
+            size = sum(f.stat().st_size for f in (folder / output).rglob("*") if f.is_file()) if output else 0
             print(f"{stage:18} {seconds:7.1f} s {memory:6.2f} GB memory {size / 1e9:6.2f} GB on disk", flush=True)
 
 

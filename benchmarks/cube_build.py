@@ -44,13 +44,13 @@ def config_of(folder: Path, size: int, layers: int) -> object:
     return parse_config(raw, "benchmark")
 
 
-def ours(folder: Path, size: int, layers: int) -> None:
+def build_with_hybridmap(folder: Path, size: int, layers: int) -> None:
     from hybridmap.covariates.cube_build import build_cube
 
     build_cube(config_of(folder, size, layers), folder / "cube.zarr")  # type: ignore[arg-type]
 
 
-def theirs(folder: Path, size: int, layers: int) -> None:
+def build_with_xarray(folder: Path, size: int, layers: int) -> None:
     """Each layer warped by rioxarray, all concatenated and written by xarray."""
     import rioxarray
     import xarray as xr
@@ -89,7 +89,7 @@ def main() -> None:
         folder = Path(name)
         write_sources(folder, args.size)
         for layers in args.layers:
-            for label, work in (("ours", ours), ("theirs", theirs)):
+            for label, work in (("ours", build_with_hybridmap), ("theirs", build_with_xarray)):
                 if args.only not in (None, label):
                     continue
                 queue = context.Queue()

@@ -29,16 +29,16 @@ def write(folder: Path) -> None:
             table = table.assign(**{f"unused_{k}": "{1:12.3,2:}" for k in range(FILLER)})
         path.unlink()
         for copy in range(COPIES):
-            again = table.copy()
+            copied = table.copy()
             for key in ("profile_id", "profile_layer_id"):
-                if key in again:
-                    again[key] = (again[key].astype(int) + copy * 10_000_000).astype(str)
-            if copy and "longitude" in again:  # the other copies lie in another part of the world
-                again["longitude"] = (again["longitude"].astype(float) + 100 + copy).astype(str)
-            again.to_csv(path, sep="\t", index=False, mode="a", header=copy == 0)
+                if key in copied:
+                    copied[key] = (copied[key].astype(int) + copy * 10_000_000).astype(str)
+            if copy and "longitude" in copied:  # the other copies lie in another part of the world
+                copied["longitude"] = (copied["longitude"].astype(float) + 100 + copy).astype(str)
+            copied.to_csv(path, sep="\t", index=False, mode="a", header=copy == 0)
 
 
-def ours(folder: Path) -> int:
+def read_with_hybridmap(folder: Path) -> int:
     from hybridmap.config import Config
     from hybridmap.observations.ingest import read_source
 
@@ -48,7 +48,7 @@ def ours(folder: Path) -> int:
     return len(read_source(config, config.observations[0]))
 
 
-def theirs(folder: Path) -> int:
+def read_with_pandas(folder: Path) -> int:
     """The usual way: all of each file, joined, then cut to the region."""
     tables = [pd.read_csv(folder / f"wosis_201909_{n}.tsv", sep="\t", low_memory=False)
               for n in ("layers_chemical", "layers_physical", "profiles")]  # fmt: skip
@@ -70,7 +70,7 @@ def main() -> None:
         write(folder)
         for file in sorted(folder.iterdir()):
             print(f"{file.name}: {file.stat().st_size / 1e6:.0f} MB")
-        for label, work in (("ours", ours), ("pandas", theirs)):
+        for label, work in (("ours", read_with_hybridmap), ("pandas", read_with_pandas)):
             queue = context.Queue()
             process = context.Process(target=measured, args=(work, folder, queue))
             process.start()
