@@ -1,24 +1,54 @@
-# make demo   the embedded default, end to end: results/demo/report/index.html
-# make test   the test suite
-# make check  lint, format, types, import order, workflow lint
+# The commands of a developer and of a first-time user; `make help` lists them.
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+CORES ?= $(shell nproc)
 
-.PHONY: demo test check environment
-demo: environment
-	snakemake --cores 4
+.PHONY: help demo test check format build fuzz nightly clean environment
+.DEFAULT_GOAL := help
 
-test: environment .venv/kernels
-	pytest -n 4
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
 
-check: environment
+demo: environment  ## the embedded default, end to end: results/demo/report/index.html
+	snakemake --cores $(CORES)
+
+test: environment .venv/kernels  ## the tests
+	pytest -n $(CORES)
+
+check: environment  ## lint, format, names, docstrings, types, import order, workflow lint
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow
+	python tools/names.py
+	python tools/docstrings.py
+	snakefmt --check Snakefile workflow studies/Snakefile
 	mypy
 	lint-imports
+	python tools/house.py --check docs/images/house.svg
 	snakemake --lint
+
+format: environment  ## put the code into its form
+	ruff check --fix --exit-zero --quiet .
+	ruff format --quiet .
+	snakefmt Snakefile workflow studies/Snakefile
+	python tools/house.py docs/images/house.svg
+
+build: environment  ## wheel and source archive into dist/
+	rm -rf dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+fuzz: environment  ## ten minutes of hostile input into every command: results/fuzz
+	python -m fuzz --minutes 10
+
+nightly: check test demo fuzz  ## what takes up to two hours: all of the above, the studies and the benchmarks
+	snakemake --cores $(CORES) --snakefile studies/Snakefile
+	for script in clm5_speed kan_speed training_speed depth_speed cube_build map_speed wosis_streaming; do \
+		python benchmarks/$$script.py || exit 1; done
+	python -m fuzz --campaign names --minutes 20 --out results/fuzz_names
+
+clean:  ## remove what was made, but the environment and the results
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 environment: .venv/complete
 

@@ -20,7 +20,7 @@ include: "workflow/rules/common.smk"
 rule all:
     default_target: True
     input:
-        f"{REGION}/report/index.html",
+        FILES.report,
     localrule: True
 
 

@@ -28,7 +28,6 @@ def config_of(name: str, folder: Path) -> Config:
     over = folder / "over.yaml"
     over.write_text(
         f"data_root: {folder}\nexperiment_defaults: {{splits: [block], training: {{max_epochs: 30}}}}\n"
-        "predict: {intervals: none}\n"
         "experiments:\n  - {name: some_neural, process: {name: five_pool, options: {formulation: constrained}},"
         " neural: [cue, q_max, f_poc, vmax_p, km_p], global: all}\n"
     )
@@ -42,6 +41,7 @@ def stand_ins(name: str, folder: Path) -> None:
 
 
 def observations(name: str, folder: Path) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.build import build
     from hybridmap.observations.ingest import ingest
 
@@ -49,36 +49,50 @@ def observations(name: str, folder: Path) -> None:
     tables = []
     for source in config.observations:
         tables.append(folder / f"{source.name}.parquet")
-        ingest(config, source.name, tables[-1])
-    build(config, tables, folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
+        ingest(source, config.data_root, RegionGrid.of(config.grid), tables[-1])
+    outputs = folder / "o.parquet", folder / "q.csv", folder / "d.parquet"
+    build(config.build, config.grid, tables, *outputs)
 
 
 def cube(name: str, folder: Path) -> None:
+    from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
 
-    build_cube(config_of(name, folder), folder / "cube.zarr")
+    config = config_of(name, folder)
+    build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
 
 
 def samples(name: str, folder: Path) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.samples.sample import sample
     from hybridmap.samples.splits import split
 
     config = config_of(name, folder)
-    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")
-    split(config, folder / "s.parquet", folder / "f.parquet", folder / "cube.zarr")
+    sample(folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")
+    grid = RegionGrid.of(config.grid)
+    split(config.splits, grid, folder / "s.parquet", folder / "f.parquet", config.data_root, folder / "cube.zarr")
 
 
 def train(name: str, folder: Path) -> None:
+    from hybridmap.experiment.layers import ModelLayers
     from hybridmap.experiment.training import train_folds
 
-    train_folds(config_of(name, folder), EXPERIMENT, ["all"], folder / "s.parquet", folder / "f.parquet", folder, "cpu")
+    config = config_of(name, folder)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    tables = folder / "s.parquet", folder / "f.parquet"
+    train_folds(config.experiment(EXPERIMENT), layers, ["all"], *tables, folder, "cpu")
 
 
 def maps(name: str, folder: Path) -> None:
-    from hybridmap.predict.run import predict, recipe_of
+    from hybridmap.predict.recipe import Job, Recipe
+    from hybridmap.predict.run import predict
 
-    recipe = recipe_of(config_of(name, folder), EXPERIMENT, folder / "all/model")
-    predict(recipe, folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+    config = config_of(name, folder)
+    block = config.predict.model_copy(update={"intervals": "none"})
+    uncertainty = config.experiment(EXPERIMENT).uncertainty
+    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
+    recipe = Recipe(folder / "all/model", block, uncertainty, depth_m)
+    predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
 
 STAGES: dict[str, tuple[Callable[[str, Path], None], str]] = {

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def write_sources(folder: Path, size: int) -> None:
             file.write(values.astype("int16"), 1)
 
 
-def config_of(folder: Path, size: int, layers: int) -> object:
+def config_of(folder: Path, size: int, layers: int) -> Any:
     from hybridmap.config.reading import parse_config
 
     bounds = [4_000_000, 3_000_000 - 500 * size, 4_000_000 + 500 * size, 3_000_000]
@@ -45,9 +46,11 @@ def config_of(folder: Path, size: int, layers: int) -> object:
 
 
 def build_with_hybridmap(folder: Path, size: int, layers: int) -> None:
+    from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
 
-    build_cube(config_of(folder, size, layers), folder / "cube.zarr")  # type: ignore[arg-type]
+    config = config_of(folder, size, layers)
+    build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
 
 
 def build_with_xarray(folder: Path, size: int, layers: int) -> None:

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from hybridmap.observations.depth import Rules, interval_means
+from hybridmap.observations.depth.intervals import DepthRules, interval_means
 
 PROFILES, LOOPED = 200_000, 5_000
 
@@ -51,8 +51,8 @@ def timed(work: object) -> float:
 
 if __name__ == "__main__":
     table = layers(PROFILES)
-    spline_seconds = timed(lambda: interval_means(table, ["y"], 0, 30, Rules("spline")))
-    slice_seconds = timed(lambda: interval_means(table, ["y"], 0, 30, Rules("slice")))
+    spline_seconds = timed(lambda: interval_means(table, ["y"], 0, 30, DepthRules("spline")))
+    slice_seconds = timed(lambda: interval_means(table, ["y"], 0, 30, DepthRules("slice")))
     loop_seconds = timed(lambda: loop(table[table["site_id"] < LOOPED])) * PROFILES / LOOPED
     print(f"{PROFILES} profiles, {len(table)} layers: spline {spline_seconds:.2f} s, slice {slice_seconds:.2f} s")
     print(

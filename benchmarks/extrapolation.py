@@ -15,7 +15,7 @@ import pandas as pd
 
 from hybridmap.evaluate import metrics
 from hybridmap.model.draws import ensemble_draws
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_members
 
 ROOT = Path("results/extrapolation")
@@ -34,7 +34,7 @@ def member_scores(folder: Path, model: str, scheme: str) -> np.ndarray:
         assert members is not None
         draws = ensemble_draws(members, *members.tensors(samples))["soc"].numpy()
         predicted = np.full(draws.shape, np.nan) if predicted is None else predicted
-        test = (parts_of(samples, splits, fold.name, scheme) == "test").to_numpy()
+        test = (roles_in_fold(samples, splits, fold.name, scheme) == "test").to_numpy()
         predicted[:, test] = draws[:, test]
     assert predicted is not None
     return np.array([[metrics.kge(p, observed), metrics.nse(p, observed)] for p in predicted])

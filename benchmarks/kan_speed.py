@@ -86,7 +86,7 @@ def main() -> None:
         for layer in double.layers:
             layer.step.fill_(10.0 / 30)
         gap = float((exact(x.double()) - double(x.double())).abs().max().detach())
-        models = {"pykan KANLayer": rival, "KAN": encoder, "MLP, same widths": MLP(n_in, n_out, hidden)}
+        models = {"pykan KANLayer": rival, "KAN": encoder, "MLP, same widths": MLP(n_in, n_out, hidden, dropout=0.0)}
         times: dict[str, list[float]] = {label: [] for label in models}
         for model in models.values():
             step(model, x)

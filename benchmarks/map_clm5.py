@@ -25,8 +25,8 @@ def write_table(path: Path, cells: int) -> None:
 
 def main() -> None:
     from hybridmap.config import Predict
-    from hybridmap.config.experiment import Uncertainty
-    from hybridmap.predict.predictor import Recipe
+    from hybridmap.options import UncertaintyOptions
+    from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
     parser = argparse.ArgumentParser()
@@ -42,8 +42,8 @@ def main() -> None:
         write_model(folder / "model", model)
         block = Predict(tile=TILE, intervals="none", applicability=False)
         start = time.perf_counter()
-        recipe = Recipe(folder / "model", block, Uncertainty(), 0.2)
-        predict(recipe, folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+        recipe = Recipe(folder / "model", block, UncertaintyOptions(), 0.2)
+        predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
         seconds = time.perf_counter() - start
         rate = args.size**2 / seconds
         print(f"{os.cpu_count()} cores, {args.size} x {args.size} cells: {seconds:.1f} s, {rate:,.0f} cells/s")

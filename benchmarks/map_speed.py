@@ -30,18 +30,18 @@ def write_cube(path: Path, size: int, cells: int = 0) -> None:
     """
     from pyproj import CRS
 
-    from hybridmap.covariates.cube import create_grid_store, create_layer
     from hybridmap.grid.region_grid import RegionGrid
+    from hybridmap.grid.store import create_grid_store, create_layer
 
     grid = RegionGrid(CRS.from_epsg(3035), 3e6, 5e6, 250.0, size, size)
     root = create_grid_store(path, grid, {"title": "benchmark"})
     bands = [{"name": f"c{k}", "units": "1"} for k in range(LAYERS)]
     band = root.create_array("band", shape=(LAYERS,), dtype="int32", dimension_names=("band",))
     band[:] = np.arange(1, LAYERS + 1)
-    layers = create_layer(root, "covariates", (LAYERS, size, size), ("band", "y", "x"), TILE, {"bands": bands})
+    layers = create_layer(root, "covariates", {"band": LAYERS, **grid.sizes}, TILE, {"bands": bands})
     group = root.create_group("forcing")
     names = ("clm5_cell",) if cells else ("npp", "mat")
-    forcing = {n: create_layer(group, n, (size, size), ("y", "x"), TILE, {"units": "1"}) for n in names}
+    forcing = {n: create_layer(group, n, grid.sizes, TILE, {"units": "1"}) for n in names}
     options = {"shape": (size, size), "dtype": "uint8", "chunks": (TILE, TILE), "dimension_names": ("y", "x")}
     complete = root.create_array("complete", **options)  # type: ignore[arg-type]
     rows, columns = np.mgrid[0:size, 0:size].astype("float32")
@@ -110,13 +110,13 @@ def write_area(folder: Path) -> None:
 
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
-    from hybridmap.config.experiment import Uncertainty
-    from hybridmap.predict.predictor import Recipe
+    from hybridmap.options import UncertaintyOptions
+    from hybridmap.predict.recipe import Recipe
 
     block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
     if not product:
-        return Recipe(folder / "model", block, Uncertainty(), 0.2)
-    source = Uncertainty(method="mc_dropout", passes=20, layers="last")
+        return Recipe(folder / "model", block, UncertaintyOptions(), 0.2)
+    source = UncertaintyOptions(method="mc_dropout", passes=20, layers="last")
     return Recipe(folder / "model", block, source, 0.2, folder / "conformal.json", folder / "area.npz")
 
 
@@ -124,9 +124,10 @@ def predict_maps(folder: Path, **options: Any) -> None:
     from hybridmap.predict.worker_start import start_early
 
     start_early(folder / "cube.zarr")  # as the command does
+    from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import predict
 
-    predict(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr", 0, "benchmark")
+    predict(Job(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
 
 def plain(folder: Path) -> None:
@@ -149,8 +150,8 @@ def stages(folder: Path) -> None:
     import zarr
 
     from hybridmap.covariates.cube import open_cube
+    from hybridmap.grid.tiles import tiles_of
     from hybridmap.predict.map_store import MapStore
-    from hybridmap.predict.plan import tiles_of
     from hybridmap.predict.predictor import Predictor
     from hybridmap.predict.tile import predict_tile
 
@@ -165,7 +166,7 @@ def stages(folder: Path) -> None:
     seconds = dict.fromkeys(("read", "compute", "write"), 0.0)
     for tile in timed_tiles:
         times = [time.process_time()]
-        cube.read_window(tile.row0, tile.row1, tile.col0, tile.col1)
+        cube.read_window(tile)
         times.append(time.process_time())
         maps = predict_tile(predictor, cube, tile)
         times.append(time.process_time())
@@ -186,11 +187,11 @@ def map_blocks(folder: Path) -> None:
     import torch
     import xarray as xr
 
-    from hybridmap.predict.map_layers import model_layers
+    from hybridmap.predict.map_layers import model_maps
     from hybridmap.train import load_model
 
     model = load_model(folder / "model")
-    names = [key for key, _ in model_layers(model).values()]
+    names = [key for key, _ in model_maps(model).values()]
     data = xr.open_zarr(folder / "cube.zarr", consolidated=False, chunks={"band": -1, "y": TILE, "x": TILE})[
         "covariates"
     ]

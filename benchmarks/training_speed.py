@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from hybridmap.model.specification import build_model
 from hybridmap.train import Member, SiteData, TrainingOptions, fit_members
-from hybridmap.train.loop import prepare
 from hybridmap.train.losses import multi_task_loss
+from hybridmap.train.member import prepare
 
 SITES, COVARIATES, BATCH, FOLDS, EPOCHS = 16_743, 168, 2048, 10, 6
 COUNTS = {"soc": 11_610, "poc": 5_700, "moc": 5_700, "mbc": 331}

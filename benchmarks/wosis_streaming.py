@@ -29,23 +29,24 @@ def write(folder: Path) -> None:
             table = table.assign(**{f"unused_{k}": "{1:12.3,2:}" for k in range(FILLER)})
         path.unlink()
         for copy in range(COPIES):
-            copied = table.copy()
+            shifted = table.copy()
             for key in ("profile_id", "profile_layer_id"):
-                if key in copied:
-                    copied[key] = (copied[key].astype(int) + copy * 10_000_000).astype(str)
-            if copy and "longitude" in copied:  # the other copies lie in another part of the world
-                copied["longitude"] = (copied["longitude"].astype(float) + 100 + copy).astype(str)
-            copied.to_csv(path, sep="\t", index=False, mode="a", header=copy == 0)
+                if key in shifted:
+                    shifted[key] = (shifted[key].astype(int) + copy * 10_000_000).astype(str)
+            if copy and "longitude" in shifted:  # the other copies lie in another part of the world
+                shifted["longitude"] = (shifted["longitude"].astype(float) + 100 + copy).astype(str)
+            shifted.to_csv(path, sep="\t", index=False, mode="a", header=copy == 0)
 
 
 def read_with_hybridmap(folder: Path) -> int:
     from hybridmap.config import Config
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.ingest import read_source
 
     grid = {"crs": "EPSG:3035", "resolution": 1000, "bounds": [2600000, 1380000, 6500000, 5450000]}
     entry = {"name": "wosis", "format": "wosis", "path": "."}
     config = Config.model_validate({"grid": grid, "data_root": str(folder), "observations": [entry]})
-    return len(read_source(config, config.observations[0]))
+    return len(read_source(config.observations[0], config.data_root, RegionGrid.of(config.grid)))
 
 
 def read_with_pandas(folder: Path) -> int:

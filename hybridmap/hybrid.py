@@ -1,21 +1,5 @@
-"""The public names of :mod:`hybridmap.model.hybrid`, where they have always been."""
+"""The public names of :mod:`hybridmap.model`, where they have always been."""
 
-from hybridmap.model.hybrid import (
-    OUTSIDE,
-    HybridModel,
-    Model,
-    NetworkModel,
-    Roles,
-    Run,
-    TableModel,
-)
+from hybridmap.model import OUTSIDE, HybridModel, Model, NetworkModel, Roles, Run, TableModel
 
-__all__ = [
-    "OUTSIDE",
-    "HybridModel",
-    "Model",
-    "NetworkModel",
-    "Roles",
-    "Run",
-    "TableModel",
-]
+__all__ = ["OUTSIDE", "HybridModel", "Model", "NetworkModel", "Roles", "Run", "TableModel"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from hybridmap.cli.log import start_log
 from hybridmap.errors import HybridmapError
-from hybridmap.files.messages import start_log
 from studies.tables import run_row, write_tables
 
 

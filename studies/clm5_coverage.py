@@ -11,8 +11,8 @@ import torch
 
 from hybridmap.encoders import MLP, MixedInputs
 from hybridmap.evaluate import metrics
+from hybridmap.model import HybridModel, Roles
 from hybridmap.model.draws import dropout_draws, interval
-from hybridmap.model.hybrid import HybridModel, Roles
 from hybridmap.testing.clm5_sites import COVARIATES
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study

@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hybridmap.encoders.registry import build_encoder
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.importance import dependence_importance, shares
-from hybridmap.model.hybrid import HybridModel, Roles
-from hybridmap.model.specification import ENCODERS
+from hybridmap.model import HybridModel, Roles
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
 from hybridmap.process.clm5.matrix import Clm5
-from hybridmap.samples.splits import degree_blocks
+from hybridmap.samples.schemes import degree_blocks
 from hybridmap.testing.clm5_sites import COVARIATES, Clm5Sites, Relationships, make_clm5_sites, make_relationships
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study, encoder_row
@@ -204,15 +204,13 @@ def training(settings: Mapping[str, Any]) -> TrainingOptions:
 
 
 def _model(settings: Mapping[str, Any], case: Case) -> HybridModel:
-    options = dict(settings["encoder"])
-    build = ENCODERS[options.pop("name")]
     pure = settings["constraint"] is None
     process: ProcessModel = LayerValues(case.layers) if pure else Clm5Profiles()
     neural = [p.name for p in process.parameters] if pure else list(FOUR)
     return HybridModel(
         process,
         Roles(neural=neural),
-        build(len(COVARIATES), len(neural), **options),
+        build_encoder(settings["encoder"], len(COVARIATES), len(neural)),
         constraint=settings["constraint"] or "sigmoid",
         covariate_names=COVARIATES,
         target_names=["soc_profile" if settings.get("as_published") else "log_soc_profile"],
@@ -241,7 +239,7 @@ def _positions(model: HybridModel, x: NDArray[np.float64]) -> NDArray[np.float64
         return model.neural_parameters(torch.tensor(x, dtype=torch.float32))[1].double().numpy()
 
 
-MLP = {"name": "mlp", "hidden": [128, 128], "activation": "leaky_relu", "batch_norm": False, "residual": True}
+MLP = {"name": "mlp", "hidden": [128, 128], "activation": "leaky_relu", "dropout": 0.0, "residual": True}
 
 
 _row = partial(encoder_row, ("soc_r2", "latent_r2", "kl"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.importance import dependence_importance, shares
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.model import HybridModel, Model
 from hybridmap.model.specification import build_model
 from hybridmap.testing.neustift import OFFSET, make_neustift
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
@@ -21,7 +21,7 @@ from studies import Row, Scores, Study, encoder_row
 
 COVARIATES = ["sw_pot", "dsw_pot", "ta"]
 RbForm = Literal["linear", "nonlinear"]
-MLP = {"name": "mlp", "hidden": [16, 16], "activation": "gelu"}
+MLP = {"name": "mlp", "hidden": [16, 16], "activation": "gelu", "dropout": 0.0}
 KAN1 = {"name": "kan"}
 SPARSE = {"penalties": {"smoothness": 0.1, "entropy": 0.003}, "global_learning_rate": 0.03}
 KAN2 = {"name": "kan", "hidden": [8], "base": "zero"}

@@ -17,10 +17,10 @@ from hybridmap.encoders import MLP
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.importance import shapley_values
-from hybridmap.model.hybrid import HybridModel, Roles
+from hybridmap.model import HybridModel, Roles
 from hybridmap.process import get_process
 from hybridmap.process.water_retention import WaterRetention
-from hybridmap.samples.fold_assignment import deal_groups
+from hybridmap.samples.fold_assignment import assign_groups
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study
 
@@ -98,7 +98,7 @@ def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores
         Scores of each seed.
     """
     data, units, x, columns = _data(dict(rows[name].settings))
-    folds = [deal_groups(units, FOLDS, seed) for seed in seeds]
+    folds = [assign_groups(units, FOLDS, seed) for seed in seeds]
     members = [_member(columns, fold, k, seed) for fold, seed in zip(folds, seeds, strict=True) for k in range(FOLDS)]
     fit_members(members, data, OPTIONS)
     return [
@@ -110,7 +110,7 @@ def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores
 def fit_row(name: str) -> tuple[HybridModel, NDArray[np.float32], list[str]]:
     """Train the first fold of a row with seed 0: the model, all samples (sample, predictor) and their names."""
     data, units, x, columns = _data(dict(ROWS[name].settings))
-    member = _member(columns, deal_groups(units, FOLDS, 0), 0, 0)
+    member = _member(columns, assign_groups(units, FOLDS, 0), 0, 0)
     fit_members([member], data, OPTIONS)
     assert isinstance(member.model, HybridModel)
     return member.model, x, columns
@@ -142,7 +142,7 @@ def _train(fold: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
 
 def _model(columns: Sequence[str]) -> HybridModel:
     process = get_process("water_retention")
-    encoder = MLP(len(columns), len(NEURAL), [32, 32], "tanh")
+    encoder = MLP(len(columns), len(NEURAL), [32, 32], "tanh", dropout=0.0)
     bounds = {"theta_s": (0.2, 0.95)}
     return HybridModel(
         process, Roles(neural=NEURAL), encoder, bounds=bounds, covariate_names=columns, target_names=["theta"]

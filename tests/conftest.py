@@ -51,7 +51,9 @@ def write_raster(
 @pytest.fixture(scope="session")
 def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     """A small synthetic region with its stages done up to the splits: configuration and folder."""
+    from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
+    from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.build import build
     from hybridmap.observations.ingest import ingest
     from hybridmap.samples.sample import sample
@@ -69,23 +71,24 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
         experiment["training"] |= {"max_epochs": 25, "patience": 25}
     config = Config.model_validate(raw)
     write_landscape(config, folder / "inputs")
-    ingest(config, "survey", folder / "survey.parquet", folder / "survey.csv")
-    build(config, [folder / "survey.parquet"], folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
-    build_cube(config, folder / "cube.zarr")
-    sample(config, folder / "o.parquet", folder / "cube.zarr", folder / "samples.parquet", folder / "qs.csv")
-    split(config, folder / "samples.parquet", folder / "splits.parquet")
+    survey, grid = folder / "survey.parquet", RegionGrid.of(config.grid)
+    ingest(config.observations[0], config.data_root, grid, survey, folder / "survey.csv")
+    build(config.build, config.grid, [survey], folder / "o.parquet", folder / "q.csv", folder / "d.parquet")
+    build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
+    sample(folder / "o.parquet", folder / "cube.zarr", folder / "samples.parquet", folder / "qs.csv")
+    split(config.splits, RegionGrid.of(config.grid), folder / "samples.parquet", folder / "splits.parquet")
     return config, folder
 
 
 @pytest.fixture(scope="session")
 def trained(small_region: tuple[Config, Path]) -> Path:
     """Folder with the trained folds of `some_neural` (relaxed and constrained) and `pure_network`."""
-    from hybridmap.experiment.training import train_folds
+    from trainings import train_experiment
 
     config, folder = small_region
     for name in ("some_neural", "some_neural_relaxed", "pure_network"):
         folds, out = ("block-0", "block-1", "block-2", "all"), folder / name
-        train_folds(config, name, folds, folder / "samples.parquet", folder / "splits.parquet", out, "cpu")
+        train_experiment(config, name, folds, folder / "samples.parquet", folder / "splits.parquet", out)
     return folder
 
 

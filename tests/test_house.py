@@ -1,7 +1,11 @@
 """Promises of the project as a whole: what imports what, what mirrors what."""
 
+import ast
+import configparser
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -20,7 +24,7 @@ import importlib
 for room in ROOMS:
     importlib.import_module("hybridmap." + room)
 import torch
-from hybridmap.model.hybrid import HybridModel, Roles
+from hybridmap.model import HybridModel, Roles
 from hybridmap.encoders import MLP
 from hybridmap.process import get_process
 from hybridmap.train import SiteData, TrainingOptions, fit
@@ -52,6 +56,63 @@ def test_the_conda_environment_mirrors_the_lock() -> None:
 def test_the_lock_is_exact_and_holds_torch() -> None:
     assert "torch==2.13.0" in pins()
     assert all("==" in pin for pin in pins())
+
+
+def test_every_folder_of_tests_is_a_room() -> None:
+    packages = [ROOT / "hybridmap", ROOT / "studies"]
+    rooms = {file.parent for package in packages for file in package.rglob("__init__.py")}
+    folders = {file.parent.relative_to(ROOT / "tests") for file in (ROOT / "tests").rglob("test_*.py")}
+    folders -= {Path(".")}
+    assert not [str(folder) for folder in folders if not {ROOT / "hybridmap" / folder, ROOT / folder} & rooms]
+
+
+def test_the_order_of_the_rooms_names_every_room() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    flow = contracts["importlinter:contract:flow"]
+    assert flow.getboolean("exhaustive")
+    assert flow["exhaustive_ignores"].split() == ["constraints", "hybrid", "losses", "metrics"]  # old names, kept
+
+
+def sources(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
+    """Path and tree of every module that is in none of `rooms`."""
+    for path in sorted((ROOT / "hybridmap").rglob("*.py")):
+        relative = path.relative_to(ROOT / "hybridmap")
+        if relative.parts[0] not in rooms:
+            yield relative, ast.parse(path.read_text())
+
+
+@pytest.mark.xfail(reason="until the rooms of all are merged; the lead removes this mark", strict=False)
+def test_low_rooms_take_a_section_and_never_the_whole_configuration() -> None:
+    takers = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, tree in sources("config", "check", "report", "cli", "testing")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        if argument.annotation and takes_config(argument.annotation)
+    ]
+    assert not takers
+
+
+def takes_config(annotation: ast.expr) -> bool:
+    text = annotation.value if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
+    return "Config" in (getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(ast.parse(str(text))))
+
+
+ENCODERS = {"KAN", "MLP", "NAM", "LinearEncoder"}
+
+
+@pytest.mark.xfail(reason="until the rooms of all are merged; the lead removes this mark", strict=False)
+def test_nothing_outside_encoders_asks_for_a_kind_of_encoder() -> None:
+    questions = [
+        f"{path}:{node.lineno} {ast.unparse(node)}"
+        for path, tree in sources("encoders")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass")
+        if ENCODERS & {getattr(name, "id", getattr(name, "attr", "")) for name in ast.walk(node.args[1])}
+    ]
+    assert not questions
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "hybridmap").rglob("*.py")), ids=lambda p: p.stem)

@@ -19,7 +19,7 @@ from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.config.reading import load_config
-from hybridmap.model.hybrid import HybridModel
+from hybridmap.model import HybridModel
 from hybridmap.report.results import Results
 from hybridmap.train import load_members
 

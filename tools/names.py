@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 PRONOUNS = """
 it its itself this that these those one ones other others another each every everything everyone some
@@ -29,10 +30,20 @@ BANNED = {
 FOLDERS = ("hybridmap", "studies", "tools", "benchmarks")
 
 
+def is_key(node: ast.AST) -> TypeGuard[ast.AnnAssign]:
+    """Whether a node declares a key of the configuration: such names are the user's words."""
+    if not isinstance(node, ast.AnnAssign) or not isinstance(node.value, ast.Call):
+        return False
+    return ast.unparse(node.value.func) == "Field"
+
+
 def names_in(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
     """Line, kind (a key of :data:`BANNED`) and name of everything that is given a name."""
+    keys = {id(node.target) for node in ast.walk(tree) if is_key(node)}
     for node in ast.walk(tree):
         match node:
+            case ast.Name() if id(node) in keys:
+                continue
             case ast.Name(id=name, ctx=ast.Store()):
                 yield node.lineno, "variable", name
             case ast.Attribute(attr=name, ctx=ast.Store()):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,8 +17,11 @@ from hybridmap.process import Parameter, ProcessModel, Variable, get_process
 SITES = 64
 SIZES = {"layer": 20, "month": 12, "pool": 7}
 """Lengths of the dimensions of the package's own models; another dimension gets 4."""
+MIDDLE = (0.3, 0.7)
+"""Part of the valid range that random forcing is taken from: the extremes of all forcings together are no climate."""
 Inputs = tuple[dict[str, Tensor], dict[str, Tensor]]
 Outcome = tuple[bool, str]
+"""Whether a check passed, and what it says."""
 
 
 def check_model(name: str, seed: int = 0, **options: Any) -> list[str]:
@@ -46,21 +50,38 @@ def check_model(name: str, seed: int = 0, **options: Any) -> list[str]:
         model = get_process(name, **options)
     except ValueError as error:
         raise HybridmapError(str(error)) from None
-    lines, failed = [], 0
-    for title, run in _checks(model, seed):
-        try:
-            passed, said = run()
-        except Exception as error:  # a model under test may fail in any way; the table says how
-            passed, said = False, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        failed += not passed
-        lines.append(f"{'ok  ' if passed else 'FAIL'} {title}: {said}")
-    if failed:
-        raise HybridmapError("\n  ".join([f"process model {name}: {failed} of {len(lines)} checks failed", *lines]))
+    outcomes = {title: _outcome(run, model, seed) for title, run in CHECKS.items()}
+    lines = [f"{'ok  ' if passed else 'FAIL'} {title}: {text}" for title, (passed, text) in outcomes.items()]
+    if failures := sum(not passed for passed, _ in outcomes.values()):
+        raise HybridmapError("\n  ".join([f"process model {name}: {failures} of {len(lines)} checks failed", *lines]))
     return lines
 
 
+def _outcome(run: Callable[[ProcessModel, int], Outcome], model: ProcessModel, seed: int) -> Outcome:
+    try:
+        return run(model, seed)
+    except Exception as error:  # a model under test may fail in any way; the table says how
+        return False, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
 def random_inputs(model: ProcessModel, sites: int, seed: int, dtype: torch.dtype = torch.float64) -> Inputs:
-    """Parameters and forcing uniform inside their bounds (logarithmic where declared) and valid ranges.
+    """Parameters uniform inside their bounds (logarithmic where declared), forcing in the middle of its valid range.
+
+    Parameters
+    ----------
+    model : ProcessModel
+        Whose declarations are followed.
+    sites : int
+        Length of the first dimension of every tensor.
+    seed : int
+        Of the random numbers.
+    dtype : torch.dtype
+        Of the tensors; the numbers are drawn in float64 and rounded.
+
+    Returns
+    -------
+    tuple of dict
+        Parameters (sites,) and forcing (sites, ...) by name, in their declared units.
 
     Raises
     ------
@@ -68,56 +89,63 @@ def random_inputs(model: ProcessModel, sites: int, seed: int, dtype: torch.dtype
         If a forcing declares no valid range.
     """
     random = torch.Generator().manual_seed(seed)
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(shape, generator=random, dtype=torch.float64)
-
-    parameters = {}
-    for p in model.parameters:
-        if p.scale == "log":
-            parameters[p.name] = p.lower * (p.upper / p.lower) ** uniform(0, 1, sites)
-        else:
-            parameters[p.name] = uniform(p.lower, p.upper, sites)
-    forcing = {}
-    for v in model.forcing:
-        if v.valid_range is None:
-            raise HybridmapError(f"forcing '{v.name}' has no valid_range; give one, in {v.unit}.")
-        shape = (sites, *(SIZES.get(dim, 4) for dim in v.dims[1:]))
-        # The middle of the range: the extremes of all forcings together are no climate.
-        low, high = v.valid_range
-        forcing[v.name] = uniform(low + 0.3 * (high - low), high - 0.3 * (high - low), *shape)
-    return {n: t.to(dtype) for n, t in parameters.items()}, {n: t.to(dtype) for n, t in forcing.items()}
+    parameters = {p.name: _random_parameter(p, sites, random).to(dtype) for p in model.parameters}
+    forcing = {v.name: _random_forcing(v, sites, random).to(dtype) for v in model.forcing}
+    return parameters, forcing
 
 
-def _checks(model: ProcessModel, seed: int) -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    yield "declaration", lambda: _declaration(model)
-    yield "finite outputs", lambda: _finite(model, seed)
-    yield "gradients", lambda: _gradients(model, seed)
-    yield "one site with NaN", lambda: _missing(model, seed)
-    yield "order and batch", lambda: _order(model, seed)
-    yield "same twice", lambda: _twice(model, seed)
-    yield "float32", lambda: _single(model, seed)
-    yield "speed", lambda: _speed(model, seed)
+def _random_parameter(parameter: Parameter, sites: int, random: torch.Generator) -> Tensor:
+    share = torch.rand((sites,), generator=random, dtype=torch.float64)
+    if parameter.scale == "log":
+        return parameter.lower * (parameter.upper / parameter.lower) ** share
+    return parameter.lower + (parameter.upper - parameter.lower) * share
 
 
-def _declaration(model: ProcessModel) -> Outcome:
-    for p in model.parameters:
-        if not p.lower < p.upper or not p.lower <= p.default <= p.upper or (p.scale == "log" and p.lower <= 0):
-            return False, f"parameter '{p.name}': default {p.default:g} and bounds ({p.lower:g}, {p.upper:g})"
-        try:
-            start_of(p)
-        except ValueError as error:
-            return False, str(error)
-    declared: list[Parameter | Variable] = [*model.parameters, *model.forcing, *model.outputs]
-    for item in declared:
-        if not item.unit or not item.description:
-            return False, f"'{item.name}' needs a unit ('1' for a ratio) and a description"
-    names = [p.name for p in model.parameters] + [v.name for v in model.forcing]
-    if twice := {n for n in names if names.count(n) > 1}:
-        return False, f"the name '{sorted(twice)[0]}' is used twice"
+def _random_forcing(variable: Variable, sites: int, random: torch.Generator) -> Tensor:
+    if variable.valid_range is None:
+        raise HybridmapError(f"forcing '{variable.name}' has no valid_range; give one, in {variable.unit}.")
+    low, high = variable.valid_range
+    shape = (sites, *(SIZES.get(dim, 4) for dim in variable.dims[1:]))
+    first, last = (low + share * (high - low) for share in MIDDLE)
+    return first + (last - first) * torch.rand(shape, generator=random, dtype=torch.float64)
+
+
+def _declaration(model: ProcessModel, _: int) -> Outcome:
+    inputs: list[Parameter | Variable] = [*model.parameters, *model.forcing]
+    problems = [
+        *(_parameter_problem(p) for p in model.parameters),
+        *(
+            f"'{d.name}' needs a unit ('1' for a ratio) and a description"
+            for d in (*inputs, *model.outputs)
+            if not _described(d)
+        ),
+        _name_problem([d.name for d in inputs]),
+    ]
+    if problem := next(filter(None, problems), ""):
+        return False, problem
     random_inputs(model, 2, 0)
-    parts = ((len(model.parameters), "parameters"), (len(model.forcing), "forcings"), (len(model.outputs), "outputs"))
-    return True, ", ".join(f"{n} {what}" for n, what in parts) + ", all with units"
+    counts = f"{len(model.parameters)} parameters, {len(model.forcing)} forcings, {len(model.outputs)} outputs"
+    return True, f"{counts}, all with units"
+
+
+def _described(declared: Parameter | Variable) -> bool:
+    return bool(declared.unit and declared.description)
+
+
+def _parameter_problem(p: Parameter) -> str:
+    """What is wrong with the default or the bounds of a parameter; empty if nothing is."""
+    if not p.lower < p.upper or not p.lower <= p.default <= p.upper or (p.scale == "log" and p.lower <= 0):
+        return f"parameter '{p.name}': default {p.default:g} and bounds ({p.lower:g}, {p.upper:g})"
+    try:
+        start_of(p)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _name_problem(names: list[str]) -> str:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    return f"the name '{repeated[0]}' is used twice" if repeated else ""
 
 
 def _finite(model: ProcessModel, seed: int) -> Outcome:
@@ -148,23 +176,23 @@ def _gradients(model: ProcessModel, seed: int) -> Outcome:
         out = model({n: f * v for n, f, v in zip(names, factors, values, strict=True)}, forcing)
         return tuple(out[k] / size for k, size in scale.items())
 
-    fine = torch.autograd.gradcheck(relative, factors, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=False)
-    return fine, "equal central differences" if fine else "differ from central differences; look for in-place or detach"
+    agrees = torch.autograd.gradcheck(relative, factors, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=False)
+    if agrees:
+        return True, "equal central differences"
+    return False, "differ from central differences; look for in-place or detach"
 
 
 def _missing(model: ProcessModel, seed: int) -> Outcome:
-    import warnings
-
     parameters, forcing = random_inputs(model, 4, seed)
-    whole = model(parameters, forcing)
+    complete = model(parameters, forcing)
     name = next(iter(forcing))
     spoilt = forcing[name].clone()
     spoilt[1] = torch.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         out = model(parameters, {**forcing, name: spoilt})
-    others = [0, 2, 3]
-    if any(not torch.equal(out[k][others], whole[k][others]) for k in out):
+    other_sites = [0, 2, 3]
+    if any(not torch.equal(out[k][other_sites], complete[k][other_sites]) for k in out):
         return False, f"NaN in forcing '{name}' of one site changes the others"
     if not any(bool(torch.isnan(v[1]).any()) for v in out.values()):
         return False, f"NaN in forcing '{name}' of a site gives numbers there"
@@ -173,17 +201,17 @@ def _missing(model: ProcessModel, seed: int) -> Outcome:
 
 def _order(model: ProcessModel, seed: int) -> Outcome:
     parameters, forcing = random_inputs(model, 6, seed)
-    whole, order = model(parameters, forcing), [4, 0, 3]
-    part = model({n: v[order] for n, v in parameters.items()}, {n: v[order] for n, v in forcing.items()})
-    same = all(torch.allclose(part[k], whole[k][order], rtol=1e-10, atol=0, equal_nan=True) for k in whole)
-    return same, "do not matter" if same else "change the result of a site"
+    complete, order = model(parameters, forcing), [4, 0, 3]
+    subset = model({n: v[order] for n, v in parameters.items()}, {n: v[order] for n, v in forcing.items()})
+    agrees = all(torch.allclose(subset[k], complete[k][order], rtol=1e-10, atol=0, equal_nan=True) for k in complete)
+    return agrees, "do not matter" if agrees else "change the result of a site"
 
 
-def _twice(model: ProcessModel, seed: int) -> Outcome:
+def _repeated(model: ProcessModel, seed: int) -> Outcome:
     inputs = random_inputs(model, SITES, seed)
-    first, again = model(*inputs), model(*inputs)
-    same = all(torch.equal(first[k], again[k]) for k in first)
-    return same, "same numbers" if same else "two calls differ"
+    first, second = model(*inputs), model(*inputs)
+    agrees = all(torch.equal(first[k], second[k]) for k in first)
+    return agrees, "same numbers" if agrees else "two calls differ"
 
 
 def _single(model: ProcessModel, seed: int) -> Outcome:
@@ -212,3 +240,16 @@ def _speed(model: ProcessModel, seed: int) -> Outcome:
     start = time.perf_counter()
     run()
     return True, f"{(time.perf_counter() - start) / 4096 * 1e6:.2f} microseconds a site, forward and backward"
+
+
+CHECKS: dict[str, Callable[[ProcessModel, int], Outcome]] = {
+    "declaration": _declaration,
+    "finite outputs": _finite,
+    "gradients": _gradients,
+    "one site with NaN": _missing,
+    "order and batch": _order,
+    "same twice": _repeated,
+    "float32": _single,
+    "speed": _speed,
+}
+"""Title of every check → function of the model and a seed."""

@@ -1,24 +1,62 @@
-"""Typed configuration: what a region file may say, how it is read, and what each stage takes of it."""
+"""Typed configuration: what a region file may say, how it is read, and what each stage takes of it.
 
-from hybridmap.config.experiment import Experiment, Name, Section, Target
-from hybridmap.config.maps import Change, Predict, Total
-from hybridmap.config.region import (
-    Build,
-    Column,
-    Config,
-    Demo,
-    Derive,
-    Grid,
-    Join,
-    Limits,
-    ObservationSource,
-    Raster,
-    Reference,
-    Split,
-    merge,
-)
+Names are imported on first use, so that a stage that reads one section depends on no other (see
+:mod:`hybridmap.fingerprint`).
+"""
 
-__all__ = [
-    "Build", "Change", "Column", "Config", "Demo", "Derive", "Experiment", "Grid", "Join", "Limits",
-    "Name", "ObservationSource", "Predict", "Raster", "Reference", "Section", "Split", "Target", "Total", "merge",
-]  # fmt: skip
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hybridmap.config.experiment import Experiment as Experiment
+    from hybridmap.config.experiment import Target as Target
+    from hybridmap.config.grid import Grid as Grid
+    from hybridmap.config.layers import Derive as Derive
+    from hybridmap.config.layers import Raster as Raster
+    from hybridmap.config.layers import Reference as Reference
+    from hybridmap.config.maps import Change as Change
+    from hybridmap.config.maps import Predict as Predict
+    from hybridmap.config.maps import Total as Total
+    from hybridmap.config.observations import Build as Build
+    from hybridmap.config.observations import Column as Column
+    from hybridmap.config.observations import Join as Join
+    from hybridmap.config.observations import Limits as Limits
+    from hybridmap.config.observations import ObservationSource as ObservationSource
+    from hybridmap.config.overlay import merge as merge
+    from hybridmap.config.region import Config as Config
+    from hybridmap.config.region import Demo as Demo
+    from hybridmap.config.section import Name as Name
+    from hybridmap.config.section import Section as Section
+    from hybridmap.config.splits import Split as Split
+
+MODULES = {
+    "Build": "observations",
+    "Change": "maps",
+    "Column": "observations",
+    "Config": "region",
+    "Demo": "region",
+    "Derive": "layers",
+    "Experiment": "experiment",
+    "Grid": "grid",
+    "Join": "observations",
+    "Limits": "observations",
+    "Name": "section",
+    "ObservationSource": "observations",
+    "Predict": "maps",
+    "Raster": "layers",
+    "Reference": "layers",
+    "Section": "section",
+    "Split": "splits",
+    "Target": "experiment",
+    "Total": "maps",
+    "merge": "overlay",
+}
+"""Name → the module of this package that defines it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"{__name__}.{MODULES[name]}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,6 +12,9 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import under
 
 Layer = dict[str, Any]
+SHORTHANDS = ("months", "bands", "classes", "encoding")
+TEXT_COLUMNS = {"name", "path", "unit", "description", "licence", "crs", "variable"}
+"""Columns of the table of covariates that are taken as they are; the others are read as YAML."""
 
 
 def expand_layers(raw: dict[str, Any], origin: str) -> dict[str, Any]:
@@ -23,71 +27,81 @@ def expand_layers(raw: dict[str, Any], origin: str) -> dict[str, Any]:
     origin : str
         Names the file in errors.
 
+    Returns
+    -------
+    dict
+        The same with ``covariates_table`` read, and the layers of the table among the covariates.
+
     Raises
     ------
     HybridmapError
         If the table of covariates is missing or has an empty name, or a layer contradicts itself.
     """
-    out = dict(raw)
-    table = out.pop("covariates_table", None)
-    covariates = out.get("covariates") or []
-    if table is not None:
-        covariates = [*covariates, *_read_table(str(out.get("data_root", ".")), str(table))]
-    for key, layers in (
-        ("covariates", covariates),
-        ("forcing", out.get("forcing")),
-        ("auxiliary", out.get("auxiliary")),
-    ):
+    expanded = {key: value for key, value in raw.items() if key != "covariates_table"}
+    if raw.get("covariates_table") is not None:
+        rows = _read_table(under(str(raw.get("data_root", ".")), str(raw["covariates_table"])))
+        expanded["covariates"] = [*(raw.get("covariates") or []), *rows]
+    for section in ("covariates", "forcing", "auxiliary"):
+        layers = expanded.get(section)
         if layers and isinstance(layers, list):
-            out[key] = [one for layer in layers for one in _expand(layer, origin)]
-    return out
+            expanded[section] = [single for layer in layers for single in _expand(layer, origin)]
+    return expanded
 
 
 def _expand(layer: Any, origin: str) -> list[Layer]:
+    """The layers that one entry of a list stands for; an entry that is no mapping is left to the typed check."""
     if not isinstance(layer, dict):
         return [layer]
-    layer = dict(layer)
-    name = layer.get("name", "?")
-    months, bands, classes = (layer.pop(key, None) for key in ("months", "bands", "classes"))
-    encoding = layer.pop("encoding", "embedding" if classes is None else "one_hot")
-    given = [key for key, value in (("months", months), ("bands", bands), ("classes", classes)) if value]
-    if len(given) > 1 and encoding == "one_hot":
-        raise HybridmapError(f"{origin}: layer '{name}' has both '{given[0]}' and '{given[1]}'; give one.")
-    if encoding not in ("embedding", "one_hot"):
-        raise HybridmapError(f"{origin}: layer '{name}': encoding '{encoding}' is neither 'embedding' nor 'one_hot'.")
-    if encoding == "one_hot" and not isinstance(classes, dict):
-        raise HybridmapError(
-            f"{origin}: layer '{name}': 'one_hot' needs 'classes', a mapping of codes to names, as {{1: forest}}."
-        )
+    plain = {key: value for key, value in layer.items() if key not in SHORTHANDS}
+    months, bands, classes = (layer.get(key) for key in ("months", "bands", "classes"))
+    encoding = layer.get("encoding", "embedding" if classes is None else "one_hot")
+    _check_shorthands(layer, encoding, origin)
     if months:
-        return [_month(layer, month) for month in range(1, 13)]
+        return [_month(plain, month) for month in range(1, 13)]
     if bands:
-        return [{**layer, "band": band, "group": name, "name": f"{name}_{_word(band)}"} for band in bands]
-    if encoding == "one_hot":
-        shares = []
-        for code, word in classes.items():
-            codes = [float(c) for c in str(code).split(",")]
-            made = {"name": f"{name}_{_word(word)}", "equals": codes, "kind": "average", "group": name}
-            shares.append({**layer, **made, "unit": "1", "description": f"share of {word}"})
-        return shares
-    return [layer]
+        return [_member(plain, _word(band), band=band) for band in bands]
+    if isinstance(classes, dict) and encoding == "one_hot":
+        return [_share(plain, str(code), str(word)) for code, word in classes.items()]
+    return [plain]
+
+
+def _check_shorthands(layer: Layer, encoding: Any, origin: str) -> None:
+    place = f"{origin}: layer '{layer.get('name', '?')}'"
+    ways = [key for key in ("months", "bands", "classes") if layer.get(key)]
+    if len(ways) > 1 and encoding == "one_hot":
+        raise HybridmapError(f"{place} has both '{ways[0]}' and '{ways[1]}'; give one.")
+    if encoding not in ("embedding", "one_hot"):
+        raise HybridmapError(f"{place}: encoding '{encoding}' is neither 'embedding' nor 'one_hot'.")
+    if encoding == "one_hot" and not isinstance(layer.get("classes"), dict):
+        raise HybridmapError(f"{place}: 'one_hot' needs 'classes', a mapping of codes to names, as {{1: forest}}.")
+
+
+def _member(layer: Layer, suffix: str, **changes: Any) -> Layer:
+    """One of the layers that `layer` stands for: its own name, and that of all as group."""
+    name = layer.get("name", "?")
+    return {**layer, "name": f"{name}_{suffix}", "group": name, **changes}
 
 
 def _month(layer: Layer, month: int) -> Layer:
     """One month of a layer: a file each where the path has {month}, else a band each."""
     path = str(layer.get("path", ""))
-    own: Layer = {"name": f"{layer.get('name', '?')}_{month:02d}", "group": layer.get("name", "?")}
     if "{month}" in path:
-        return {**layer, **own, "path": path.replace("{month}", f"{month:02d}")}
-    return {**layer, **own, "band": month}
+        return _member(layer, f"{month:02d}", path=path.replace("{month}", f"{month:02d}"))
+    return _member(layer, f"{month:02d}", band=month)
+
+
+def _share(layer: Layer, codes: str, word: str) -> Layer:
+    """Share of one class in a cell; `codes` are numbers with commas between."""
+    numbers = [float(code) for code in codes.split(",")]
+    return _member(layer, _word(word), equals=numbers, kind="average", unit="1", description=f"share of {word}")
 
 
 def _word(text: object) -> str:
     return "".join(c if c.isalnum() else "_" for c in str(text).lower()).strip("_")
 
 
-def _read_table(root: str, name: str) -> list[Layer]:
-    path = under(root, name)
+def _read_table(path: Path) -> list[Layer]:
+    """Layers of a table, one a row."""
     if not path.is_file():
         raise HybridmapError(f"covariates_table: no such table {path}; check the path and data_root.")
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -97,8 +111,7 @@ def _read_table(root: str, name: str) -> list[Layer]:
         if not row.get("name"):
             raise HybridmapError(f"{path}: row {number} has no 'name'; every covariate needs one.")
         # Numbers, lists and mappings are written as in the region file; an empty cell leaves the default.
-        layers.append({key: yaml.safe_load(cell) if key not in _TEXT else cell for key, cell in row.items() if cell})
+        layers.append(
+            {key: yaml.safe_load(cell) if key not in TEXT_COLUMNS else cell for key, cell in row.items() if cell}
+        )
     return layers
-
-
-_TEXT = {"name", "path", "unit", "description", "licence", "crs", "variable"}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hybridmap.config.experiment import Name, Section
+from hybridmap.config.section import Name, Section
 
 
 class Change(Section):

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from hybridmap.config import Config, merge
 from hybridmap.config.layer_lists import expand_layers
-from hybridmap.errors import HybridmapError, nearest
+from hybridmap.config.mistakes import explain
+from hybridmap.config.overlay import merge
+from hybridmap.config.region import Config
+from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import under
-
-STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
-    "inputs": ("region", "demo", "grid"),
-    "ingest": ("region", "data_root", "demo", "grid", "observations"),
-    "build": ("region", "grid", "build"),
-    "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
-    "sample": ("region", "grid"),
-    "split": ("region", "data_root", "grid", "splits"),
-    "experiment": ("region", "grid", "build", "splits", "experiments", "covariates", "forcing"),
-    "predict": ("region", "title", "data_root", "grid", "build", "covariates", "predict", "totals"),
-    "baseline": ("region", "grid", "covariates", "splits"),
-    "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
-}
-"""Sections that each stage reads; a change elsewhere in the file does not rerun it."""
 
 
 def load_config(*paths: str | os.PathLike[str]) -> Config:
@@ -55,26 +42,7 @@ def parse_config(raw: dict[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise HybridmapError(f"{origin}: {_explain(error, raw)}") from None
-
-
-def stage_settings(raw: dict[str, Any], stage: str, experiment: str | None = None) -> str:
-    """Return the part of a configuration that `stage` reads, as sorted JSON text.
-
-    The text is the trigger of a workflow rule and the record of what made a result, and it is itself a valid
-    configuration file for every ``hybridmap`` command of that stage.
-    """
-    config = parse_config(raw, "config").model_dump(mode="json", by_alias=True, exclude={"experiment_defaults"})
-    part = {key: config[key] for key in STAGE_SECTIONS[stage]}
-    if stage == "cube":  # what maps hold is no matter of the cube
-        part["predict"] = {"tile": part["predict"]["tile"]}
-    if experiment is not None:
-        for kind in ("covariates", "forcing"):  # of a layer only what a model must know
-            part[kind] = [{key: layer[key] for key in ("name", "kind", "unit")} for layer in part[kind]]
-        part["experiments"] = [e for e in part["experiments"] if e["name"] == experiment]
-        used = part["experiments"][0]["splits"]
-        part["splits"] = [s for s in part["splits"] if s["name"] in used]
-    return json.dumps(part, sort_keys=True)
+        raise HybridmapError(f"{origin}: {explain(error, raw, Config)}") from None
 
 
 def data_path(config: Config, path: str) -> Path:
@@ -94,61 +62,10 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        where = (
-            f", line {error.problem_mark.line + 1}"
-            if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark
-            else ""
-        )
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", "not readable")
-        raise HybridmapError(f"{path}{where}: not valid YAML ({problem}); check the indentation and quotes.") from None
+        raise HybridmapError(f"{path}{line}: not valid YAML ({problem}); check the indentation and quotes.") from None
     if not isinstance(raw, dict):
         raise HybridmapError(f"{path}: expected 'key: value' lines at the top level, found {type(raw).__name__}.")
     return raw
-
-
-def _explain(error: ValidationError, raw: Any) -> str:
-    """Turn the first problem into one sentence with the dotted key, preferring misspelt keys."""
-    problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    first = problems[0]
-    where = _dotted(first["loc"], raw)
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
-        word = str(first["loc"][-1])
-        return f"unknown key '{where}'{nearest(word, known) or f'; known keys are {sorted(known)}'}."
-    if first["type"] == "missing":
-        return f"the key '{where}' is missing; add it."
-    message = str(first["msg"]).removeprefix("Value error, ")
-    given = first.get("input")
-    shown = "" if isinstance(given, dict | list) or not where else f", got {given!r}"
-    return f"{where + ': ' if where else ''}{message}{shown}."
-
-
-def _dotted(location: tuple[int | str, ...], raw: Any) -> str:
-    """Write a location as ``observations.raca.columns.lon``, with names in place of list positions."""
-    parts, here = [], raw
-    for step in location:
-        try:
-            here = here[step]
-        except (KeyError, IndexError, TypeError):
-            here = None
-        named = isinstance(step, int) and isinstance(here, dict) and "name" in here
-        parts.append(str(here["name"]) if named and isinstance(here, dict) else str(step))
-    return ".".join(parts)
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed at `location`, walking the models by field type."""
-    model: type[BaseModel] | None = Config
-    for step in location:
-        if isinstance(step, int) or model is None:
-            continue
-        field = next((f for n, f in model.model_fields.items() if step in (n, f.alias)), None)
-        if field is not None:
-            model = _model_in(field.annotation)
-    return [f.alias or n for n, f in model.model_fields.items()] if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a))), None)

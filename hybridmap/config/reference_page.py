@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hybridmap.config import Config
+from hybridmap.config.region import Config
 
 INTRODUCTION = """# Configuration
 
@@ -17,29 +17,32 @@ expanded.
 
 This page is written by `hybridmap schema --markdown`.
 """
+TYPE_WORDS = {"null": "null", "number": "number", "integer": "integer", "string": "text", "boolean": "true or false"}
 
 
 def markdown() -> str:
     """The reference page: one table a section, in the order in which sections are first used."""
     schema = Config.model_json_schema(by_alias=True)
-    sections = [("The region", schema)]
-    sections += [(_words(name), part) for name, part in schema["$defs"].items()]
-    parts = [INTRODUCTION]
-    for title, part in sections:
-        parts.append(f"## {title}\n")
-        if title != "The region":
-            parts.append(part.get("description", "").split("\n\n")[0].replace("\n", " ") + "\n")
-        parts.append("| key | type | default | what |\n|---|---|---|---|")
-        required = set(part.get("required", ()))
-        for key, field in part["properties"].items():
-            default = "required" if key in required else _default(field.get("default"))
-            what = field.get("description", "").replace("|", "\\|")
-            parts.append(f"| `{key}` | {_type(field)} | {default} | {what} |")
-        parts.append("")
-    return "\n".join(parts)
+    lines = [INTRODUCTION, "## The region\n", *_table(schema)]
+    for name, section in schema["$defs"].items():
+        summary = section.get("description", "").split("\n\n")[0].replace("\n", " ")
+        lines += [f"## {_words(name)}\n", summary + "\n", *_table(section)]
+    return "\n".join(lines)
+
+
+def _table(section: dict[str, Any]) -> list[str]:
+    """Lines of the table of one section: a row a key."""
+    lines = ["| key | type | default | what |\n|---|---|---|---|"]
+    required = set(section.get("required", ()))
+    for key, field in section["properties"].items():
+        default = "required" if key in required else _default(field.get("default"))
+        description = field.get("description", "").replace("|", "\\|")
+        lines.append(f"| `{key}` | {_type(field)} | {default} | {description} |")
+    return [*lines, ""]
 
 
 def _words(name: str) -> str:
+    name = name.removesuffix("Options")
     return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip().capitalize()
 
 
@@ -52,19 +55,17 @@ def _default(value: Any) -> str:
 
 
 def _type(field: dict[str, Any]) -> str:
+    """Type of a field in words, linked where it is a section."""
     if "$ref" in field:
         name = _words(field["$ref"].rsplit("/", 1)[-1])
         return f"[{name}](#{name.lower().replace(' ', '-')})"
-    if "anyOf" in field:
-        return " or ".join(_type(option) for option in field["anyOf"])
+    if alternatives := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(_type(option) for option in alternatives)
     if "enum" in field or "const" in field:
-        return ", ".join(f"`{v}`" for v in field.get("enum", [field.get("const")]))
+        return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     if field.get("type") == "array":
-        items = field.get("items") or field.get("prefixItems", [{}])[0]
-        return f"list of {_type(items)}"
+        return f"list of {_type(field.get('items') or field.get('prefixItems', [{}])[0])}"
     if field.get("type") == "object":
-        extra = field.get("additionalProperties")
-        return f"mapping of {_type(extra)}" if isinstance(extra, dict) else "mapping"
-    return {"null": "null", "number": "number", "integer": "integer", "string": "text", "boolean": "true or false"}.get(
-        str(field.get("type")), "any"
-    )
+        values = field.get("additionalProperties")
+        return f"mapping of {_type(values)}" if isinstance(values, dict) else "mapping"
+    return TYPE_WORDS.get(str(field.get("type")), "any")

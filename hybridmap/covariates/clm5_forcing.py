@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.observations.source_table import open_table
+from hybridmap.observations.tables.source_table import open_table
 from hybridmap.process import get_process
 from hybridmap.process.clm5.vertical import LAYERS, THICKNESS
 
@@ -60,8 +61,8 @@ def write_clm5_forcing(files: Sequence[Path], sites: Path, out: Path) -> None:
 
     table = open_table(sites)
     table.require(("site_id", "lon", "lat"), "of the sites")
-    places = table.read(("site_id", "lon", "lat"))
-    lon, lat = (pd.to_numeric(places[c]).to_numpy(float) for c in ("lon", "lat"))
+    coordinates = table.read(("site_id", "lon", "lat"))
+    lon, lat = (pd.to_numeric(coordinates[c]).to_numpy(float) for c in ("lon", "lat"))
     forcing = read_clm5_forcing(files, lon, lat)
     info = {v.name: v for v in get_process("clm5").forcing}
     variables = {
@@ -72,13 +73,13 @@ def write_clm5_forcing(files: Sequence[Path], sites: Path, out: Path) -> None:
         )
         for name, values in forcing.items()
     }
-    lost = int(np.isnan(forcing["soil_temperature"]).any(axis=(1, 2)).sum())
-    if lost:
-        LOG.warning("%d of %d sites lie on a cell without soil (sea, ice) and have no forcing", lost, len(lon))
-    data = xr.Dataset(variables, {"site_id": ("site", places["site_id"].astype(str).to_numpy(object))})
+    off_soil = int(np.isnan(forcing["soil_temperature"]).any(axis=(1, 2)).sum())
+    if off_soil:
+        LOG.warning("%d of %d sites lie on a cell without soil (sea, ice) and have no forcing", off_soil, len(lon))
+    dataset = xr.Dataset(variables, {"site_id": ("site", coordinates["site_id"].astype(str).to_numpy(object))})
     partial = out.with_name(out.name + ".partial")
     out.parent.mkdir(parents=True, exist_ok=True)
-    data.to_netcdf(partial, engine="netcdf4")
+    dataset.to_netcdf(partial, engine="netcdf4")
     partial.replace(out)
     LOG.info("%d forcings at %d sites", len(forcing), len(lon))
 
@@ -102,53 +103,70 @@ def write_clm5_cells(files: Sequence[Path], grid: RegionGrid, out: Path) -> None
     HybridmapError
         As :func:`read_clm5_forcing`; if the cells are not evenly spaced; or if none under the region has soil.
     """
-    import rasterio
     from rasterio.transform import from_origin
 
     lon, lat = _axes(Path(files[0]))
+    width, height = _step(lon, files[0]), _step(lat, files[0])
     west, south, east, north = _degrees(grid)
-    columns = np.flatnonzero((lon + 0.5 * _step(lon, files[0]) >= west) & (lon - 0.5 * _step(lon, files[0]) <= east))
-    rows = np.flatnonzero((lat + 0.5 * _step(lat, files[0]) >= south) & (lat - 0.5 * _step(lat, files[0]) <= north))
+    columns = np.flatnonzero((lon + 0.5 * width >= west) & (lon - 0.5 * width <= east))
+    rows = np.flatnonzero((lat + 0.5 * height >= south) & (lat - 0.5 * height <= north))
     if not (len(columns) and len(rows)):
         raise HybridmapError(f"{files[0]}: none of its cells lies under the region ({west:.1f} to {east:.1f} E).")
     x, y = (v.ravel() for v in np.meshgrid(lon[columns], lat[rows]))
     forcing = read_clm5_forcing(files, x, y)
-    whole = np.all([np.isfinite(v).reshape(len(x), -1).all(1) for n, v in forcing.items() if n != "sand"], axis=0)
-    if not whole.any():
+    has_soil = np.all([np.isfinite(v).reshape(len(x), -1).all(1) for n, v in forcing.items() if n != "sand"], axis=0)
+    if not has_soil.any():
         raise HybridmapError(f"{files[0]}: no cell under the region has soil.")
     number = np.full(len(x), -1, dtype="int32")
-    number[whole] = np.arange(int(whole.sum()))
+    number[has_soil] = np.arange(int(has_soil.sum()))
     partial = out.with_name(out.stem + ".partial.npz")
     out.parent.mkdir(parents=True, exist_ok=True)
-    columns_of: dict[str, Any] = {n: v[whole].astype("float32") for n, v in forcing.items()}
-    np.savez(partial, lon=x[whole], lat=y[whole], **columns_of)
-    wide, high = _step(lon, files[0]), _step(lat, files[0])
+    arrays: dict[str, Any] = {n: v[has_soil].astype("float32") for n, v in forcing.items()}
+    np.savez(partial, lon=x[has_soil], lat=y[has_soil], **arrays)
     raster = out.with_name(out.stem + "_cell.tif")
-    with rasterio.open(
-        raster.with_suffix(".tif.partial"), "w", driver="GTiff", height=len(rows), width=len(columns), count=1,
-        dtype="int32", crs="EPSG:4326", nodata=-1, compress="deflate",
-        transform=from_origin(lon[columns].min() - wide / 2, lat[rows].max() + high / 2, wide, high),
-    ) as file:  # fmt: skip
-        upright = number.reshape(len(rows), len(columns))
-        file.write(upright[::-1] if lat[rows][-1] > lat[rows][0] else upright, 1)
-        file.set_band_description(1, "clm5_cell")
-    raster.with_suffix(".tif.partial").replace(raster)
+    corner = from_origin(lon[columns[0]] - width / 2, lat[rows[-1]] + height / 2, width, height)
+    _write_cell_numbers(raster, number.reshape(len(rows), len(columns))[::-1], corner)
     partial.replace(out)
     LOG.info(
-        "%d forcings at %d cells of the land model; raster of their numbers: %s", len(forcing), whole.sum(), raster
+        "%d forcings at %d cells of the land model; raster of their numbers: %s", len(forcing), has_soil.sum(), raster
     )
 
 
-def _axes(path: Path) -> tuple[Array, Array]:
-    """Longitudes from -180 to 180, rising, and latitudes of a history file."""
+def _write_cell_numbers(path: Path, number: NDArray[np.int32], transform: Any) -> None:
+    """Write the numbers of cells, shape (row, column) from the north, -1 where there is no soil."""
+    import rasterio
+
+    partial = path.with_suffix(".tif.partial")
+    with rasterio.open(
+        partial, "w", driver="GTiff", height=number.shape[0], width=number.shape[1], count=1, dtype="int32",
+        crs="EPSG:4326", nodata=-1, compress="deflate", transform=transform,
+    ) as file:  # fmt: skip
+        file.write(number, 1)
+        file.set_band_description(1, "clm5_cell")
+    partial.replace(path)
+
+
+def _open(path: Path) -> Any:
+    """Open a history file; HybridmapError if it is none, or not on a latitude-longitude grid."""
     import xarray as xr
 
     if not path.is_file():
         raise HybridmapError(f"{path}: no such history file; check the path.")
-    with xr.open_dataset(path, decode_times=False, engine="netcdf4") as data:
-        if "lat" not in data.variables or "lon" not in data.variables:
-            raise HybridmapError(f"{path}: has no 'lat' and 'lon'; expected a latitude-longitude grid.")
-        lon, lat = data["lon"].to_numpy().astype(float), data["lat"].to_numpy().astype(float)
+    try:
+        dataset = xr.open_dataset(path, decode_times=False, engine="netcdf4")
+    except (OSError, ValueError) as error:
+        raise HybridmapError(f"{path}: cannot be read as NetCDF ({str(error).splitlines()[0]}).") from None
+    for axis in ("lat", "lon"):
+        if axis not in dataset.variables:
+            dataset.close()
+            raise HybridmapError(f"{path}: has no '{axis}'; expected a history file on a latitude-longitude grid.")
+    return dataset
+
+
+def _axes(path: Path) -> tuple[Array, Array]:
+    """Longitudes from -180 to 180 and latitudes of a history file [degrees], both rising."""
+    with _open(path) as dataset:
+        lon, lat = dataset["lon"].to_numpy().astype(float), dataset["lat"].to_numpy().astype(float)
     return np.sort((lon + 180.0) % 360.0 - 180.0), np.sort(lat)
 
 
@@ -162,8 +180,8 @@ def _step(axis: Array, path: Path) -> float:
 def _degrees(grid: RegionGrid) -> tuple[float, float, float, float]:
     from rasterio.warp import transform_bounds
 
-    found = transform_bounds(grid.crs.to_wkt(), "EPSG:4326", *grid.bounds, densify_pts=51)
-    return tuple(float(v) for v in found)  # type: ignore[return-value]
+    west, south, east, north = transform_bounds(grid.crs.to_wkt(), "EPSG:4326", *grid.bounds, densify_pts=51)
+    return float(west), float(south), float(east), float(north)
 
 
 def read_clm5_forcing(files: Sequence[Path], lon: Array, lat: Array) -> dict[str, Array]:
@@ -187,87 +205,85 @@ def read_clm5_forcing(files: Sequence[Path], lon: Array, lat: Array) -> dict[str
         If a file cannot be read, a variable is in none of them, the months of a variable are incomplete, or its values
         lie outside what the model accepts.
     """
-    sums: dict[str, Array] = {}
-    counts: dict[str, NDArray[np.int64]] = {}
-    origin: dict[str, Path] = {}
+    sums: dict[str, _MonthlySum] = {}
     for path in files:
-        _add(path, lon, lat, sums, counts, origin)
-    required = {v.name: v for v in get_process("clm5").forcing if not v.optional}
-    by_name = {ours: theirs for theirs, ours in VARIABLES.items()}
-    for name in required:
-        if name not in sums:
-            raise HybridmapError(f"none of {len(files)} history files has '{by_name[name]}', the {name} of the model.")
-    out = {}
-    for name, total in sums.items():
-        if (counts[name] == 0).any():
-            month = int(np.argmin(counts[name])) + 1
-            raise HybridmapError(f"{origin[name]}: '{by_name[name]}' has no record of month {month}; give whole years.")
-        out[name] = total / counts[name]
-        _check_range(name, out[name], origin[name], by_name[name])
-    return out
+        _add(path, lon, lat, sums)
+    name_in_file = {forcing: variable for variable, forcing in VARIABLES.items()}
+    for variable in get_process("clm5").forcing:
+        if not variable.optional and variable.name not in sums:
+            raise HybridmapError(
+                f"none of {len(files)} history files has '{name_in_file[variable.name]}', the {variable.name} of the"
+                " model."
+            )
+    climatology = {}
+    for name, monthly in sums.items():
+        source = f"{monthly.origin}: '{name_in_file[name]}'"
+        if (monthly.count == 0).any():
+            month = int(np.argmin(monthly.count)) + 1
+            raise HybridmapError(f"{source} has no record of month {month}; give whole years.")
+        climatology[name] = monthly.total / monthly.count
+        _check_range(name, climatology[name], source)
+    return climatology
 
 
-def _add(
-    path: Path, lon: Array, lat: Array, sums: dict[str, Array], counts: dict[str, NDArray[np.int64]],
-    origin: dict[str, Path],
-) -> None:  # fmt: skip
+@dataclass
+class _MonthlySum:
+    """Sum of the records of each month of a forcing (site, [layer,] month), their number, and the first file."""
+
+    total: Array
+    count: NDArray[np.int64]
+    origin: Path
+
+
+def _add(path: Path, lon: Array, lat: Array, sums: dict[str, _MonthlySum]) -> None:
+    """Add the records of one file at sites to `sums`, by forcing."""
     import xarray as xr
 
-    if not path.is_file():
-        raise HybridmapError(f"{path}: no such history file; check the path.")
-    try:
-        data = xr.open_dataset(path, decode_times=False, engine="netcdf4")
-    except (OSError, ValueError) as error:
-        raise HybridmapError(f"{path}: cannot be read as NetCDF ({str(error).splitlines()[0]}).") from None
-    with data:
-        for axis in ("lat", "lon"):
-            if axis not in data.coords and axis not in data:
-                raise HybridmapError(f"{path}: has no '{axis}'; expected a history file on a latitude-longitude grid.")
-        rows = np.abs(data["lat"].to_numpy()[None] - lat[:, None]).argmin(axis=1)
-        east = np.abs((data["lon"].to_numpy()[None] - lon[:, None] + 180) % 360 - 180)
+    with _open(path) as dataset:
+        rows = np.abs(dataset["lat"].to_numpy()[None] - lat[:, None]).argmin(axis=1)
+        east = np.abs((dataset["lon"].to_numpy()[None] - lon[:, None] + 180) % 360 - 180)
         cells = {"lat": xr.DataArray(rows, dims="site"), "lon": xr.DataArray(east.argmin(axis=1), dims="site")}
-        for theirs, ours in VARIABLES.items():
-            if theirs not in data:
+        for variable, forcing in VARIABLES.items():
+            if variable not in dataset:
                 continue
-            values = _at_sites(data[theirs], cells, ours, path)
-            months = _months(data, path) if "time" in data[theirs].dims else None
-            if months is None:
-                values = np.repeat(values[..., None], 12, axis=-1)
-                sums[ours], counts[ours] = values, np.ones(12, dtype=int)
-            else:
-                sums.setdefault(ours, np.zeros((*values.shape[:-1], 12)))
-                counts.setdefault(ours, np.zeros(12, dtype=int))
-                for step, month in enumerate(months):
-                    sums[ours][..., month] += values[..., step]
-                    counts[ours][month] += 1
-            origin.setdefault(ours, path)
+            values = _at_sites(dataset[variable], cells, forcing, path)
+            if "time" not in dataset[variable].dims:
+                origin = sums[forcing].origin if forcing in sums else path
+                constant = np.repeat(values[..., None], 12, axis=-1)
+                sums[forcing] = _MonthlySum(constant, np.ones(12, dtype=int), origin)
+                continue
+            empty = _MonthlySum(np.zeros((*values.shape[:-1], 12)), np.zeros(12, dtype=int), path)
+            monthly = sums.setdefault(forcing, empty)
+            for step, month in enumerate(_months(dataset, path)):
+                monthly.total[..., month] += values[..., step]
+                monthly.count[month] += 1
 
 
 def _at_sites(variable: Any, cells: dict[str, Any], name: str, path: Path) -> Array:
     """Values (site, [layer,] time), layers summed where the model wants one number an area."""
-    found = variable.isel(cells)
-    layer = next((d for d in LAYER_DIMENSIONS if d in found.dims), None)
+    at_sites = variable.isel(cells)
+    layer = next((d for d in LAYER_DIMENSIONS if d in at_sites.dims), None)
     layered = {v.name for v in get_process("clm5").forcing if "layer" in v.dims}
     if layer is not None:
-        if found.sizes[layer] < LAYERS:
-            raise HybridmapError(f"{path}: '{variable.name}' has {found.sizes[layer]} layers, {LAYERS} are needed.")
-        found = found.isel({layer: slice(0, LAYERS)})
+        if at_sites.sizes[layer] < LAYERS:
+            raise HybridmapError(f"{path}: '{variable.name}' has {at_sites.sizes[layer]} layers, {LAYERS} are needed.")
+        at_sites = at_sites.isel({layer: slice(0, LAYERS)})
     elif name in layered:
         raise HybridmapError(f"{path}: '{variable.name}' has no layers (none of {list(LAYER_DIMENSIONS)}).")
-    order = ["site", *([layer] if layer else []), *(["time"] if "time" in found.dims else [])]
-    values = np.asarray(found.transpose(*order), dtype=float)
+    order = ["site", *([layer] if layer else []), *(["time"] if "time" in at_sites.dims else [])]
+    values = np.asarray(at_sites.transpose(*order), dtype=float)
     if name in SUMMED and layer is not None:
-        return np.einsum("sl...,l->s...", values, THICKNESS[:LAYERS].double().numpy())
+        return np.asarray(np.einsum("sl...,l->s...", values, THICKNESS[:LAYERS].double().numpy()))
     return values
 
 
-def _months(data: Any, path: Path) -> list[int]:
+def _months(dataset: Any, path: Path) -> list[int]:
     """Month (0 to 11) of each record: that of the middle of its interval, since CESM stamps the end."""
     import cftime
 
-    time = data["time"]
+    time = dataset["time"]
     name = time.attrs.get("bounds")
-    bounds = next((data[n] for n in (name, "time_bounds", "time_bnds") if n and n in data), None)
+    bounds = next((dataset[n] for n in (name, "time_bounds", "time_bnds") if n and n in dataset), None)
     if bounds is None:
         raise HybridmapError(f"{path}: has no bounds of its time steps, and CESM stamps months at their end; add them.")
     units = bounds.attrs.get("units") or time.attrs.get("units")
@@ -276,14 +292,14 @@ def _months(data: Any, path: Path) -> list[int]:
     return [date.month - 1 for date in cftime.num2date(middle, units, calendar)]
 
 
-def _check_range(name: str, values: Array, path: Path, theirs: str) -> None:
+def _check_range(name: str, values: Array, source: str) -> None:
     variable = next(v for v in get_process("clm5").forcing if v.name == name)
     if variable.valid_range is None:
         return
     low, high = variable.valid_range
-    known = values[np.isfinite(values)]
-    if known.size and (known.min() < low or known.max() > high):
+    finite = values[np.isfinite(values)]
+    if finite.size and (finite.min() < low or finite.max() > high):
         raise HybridmapError(
-            f"{path}: '{theirs}' runs from {known.min():.4g} to {known.max():.4g}, expected {low:g} to {high:g}"
+            f"{source} runs from {finite.min():.4g} to {finite.max():.4g}, expected {low:g} to {high:g}"
             f" {variable.unit}; check its unit."
         )

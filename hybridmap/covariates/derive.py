@@ -25,15 +25,25 @@ MONTHLY: dict[str, Callable[[Months], Field]] = {
 """Statistics of the twelve months of one quantity; seasonality is their standard deviation."""
 
 
-def check_function(name: str, inputs: str | Mapping[str, str], what: str) -> None:
-    """Raise HybridmapError unless `name` is a function that takes such inputs."""
+def check_function(name: str, inputs: str | Mapping[str, str], label: str) -> None:
+    """Raise HybridmapError unless `name` is a function that takes such inputs.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`TERRAIN`, :data:`MONTHLY` or :data:`BIOCLIM`.
+    inputs : str or mapping of str to str
+        Name of a layer, or argument → name.
+    label : str
+        Names the layer in the error.
+    """
     choices = [*TERRAIN, *MONTHLY, *BIOCLIM]
     if name not in choices:
-        raise HybridmapError(f"{what}: no function '{name}'{nearest(name, choices)}; there are {choices}.")
+        raise HybridmapError(f"{label}: no function '{name}'{nearest(name, choices)}; there are {choices}.")
     if name in BIOCLIM and (isinstance(inputs, str) or set(inputs) != {"tmin", "tmax", "prec"}):
-        raise HybridmapError(f"{what}: {name} needs 'of' with tmin, tmax and prec, each a monthly layer.")
+        raise HybridmapError(f"{label}: {name} needs 'of' with tmin, tmax and prec, each a monthly layer.")
     if name not in BIOCLIM and not isinstance(inputs, str):
-        raise HybridmapError(f"{what}: {name} needs 'of' with the name of one layer.")
+        raise HybridmapError(f"{label}: {name} needs 'of' with the name of one layer.")
 
 
 def terrain(name: str, height: Field, grid: RegionGrid, row: int) -> Field:
@@ -50,32 +60,51 @@ def terrain(name: str, height: Field, grid: RegionGrid, row: int) -> Field:
     row : int
         Row of the grid of the first inner row.
 
+    Returns
+    -------
+    array, shape (row, column), float32
+        NaN where the cell itself has no elevation, for the aspect.
+
     Notes
     -----
     Horn 1981 (doi 10.1109/PROC.1981.11918), third-order differences of the eight neighbours. A missing neighbour
     continues the slope from the opposite one.
+
+    Examples
+    --------
+    >>> from pyproj import CRS
+    >>> grid = RegionGrid(CRS("EPSG:3035"), 4e6, 3e6, 100.0, 1, 1)
+    >>> rising_north = np.array([[100.0] * 3, [0.0] * 3, [-100.0] * 3])
+    >>> terrain("slope", rising_north, grid, 0).item(), terrain("aspect_north", rising_north, grid, 0).item()
+    (45.0, -1.0)
     """
     inner = height[1:-1, 1:-1]
-    raw = {
-        (dy, dx): height[1 + dy : height.shape[0] - 1 + dy, 1 + dx : height.shape[1] - 1 + dx]
-        for dy in (-1, 0, 1)
-        for dx in (-1, 0, 1)
-    }
-    z = {}
-    for (dy, dx), cells in raw.items():
-        # Beyond an edge the ground goes on as on the other side of the cell.
-        beyond = np.where(np.isnan(raw[-dy, -dx]), inner, 2 * inner - raw[-dy, -dx])
-        z[dy, dx] = np.where(np.isnan(cells), beyond, cells)
-    across, along = _cell_size(grid, row, inner.shape[0])
-    east = (z[-1, 1] + 2 * z[0, 1] + z[1, 1] - z[-1, -1] - 2 * z[0, -1] - z[1, -1]) / (8 * across[:, None])
-    north = (z[-1, -1] + 2 * z[-1, 0] + z[-1, 1] - z[1, -1] - 2 * z[1, 0] - z[1, 1]) / (8 * along)
+    east, north = _gradient(height, *_cell_size(grid, row, inner.shape[0]))
     steepness = np.hypot(east, north)
     if name == "slope":
-        return np.degrees(np.arctan(steepness)).astype("float32")
+        return np.asarray(np.degrees(np.arctan(steepness)), dtype="float32")
     # The aspect looks downhill.
     downhill = -(north if name == "aspect_north" else east)
-    flat = np.divide(downhill, steepness, out=np.zeros_like(steepness), where=steepness > 1e-9)
-    return np.where(np.isnan(inner), np.nan, flat).astype("float32")
+    share = np.divide(downhill, steepness, out=np.zeros_like(steepness), where=steepness > 1e-9)
+    return np.where(np.isnan(inner), np.nan, share).astype("float32")
+
+
+def _gradient(height: Field, across: NDArray[np.float64], along: float) -> tuple[Any, Any]:
+    """Rise eastwards and northwards of the inner cells, for their sizes [m]."""
+    inner = height[1:-1, 1:-1]
+    rows, columns = inner.shape
+    raw = {
+        (dy, dx): height[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + columns] for dy in (-1, 0, 1) for dx in (-1, 0, 1)
+    }
+    z = {}
+    for (dy, dx), neighbour in raw.items():
+        # Beyond an edge the ground goes on as on the other side of the cell.
+        opposite = raw[-dy, -dx]
+        beyond = np.where(np.isnan(opposite), inner, 2 * inner - opposite)
+        z[dy, dx] = np.where(np.isnan(neighbour), beyond, neighbour)
+    east = (z[-1, 1] + 2 * z[0, 1] + z[1, 1] - z[-1, -1] - 2 * z[0, -1] - z[1, -1]) / (8 * across[:, None])
+    north = (z[-1, -1] + 2 * z[-1, 0] + z[-1, 1] - z[1, -1] - 2 * z[1, 0] - z[1, 1]) / (8 * along)
+    return east, north
 
 
 def _cell_size(grid: RegionGrid, row: int, rows: int) -> tuple[NDArray[np.float64], float]:
@@ -98,45 +127,57 @@ def bioclim(name: str, tmin: Months, tmax: Months, prec: Months) -> Field:
     prec : array, shape (12, row, column)
         Precipitation [mm].
 
+    Returns
+    -------
+    array, shape (row, column), float32
+        In degrees Celsius, millimetres or per cent; bio4 is 100 times a standard deviation.
+
     Notes
     -----
     O'Donnell & Ignizio 2012, USGS Data Series 691. Quarters are three months in a row, also across the turn of the
     year; standard deviations are those of a sample; bio15 has 1 mm added to the mean.
+
+    Examples
+    --------
+    >>> tmin = np.arange(12.0).reshape(12, 1, 1)
+    >>> prec = np.full((12, 1, 1), 50.0)
+    >>> [bioclim(name, tmin, tmin + 10.0, prec).item() for name in ("bio1", "bio5", "bio7", "bio12", "bio16")]
+    [10.5, 21.0, 21.0, 600.0, 150.0]
     """
     return np.asarray(BIOCLIM[name](tmin, tmax, prec), dtype="float32")
 
 
-def _quarters(x: Months) -> Any:
+def _quarter_sums(x: Months) -> Any:
     """Sum of each month and the next two."""
     return x + np.roll(x, -1, axis=0) + np.roll(x, -2, axis=0)
 
 
-def _at(values: Any, month: Any) -> Any:
+def _in_month(values: Any, month: Any) -> Any:
     return np.take_along_axis(values, month[None], axis=0)[0]
 
 
-def _mean(tmin: Months, tmax: Months) -> Any:
+def _mid_temperature(tmin: Months, tmax: Months) -> Any:
     return (tmin + tmax) / 2
 
 
 BIOCLIM: dict[str, Callable[[Months, Months, Months], Any]] = {
-    "bio1": lambda n, x, p: _mean(n, x).mean(0),
+    "bio1": lambda n, x, p: _mid_temperature(n, x).mean(0),
     "bio2": lambda n, x, p: (x - n).mean(0),
     "bio3": lambda n, x, p: 100 * (x - n).mean(0) / (x.max(0) - n.min(0)),
-    "bio4": lambda n, x, p: 100 * _mean(n, x).std(0, ddof=1),
+    "bio4": lambda n, x, p: 100 * _mid_temperature(n, x).std(0, ddof=1),
     "bio5": lambda n, x, p: x.max(0),
     "bio6": lambda n, x, p: n.min(0),
     "bio7": lambda n, x, p: x.max(0) - n.min(0),
-    "bio8": lambda n, x, p: _at(_quarters(_mean(n, x)) / 3, _quarters(p).argmax(0)),
-    "bio9": lambda n, x, p: _at(_quarters(_mean(n, x)) / 3, _quarters(p).argmin(0)),
-    "bio10": lambda n, x, p: _quarters(_mean(n, x)).max(0) / 3,
-    "bio11": lambda n, x, p: _quarters(_mean(n, x)).min(0) / 3,
+    "bio8": lambda n, x, p: _in_month(_quarter_sums(_mid_temperature(n, x)) / 3, _quarter_sums(p).argmax(0)),
+    "bio9": lambda n, x, p: _in_month(_quarter_sums(_mid_temperature(n, x)) / 3, _quarter_sums(p).argmin(0)),
+    "bio10": lambda n, x, p: _quarter_sums(_mid_temperature(n, x)).max(0) / 3,
+    "bio11": lambda n, x, p: _quarter_sums(_mid_temperature(n, x)).min(0) / 3,
     "bio12": lambda n, x, p: p.sum(0),
     "bio13": lambda n, x, p: p.max(0),
     "bio14": lambda n, x, p: p.min(0),
     "bio15": lambda n, x, p: 100 * p.std(0, ddof=1) / (1 + p.mean(0)),
-    "bio16": lambda n, x, p: _quarters(p).max(0),
-    "bio17": lambda n, x, p: _quarters(p).min(0),
-    "bio18": lambda n, x, p: _at(_quarters(p), _quarters(_mean(n, x)).argmax(0)),
-    "bio19": lambda n, x, p: _at(_quarters(p), _quarters(_mean(n, x)).argmin(0)),
+    "bio16": lambda n, x, p: _quarter_sums(p).max(0),
+    "bio17": lambda n, x, p: _quarter_sums(p).min(0),
+    "bio18": lambda n, x, p: _in_month(_quarter_sums(p), _quarter_sums(_mid_temperature(n, x)).argmax(0)),
+    "bio19": lambda n, x, p: _in_month(_quarter_sums(p), _quarter_sums(_mid_temperature(n, x)).argmin(0)),
 }

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
-from hybridmap.config import Config, Raster
+from hybridmap.config import Raster
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import expand, under
 from hybridmap.grid.region_grid import RegionGrid
@@ -43,7 +44,7 @@ class RasterSource:
         Value = pixel * scale + offset.
     shifts : tuple of float
         Added to the longitudes of the file to meet the region; 0, and -360 for files that count from 0 to 360.
-    what : str
+    label : str
         Names layer and file in errors.
     """
 
@@ -54,15 +55,15 @@ class RasterSource:
     scale: float
     offset: float
     shifts: tuple[float, ...]
-    what: str
+    label: str
 
 
-def raster_name(config: Config, layer: Raster) -> str:
+def raster_name(layer: Raster, data_root: str) -> str:
     """Name of a layer's file for GDAL: a path under the data root, or an address."""
     path = expand(layer.path)
     if path.startswith(("http://", "https://")):
         return "/vsicurl/" + path
-    return path if path.startswith("/vsi") else str(under(config.data_root, layer.path))
+    return path if path.startswith("/vsi") else str(under(data_root, layer.path))
 
 
 def is_remote(name: str) -> bool:
@@ -71,8 +72,22 @@ def is_remote(name: str) -> bool:
 
 
 @contextmanager
-def open_source(config: Config, layer: Raster, grid: RegionGrid) -> Iterator[RasterSource]:
+def open_source(layer: Raster, grid: RegionGrid, data_root: str) -> Iterator[RasterSource]:
     """Open a layer and check that it can be warped onto `grid`.
+
+    Parameters
+    ----------
+    layer : Raster
+        Path, band or variable, and what the file does not say itself.
+    grid : RegionGrid
+        Target cells.
+    data_root : str
+        Folder that relative paths start from.
+
+    Yields
+    ------
+    RasterSource
+        Open within the context.
 
     Raises
     ------
@@ -80,32 +95,45 @@ def open_source(config: Config, layer: Raster, grid: RegionGrid) -> Iterator[Ras
         If the file, band or variable does not exist or is no raster, the raster has no CRS, is rotated or does not meet
         the region, or has pixels that look like a nodata value which the file does not declare.
     """
-    name = raster_name(config, layer)
+    name = raster_name(layer, data_root)
     with _open(name, layer) as dataset:
-        what = f"layer '{layer.name}' ({name})"
-        crs = _crs(dataset, layer, what)
-        band = _band_number(dataset, layer, what)
+        label = f"layer '{layer.name}' ({name})"
+        crs = _crs(dataset, layer, label)
+        band = _band_number(dataset, layer, label)
         if dataset.transform.b or dataset.transform.d:
-            raise HybridmapError(f"{what}: the raster is rotated; make it north-up first (gdalwarp).")
-        shifts = _overlap(dataset, crs, grid, what)
-        nodata = _nodata(dataset, band, layer)
-        _check_undeclared(dataset, band, crs, nodata, grid, layer, shifts, what)
+            raise HybridmapError(f"{label}: the raster is rotated; make it north-up first (gdalwarp).")
+        shifts = _overlap(dataset, crs, grid, label)
         scale = dataset.scales[band - 1] if layer.scale is None else layer.scale
         offset = dataset.offsets[band - 1] if layer.offset is None else layer.offset
-        yield RasterSource(dataset, band, crs, nodata, float(scale), float(offset), shifts, what)
+        nodata = _nodata(dataset, band, layer)
+        source = RasterSource(dataset, band, crs, nodata, float(scale), float(offset), shifts, label)
+        if layer.valid_range is None and not is_remote(name):
+            _check_undeclared_nodata(source, grid)
+        yield source
 
 
-def check_layer(config: Config, layer: Raster, grid: RegionGrid) -> str:
-    """Check a layer without warping it; returns its size and what to think about, raises as :func:`open_source`."""
-    with open_source(config, layer, grid) as source:
-        data = source.dataset
-        said = f"{data.width} x {data.height} pixels of {data.dtypes[source.band - 1]}"
-        if data.scales[source.band - 1] != 1.0 and layer.scale not in (None, data.scales[source.band - 1]):
-            said += f"; 'scale' {layer.scale:g} replaces {data.scales[source.band - 1]:g} that the file declares"
+def check_layer(layer: Raster, grid: RegionGrid, data_root: str) -> str:
+    """Check a layer without warping it.
+
+    Parameters
+    ----------
+    layer, grid, data_root
+        As :func:`open_source`, which also says what is raised.
+
+    Returns
+    -------
+    str
+        Size of the raster, and what to think about.
+    """
+    with open_source(layer, grid, data_root) as source:
+        dataset, band = source.dataset, source.band - 1
+        text = f"{dataset.width} x {dataset.height} pixels of {dataset.dtypes[band]}"
+        if dataset.scales[band] != 1.0 and layer.scale not in (None, dataset.scales[band]):
+            text += f"; 'scale' {layer.scale:g} replaces {dataset.scales[band]:g} that the file declares"
         finer = _pixels_per_cell(source, grid)
         if layer.kind == "continuous" and finer > 3:
-            said += f"; {finer:.0f} pixels to a cell each way, bilinear uses few of them: consider 'kind: average'"
-        return said
+            text += f"; {finer:.0f} pixels to a cell each way, bilinear uses few of them: consider 'kind: average'"
+        return text
 
 
 def _pixels_per_cell(source: RasterSource, grid: RegionGrid) -> float:
@@ -118,24 +146,25 @@ def _pixels_per_cell(source: RasterSource, grid: RegionGrid) -> float:
 
 
 def _open(name: str, layer: Raster) -> Any:
-    what = f"layer '{layer.name}'"
+    label = f"layer '{layer.name}'"
     if not name.startswith("/vsi") and not Path(name).exists():
-        raise HybridmapError(f"{what}: no such raster {name}; check 'path' and 'data_root'.")
+        raise HybridmapError(f"{label}: no such raster {name}; check 'path' and 'data_root'.")
     try:
         if Path(name).is_dir() and not name.startswith("/vsi"):
             dataset = rasterio.open(f'ZARR:"{name}"' + (f":/{layer.variable}" if layer.variable else ""))
         else:
             dataset = rasterio.open(f"netcdf:{name}:{layer.variable}" if layer.variable else name)
     except RasterioError as error:
-        reason = f"no variable '{layer.variable}' in it" if layer.variable else _why(name, error)
-        raise HybridmapError(f"{what}: {name} cannot be read as a raster ({reason}).") from None
+        reason = f"no variable '{layer.variable}' in it" if layer.variable else _explain(name, error)
+        raise HybridmapError(f"{label}: {name} cannot be read as a raster ({reason}).") from None
     if dataset.count == 0:
         dataset.close()
-        raise HybridmapError(f"{what}: {name} holds several variables; name one with 'variable'.")
+        raise HybridmapError(f"{label}: {name} holds several variables; name one with 'variable'.")
     return dataset
 
 
-def _why(name: str, error: Exception) -> str:
+def _explain(name: str, error: Exception) -> str:
+    """What a file is that GDAL cannot read, as far as its first bytes say."""
     if not name.startswith("/vsi") and Path(name).is_file():
         with Path(name).open("rb") as file:
             start = file.read(256).lstrip().lower()
@@ -150,23 +179,23 @@ def _why(name: str, error: Exception) -> str:
     return str(error)
 
 
-def _band_number(source: Any, layer: Raster, what: str) -> int:
+def _band_number(source: Any, layer: Raster, label: str) -> int:
     """Band of a layer, by number or by its description."""
     if isinstance(layer.band, int):
         if not 1 <= layer.band <= source.count:
-            raise HybridmapError(f"{what}: no band {layer.band}; the file has bands 1 to {source.count}.")
+            raise HybridmapError(f"{label}: no band {layer.band}; the file has bands 1 to {source.count}.")
         return layer.band
     names = [d or "" for d in source.descriptions]
     if layer.band not in names:
-        raise HybridmapError(f"{what}: no band '{layer.band}'{nearest(layer.band, names)}; bands are {names}.")
+        raise HybridmapError(f"{label}: no band '{layer.band}'{nearest(layer.band, names)}; bands are {names}.")
     return names.index(layer.band) + 1
 
 
-def _crs(source: Any, layer: Raster, what: str) -> Any:
+def _crs(source: Any, layer: Raster, label: str) -> Any:
     crs = source.crs or layer.crs
     if not crs:
         raise HybridmapError(
-            f"{what}: the raster has no coordinate reference system; add 'crs' to the layer, or assign one to the"
+            f"{label}: the raster has no coordinate reference system; add 'crs' to the layer, or assign one to the"
             " file (gdal_edit -a_srs)."
         )
     return rasterio.crs.CRS.from_user_input(crs)
@@ -181,57 +210,60 @@ def _nodata(source: Any, band: int, layer: Raster) -> float | None:
     return None if declared is None else float(declared)
 
 
-def _overlap(source: Any, crs: Any, grid: RegionGrid, what: str) -> tuple[float, ...]:
+def _overlap(source: Any, crs: Any, grid: RegionGrid, label: str) -> tuple[float, ...]:
+    """What is added to the longitudes of a file to meet the region; HybridmapError if it does not."""
     left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), crs, *grid.bounds, densify_pts=21)
     box = source.bounds
     low, high = min(box.bottom, box.top), max(box.bottom, box.top)
-    shifts = [s for s in ((0.0, -360.0) if crs.is_geographic and box.right > 180.5 else (0.0,))
-              if right > box.left + s and left < box.right + s]  # fmt: skip
-    if not shifts or top <= low or bottom >= high:
-        has = ", ".join(f"{v:.6g}" for v in (box.left, low, box.right, high))
-        wants = ", ".join(f"{v:.6g}" for v in (left, bottom, right, top))
-        swapped = crs.is_geographic and abs(high) > 90.5
-        advice = " (its axes look swapped)" if swapped else ""
-        raise HybridmapError(
-            f"{what}: does not overlap the region; it covers ({has}) in its own CRS{advice}, the region needs"
-            f" ({wants})."
-        )
-    return tuple(shifts)
-
-
-def _check_undeclared(
-    source: Any, band: int, crs: Any, nodata: float | None, grid: RegionGrid, layer: Raster,
-    shifts: tuple[float, ...], what: str,
-) -> None:  # fmt: skip
-    """Look at some pixels of the region for a nodata value that is not declared."""
-    if layer.valid_range is not None or is_remote(source.name):
-        return
-    kind = np.dtype(source.dtypes[band - 1])
-    left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), crs, *grid.bounds, densify_pts=21)
-    corners = [~source.transform @ (x - shifts[0], y) for x in (left, right) for y in (bottom, top)]
-    columns, lines = zip(*corners, strict=True)
-    col0, row0 = max(0, int(min(columns))), max(0, int(min(lines)))
-    near = Window(
-        col0, row0, min(source.width, int(max(columns)) + 1) - col0, min(source.height, int(max(lines)) + 1) - row0
+    candidates = (0.0, -360.0) if crs.is_geographic and box.right > 180.5 else (0.0,)
+    shifts = tuple(s for s in candidates if right > box.left + s and left < box.right + s)
+    if shifts and top > low and bottom < high:
+        return shifts
+    extent = ", ".join(f"{v:.6g}" for v in (box.left, low, box.right, high))
+    region = ", ".join(f"{v:.6g}" for v in (left, bottom, right, top))
+    advice = " (its axes look swapped)" if crs.is_geographic and abs(high) > 90.5 else ""
+    raise HybridmapError(
+        f"{label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region needs"
+        f" ({region})."
     )
-    if near.width < 1 or near.height < 1:
+
+
+def _check_undeclared_nodata(source: RasterSource, grid: RegionGrid) -> None:
+    """Look at some pixels of the region for a nodata value that is not declared."""
+    pixels = _some_pixels(source, grid)
+    if pixels is None:
         return
-    shape = (max(1, min(LOOKED_AT, int(near.height))), max(1, min(LOOKED_AT, int(near.width))))
-    try:
-        pixels = source.read(band, window=near, out_shape=shape)
-    except RasterioError as error:
-        raise HybridmapError(f"{what}: cannot be read ({_first_line(error)}); the file is damaged.") from None
-    suspects = {v for v in SUSPECTS if np.can_cast(kind, np.float64) and v != nodata}
-    if np.issubdtype(kind, np.signedinteger):
-        suspects |= {float(np.iinfo(kind).min)} - {nodata}
+    suspects = {v for v in SUSPECTS if np.can_cast(pixels.dtype, np.float64) and v != source.nodata}
+    if np.issubdtype(pixels.dtype, np.signedinteger):
+        suspects |= {float(np.iinfo(pixels.dtype).min)} - {source.nodata}
     for value in sorted(suspects):
         share = float((pixels == np.asarray(value).astype(np.float64)).mean())
         if share > 0.001:
             raise HybridmapError(
-                f"{what}: {share:.0%} of the pixels in the region are {value:g}, which looks like a nodata value that"
-                f" the {kind} file does not declare; add 'nodata: {value:g}', or a 'valid_range' if it is real."
+                f"{source.label}: {share:.0%} of the pixels in the region are {value:g}, which looks like a nodata"
+                f" value that the {pixels.dtype} file does not declare; add 'nodata: {value:g}', or a 'valid_range' if"
+                " it is real."
             )
 
 
-def _first_line(error: Exception) -> str:
+def _some_pixels(source: RasterSource, grid: RegionGrid) -> NDArray[Any] | None:
+    """At most :data:`LOOKED_AT` pixels a side of the region, shape (row, column); None where there are none."""
+    dataset = source.dataset
+    left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), source.crs, *grid.bounds, densify_pts=21)
+    corners = [~dataset.transform @ (x - source.shifts[0], y) for x in (left, right) for y in (bottom, top)]
+    columns, lines = zip(*corners, strict=True)
+    col0, row0 = max(0, int(min(columns))), max(0, int(min(lines)))
+    width = min(dataset.width, int(max(columns)) + 1) - col0
+    height = min(dataset.height, int(max(lines)) + 1) - row0
+    if width < 1 or height < 1:
+        return None
+    shape = (min(LOOKED_AT, height), min(LOOKED_AT, width))
+    try:
+        return np.asarray(dataset.read(source.band, window=Window(col0, row0, width, height), out_shape=shape))
+    except RasterioError as error:
+        raise HybridmapError(f"{source.label}: cannot be read ({first_line(error)}); the file is damaged.") from None
+
+
+def first_line(error: Exception) -> str:
+    """First line of a message, or the kind of the error where there is none."""
     return (str(error).splitlines() or [type(error).__name__])[0]

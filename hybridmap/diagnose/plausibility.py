@@ -12,10 +12,10 @@ import pandas as pd
 import zarr
 
 from hybridmap.config import Experiment
-from hybridmap.covariates.cube import thinned_map
 from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
 from hybridmap.files.tables import write_json
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.grid.store import thinned_map
+from hybridmap.model import HybridModel, Model
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")

@@ -102,8 +102,8 @@ class MixedInputs(nn.Module):
         self.numeric = [i for i, name in enumerate(names) if name not in special]
         self.raw = [i for i, name in enumerate(names) if name in special]
         """Columns that must not be standardised."""
-        self.coded = [names.index(name) for name in categorical]
-        self.placed = [names.index(name) for name in coordinates]
+        self.class_columns = [names.index(name) for name in categorical]
+        self.coordinate_columns = [names.index(name) for name in coordinates]
         self.embeddings = nn.ModuleList(Embedding(codes) for codes in categorical.values())
         self.positional = PositionalEncoder() if coordinates else None
         sizes = [int(e.table.shape[-1]) for e in self.embeddings if isinstance(e, Embedding)]
@@ -112,26 +112,8 @@ class MixedInputs(nn.Module):
 
     def forward(self, covariates: Tensor) -> Tensor:
         """Covariates (..., site, covariate), numbers standardised, to features (..., site, feature)."""
-        parts = [covariates[..., self.numeric]]
-        parts += [embed(covariates[..., i]) for embed, i in zip(self.embeddings, self.coded, strict=True)]
+        features = [covariates[..., self.numeric]]
+        features += [embed(covariates[..., i]) for embed, i in zip(self.embeddings, self.class_columns, strict=True)]
         if self.positional is not None:
-            parts.append(self.positional(covariates[..., self.placed]))
-        return torch.cat(parts, -1)
-
-
-class Separate(nn.Module):
-    """One network for each output, side by side.
-
-    Parameters
-    ----------
-    encoders : sequence of nn.Module
-        Each with one output.
-    """
-
-    def __init__(self, encoders: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.encoders = nn.ModuleList(encoders)
-
-    def forward(self, covariates: Tensor) -> Tensor:
-        """Features (..., site, feature) to raw parameters (..., site, parameter)."""
-        return torch.cat([encoder(covariates) for encoder in self.encoders], -1)
+            features.append(self.positional(covariates[..., self.coordinate_columns]))
+        return torch.cat(features, -1)

@@ -12,7 +12,24 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
 ROW, COLUMN, MIX = 0x9E3779B1 - 2**32, 0x85EBCA77 - 2**32, 0x2C1B3C6D
+
+
+def activation_class(name: str) -> type[nn.Module]:
+    """Class of the activation called `name`; ValueError if there is none."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"no activation '{name}'; there are {sorted(ACTIVATIONS)}.")
+    return ACTIVATIONS[name]
 
 
 class Linear(nn.Linear):
@@ -59,7 +76,20 @@ class Dropout(nn.Module):
         return x * self.mask(x.shape[-2] if self.training else 1, x.shape[-1], x.dtype)
 
     def mask(self, sites: int, units: int, dtype: torch.dtype) -> Tensor:
-        """1/(1 - share) where kept, 0 elsewhere; shape (site, unit), or (member, site, unit)."""
+        """Factors of the units.
+
+        Parameters
+        ----------
+        sites, units : int
+            Size of the mask.
+        dtype : torch.dtype
+            Of the mask.
+
+        Returns
+        -------
+        Tensor, shape (site, unit) or (member, site, unit)
+            0 for a unit that is left out, 1/(1 - share) for every other.
+        """
         device = self.seed.device
         key = (self.seed + 1_000_003 * self.step).to(torch.int32)
         row = _scramble(torch.arange(sites, dtype=torch.int32, device=device) * ROW + key[..., None])
@@ -68,8 +98,8 @@ class Dropout(nn.Module):
         noise *= MIX
         noise ^= noise >> 15
         noise *= ROW
-        kept = noise >= round(2**32 * self.share) - 2**31
-        return kept.to(dtype).mul_(1.0 / (1.0 - self.share))
+        stays = noise >= round(2**32 * self.share) - 2**31
+        return stays.to(dtype).mul_(1.0 / (1.0 - self.share))
 
 
 def _scramble(x: Tensor) -> Tensor:
@@ -113,7 +143,22 @@ def set_step(module: nn.Module, step: int) -> None:
 
 
 def set_sampling(module: nn.Module, on: bool, last: bool = False) -> bool:
-    """Turn MC dropout on or off in `module`, or in its `last` layer of dropout; whether it drops anything."""
+    """Turn MC dropout on or off.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With layers of dropout.
+    on : bool
+        Whether they leave units out at prediction.
+    last : bool
+        Only the last of them.
+
+    Returns
+    -------
+    bool
+        Whether any of its layers leaves units out now, if `on`, or ceases to, if not.
+    """
     layers = [layer for layer in module.modules() if isinstance(layer, Dropout)]
     for layer in layers[-1:] if last else layers:
         layer.sampling = on

@@ -7,6 +7,7 @@ made, and the backward pass stores the inputs alone. Outside the grid a spline g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -48,11 +49,11 @@ def local_basis(x: Tensor, lower: Tensor, step: Tensor, intervals: int, degree: 
     t : Tensor, shape (member, site, input)
         Position in the cell, 0 to 1.
     """
-    place = (x - lower[:, None, :]) / step[:, None, :]
-    inside = place.clamp(0.0, float(intervals))
+    position = (x - lower[:, None, :]) / step[:, None, :]
+    inside = position.clamp(0.0, float(intervals))
     cell = inside.floor().clamp_(max=intervals - 1)
     t = inside - cell
-    beyond = place - inside
+    beyond = position - inside
     powers = [t]
     for _ in range(1, degree):
         powers.append(powers[-1] * t)
@@ -79,7 +80,19 @@ def local_slopes(t: Tensor, degree: int) -> Tensor:
 
 
 def basis_rows(cell: Tensor, weight: Tensor, size: int) -> Tensor:
-    """Weights as dense rows (member, site, input, size) over all basis functions of an input."""
+    """Weights as dense rows over all basis functions of an input.
+
+    Parameters
+    ----------
+    cell, weight
+        As :func:`local_basis` returns them.
+    size : int
+        Number of basis functions of an input.
+
+    Returns
+    -------
+    Tensor, shape (member, site, input, size)
+    """
     alive = cell[..., None] + torch.arange(weight.shape[-1], device=cell.device)
     return weight.new_zeros(*cell.shape, size).scatter_(-1, alive, weight)
 
@@ -124,7 +137,7 @@ class _SplineSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        x, coefficients, lower, step, *kept = ctx.saved_tensors
+        x, coefficients, lower, step, *saved_basis = ctx.saved_tensors
         members, sites, inputs = x.shape
         outputs, _, size = coefficients.shape[1:]
         table = coefficients.view(members, outputs, -1)
@@ -133,20 +146,20 @@ class _SplineSum(torch.autograd.Function):
         grad_x = torch.empty_like(x) if need_x else None
         block = sites if x.is_cuda else max(64, BLOCK // (members * inputs * size))
         for start in range(0, sites, block):
-            part = slice(start, start + block)
-            pull = grad[:, part]
-            if kept and not need_x:
-                alive, weight, t = kept[0][:, part], kept[1][:, part], x
+            rows_in_block = slice(start, start + block)
+            output_grad = grad[:, rows_in_block]
+            if saved_basis and not need_x:
+                alive, weight, t = saved_basis[0][:, rows_in_block], saved_basis[1][:, rows_in_block], x
             else:
-                cell, weight, t = local_basis(x[:, part], lower, step, ctx.intervals, ctx.degree)
+                cell, weight, t = local_basis(x[:, rows_in_block], lower, step, ctx.intervals, ctx.degree)
                 alive = _alive(cell, size, ctx.degree)
             if grad_c is not None:
                 rows = weight.new_zeros(members, alive.shape[1], inputs * size)
                 rows.scatter_(-1, alive, weight.flatten(2))
-                grad_c.baddbmm_(pull.transpose(1, 2), rows)
+                grad_c.baddbmm_(output_grad.transpose(1, 2), rows)
             if grad_x is not None:
-                near = torch.bmm(pull, table).gather(-1, alive).view(weight.shape)
-                grad_x[:, part] = (near * local_slopes(t, ctx.degree)).sum(-1) / step[:, None, :]
+                local = torch.bmm(output_grad, table).gather(-1, alive).view(weight.shape)
+                grad_x[:, rows_in_block] = (local * local_slopes(t, ctx.degree)).sum(-1) / step[:, None, :]
         return grad_x, None if grad_c is None else grad_c.view_as(coefficients), None, None, None, None
 
 
@@ -168,5 +181,5 @@ def spline_sum(x: Tensor, coefficients: Tensor, lower: Tensor, step: Tensor, int
     -------
     Tensor, shape (member, site, output)
     """
-    out: Tensor = _SplineSum.apply(x, coefficients, lower, step, intervals, degree)
-    return out
+    apply: Callable[..., Tensor] = _SplineSum.apply
+    return apply(x, coefficients, lower, step, intervals, degree)

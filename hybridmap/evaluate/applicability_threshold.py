@@ -17,7 +17,7 @@ from hybridmap.config import Experiment, Raster
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import Applicability, Array, nearest
 from hybridmap.evaluate.importance import covariate_importance
-from hybridmap.experiment.training import class_codes
+from hybridmap.experiment.layers import class_codes
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")

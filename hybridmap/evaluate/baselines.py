@@ -17,10 +17,10 @@ from hybridmap.config.baselines import BASELINES, FEW_SITES, Baseline
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.predictions import SITE_COLUMNS, fold_columns
 from hybridmap.evaluate.scores import score_table
-from hybridmap.experiment.training import COVARIATE, FORCING
+from hybridmap.experiment.site_data import COVARIATE, FORCING
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.quantities import QUANTITIES
-from hybridmap.samples.folds import MAP_FOLD, fold_ids, parts_of
+from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
 from hybridmap.train.losses import MIN_OBSERVATIONS
 
 LOG = logging.getLogger("hybridmap")
@@ -68,7 +68,7 @@ def baseline(
     for fold in fold_ids({scheme.name: scheme.runs for scheme in schemes}):
         if fold == MAP_FOLD:
             continue
-        parts = parts_of(samples, splits, fold, schemes[0].name)
+        parts = roles_in_fold(samples, splits, fold, schemes[0].name)
         sites = _Fold(predictors, (parts == "train").to_numpy(), (parts == "validation").to_numpy())
         predicted = {}
         for target in targets:

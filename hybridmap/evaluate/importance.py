@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hybridmap.model.hybrid import TableModel
+from hybridmap.model import TableModel
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]

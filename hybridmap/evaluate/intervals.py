@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.predictions import POOLED
+from hybridmap.model import HybridModel, Model
 from hybridmap.model.draws import SMALLEST_SPREAD, conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
-from hybridmap.model.hybrid import HybridModel, Model
 from hybridmap.train import load_members
 
 Columns = dict[str, NDArray[Any]]

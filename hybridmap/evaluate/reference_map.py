@@ -10,12 +10,12 @@ import zarr
 from numpy.typing import NDArray
 
 from hybridmap.config import Reference
-from hybridmap.covariates.cube import grid_of, read_map
 from hybridmap.covariates.warp import warp_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import grid_of, read_map
 
 LOG = logging.getLogger("hybridmap")
 

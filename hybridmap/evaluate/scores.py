@@ -20,7 +20,7 @@ from hybridmap.evaluate.intervals import (
 from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, fold_columns
 from hybridmap.files.tables import write_csv, write_json, write_parquet
 from hybridmap.quantities import QUANTITIES
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -127,7 +127,7 @@ def _predict_fold(
     experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
 ) -> pd.DataFrame:
     model = load_model(folder)
-    parts = parts_of(samples, splits, fold, experiment.splits[0])
+    parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
     outputs = pd.DataFrame(central_predictions(experiment, model, folder, samples), index=samples.index)
     columns = fold_columns(samples, fold, parts, {target: outputs[target] for target in experiment.targets})
     columns |= interval_columns(experiment, model, folder, samples)

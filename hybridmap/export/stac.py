@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,40 @@ from pyproj import Transformer
 from pystac.extensions.projection import ProjectionExtension
 
 from hybridmap import __version__
-from hybridmap.config import Config
-from hybridmap.covariates.cube import grid_of
+from hybridmap.config import Build
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import grid_of
 
 EDGE_POINTS = 50
 """Points along each edge of the grid when its outline is carried to degrees."""
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
 
 
-def write_stac(config: Config, name: str, store: Path, summary: Path, samples: Path, out: Path) -> None:
+@dataclass(frozen=True)
+class Subject:
+    """What the maps are of.
+
+    Attributes
+    ----------
+    identifier, title : str
+        Of the item.
+    build : Build
+        Block of the configuration, with the depth interval.
+    """
+
+    identifier: str
+    title: str
+    build: Build
+
+
+def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out: Path) -> None:
     """Write the STAC item (JSON) of an experiment's maps.
 
     Parameters
     ----------
-    config : Config
-        With the experiment called `name`.
+    subject : Subject
+        What the maps are of.
     store, summary : Path
         ``maps.zarr`` and ``maps.json``; hrefs are relative to `out`.
     samples : Path
@@ -42,14 +60,11 @@ def write_stac(config: Config, name: str, store: Path, summary: Path, samples: P
     """
     root = zarr.open_group(str(store), mode="r")
     grid = grid_of(root)
-    years = pd.read_parquet(samples, columns=["year", "licence"])
-    first, last = years["year"].min(), years["year"].max()
-    known = bool(np.isfinite(first))
-    span = (datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, tzinfo=UTC)) if known else None
+    sites = pd.read_parquet(samples, columns=["year", "licence"])
+    span = _time_span(sites["year"])
     geometry, bbox = outline(grid)
-    experiment = config.experiment(name)
     item = pystac.Item(
-        id=f"{config.region}-{name}".replace("_", "-"),
+        id=subject.identifier,
         geometry=geometry,
         bbox=bbox,
         # Without years of sampling the time is that at which the maps were made.
@@ -57,24 +72,16 @@ def write_stac(config: Config, name: str, store: Path, summary: Path, samples: P
         start_datetime=span[0] if span else None,
         end_datetime=span[1] if span else None,
         properties={
-            "title": f"{config.title or config.region}: {experiment.title or name}",
+            "title": subject.title,
             "description": "Soil organic carbon, its fractions and process parameters at steady state.",
             "processing:software": {"hybridmap": __version__},
             "hybridmap:model": str(root.attrs["model_fingerprint"]),
-            "hybridmap:depth_cm": [config.build.top_cm, config.build.bottom_cm],
-            "hybridmap:licences_of_observations": sorted(set(years["licence"].dropna().astype(str)) - {""}),
+            "hybridmap:depth_cm": [subject.build.top_cm, subject.build.bottom_cm],
+            "hybridmap:licences_of_observations": sorted(set(sites["licence"].dropna().astype(str)) - {""}),
         },
     )
     item.set_self_href(str(out.absolute()))
-    projection = ProjectionExtension.ext(item, add_if_missing=True)
-    authority = grid.crs.to_authority()
-    projection.apply(
-        code=":".join(authority) if authority else None,
-        wkt2=None if authority else grid.crs.to_wkt(),
-        shape=[grid.height, grid.width],
-        bbox=list(grid.bounds),
-        transform=list(grid.transform())[:6],
-    )
+    _add_projection(item, grid)
     item.stac_extensions.append(RASTER)
     for entry in json.loads(summary.read_text(encoding="utf-8")):
         item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
@@ -83,6 +90,25 @@ def write_stac(config: Config, name: str, store: Path, summary: Path, samples: P
         pystac.Asset(_relative(store, out.parent), title="all maps", media_type="application/vnd.zarr", roles=["data"]),
     )
     write_json(item.to_dict(include_self_link=False, transform_hrefs=False), out)
+
+
+def _time_span(years: pd.Series) -> tuple[datetime, datetime] | None:
+    """Begin of the first and end of the last year; None without any."""
+    first, last = years.min(), years.max()
+    if not np.isfinite(first):
+        return None
+    return datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, tzinfo=UTC)
+
+
+def _add_projection(item: pystac.Item, grid: RegionGrid) -> None:
+    authority = grid.crs.to_authority()
+    ProjectionExtension.ext(item, add_if_missing=True).apply(
+        code=":".join(authority) if authority else None,
+        wkt2=None if authority else grid.crs.to_wkt(),
+        shape=[grid.height, grid.width],
+        bbox=list(grid.bounds),
+        transform=list(grid.transform())[:6],
+    )
 
 
 def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:

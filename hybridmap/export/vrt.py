@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
+from hybridmap.export.band import Band
 from hybridmap.files.tables import write_text
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.tiles import Tile
 
 GDAL_TYPES = {"float32": "Float32", "int16": "Int16", "uint8": "Byte"}
 
 
-def write_vrt(
-    path: Path,
-    files: Mapping[Tile, Path],
-    grid: RegionGrid,
-    name: str,
-    about: Mapping[str, Any],
-    kind: str,
-    nodata: float,
-) -> None:
-    """Write `path`, a GDAL virtual raster over `files`, with paths relative to it.
+def write_vrt(path: Path, files: Mapping[Tile, Path], grid: RegionGrid, band: Band) -> None:
+    """Write a GDAL virtual raster over files, with paths relative to it.
 
     Parameters
     ----------
@@ -33,14 +25,8 @@ def write_vrt(
         Where each piece lies.
     grid : RegionGrid
         Of the whole map.
-    name : str
-        Band description.
-    about : mapping
-        Attributes with ``units``, and ``scale_factor`` and ``add_offset`` where there are some.
-    kind : str
-        Data type, as numpy names it.
-    nodata : float
-        Of all pieces.
+    band : Band
+        The map.
     """
     left, size, _, top, _, _ = grid.transform().to_gdal()
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
@@ -48,22 +34,22 @@ def write_vrt(
         root, "SRS", dataAxisToSRSAxisMapping="2,1" if grid.crs.is_geographic else "1,2"
     ).text = grid.crs.to_wkt()
     ET.SubElement(root, "GeoTransform").text = f"{left!r}, {size!r}, 0.0, {top!r}, 0.0, {-size!r}"
-    band = ET.SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[kind], band="1")
+    element = ET.SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[band.dtype], band="1")
     for tag, text in (
-        ("Description", name),
-        ("UnitType", str(about["units"])),
-        ("NoDataValue", f"{nodata:g}"),
-        ("Scale", str(about.get("scale_factor", 1.0))),
-        ("Offset", str(about.get("add_offset", 0.0))),
+        ("Description", band.name),
+        ("UnitType", band.unit),
+        ("NoDataValue", f"{band.nodata:g}"),
+        ("Scale", str(band.scale)),
+        ("Offset", str(band.offset)),
     ):
-        ET.SubElement(band, tag).text = text
+        ET.SubElement(element, tag).text = text
     for tile, file in files.items():
-        source = ET.SubElement(band, "ComplexSource")
+        source = ET.SubElement(element, "ComplexSource")
         ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = file.relative_to(path.parent).as_posix()
         ET.SubElement(source, "SourceBand").text = "1"
         rows, cols = tile.row1 - tile.row0, tile.col1 - tile.col0
         ET.SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=str(cols), ySize=str(rows))
         ET.SubElement(source, "DstRect", xOff=str(tile.col0), yOff=str(tile.row0), xSize=str(cols), ySize=str(rows))
-        ET.SubElement(source, "NODATA").text = f"{nodata:g}"
+        ET.SubElement(source, "NODATA").text = f"{band.nodata:g}"
     ET.indent(root)
     write_text(ET.tostring(root, encoding="unicode"), path)

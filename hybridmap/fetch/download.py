@@ -8,23 +8,26 @@ import os
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import requests
 import urllib3
 from tqdm import tqdm
 
 from hybridmap.errors import HybridmapError
-from hybridmap.files.messages import disk_is_full
+from hybridmap.files.disk import disk_is_full
 
 LOG = logging.getLogger("hybridmap")
 ATTEMPTS = 5
 """Tries in a row that bring nothing before giving up."""
 TIMEOUT = (15.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""
-BLOCK = 1 << 18
-AGAIN = {408, 425, 429, 500, 502, 503, 504}
+LONGEST_WAIT = 60.0
+"""Seconds between two tries, at most."""
+BLOCK_BYTES = 1 << 18
+TEMPORARY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 """Answers that may be better next time."""
 MAGIC: dict[str, tuple[bytes, ...]] = {
     ".tif": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
@@ -33,17 +36,71 @@ MAGIC: dict[str, tuple[bytes, ...]] = {
     ".zip": (b"PK",),
 }
 """How files of a kind begin."""
+WEB_PAGE = (b"<!doctype", b"<html")
+CAUSES = {
+    "ReadTimeout": "no more bytes came",
+    "ReadTimeoutError": "no more bytes came",
+    "ConnectTimeout": "no connection in time",
+}
+"""Class of an error → what went wrong."""
 
 
 class Interrupted(Exception):
     """The transfer broke off and may be continued."""
 
 
+@dataclass(frozen=True)
+class PartialFile:
+    """What came of a file so far, and which version of it that is.
+
+    Attributes
+    ----------
+    path : Path
+        ``{name}.part``.
+    """
+
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Bytes that came."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def _note(self) -> Path:
+        return self.path.with_name(self.path.name + ".json")
+
+    def version(self) -> tuple[str, int | None]:
+        """Tag of the version that was begun, and its size; "" and None where unknown."""
+        note = json.loads(self._note.read_text(encoding="utf-8")) if self._note.exists() else {}
+        return note.get("version", ""), note.get("total")
+
+    def begin(self, version: str, total: int | None) -> None:
+        """Write down which version of the file is being fetched."""
+        self._note.write_text(json.dumps({"version": version, "total": total}), encoding="utf-8")
+
+    def discard(self) -> None:
+        """Forget what came."""
+        self.path.unlink(missing_ok=True)
+
+    def complete(self, path: Path) -> None:
+        """Give the file its name."""
+        os.replace(self.path, path)
+        self._note.unlink(missing_ok=True)
+
+
+class Extent(NamedTuple):
+    """First byte that the server sends, and the size of the whole file if it says so."""
+
+    first: int
+    total: int | None
+
+
 def download(
     url: str, path: Path, attempts: int = ATTEMPTS, timeout: tuple[float, float] = TIMEOUT,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:  # fmt: skip
-    """Fetch `url` into `path`; a transfer that was broken off before is continued.
+    """Fetch `url` into `path`; a transfer that was broken off is continued.
 
     Parameters
     ----------
@@ -64,97 +121,103 @@ def download(
         If the server refuses, keeps breaking off, or sends something else than such a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, memo = path.with_name(path.name + ".part"), path.with_name(path.name + ".part.json")
-    failures, why = 0, ""
+    partial = PartialFile(path.with_name(path.name + ".part"))
+    failures, cause = 0, ""
     while failures < attempts:
-        before = part.stat().st_size if part.exists() else 0
-        try:
-            _transfer(url, part, memo, timeout)
-            break
-        except (Interrupted, requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            after = part.stat().st_size if part.exists() else 0
-            why = str(error) if isinstance(error, Interrupted) else _words(error)
-            failures = 0 if after > before else failures + 1
-            LOG.info("%s: %s at %.1f MB; trying again", path.name, why, after / 1e6)
-            if failures < attempts:
-                wait(min(60.0, 2.0**failures))
-        except requests.RequestException as error:
-            raise HybridmapError(f"{url}: cannot be fetched ({type(error).__name__}); check the address.") from None
-        except OSError as error:
-            if not disk_is_full(error):
-                raise
-            raise HybridmapError(f"{part}: the disk is full; make room and run again, what came is kept.") from None
-    else:
-        kept = part.stat().st_size if part.exists() else 0
-        raise HybridmapError(
-            f"{url}: {why}, {attempts} times in a row; {kept / 1e6:.1f} MB are kept in {part} and continued next"
-            f" time, or put the file at {path} by hand."
-        )
-    _check_kind(url, part, path)
-    os.replace(part, path)
-    memo.unlink(missing_ok=True)
+        size = partial.size
+        cause = _try_transfer(url, partial, timeout)
+        if not cause:
+            _check_kind(url, partial, path)
+            partial.complete(path)
+            return
+        failures = 0 if partial.size > size else failures + 1
+        LOG.info("%s: %s at %.1f MB; trying again", path.name, cause, partial.size / 1e6)
+        if failures < attempts:
+            wait(min(LONGEST_WAIT, 2.0**failures))
+    raise HybridmapError(
+        f"{url}: {cause}, {attempts} times in a row; {partial.size / 1e6:.1f} MB are kept in {partial.path} and"
+        f" continued next time, or put the file at {path} by hand."
+    )
 
 
-def _transfer(url: str, part: Path, memo: Path, timeout: tuple[float, float]) -> None:
-    start = part.stat().st_size if part.exists() else 0
-    known = json.loads(memo.read_text(encoding="utf-8")) if memo.exists() else {}
-    headers = {"Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-        if known.get("version"):
-            headers["If-Range"] = known["version"]
-    with requests.get(url, stream=True, timeout=timeout, headers=headers) as answer:
+def _try_transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) -> str:
+    """Transfer what is missing; returns why it broke off, or "" if the file is complete."""
+    try:
+        _transfer(url, partial, timeout)
+    except Interrupted as error:
+        return str(error)
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+        return CAUSES.get(type(error).__name__, "the connection broke off")
+    except requests.RequestException as error:
+        raise HybridmapError(f"{url}: cannot be fetched ({type(error).__name__}); check the address.") from None
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        raise HybridmapError(f"{partial.path}: the disk is full; make room and run again, what came is kept.") from None
+    return ""
+
+
+def _transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) -> None:
+    start = partial.size
+    with requests.get(url, stream=True, timeout=timeout, headers=_headers(partial)) as answer:
         if answer.status_code == 416:
-            # Nothing lies beyond what we have: it is complete, or another file.
-            if start and answer.headers.get("Content-Range", "").endswith(f"/{start}"):
-                return
-            part.unlink(missing_ok=True)
-            raise Interrupted("the server has a shorter file than was begun")
-        if answer.status_code in AGAIN:
-            raise Interrupted(f"the server answered {answer.status_code}")
-        if answer.status_code not in (200, 206):
-            raise HybridmapError(
-                f"{url}: the server answered {answer.status_code} ({answer.reason}); the file may have moved: look it"
-                " up and fetch it by hand."
-            )
-        if "text/html" in answer.headers.get("Content-Type", ""):
-            raise HybridmapError(
-                f"{url}: the server sent a web page, not the file; it may need a login, fetch it by hand."
-            )
-        first, total = _extent(answer, start)
-        if first and known.get("total") not in (None, total):
-            part.unlink()
+            _check_complete(answer, partial)
+            return
+        _check_answer(url, answer)
+        extent = _extent(answer, start)
+        if extent.first and partial.version()[1] not in (None, extent.total):
+            partial.discard()
             raise Interrupted("the file has changed since it was begun")
-        memo.write_text(json.dumps({"version": _version(answer), "total": total}), encoding="utf-8")
-        with part.open("r+b" if part.exists() else "wb") as file:
-            file.truncate(first)
-            file.seek(first)
-            done = first
-            with tqdm(total=total, initial=first, unit="B", unit_scale=True, desc=part.stem, mininterval=2) as bar:
-                # Not iter_content: it throws away what came of a block before the connection broke.
-                answer.raw.enforce_content_length = False
-                while block := answer.raw.read1(BLOCK):
-                    file.write(block)
-                    done += len(block)
-                    bar.update(len(block))
-    if total is not None and done < total:
-        raise Interrupted(f"the connection ended after {done} of {total} bytes")
-    if total is not None and done > total:
-        part.unlink()
-        raise Interrupted(f"the server sent {done} bytes where {total} were promised")
+        partial.begin(_version(answer), extent.total)
+        size = _receive(answer, partial, extent)
+    if extent.total is not None and size < extent.total:
+        raise Interrupted(f"the connection ended after {size} of {extent.total} bytes")
+    if extent.total is not None and size > extent.total:
+        partial.discard()
+        raise Interrupted(f"the server sent {size} bytes where {extent.total} were promised")
 
 
-def _extent(answer: requests.Response, start: int) -> tuple[int, int | None]:
-    """First byte that the server sends, and the size of the whole file if it says so."""
+def _headers(partial: PartialFile) -> dict[str, str]:
+    """Ask for the rest of a file that was begun, if it is still the same."""
+    headers = {"Accept-Encoding": "identity"}
+    if partial.size:
+        headers["Range"] = f"bytes={partial.size}-"
+        version, _ = partial.version()
+        if version:
+            headers["If-Range"] = version
+    return headers
+
+
+def _check_complete(answer: requests.Response, partial: PartialFile) -> None:
+    """Nothing lies beyond what we have (416): it is complete, or another file."""
+    if not partial.size or not answer.headers.get("Content-Range", "").endswith(f"/{partial.size}"):
+        partial.discard()
+        raise Interrupted("the server has a shorter file than was begun")
+
+
+def _check_answer(url: str, answer: requests.Response) -> None:
+    status = answer.status_code
+    if status in TEMPORARY_STATUS:
+        raise Interrupted(f"the server answered {status}")
+    if status not in (200, 206):
+        raise HybridmapError(
+            f"{url}: the server answered {status} ({answer.reason}); the file may have moved: look it"
+            " up and fetch it by hand."
+        )
+    if "text/html" in answer.headers.get("Content-Type", ""):
+        raise HybridmapError(f"{url}: the server sent a web page, not the file; it may need a login, fetch it by hand.")
+
+
+def _extent(answer: requests.Response, start: int) -> Extent:
     length = answer.headers.get("Content-Length")
     if answer.status_code == 206:
         span, _, whole = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         first = int(span.partition("-")[0] or -1)
         if first != start:
             raise Interrupted(f"the server continued at byte {first}, not {start}")
-        return first, int(whole) if whole.isdigit() else None
+        return Extent(first, int(whole) if whole.isdigit() else None)
     # A server that ignores the range begins again.
-    return 0, int(length) if length is not None else None
+    return Extent(0, int(length) if length is not None else None)
 
 
 def _version(answer: requests.Response) -> str:
@@ -163,26 +226,34 @@ def _version(answer: requests.Response) -> str:
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 
 
-def _check_kind(url: str, part: Path, path: Path) -> None:
-    with part.open("rb") as file:
+def _receive(answer: requests.Response, partial: PartialFile, extent: Extent) -> int:
+    """Write the bytes as they come; returns the size of the file so far."""
+    bar = tqdm(
+        total=extent.total, initial=extent.first, unit="B", unit_scale=True, desc=partial.path.stem, mininterval=2
+    )
+    with partial.path.open("r+b" if partial.path.exists() else "wb") as file, bar:
+        file.truncate(extent.first)
+        file.seek(extent.first)
+        # Not iter_content: it throws away what came of a block when the connection breaks.
+        answer.raw.enforce_content_length = False
+        while block := answer.raw.read1(BLOCK_BYTES):
+            file.write(block)
+            bar.update(len(block))
+        return file.tell()
+
+
+def _check_kind(url: str, partial: PartialFile, path: Path) -> None:
+    """Raise HybridmapError, and discard what came, if it is no file of the kind that its name says."""
+    with partial.path.open("rb") as file:
         start = file.read(512)
     beginnings = MAGIC.get(path.suffix)
-    page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
-    if page or (beginnings is not None and not start.startswith(beginnings)):
-        part.unlink()
-        what = "a web page" if page else "something else"
+    is_page = start.lstrip().lower().startswith(WEB_PAGE)
+    if is_page or (beginnings is not None and not start.startswith(beginnings)):
+        partial.discard()
+        description = "a web page" if is_page else "something else"
         raise HybridmapError(
-            f"{url}: sent {what}, not a {path.suffix} file; it may need a login, fetch it by hand to {path}."
+            f"{url}: sent {description}, not a {path.suffix} file; it may need a login, fetch it by hand to {path}."
         )
-    if path.suffix == ".zip" and not zipfile.is_zipfile(part):
-        part.unlink()
+    if path.suffix == ".zip" and not zipfile.is_zipfile(partial.path):
+        partial.discard()
         raise HybridmapError(f"{url}: the zip archive is damaged; run again to fetch it anew.")
-
-
-def _words(error: Any) -> str:
-    names = {
-        "ReadTimeout": "no more bytes came",
-        "ReadTimeoutError": "no more bytes came",
-        "ConnectTimeout": "no connection in time",
-    }
-    return names.get(type(error).__name__, "the connection broke off")

@@ -13,8 +13,22 @@ from pathlib import Path, PurePosixPath
 from hybridmap.errors import HybridmapError
 
 
-def unpack(archive: Path, folder: Path, wanted: Sequence[str] = ("*",)) -> list[Path]:
-    """Unpack the members of `archive` whose names match `wanted` into `folder`, without the folders inside.
+def unpack(archive: Path, folder: Path, patterns: Sequence[str] = ("*",)) -> list[Path]:
+    """Unpack the members of an archive into a folder, without the folders inside.
+
+    Parameters
+    ----------
+    archive : Path
+        A zip file.
+    folder : Path
+        Gets the members.
+    patterns : sequence of str
+        Names of members to unpack; * and ? as in file names.
+
+    Returns
+    -------
+    list of Path
+        The unpacked files.
 
     Raises
     ------
@@ -25,22 +39,15 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str] = ("*",)) -> list[
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as file:
-            members = _members(file, archive, wanted)
-            needed = sum(m.file_size for m in members.values())
-            free = shutil.disk_usage(folder).free
-            if needed > free:
-                raise HybridmapError(
-                    f"{archive}: needs {needed / 1e9:.1f} GB unpacked, the disk has {free / 1e9:.1f} GB; make room."
-                )
+            members = _members(file, archive, patterns)
+            _check_space(archive, folder, sum(member.file_size for member in members.values()))
             partial.mkdir(parents=True)
             for name, member in members.items():
                 with file.open(member) as source, (partial / name).open("wb") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
-        done = []
         for name in members:
             os.replace(partial / name, folder / name)
-            done.append(folder / name)
-        return done
+        return [folder / name for name in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise HybridmapError(
             f"{archive}: the zip archive is damaged ({error}); delete it and fetch it again."
@@ -49,8 +56,17 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str] = ("*",)) -> list[
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _members(file: zipfile.ZipFile, archive: Path, wanted: Sequence[str]) -> dict[str, zipfile.ZipInfo]:
-    found: dict[str, zipfile.ZipInfo] = {}
+def _check_space(archive: Path, folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise HybridmapError(
+            f"{archive}: needs {size / 1e9:.1f} GB unpacked, the disk has {free / 1e9:.1f} GB; make room."
+        )
+
+
+def _members(file: zipfile.ZipFile, archive: Path, patterns: Sequence[str]) -> dict[str, zipfile.ZipInfo]:
+    """Members to unpack, by the name that they get."""
+    members: dict[str, zipfile.ZipInfo] = {}
     for member in file.infolist():
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
@@ -58,11 +74,11 @@ def _members(file: zipfile.ZipFile, archive: Path, wanted: Sequence[str]) -> dic
                 f"{archive}: its member '{member.filename}' would be written outside the folder; such an archive is not"
                 " unpacked. Get it from its source."
             )
-        if member.is_dir() or not any(fnmatch(path.name, pattern) for pattern in wanted):
+        if member.is_dir() or not any(fnmatch(path.name, pattern) for pattern in patterns):
             continue
-        if path.name in found:
+        if path.name in members:
             raise HybridmapError(f"{archive}: has two members called '{path.name}'; unpack it by hand.")
-        found[path.name] = member
-    if not found:
-        raise HybridmapError(f"{archive}: has no member like {list(wanted)}; it is not what was expected.")
-    return found
+        members[path.name] = member
+    if not members:
+        raise HybridmapError(f"{archive}: has no member like {list(patterns)}; it is not what was expected.")
+    return members

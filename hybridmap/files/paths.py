@@ -25,9 +25,9 @@ def expand(text: str) -> str:
 
     def value(match: re.Match[str]) -> str:
         name, default = match["name"], match["default"]
-        found = os.environ.get(name, default)
-        if found is None:
+        setting = os.environ.get(name, default)
+        if setting is None:
             raise HybridmapError(f"'{text}' needs the environment variable {name}, which is not set; export it first.")
-        return found
+        return setting
 
     return os.path.expanduser(re.sub(r"\$\{(?P<name>\w+)(:-(?P<default>[^}]*))?\}", value, text))

@@ -12,6 +12,7 @@ from pyproj.exceptions import CRSError
 
 from hybridmap.config import Grid
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.tiles import Tile
 
 METRES_PER_DEGREE = 111_320.0
 NODES = 16
@@ -36,6 +37,14 @@ class RegionGrid:
         Edge of a cell, in units of the CRS.
     width, height : int
         Number of columns and rows.
+
+    Examples
+    --------
+    >>> grid = RegionGrid(CRS("EPSG:3035"), 4_000_000.0, 3_000_000.0, 1000.0, 3, 2)
+    >>> grid.bounds
+    (4000000.0, 2998000.0, 4003000.0, 3000000.0)
+    >>> grid.cell_of(np.array([4_001_500.0, 0.0]), np.array([2_999_500.0, 0.0]))
+    (array([ 0, -1]), array([ 1, -1]), array([ True, False]))
     """
 
     crs: CRS
@@ -74,6 +83,16 @@ class RegionGrid:
         )
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Dimensions of an array on the grid."""
+        return {"y": self.height, "x": self.width}
+
+    @property
+    def extent(self) -> Tile:
+        """All cells as one tile."""
+        return Tile(0, self.height, 0, self.width)
+
+    @property
     def x(self) -> NDArray[np.float64]:
         """Cell centres eastwards, shape (width,)."""
         return self.west + (np.arange(self.width, dtype=np.float64) + 0.5) * self.resolution
@@ -105,43 +124,53 @@ class RegionGrid:
         inside = (col >= 0) & (col < self.width) & (row >= 0) & (row < self.height)
         return np.where(inside, row, -1).astype(int), np.where(inside, col, -1).astype(int), inside
 
-    def cell_areas(
-        self, row0: int = 0, row1: int | None = None, col0: int = 0, col1: int | None = None
-    ) -> NDArray[np.float64]:
-        """True areas on the ellipsoid of the cells [row0, row1) x [col0, col1) [m2], shape (row, column).
+    def cell_areas(self, tile: Tile | None = None) -> NDArray[np.float64]:
+        """True areas on the ellipsoid of the cells of a tile, or of all [m2], shape (row, column).
 
         Zones between parallels in closed form for a geographic CRS (Snyder 1987, eq. 3-12), else the edge squared over
         the areal scale of the projection, which is 1 everywhere for an equal-area one.
-        """
-        row1, col1 = self.height if row1 is None else row1, self.width if col1 is None else col1
-        shape = row1 - row0, col1 - col0
-        if not self.crs.is_geographic:
-            return self._projected_areas(row0, row1, col0, col1)
-        edges = np.radians(np.clip(self.north - np.arange(row0, row1 + 1) * self.resolution, -90.0, 90.0))
-        zone = np.radians(self.resolution) * -np.diff(_authalic(self.crs, edges))
-        return np.broadcast_to(zone[:, None], shape)
 
-    def _projected_areas(self, row0: int, row1: int, col0: int, col1: int) -> NDArray[np.float64]:
+        Examples
+        --------
+        >>> RegionGrid(CRS("EPSG:3035"), 4e6, 3e6, 1000.0, 2, 1).cell_areas()
+        array([[1000000., 1000000.]])
+        >>> whole_earth = RegionGrid(CRS("EPSG:4326"), -180.0, 90.0, 1.0, 360, 180)
+        >>> print(f"{whole_earth.cell_areas().sum() / 1e12:.1f} million km2")
+        510.1 million km2
+        """
+        tile = tile or self.extent
+        if not self.crs.is_geographic:
+            return self._projected_areas(tile)
+        edges = np.radians(np.clip(self.north - np.arange(tile.row0, tile.row1 + 1) * self.resolution, -90.0, 90.0))
+        zones = np.radians(self.resolution) * -np.diff(_authalic(self.crs, edges))
+        return np.broadcast_to(zones[:, None], tile.shape)
+
+    def _projected_areas(self, tile: Tile) -> NDArray[np.float64]:
         """Area on the ellipsoid of small squares of the map at nodes every few cells, linear between."""
         from scipy.interpolate import RegularGridInterpolator
 
-        rows = np.linspace(row0, row1, (row1 - row0) // NODES + 2)
-        cols = np.linspace(col0, col1, (col1 - col0) // NODES + 2)
+        rows = np.linspace(tile.row0, tile.row1, tile.shape[0] // NODES + 2)
+        cols = np.linspace(tile.col0, tile.col1, tile.shape[1] // NODES + 2)
         half = SQUARE_M / self.metres_per_unit()
+        areas = self._square_areas(rows, cols, half) * (self.resolution / (2.0 * half)) ** 2
+        nominal = (self.resolution * self.metres_per_unit()) ** 2
+        if (abs(areas / nominal - 1.0) < EQUAL_AREA).all():
+            return np.broadcast_to(np.float64(nominal), tile.shape)
+        row_centres, col_centres = np.arange(tile.row0, tile.row1) + 0.5, np.arange(tile.col0, tile.col1) + 0.5
+        centres = np.stack(np.meshgrid(row_centres, col_centres, indexing="ij"), -1)
+        return np.asarray(RegularGridInterpolator((rows, cols), areas)(centres))
+
+    def _square_areas(self, rows: NDArray[np.float64], cols: NDArray[np.float64], half: float) -> NDArray[np.float64]:
+        """True areas [m2] of squares of the map around nodes, `half` of their edge in units of the CRS."""
         x, y = np.meshgrid(self.west + cols * self.resolution, self.north - rows * self.resolution)
-        to = Transformer.from_crs(self.crs, self.crs.geodetic_crs, always_xy=True)
-        corners = [to.transform(x + a * half, y + b * half) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+        to_degrees = Transformer.from_crs(self.crs, self.crs.geodetic_crs, always_xy=True)
+        offsets = (-half, -half), (half, -half), (half, half), (-half, half)
+        corners = [to_degrees.transform(x + dx, y + dy) for dx, dy in offsets]
         # Longitude and authalic latitude map areas truly; differences of longitude must not jump at 180 degrees.
         first = corners[0][0]
         u = [np.radians((lon - first + 180.0) % 360.0 - 180.0) for lon, _ in corners]
         v = [_authalic(self.crs, np.radians(lat)) for _, lat in corners]
-        square = 0.5 * abs(sum(u[i] * v[(i + 1) % 4] - u[(i + 1) % 4] * v[i] for i in range(4)))
-        area = square * (self.resolution / (2.0 * half)) ** 2
-        nominal = (self.resolution * self.metres_per_unit()) ** 2
-        if (abs(area / nominal - 1.0) < EQUAL_AREA).all():
-            return np.broadcast_to(np.float64(nominal), (row1 - row0, col1 - col0))
-        centres = np.meshgrid(np.arange(row0, row1) + 0.5, np.arange(col0, col1) + 0.5, indexing="ij")
-        return np.asarray(RegularGridInterpolator((rows, cols), area)(np.stack(centres, -1)))
+        return np.asarray(0.5 * abs(sum(u[i] * v[(i + 1) % 4] - u[(i + 1) % 4] * v[i] for i in range(4))))
 
     def metres_per_unit(self) -> float:
         """Metres in one unit of the CRS; 111,320 for a degree."""
@@ -149,8 +178,8 @@ class RegionGrid:
 
     def spatial_ref(self) -> dict[str, Any]:
         """Attributes of a CF grid mapping variable, with GDAL's GeoTransform."""
-        half = f"{self.west} {self.resolution} 0.0 {self.north} 0.0 {-self.resolution}"
-        return {**self.crs.to_cf(), "spatial_ref": self.crs.to_wkt(), "GeoTransform": half}
+        geotransform = f"{self.west} {self.resolution} 0.0 {self.north} 0.0 {-self.resolution}"
+        return {**self.crs.to_cf(), "spatial_ref": self.crs.to_wkt(), "GeoTransform": geotransform}
 
 
 def _authalic(crs: CRS, latitude: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,6 +39,13 @@ class Sigmoid(Constraint):
     temperature : float or (float, float)
         Fixed T, or the range (T_min, T_max) of a trained one: T = T_min + (T_max - T_min) sigmoid(t), t a trainable
         scalar that starts at 0 (BINN, arXiv 2502.00672: 10 and 109).
+
+    Examples
+    --------
+    >>> Sigmoid().position(torch.tensor([0.0])).item()
+    0.5
+    >>> Sigmoid((10.0, 109.0)).temperature().item()  # trained, from the middle of its range
+    59.5
     """
 
     def __init__(self, temperature: float | tuple[float, float] = 1.0) -> None:
@@ -64,7 +71,14 @@ class Sigmoid(Constraint):
 
 
 class HardSigmoid(Constraint):
-    """clip(z/6 + 1/2, 0, 1) of ScIReN (arXiv 2506.14054): a straight line, so an additive encoder stays additive."""
+    """clip(z/6 + 1/2, 0, 1) of ScIReN (arXiv 2506.14054): a straight line, so an additive encoder stays additive.
+
+    Examples
+    --------
+    >>> constraint, raw = HardSigmoid(), torch.tensor([-3.0, 0.0, 1.5, 5.0])
+    >>> constraint.position(raw).tolist(), constraint.violation(raw).tolist()
+    ([0.0, 0.5, 0.75, 1.0], [0.0, 0.0, 0.0, 2.0])
+    """
 
     def position(self, raw: Tensor) -> Tensor:
         """Linear between -3 and 3; no gradient outside, hence the penalty on :meth:`violation`."""
@@ -141,6 +155,11 @@ def get_constraint(name: str, **options: object) -> Constraint:
     ------
     ValueError
         If there is none of that name, or it has no such option.
+
+    Examples
+    --------
+    >>> get_constraint("relu", unit=0.25).position(torch.tensor([-1.0, 1.0, 2.0, 9.0])).tolist()
+    [0.0, 0.25, 0.5, 1.0]
     """
     if name not in CONSTRAINTS:
         raise ValueError(f"no constraint '{name}'; there are {sorted(CONSTRAINTS)}.")

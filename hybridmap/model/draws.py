@@ -12,15 +12,15 @@ from torch import Tensor
 
 from hybridmap.encoders.layers import set_sampling, set_step
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 
 Array = NDArray[np.float64]
 
 SMALLEST_SPREAD = 1e-6
-"""Spread where all draws agree, in the unit of what is drawn."""
+"""Interval where all draws agree, in the unit of what is drawn."""
 
 
-class Spread(NamedTuple):
+class Interval(NamedTuple):
     """Centre, lower and upper end of an interval, and standard deviation of what it was taken from; (site, ...)."""
 
     centre: Tensor
@@ -30,7 +30,7 @@ class Spread(NamedTuple):
 
 
 def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Outputs of every member of a stacked model, each (member, site, ...).
+    """Outputs of every member of a stacked model.
 
     Parameters
     ----------
@@ -40,6 +40,10 @@ def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Ten
         Physical units.
     forcing : mapping of str to Tensor, shape (site, ...)
         Units of the process model.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (member, site, ...)
     """
     size = members.standardise.mean.shape[0]
 
@@ -47,7 +51,8 @@ def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Ten
         return values.expand(size, *values.shape)
 
     with torch.no_grad():
-        return members(repeat(covariates), {name: repeat(v) for name, v in forcing.items()})
+        outputs: dict[str, Tensor] = members(repeat(covariates), {name: repeat(v) for name, v in forcing.items()})
+    return outputs
 
 
 def mean_of(draws: Tensor) -> Tensor:
@@ -58,10 +63,27 @@ def mean_of(draws: Tensor) -> Tensor:
 def dropout_draws(
     model: Model, covariates: Tensor, forcing: Mapping[str, Tensor], passes: int = 50, last: bool = False
 ) -> dict[str, Tensor]:
-    """Outputs of `passes` predictions with units left out (Gal & Ghahramani 2016), each (pass, site, ...).
+    """Outputs of several predictions with units left out (Gal & Ghahramani 2016).
 
     The units left out follow from the model and the number of the pass and are the same at every site: a pass is one
-    network, and a map of it has no seams. With `last` only the last hidden layer leaves units out.
+    network, and a map of it has no seams.
+
+    Parameters
+    ----------
+    model : Model
+        Set to evaluation mode.
+    covariates : Tensor, shape (site, covariate)
+        Physical units.
+    forcing : mapping of str to Tensor, shape (site, ...)
+        Units of the process model.
+    passes : int
+        Number of predictions.
+    last : bool
+        Only the last hidden layer leaves units out.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (pass, site, ...)
 
     Raises
     ------
@@ -83,14 +105,29 @@ def dropout_draws(
     return {name: torch.stack(values) for name, values in draws.items()}
 
 
-def interval(draws: Tensor, level: float = 0.9, range_: bool = False) -> Spread:
-    """Central interval of draws (draw, site, ...), or with `range_` from the smallest to the largest."""
+def interval(draws: Tensor, level: float = 0.9, range_: bool = False) -> Interval:
+    """Interval of draws.
+
+    Parameters
+    ----------
+    draws : Tensor, shape (draw, site, ...)
+        Of one quantity.
+    level : float
+        Share of the draws in the central interval.
+    range_ : bool
+        From the smallest to the largest instead.
+
+    Returns
+    -------
+    Interval
+        Tensors (site, ...).
+    """
     if range_:
         lower, upper = draws.amin(0), draws.amax(0)
     else:
         ends = torch.tensor([0.5 * (1 - level), 0.5 * (1 + level)], dtype=draws.dtype, device=draws.device)
         lower, upper = torch.quantile(draws, ends, dim=0)
-    return Spread(draws.mean(0), lower, upper, draws.std(0))
+    return Interval(draws.mean(0), lower, upper, draws.std(0))
 
 
 def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike, level: float = 0.9) -> float:
@@ -98,7 +135,7 @@ def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike,
 
     Split-conformal prediction with the absolute residual over the spread as score. Blocks count equally however many
     sites they hold, because sites of one block are not independent: the factor is the quantile of the scores weighted
-    by one over their block's size, with the place of one more block at infinity (Dunn et al. 2023, arXiv 1809.07441).
+    by one over their block's size, with the weight of one more block at infinity (Dunn et al. 2023, arXiv 1809.07441).
 
     Parameters
     ----------
@@ -115,9 +152,9 @@ def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike,
         Infinite where there are too few blocks for the level.
     """
     score = np.abs(np.asarray(residuals, float)) / np.asarray(spread, float)
-    known = np.isfinite(score)
-    _, code = np.unique(np.asarray(blocks)[known], return_inverse=True)
-    score = score[known]
+    has_score = np.isfinite(score)
+    _, code = np.unique(np.asarray(blocks)[has_score], return_inverse=True)
+    score = score[has_score]
     if not score.size:
         return float("nan")
     count = np.bincount(code)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridmap.model import Model
 from hybridmap.model.draws import ensemble_draws, mean_of
-from hybridmap.model.hybrid import Model
 from hybridmap.model.storage import load_members, load_model
 
 
@@ -29,8 +29,8 @@ class Ensemble:
 
     def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
         """Mean of the members for every row of a table, as maps and scores have it; arguments as of a single model."""
-        drawn = ensemble_draws(self.members, *self.first.tensors(table))
-        return {name: mean_of(values).numpy() for name, values in drawn.items()}
+        draws = ensemble_draws(self.members, *self.first.tensors(table))
+        return {name: mean_of(values).numpy() for name, values in draws.items()}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.first, name)
@@ -53,6 +53,23 @@ def load(folder: str | os.PathLike[str]) -> Model | Ensemble:
     ------
     HybridmapError
         If a file is missing, or the weights do not fit the specification.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from hybridmap.model.specification import build_model
+    >>> from hybridmap.model.storage import save_model
+    >>> spec = {
+    ...     "process": {"name": "respiration", "options": {}}, "neural": "none", "shared": "all", "fixed": {},
+    ...     "bounds": {}, "constraint": "sigmoid", "encoder": {"name": "linear"}, "covariates": ["wetness"],
+    ...     "forcing": ["air_temperature"], "forcing_constants": {}, "targets": ["reco"],
+    ... }
+    >>> with TemporaryDirectory() as folder:
+    ...     save_model(build_model(spec), spec, Path(folder))
+    ...     model = load(folder)
+    >>> model.predict({"wetness": [0.1, 0.2], "air_temperature": [15.0, 25.0]})["reco"].round(3).tolist()
+    [3.0, 4.5]
     """
     first, members = load_model(folder), load_members(folder)
     return first if members is None else Ensemble(first, members)

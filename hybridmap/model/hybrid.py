@@ -1,171 +1,19 @@
-"""The model that is trained: roles + encoder + process model, and the pure network beside it."""
+"""The hybrid model: encoder, bounded parameters, process model."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hybridmap.encoders import KAN, MixedInputs, Standardise
-from hybridmap.errors import HybridmapError
+from hybridmap.encoders import MixedInputs, Standardise
 from hybridmap.model.constraints import ONE_SIDED, Bounds, Constraint, Sigmoid, get_constraint, start_of
+from hybridmap.model.roles import Roles
+from hybridmap.model.table_model import Run, TableModel
 from hybridmap.process import Parameter, ProcessModel
-from hybridmap.quantities import QUANTITIES
-
-OUTSIDE = "outside_grid"
-"""Output of models with a KAN encoder: number of covariates outside the grid of its curves."""
-
-
-class Run(NamedTuple):
-    """One pass through a model, for the loss and its penalties.
-
-    Attributes
-    ----------
-    outputs : dict of str to Tensor, shape (..., site)
-        As :meth:`HybridModel.forward`.
-    raw, position : Tensor, shape (..., site, neural parameter)
-        Before the constraint, and between the bounds after it; empty for a pure network.
-    """
-
-    outputs: dict[str, Tensor]
-    raw: Tensor
-    position: Tensor
-
-
-@dataclass(frozen=True)
-class Roles:
-    """What each parameter of a process model is.
-
-    Attributes
-    ----------
-    neural : sequence of str
-        Predicted per site by the encoder.
-    shared : sequence of str
-        Learned as one value for all sites (``global`` in a configuration file).
-    fixed : mapping of str to float
-        Held at a value, in the parameter's unit. A parameter named nowhere is held at its default.
-    """
-
-    neural: Sequence[str] = ()
-    shared: Sequence[str] = ()
-    fixed: Mapping[str, float] = field(default_factory=dict)
-
-    def check(self, process: ProcessModel) -> None:
-        """Raise ValueError for an unknown parameter or one with two roles."""
-        known = [p.name for p in process.parameters]
-        named = [*self.neural, *self.shared, *self.fixed]
-        for name in named:
-            if name not in known:
-                raise ValueError(f"{process.name} has no parameter '{name}'; it has {known}.")
-            if named.count(name) > 1:
-                raise ValueError(f"parameter '{name}' has two roles; name it once among neural, global and fixed.")
-
-
-class TableModel(nn.Module, ABC):
-    """What every trained model can do: predict for a table of covariates and forcing."""
-
-    covariate_names: tuple[str, ...]
-    forcing_names: tuple[str, ...]
-    units: Mapping[str, str] = MappingProxyType({})
-    """Unit of each layer that the model was trained with, where it is known."""
-    standardise: Standardise
-    inputs: MixedInputs | None
-    encoder: nn.Module
-
-    def features(self, covariates: Tensor) -> Tensor:
-        """What the encoder sees: standardised numbers, embedded classes, positional features; (..., site, feature)."""
-        standard = self.standardise(covariates)
-        return standard if self.inputs is None else self.inputs(standard)
-
-    def fit_inputs(self, covariates: Tensor) -> None:
-        """Take the statistics of the training part: covariates (site, covariate) in physical units."""
-        self.standardise.fit(covariates, () if self.inputs is None else self.inputs.raw)
-        if isinstance(self.encoder, KAN):
-            with torch.no_grad():
-                self.encoder.refresh_grid(self.features(covariates))
-
-    @abstractmethod
-    def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """What the encoder sees (..., site, feature) and what it makes of it (..., site, output)."""
-
-    @abstractmethod
-    def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """From what the encoder makes of a site to everything behind it."""
-
-    def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Predict.
-
-        Parameters
-        ----------
-        covariates : Tensor, shape (site, covariate)
-            In physical units, columns as in `covariate_names`; with a member axis first for stacked weights.
-        forcing : mapping of str to Tensor, shape (site, ...)
-            In the units of the process model.
-
-        Returns
-        -------
-        dict of str to Tensor, shape (site, ...)
-            Process outputs and ``parameter.NAME`` for every neural and shared parameter, or the targets of a pure
-            network, positive by softplus and scaled by the training mean; with a KAN encoder the number of covariates
-            outside its grid.
-        """
-        return self.run(covariates, forcing).outputs
-
-    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """As :meth:`forward`, with what lies between encoder and process model."""
-        features, encoded = self.encode(covariates, forcing)
-        run = self.decode(encoded, forcing)
-        run.outputs.update(self.after(features))
-        return run
-
-    def after(self, features: Tensor) -> dict[str, Tensor]:
-        """Outputs that come from what the encoder saw: with a KAN, covariates outside its grid."""
-        if self.training or not isinstance(self.encoder, KAN):
-            return {}
-        return {OUTSIDE: self.encoder.outside(features).to(features)}
-
-    def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
-        """Predict for every row of a table.
-
-        Parameters
-        ----------
-        table : mapping of str to array_like, shape (site,)
-            A data frame or a dict. Columns are found as ``covariate.NAME`` and ``forcing.NAME``, as in
-            ``samples.parquet``, or by the plain name; physical units. It is not changed.
-
-        Returns
-        -------
-        dict of str to array, shape (site,), float32
-            As :meth:`forward`; units by :meth:`output_info`.
-
-        Raises
-        ------
-        HybridmapError
-            If a column is missing.
-        """
-        covariates, forcing = self.tensors(table)
-        with torch.no_grad():
-            out = self(covariates, forcing)
-        return {name: values.numpy() for name, values in out.items()}
-
-    def tensors(self, table: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """Covariates (site, covariate) and forcing of a table, as :meth:`predict` finds them."""
-
-        def column(kind: str, name: str) -> Tensor:
-            for key in (f"{kind}.{name}", name):
-                if key in table:
-                    return torch.tensor(np.asarray(table[key], dtype="float32"))
-            raise HybridmapError(f"the table has no {kind} '{name}', which the model was trained with; add the column.")
-
-        covariates = torch.stack([column("covariate", name) for name in self.covariate_names], dim=1)
-        return covariates, {name: column("forcing", name) for name in self.forcing_names}
 
 
 class HybridModel(TableModel):
@@ -200,7 +48,7 @@ class HybridModel(TableModel):
 
     start: Tensor
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - public arguments, most of them by name only
         self,
         process: ProcessModel,
         roles: Roles,
@@ -270,22 +118,29 @@ class HybridModel(TableModel):
         """From the encoder's output (..., site, neural parameter) and forcing to everything behind it."""
         shape = encoded.shape[:-1]
         raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
-        shared = self.shared_parameters()
-        if len(shape) > 1:  # the process model knows sites only
-            shared = shared[..., None, :].expand(*shape, -1).flatten(0, -2)
-        learned = {name: neural[..., i].flatten() for i, name in enumerate(self.neural_names)}
-        learned |= {name: shared[..., i] for i, name in enumerate(self.shared_names)}
+        learned = self._learned(neural)
         constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
-        out = self._process(
+        # The process model knows sites only: members and sites are one axis for it.
+        outputs = self._process(
             {**{n: constants[n] for n in self._fixed}, **learned},
             {
                 **{n: forcing[n].flatten(0, len(shape) - 1) for n in self.forcing_names},
                 **{n: constants[n] for n in self.forcing_constants},
             },
         )
-        out |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
-        outputs = {n: v.unflatten(0, shape) for n, v in out.items()} if len(shape) > 1 else out
+        outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
+        if len(shape) > 1:
+            outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
         return Run(outputs, raw, position)
+
+    def _learned(self, neural: Tensor) -> dict[str, Tensor]:
+        """Neural (member * site,) and shared parameters, () or (member * site,), by name."""
+        shape = neural.shape[:-1]
+        shared = self.shared_parameters()
+        if len(shape) > 1:
+            shared = shared[..., None, :].expand(*shape, -1).flatten(0, -2)
+        learned = {name: neural[..., i].flatten() for i, name in enumerate(self.neural_names)}
+        return learned | {name: shared[..., i] for i, name in enumerate(self.shared_names)}
 
     def _bounded(self, encoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         raw = encoded + self.start[..., None, :]
@@ -294,13 +149,16 @@ class HybridModel(TableModel):
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every key that :meth:`forward` returns."""
-        info = {v.name: (v.unit, v.description) for v in self._process.outputs}
         learned = {*self.neural_names, *self.shared_names}
-        if isinstance(self.encoder, KAN):
-            info[OUTSIDE] = ("1", "number of covariates outside the range that the curves were fitted on")
-        return info | {
+        outputs = {v.name: (v.unit, v.description) for v in self._process.outputs}
+        parameters = {
             f"parameter.{p.name}": (p.unit, p.description) for p in self._process.parameters if p.name in learned
         }
+        return outputs | self._range_info() | parameters
+
+    def process_parameters(self) -> list[nn.Parameter]:
+        """Raw values of the global parameters, if there are any, and constants of the constraint."""
+        return [*([self.shared_raw] if self.shared_names else []), *self.constraint.parameters()]
 
     def bounds_of(self, name: str) -> tuple[float, float]:
         """Training bounds of a neural or shared parameter, in its unit."""
@@ -309,70 +167,6 @@ class HybridModel(TableModel):
                 i = names.index(name)
                 return float(bounds.lower[i]), float(bounds.upper[i])
         raise KeyError(name)
-
-
-class NetworkModel(TableModel):
-    """Pure multi-task network: covariates (and forcing) straight to the targets; the baseline without a process.
-
-    Parameters
-    ----------
-    encoder : nn.Module
-        Standardised inputs (site, covariate + forcing) → raw targets (site, target).
-    covariate_names, forcing_names, target_names : sequence of str
-        Input columns in order, and outputs.
-    """
-
-    process: ProcessModel | None = None
-    neural_names: tuple[str, ...] = ()
-    shared_names: tuple[str, ...] = ()
-    scale: Tensor
-
-    def __init__(
-        self,
-        encoder: nn.Module,
-        *,
-        covariate_names: Sequence[str],
-        forcing_names: Sequence[str],
-        target_names: Sequence[str],
-        inputs: MixedInputs | None = None,
-    ) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.inputs = inputs
-        self.covariate_names = tuple(covariate_names)
-        self.forcing_names = tuple(forcing_names)
-        self.target_names = tuple(target_names)
-        self.standardise = Standardise(len(self.covariate_names) + len(self.forcing_names))
-        self.register_buffer("scale", torch.ones(len(self.target_names)))
-
-    def together(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
-        """Covariates and forcing side by side, (..., site, covariate + forcing): what a hybrid model sees too."""
-        return torch.cat([covariates, *(forcing[n][..., None] for n in self.forcing_names)], dim=-1)
-
-    def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """What the encoder sees (..., site, feature), forcing included, and what it makes of it (..., site, target)."""
-        features = self.features(self.together(covariates, forcing))
-        return features, self.encoder(features)
-
-    def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """From the encoder's output (..., site, target) to the targets; the encoder has seen the forcing."""
-        # softplus(0.5413) = 1: the untrained network predicts the training mean.
-        values = nn.functional.softplus(encoded + 0.5413) * self.scale[..., None, :]
-        outputs = {name: values[..., i] for i, name in enumerate(self.target_names)}
-        return Run(outputs, encoded[..., :0], encoded[..., :0])
-
-    def output_info(self) -> dict[str, tuple[str, str]]:
-        """Unit and description of every target."""
-        info = {
-            name: (QUANTITIES[name].unit, QUANTITIES[name].title) if name in QUANTITIES else ("1", name)
-            for name in self.target_names
-        }
-        if isinstance(self.encoder, KAN):
-            info[OUTSIDE] = ("1", "number of covariates outside the range that the curves were fitted on")
-        return info
-
-
-Model = HybridModel | NetworkModel
 
 
 def _starts(table: Mapping[str, Parameter], names: Sequence[str]) -> Tensor:

@@ -24,13 +24,23 @@ def stack(modules: Sequence[AnyModule]) -> AnyModule:
     return together
 
 
-def member(stacked: nn.Module, k: int) -> dict[str, Tensor]:
+def member_state(stacked: nn.Module, k: int) -> dict[str, Tensor]:
     """State of member `k`, as for ``load_state_dict`` of a model of its own."""
     return {name: tensor.data[k].clone() for name, tensor in _stored(stacked).items()}
 
 
-def keep(stacked: nn.Module, optimisers: Sequence[torch.optim.Optimizer], index: Tensor) -> None:
-    """Drop all members but those at `index`, in place, from the weights and the state of their optimisers."""
+def select_members(stacked: nn.Module, optimisers: Sequence[torch.optim.Optimizer], index: Tensor) -> None:
+    """Drop all members but some, in place, from the weights and the state of their optimisers.
+
+    Parameters
+    ----------
+    stacked : nn.Module
+        With a member axis.
+    optimisers : sequence of Optimizer
+        Of its parameters.
+    index : Tensor of int64
+        Members that stay.
+    """
     members = max((len(tensor) for tensor in _stored(stacked).values()), default=0)
     for optimiser in optimisers:
         for slots in optimiser.state.values():
@@ -45,5 +55,5 @@ def keep(stacked: nn.Module, optimisers: Sequence[torch.optim.Optimizer], index:
 def _stored(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and saved buffers themselves, by name."""
     names = module.state_dict().keys()
-    every = dict(module.named_parameters()) | dict(module.named_buffers())
-    return {name: every[name] for name in names}
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    return {name: tensors[name] for name in names}

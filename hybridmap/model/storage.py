@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.model import Model
 from hybridmap.model.members import stack
 from hybridmap.model.specification import build_model
 
@@ -21,6 +21,15 @@ def save_model(model: Model | Sequence[Model], spec: Mapping[str, Any], folder: 
     """Write a model and the specification that rebuilds it into `folder`; weights last, by rename.
 
     Of several (an ensemble) the first is the model of the folder, and all of them go beside it.
+
+    Parameters
+    ----------
+    model : Model, or sequence of Model
+        Trained.
+    spec : mapping
+        As :func:`hybridmap.model.specification.build_model` takes it.
+    folder : Path
+        Made if absent.
     """
     import yaml
     from safetensors.torch import save_file

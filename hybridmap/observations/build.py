@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,14 @@ import pandas as pd
 import pandera.pandas as pa
 from pyproj import Transformer
 
-from hybridmap.config import Build, Config, Grid
+from hybridmap.config import Build, Grid
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import with_points, write_csv, write_parquet
-from hybridmap.observations.bulk_density import check_pedotransfer, fill_bulk_density
+from hybridmap.observations.bulk_density import FITTED, check_pedotransfer, fill_bulk_density
 from hybridmap.observations.density import soc_density
-from hybridmap.observations.depth import Rules, interval_means, stocks
-from hybridmap.observations.ladder import Ladder
-from hybridmap.observations.quality_rules import Rule, apply_rules, layer_rules, renormalise_texture
+from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
+from hybridmap.observations.quality.drop_counts import DropCounts
+from hybridmap.observations.quality.rules import Rule, apply_rules, layer_rules, renormalise_texture
 from hybridmap.observations.schema import LAYER_COLUMNS
 
 LOG = logging.getLogger("hybridmap")
@@ -31,14 +32,16 @@ SITE_COLUMNS = [
 ]  # fmt: skip
 
 
-def build(config: Config, inputs: list[Path], out: Path, quality: Path, dropped: Path) -> None:
-    """Merge ingested sources and write one row a site, the ladder of drops and the dropped rows.
+def build(settings: Build, grid: Grid, tables: Sequence[Path], out: Path, quality: Path, dropped: Path) -> None:
+    """Merge ingested sources and write one row a site, the counts of drops and the dropped rows.
 
     Parameters
     ----------
-    config : Config
-        Grid and build settings.
-    inputs : list of Path
+    settings : Build
+        Interval, limits, how gaps are filled.
+    grid : Grid
+        Layers outside its bounds are dropped.
+    tables : sequence of Path
         ``observations/{source}.parquet`` files.
     out, quality, dropped : Path
         ``observations.parquet`` (GeoParquet), ``quality.csv``, ``dropped.parquet``.
@@ -46,48 +49,59 @@ def build(config: Config, inputs: list[Path], out: Path, quality: Path, dropped:
     Raises
     ------
     HybridmapError
-        If an input lacks columns of the schema, or nothing is left.
+        If a table lacks columns of the schema, or nothing is left.
     """
-    check_pedotransfer(config.build.pedotransfer)
-    layers = pd.concat([_read_layers(path) for path in inputs], ignore_index=True)
-    ladder = Ladder("build")
-    sites = build_sites(layers, config.build, config.grid, ladder)
+    check_pedotransfer(settings.pedotransfer)
+    layers = pd.concat([_read_layers(path) for path in tables], ignore_index=True)
+    drops = DropCounts("build")
+    sites = build_sites(layers, settings, grid, drops)
     if sites.empty:
         raise HybridmapError(
             "build: no site is left after quality control; look at the region's bounds and build.limits, and at the"
             " units of the sources."
         )
     counts = ", ".join(f"{c.split('_')[0]} {int(sites[c].notna().sum())}" for c in DENSITIES)
-    LOG.info("%d sites on %g-%g cm (%s)", len(sites), config.build.top_cm, config.build.bottom_cm, counts)
-    write_parquet(ladder.dropped_rows(), dropped)
-    write_csv(ladder.ladder(), quality)
+    LOG.info("%d sites on %g-%g cm (%s)", len(sites), settings.top_cm, settings.bottom_cm, counts)
+    write_parquet(drops.dropped_rows(), dropped)
+    write_csv(drops.table(), quality)
     write_parquet(with_points(sites), out)
 
 
-def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, ladder: Ladder) -> pd.DataFrame:
-    """Return one row a site (:data:`SITE_COLUMNS`) from layers of the common schema, counting drops in `ladder`."""
-    layers = ladder.drop_rows(layers, pd.Series(False, index=layers.index), "read", "rows of the source")
-    coordinates, *others = layer_rules(settings.limits)
-    outside = Rule("outside_region", "outside the region's bounds", pa.Check(lambda t: _inside(t, grid)))
-    layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *others], ladder))
-    layers = layers.assign(site_id=layers["source"] + ":" + layers["site_id"])
-    layers = _densities(layers, settings, ladder)
-    whole = _stocks(layers, settings)
+def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCounts) -> pd.DataFrame:
+    """Merge layers into sites.
 
-    below = layers["top_cm"] >= settings.bottom_cm
-    above = layers["bottom_cm"] <= settings.top_cm
+    Parameters
+    ----------
+    layers : DataFrame
+        Layers of the common schema, of all sources.
+    settings : Build
+        Interval, limits, how gaps are filled.
+    grid : Grid
+        Layers outside its bounds are dropped.
+    drops : DropCounts
+        Counts what is dropped.
+
+    Returns
+    -------
+    DataFrame
+        One row a site: :data:`SITE_COLUMNS` and the stocks that are asked for.
+    """
+    layers = _sound_layers(layers, settings, grid, drops)
+    layers = _with_densities(layers, settings, drops)
+    stock_table = _stocks(layers, settings)
     span = f"{settings.top_cm:g}-{settings.bottom_cm:g} cm"
     if settings.depth == "slice":  # a spline learns from the layers beyond the interval too
-        layers = ladder.drop_rows(layers, below | above, "interval", f"layer does not touch {span}")
+        is_beyond = (layers["top_cm"] >= settings.bottom_cm) | (layers["bottom_cm"] <= settings.top_cm)
+        layers = drops.drop_rows(layers, is_beyond, "interval", f"layer does not touch {span}")
     if layers.empty:
         return pd.DataFrame(columns=SITE_COLUMNS)
-    sites = _on_interval(layers, settings).merge(whole, on="site_id", how="left")
-    nothing = sites[DENSITIES].isna().all(axis=1)
+    sites = _on_interval(layers, settings).merge(stock_table, on="site_id", how="left")
+    is_empty = sites[DENSITIES].isna().all(axis=1)
     reason = (
         f"layers cover less than {settings.min_coverage:.0%} of {span}, or leave a gap over {settings.max_gap_cm:g} cm"
     )
-    kept = ladder.drop_rows(sites.assign(source_row=-1), nothing, "coverage", reason)
-    return kept[[*SITE_COLUMNS, *whole.columns]].reset_index(drop=True)
+    sites = drops.drop_rows(sites.assign(source_row=-1), is_empty, "coverage", reason)
+    return sites[[*SITE_COLUMNS, *stock_table.columns]].reset_index(drop=True)
 
 
 def _read_layers(path: Path) -> pd.DataFrame:
@@ -97,6 +111,15 @@ def _read_layers(path: Path) -> pd.DataFrame:
     return table[list(LAYER_COLUMNS)]
 
 
+def _sound_layers(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCounts) -> pd.DataFrame:
+    """Layers that pass quality control, with texture that sums to 100 % and identifiers unique over all sources."""
+    layers = drops.drop_rows(layers, pd.Series(False, index=layers.index), "read", "rows of the source")
+    coordinates, *further_rules = layer_rules(settings.limits)
+    outside = Rule("outside_region", "outside the region's bounds", pa.Check(lambda t: _inside(t, grid)))
+    layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *further_rules], drops))
+    return layers.assign(site_id=layers["source"] + ":" + layers["site_id"])
+
+
 def _inside(layers: pd.DataFrame, grid: Grid) -> pd.Series:
     to_grid = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
     x, y = to_grid.transform(layers["lon"].to_numpy(float), layers["lat"].to_numpy(float))
@@ -104,59 +127,66 @@ def _inside(layers: pd.DataFrame, grid: Grid) -> pd.Series:
     return pd.Series((x >= west) & (x <= east) & (y >= south) & (y <= north), index=layers.index)
 
 
-def _densities(layers: pd.DataFrame, settings: Build, ladder: Ladder) -> pd.DataFrame:
-    """Fill bulk density and fragments, keeping their source, and turn contents into kg m-3."""
-    bulk_density, bd_source, constants = fill_bulk_density(layers, settings.pedotransfer)
-    for name, values in constants.items():
-        LOG.info(
-            "%s constants from the measured rows: %s", name, ", ".join(f"{k} {v:.3f} g/cm3" for k, v in values.items())
-        )
+def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts) -> pd.DataFrame:
+    """Fill bulk density and fragments, with their source, and turn contents into kg m-3."""
+    bulk_density, bd_source, mixing = fill_bulk_density(layers, settings.pedotransfer)
+    if mixing is not None:
+        constants = f"mineral {mixing.mineral:.3f} g/cm3, organic {mixing.organic:.3f} g/cm3"
+        LOG.info("%s constants from the measured rows: %s", FITTED, constants)
     fragments = layers["cf_vol"].fillna(settings.missing_coarse_fragments)
+    is_density_measured = layers["soc_density_kg_m3"].notna()
+    from_content = soc_density(layers["oc_g_kg"], bulk_density, fragments)
     filled = layers.assign(
         bd_fine_g_cm3=bulk_density,
-        bd_source=bd_source,
+        bd_source=bd_source.mask(is_density_measured & (bd_source == "none"), "stock"),
         cf_source=np.where(layers["cf_vol"].notna(), "measured", "assumed"),
         cf_vol=fragments,
+        soc_density_kg_m3=layers["soc_density_kg_m3"].fillna(from_content),
     )
-    computed = soc_density(filled["oc_g_kg"], bulk_density, fragments)
-    given = filled["soc_density_kg_m3"].notna()
-    filled["soc_density_kg_m3"] = filled["soc_density_kg_m3"].fillna(computed)
-    filled.loc[given & (filled["bd_source"] == "none"), "bd_source"] = "stock"
     for content, density in FRACTIONS.items():
         filled[density] = soc_density(filled[content], bulk_density, fragments)
-        lost = filled[content].notna() & filled[density].isna()
-        filled = ladder.drop_values(
-            filled, lost, [content], "no_density", "no bulk density, and no OC to estimate it from"
-        )
+        is_lost = filled[content].notna() & filled[density].isna()
+        reason = "no bulk density, and no OC to estimate it from"
+        filled = drops.drop_values(filled, is_lost, [content], "no_density", reason)
     limit = settings.limits.max_soc_density_kg_m3
-    high = filled["soc_density_kg_m3"] > limit
+    is_high = filled["soc_density_kg_m3"] > limit
     reason = f"SOC density above {limit:g} kg/m3"
-    return ladder.drop_values(filled, high, ["soc_density_kg_m3"], "soc_density", reason)
+    return drops.drop_values(filled, is_high, ["soc_density_kg_m3"], "soc_density", reason)
 
 
 def _on_interval(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
     span = settings.top_cm, settings.bottom_cm
-    rules = depth_rules(settings)
-    densities, cut = interval_means(layers, DENSITIES, *span, rules)
-    means, _ = interval_means(layers, MEANS, *span, Rules(min_coverage=1e-9, max_gap_cm=np.inf))
-    if clipped := int((cut == "clipped").any(axis=1).sum()):
-        LOG.info("the spline fell below 0 and was cut at %d sites (depth_flag: clipped)", clipped)
+    densities, flags = interval_means(layers, DENSITIES, *span, depth_rules(settings))
+    means, _ = interval_means(layers, MEANS, *span, DepthRules(min_coverage=1e-9, max_gap_cm=np.inf))
+    is_clipped = (flags == "clipped").any(axis=1)
+    if is_clipped.any():
+        count = int(is_clipped.sum())
+        LOG.info("the spline fell below 0 and was cut at %d sites (depth_flag: clipped)", count)
+    sites = pd.concat([_site_labels(layers), means, densities], axis=1)
+    return sites.assign(
+        depth_flag=np.where(is_clipped, "clipped", ""), weight=1.0, top_cm=span[0], bottom_cm=span[1]
+    ).reset_index()
+
+
+def _site_labels(layers: pd.DataFrame) -> pd.DataFrame:
+    """What a site has besides numbers on the interval: place, year, sources and methods; indexed by ``site_id``."""
     by_site = layers.groupby("site_id", sort=True)
     first = by_site[["source", "licence", "lon", "lat", "landcover"]].first()
     # An empty label must not hide a filled one of a deeper layer.
-    labels = by_site[["frac_method", "mbc_method", "bd_method"]].max()
-    flags = by_site["oc_flag"].agg(lambda f: "lod" if (f == "lod").any() else "ok")
+    methods = by_site[["frac_method", "mbc_method", "bd_method"]].max()
+    oc_flag = by_site["oc_flag"].agg(lambda flags: "lod" if (flags == "lod").any() else "ok")
     weakest = {name: by_site[name].agg(_weakest_source) for name in ("bd_source", "cf_source")}
-    sites = pd.concat([first, by_site["year"].mean(), labels, flags, means, densities], axis=1).assign(**weakest)
-    place = sites["lon"].map("{:.4f}".format) + " " + sites["lat"].map("{:.4f}".format)
-    sites["depth_flag"] = np.where((cut == "clipped").any(axis=1), "clipped", "")
-    sites["group_id"] = revisit_groups(place, by_site["revisit_id"].max())
-    return sites.assign(weight=1.0, top_cm=settings.top_cm, bottom_cm=settings.bottom_cm).reset_index()
+    place = first["lon"].map("{:.4f}".format) + " " + first["lat"].map("{:.4f}".format)
+    group = revisit_groups(place, by_site["revisit_id"].max())
+    labels = pd.concat([first, by_site["year"].mean(), methods, oc_flag], axis=1)
+    return labels.assign(**weakest, group_id=group)
 
 
-def depth_rules(settings: Build) -> Rules:
+def depth_rules(settings: Build) -> DepthRules:
     """Settings of a region as rules of :mod:`hybridmap.observations.depth`."""
-    return Rules(settings.depth, settings.smoothing, settings.min_coverage, settings.max_gap_cm, settings.extrapolate)
+    return DepthRules(
+        settings.depth, settings.smoothing, settings.min_coverage, settings.max_gap_cm, settings.extrapolate
+    )
 
 
 def revisit_groups(place: pd.Series, revisit: pd.Series) -> pd.Series:
@@ -176,10 +206,10 @@ def revisit_groups(place: pd.Series, revisit: pd.Series) -> pd.Series:
     from scipy.sparse.csgraph import connected_components
 
     places, names = pd.factorize(place)
-    known = (revisit != "").to_numpy()
+    is_revisit = (revisit != "").to_numpy()
     visits = np.full(len(place), -1)
-    visits[known] = pd.factorize(revisit[known])[0]
-    links = (np.ones(int(known.sum())), (places[known], len(names) + visits[known]))
+    visits[is_revisit] = pd.factorize(revisit[is_revisit])[0]
+    links = (np.ones(int(is_revisit.sum())), (places[is_revisit], len(names) + visits[is_revisit]))
     size = len(names) + int(visits.max(initial=-1)) + 1
     group = connected_components(coo_matrix(links, shape=(size, size)), directed=False)[1][places]
     first = pd.Series(place.to_numpy()).groupby(group).transform("first")
@@ -190,14 +220,14 @@ def _stocks(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
     """Columns ``soc_stock_0_30_kg_m2`` and ``soc_stock_0_30_flag`` for each depth that is asked for, by site."""
     tables = []
     for depth in settings.stocks_cm:
-        found = stocks(layers, "soc_density_kg_m3", depth, depth_rules(settings))
+        table = stocks(layers, "soc_density_kg_m3", depth, depth_rules(settings))
         names = {"stock": f"soc_stock_0_{depth:g}_kg_m2", "flag": f"soc_stock_0_{depth:g}_flag"}
-        tables.append(found.rename(columns=names))
+        tables.append(table.rename(columns=names))
     index = pd.Index(layers["site_id"].unique(), name="site_id")
     return pd.concat(tables, axis=1) if tables else pd.DataFrame(index=index)
 
 
 def _weakest_source(sources: pd.Series) -> str:
     """The source that a careful reader should know of: any that is not measured, else "measured"."""
-    other = sources[sources != "measured"]
-    return str(other.iloc[0]) if len(other) else "measured"
+    estimates = sources[sources != "measured"]
+    return str(estimates.iloc[0]) if len(estimates) else "measured"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,26 @@ FITTED = "federer1993_fitted"
 OM_PER_OC = 1.724
 """Van Bemmelen factor: organic matter per organic carbon."""
 ORGANIC_OC_PCT = 12.0
-"""Organic horizons begin here; functions for mineral soil are not used above."""
+"""Organic horizons begin above this; functions for mineral soil are not used there."""
 CROPLAND = ("crop", "cultivat", "arable")
 """A land cover that contains one of these words (any case) is cultivated."""
+FEWEST_ROWS = 30
+"""The mixing law is not fitted on fewer measured rows."""
+
+
+@dataclass(frozen=True)
+class FineEarth:
+    """Composition of the fine earth [% of its mass].
+
+    Attributes
+    ----------
+    oc, sand, clay : array, shape (layer,)
+        Organic carbon, sand and clay; NaN where not measured.
+    """
+
+    oc: Array
+    sand: Array
+    clay: Array
 
 
 @dataclass(frozen=True)
@@ -29,45 +46,59 @@ class Mixing:
     mineral: float = 1.40
     organic: float = 0.20
 
+    def density(self, oc_pct: Array) -> Array:
+        """Bulk density [g cm-3] at an organic carbon content [%]: the volumes of the two kinds of matter add up."""
+        organic_matter = OM_PER_OC * oc_pct / 100.0
+        mixed = organic_matter * self.mineral + (1.0 - organic_matter) * self.organic
+        return self.organic * self.mineral / mixed
 
-def hollis2012_cultivated(oc: Array, sand: Array, clay: Array) -> Array:
+
+def hollis2012_cultivated(soil: FineEarth) -> Array:
     """Cultivated topsoils, Hollis et al. (2012, doi 10.1111/j.1365-2389.2011.01412.x)."""
-    return 0.80806 + 0.823844 * np.exp(-0.27993 * oc) + 0.0014065 * sand - 0.0010299 * clay
+    return 0.80806 + 0.823844 * np.exp(-0.27993 * soil.oc) + 0.0014065 * soil.sand - 0.0010299 * soil.clay
 
 
-def hollis2012_mineral(oc: Array, sand: Array, clay: Array) -> Array:
+def hollis2012_mineral(soil: FineEarth) -> Array:
     """Other mineral horizons, Hollis et al. (2012)."""
-    return 0.69794 + 0.750636 * np.exp(-0.230355 * oc) + 0.0008687 * sand - 0.0005164 * clay
+    return 0.69794 + 0.750636 * np.exp(-0.230355 * soil.oc) + 0.0008687 * soil.sand - 0.0005164 * soil.clay
 
 
-def hollis2012_organic(oc: Array, sand: Array, clay: Array) -> Array:
+def hollis2012_organic(soil: FineEarth) -> Array:
     """Organic horizons (OC above 12 %), Hollis et al. (2012); falls with OC. NaN below 12 %."""
-    return np.where(oc > ORGANIC_OC_PCT, 1.4903 - 0.33293 * np.log(np.maximum(oc, 1e-9)), np.nan)
+    return np.where(soil.oc > ORGANIC_OC_PCT, 1.4903 - 0.33293 * np.log(np.maximum(soil.oc, 1e-9)), np.nan)
 
 
-def manrique_jones1991(oc: Array, sand: Array, clay: Array) -> Array:
-    """Manrique & Jones (1991, SSSAJ 55, 476-481); NaN above 12 % OC, where it runs to zero."""
-    return np.where(oc <= ORGANIC_OC_PCT, 1.660 - 0.318 * np.sqrt(oc), np.nan)
+def manrique_jones1991(soil: FineEarth) -> Array:
+    """Manrique & Jones (1991, SSSAJ 55, 476-481); NaN above 12 % OC, where it runs to zero.
+
+    Examples
+    --------
+    4 % organic carbon: 1.660 - 0.318 * 2.
+
+    >>> import numpy as np
+    >>> unknown = np.array([np.nan])
+    >>> manrique_jones1991(FineEarth(np.array([4.0]), unknown, unknown)).round(6).tolist()
+    [1.024]
+    """
+    return np.where(soil.oc <= ORGANIC_OC_PCT, 1.660 - 0.318 * np.sqrt(soil.oc), np.nan)
 
 
-def federer1993(oc: Array, sand: Array, clay: Array, mixing: Mixing | None = None) -> Array:
+def federer1993(soil: FineEarth) -> Array:
     """Mixing of organic and mineral matter, Federer et al. (1993, doi 10.1139/x93-131)."""
-    m = mixing or Mixing()
-    om = OM_PER_OC * oc / 100.0
-    return m.organic * m.mineral / (om * m.mineral + (1.0 - om) * m.organic)
+    return Mixing().density(soil.oc)
 
 
-def adams1973(oc: Array, sand: Array, clay: Array) -> Array:
+def adams1973(soil: FineEarth) -> Array:
     """Adams (1973): the mixing law with 0.244 and 1.64 g cm-3."""
-    return federer1993(oc, sand, clay, Mixing(1.64, 0.244))
+    return Mixing(1.64, 0.244).density(soil.oc)
 
 
-def icpforests_som(oc: Array, sand: Array, clay: Array) -> Array:
+def icpforests_som(soil: FineEarth) -> Array:
     """ICP Forests mineral layers; NaN above 12 % OC, where it runs to zero."""
-    return np.where(oc <= ORGANIC_OC_PCT, (1511.0 - 81.1 * np.sqrt(10.0 * oc)) / 1000.0, np.nan)
+    return np.where(soil.oc <= ORGANIC_OC_PCT, (1511.0 - 81.1 * np.sqrt(10.0 * soil.oc)) / 1000.0, np.nan)
 
 
-PEDOTRANSFER: dict[str, Callable[[Array, Array, Array], Array]] = {
+PEDOTRANSFER: dict[str, Callable[[FineEarth], Array]] = {
     "hollis2012_cultivated": hollis2012_cultivated,
     "hollis2012_mineral": hollis2012_mineral,
     "hollis2012_organic": hollis2012_organic,
@@ -76,11 +107,11 @@ PEDOTRANSFER: dict[str, Callable[[Array, Array, Array], Array]] = {
     "adams1973": adams1973,
     "icpforests_som": icpforests_som,
 }
-"""Functions of (organic carbon [%], sand [%], clay [%]) to fine-earth bulk density [g cm-3]."""
+"""Functions of the composition of the fine earth to its bulk density [g cm-3]."""
 
 
 def fit_mixing(oc_pct: Array, bulk_density: Array) -> Mixing:
-    """Fit the two densities of :func:`federer1993` on measured rows; the published-range default if under 30 rows.
+    """Fit the two densities of :class:`Mixing` on measured rows; the published-range default if under 30 rows.
 
     Parameters
     ----------
@@ -91,14 +122,12 @@ def fit_mixing(oc_pct: Array, bulk_density: Array) -> Mixing:
     """
     from scipy.optimize import least_squares
 
-    known = np.isfinite(oc_pct) & np.isfinite(bulk_density)
-    if known.sum() < 30:
+    is_measured = np.isfinite(oc_pct) & np.isfinite(bulk_density)
+    if is_measured.sum() < FEWEST_ROWS:
         return Mixing()
-    zero = np.zeros(int(known.sum()))
 
     def residuals(densities: Array) -> Array:
-        modelled = federer1993(oc_pct[known], zero, zero, Mixing(*densities))
-        return modelled - bulk_density[known]
+        return Mixing(*densities).density(oc_pct[is_measured]) - bulk_density[is_measured]
 
     fitted = least_squares(residuals, x0=(1.4, 0.2), bounds=((0.75, 0.05), (1.9, 0.6)), loss="soft_l1", f_scale=0.1)
     return Mixing(*(float(v) for v in fitted.x))
@@ -118,7 +147,25 @@ def check_pedotransfer(name: str) -> None:
         )
 
 
-def fill_bulk_density(layers: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series, dict[str, Any]]:
+class FilledDensity(NamedTuple):
+    """Bulk density of layers, measured or filled.
+
+    Attributes
+    ----------
+    bd_fine_g_cm3 : Series
+        Measured or filled [g cm-3]; NaN where no function applies.
+    bd_source : Series
+        "measured", the name of the function, or "none".
+    mixing : Mixing or None
+        Densities that were fitted on the measured rows, for the record.
+    """
+
+    bd_fine_g_cm3: pd.Series
+    bd_source: pd.Series
+    mixing: Mixing | None
+
+
+def fill_bulk_density(layers: pd.DataFrame, name: str) -> FilledDensity:
     """Fill missing bulk density.
 
     Parameters
@@ -132,38 +179,49 @@ def fill_bulk_density(layers: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Se
 
     Returns
     -------
-    bd_fine_g_cm3 : Series
-        Measured or filled [g cm-3]; NaN where the function does not apply.
-    bd_source : Series
-        "measured", the name of the function, or "none".
-    constants : dict
-        Fitted constants, for the record.
+    FilledDensity
+
+    Raises
+    ------
+    HybridmapError
+        If there is no such function.
+
+    Examples
+    --------
+    Without sand and clay, "auto" mixes organic and mineral matter: 1.4 g cm-3 without any carbon.
+
+    >>> import numpy as np
+    >>> layer = {"oc_g_kg": 0.0, "bd_fine_g_cm3": np.nan, "sand_pct": np.nan, "clay_pct": np.nan, "landcover": ""}
+    >>> filled = fill_bulk_density(pd.DataFrame([layer]), "auto")
+    >>> filled.bd_fine_g_cm3.round(9).tolist(), filled.bd_source.tolist()
+    ([1.4], ['federer1993_fitted'])
     """
     check_pedotransfer(name)
-    oc = layers["oc_g_kg"].to_numpy(float) / 10.0
-    sand, clay = layers["sand_pct"].to_numpy(float), layers["clay_pct"].to_numpy(float)
-    measured = layers["bd_fine_g_cm3"].to_numpy(float)
-    values, source = measured.copy(), np.where(np.isfinite(measured), "measured", "none").astype(object)
-    constants: dict[str, Any] = {}
-    missing = ~np.isfinite(measured)
-    everywhere = np.ones(len(oc), bool)
-    choices: list[tuple[str, NDArray[np.bool_], Array]] = []
-    if name in ("auto", FITTED):
-        mixing = fit_mixing(oc, measured)
-        constants = {FITTED: {"mineral": mixing.mineral, "organic": mixing.organic}}
-        choices = [(FITTED, everywhere, federer1993(oc, sand, clay, mixing))]
-    else:
-        choices = [(name, everywhere, PEDOTRANSFER[name](oc, sand, clay))]
+    oc, sand, clay, measured = (
+        layers[column].to_numpy(float) for column in ("oc_g_kg", "sand_pct", "clay_pct", "bd_fine_g_cm3")
+    )
+    soil = FineEarth(oc / 10.0, sand, clay)
+    mixing = fit_mixing(soil.oc, measured) if name in ("auto", FITTED) else None
+    values = measured.copy()
+    source = np.where(np.isfinite(measured), "measured", "none").astype(object)
+    for label, estimate in _estimates(name, soil, layers["landcover"], mixing):
+        fills = (source == "none") & np.isfinite(estimate)
+        values[fills], source[fills] = estimate[fills], label
+    return FilledDensity(pd.Series(values, index=layers.index), pd.Series(source, index=layers.index), mixing)
+
+
+def _estimates(name: str, soil: FineEarth, landcover: pd.Series, mixing: Mixing | None) -> list[tuple[str, Array]]:
+    """Names and estimates [g cm-3] of the functions to try in turn; NaN where one does not apply."""
+    if mixing is None:
+        return [(name, PEDOTRANSFER[name](soil))]
+    estimates = [(FITTED, mixing.density(soil.oc))]
     if name == "auto":
-        cultivated = layers["landcover"].str.lower().str.contains("|".join(CROPLAND), regex=True).to_numpy(dtype=bool)
-        organic, texture = oc > ORGANIC_OC_PCT, np.isfinite(sand) & np.isfinite(clay)
-        choices = [
-            ("hollis2012_organic", organic, hollis2012_organic(oc, sand, clay)),
-            ("hollis2012_cultivated", texture & cultivated, hollis2012_cultivated(oc, sand, clay)),
-            ("hollis2012_mineral", texture, hollis2012_mineral(oc, sand, clay)),
-            *choices,
+        is_cultivated = landcover.str.lower().str.contains("|".join(CROPLAND), regex=True).to_numpy(dtype=bool)
+        # Hollis' functions are NaN without texture, as a sum with NaN is.
+        estimates = [
+            ("hollis2012_organic", hollis2012_organic(soil)),
+            ("hollis2012_cultivated", np.where(is_cultivated, hollis2012_cultivated(soil), np.nan)),
+            ("hollis2012_mineral", hollis2012_mineral(soil)),
+            *estimates,
         ]
-    for label, applies, estimate in choices:
-        use = missing & applies & np.isfinite(estimate) & (source == "none")
-        values[use], source[use] = estimate[use], label
-    return pd.Series(values, index=layers.index), pd.Series(source, index=layers.index), constants
+    return estimates

@@ -11,15 +11,45 @@ ROCK_DENSITY = 2.65
 
 
 def soc_density(oc_g_kg: Any, bd_fine_g_cm3: Any, cf_vol: Any) -> Any:
-    """Carbon per volume of soil [kg m-3] = content [g kg-1] * fine-earth density [g cm-3] * (1 - fragments by volume).
+    """Carbon per volume of soil [kg m-3] = content * fine-earth density * (1 - fragments by volume).
 
-    The factor is exactly 1; arrays, Series or numbers. Holds for SOC and for its fractions alike.
+    The factor of the units is exactly 1. Holds for SOC and for its fractions alike.
+
+    Parameters
+    ----------
+    oc_g_kg : number, array or Series
+        Organic carbon of the fine earth [g kg-1].
+    bd_fine_g_cm3 : number, array or Series
+        Bulk density of the fine earth [g cm-3].
+    cf_vol : number, array or Series
+        Coarse fragments, share of the volume.
+
+    Returns
+    -------
+    number, array or Series
+        Organic carbon [kg m-3].
+
+    Examples
+    --------
+    A tenth of the soil is stones; a litre of the rest weighs 1.3 kg, and 2 % of that is carbon.
+
+    >>> round(soc_density(20.0, 1.3, 0.1), 9)
+    23.4
     """
     return oc_g_kg * bd_fine_g_cm3 * (1.0 - cf_vol)
 
 
 def fragments_from_whole(bd_whole_g_cm3: Any, cf_mass: Any) -> tuple[Any, Any]:
-    """Fine-earth bulk density [g cm-3] and volume share of fragments, from whole-soil density and mass share."""
+    """Fine-earth bulk density [g cm-3] and volume share of fragments, from whole-soil density and mass share.
+
+    Examples
+    --------
+    Of 1.325 g in a cm3, 0.53 g are stones: 0.2 cm3 of rock. The other 0.795 g fill 0.8 cm3.
+
+    >>> fine, volume = fragments_from_whole(1.325, 0.4)
+    >>> round(fine, 5), round(volume, 5)
+    (0.99375, 0.2)
+    """
     volume = bd_whole_g_cm3 * cf_mass / ROCK_DENSITY
     return bd_whole_g_cm3 * (1.0 - cf_mass) / (1.0 - volume), volume
 
@@ -33,12 +63,24 @@ def fragments_from_mass(bd_fine_g_cm3: Any, cf_mass: Any) -> Any:
 def fine_earth(
     bd_fine: pd.Series, bd_whole: pd.Series, cf_vol: pd.Series, cf_mass: pd.Series
 ) -> tuple[pd.Series, pd.Series]:
-    """Best fine-earth bulk density [g cm-3] and fragments by volume, from whatever was measured.
+    """Best fine-earth bulk density and fragments by volume, from whatever was measured.
 
     A whole-soil density without any fragments stays unused: it says nothing certain about the fine earth.
+
+    Parameters
+    ----------
+    bd_fine, bd_whole : Series, shape (layer,)
+        Bulk density of the fine earth and of the whole soil [g cm-3]; NaN where not measured.
+    cf_vol, cf_mass : Series, shape (layer,)
+        Coarse fragments, share of the volume and of the mass; NaN where not measured.
+
+    Returns
+    -------
+    bd_fine_g_cm3, cf_vol : Series, shape (layer,)
+        As measured, else from the others; NaN where nothing says.
     """
-    fine_a, volume_a = fragments_from_whole(bd_whole, cf_mass)
-    fine_b = (bd_whole - ROCK_DENSITY * cf_vol) / (1.0 - cf_vol)
-    fine = bd_fine.fillna(fine_b.where(fine_b > 0)).fillna(fine_a)
-    volume = cf_vol.fillna(volume_a).fillna(fragments_from_mass(fine, cf_mass))
+    fine_by_mass, volume_by_mass = fragments_from_whole(bd_whole, cf_mass)
+    fine_by_volume = (bd_whole - ROCK_DENSITY * cf_vol) / (1.0 - cf_vol)
+    fine = bd_fine.fillna(fine_by_volume.where(fine_by_volume > 0)).fillna(fine_by_mass)
+    volume = cf_vol.fillna(volume_by_mass).fillna(fragments_from_mass(fine, cf_mass))
     return fine, volume

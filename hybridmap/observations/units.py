@@ -31,7 +31,7 @@ UNITS: dict[str, dict[str, float]] = {
 SPELLINGS = {"%": "pct", "percent": "pct", "g kg-1": "g/kg", "mg kg-1": "mg/kg", "g cm-3": "g/cm3", "kg m-3": "kg/m3"}
 
 
-def unit_factor(quantity: str, unit: str | None, where: str) -> float:
+def unit_factor(quantity: str, unit: str | None, origin: str) -> float:
     """Return what one `unit` is worth in the schema's unit of `quantity`.
 
     Parameters
@@ -40,20 +40,36 @@ def unit_factor(quantity: str, unit: str | None, where: str) -> float:
         Key of :data:`UNITS`.
     unit : str or None
         As written in the region file; None is accepted only for an angle.
-    where : str
+    origin : str
         File and column, for the error.
+
+    Returns
+    -------
+    float
+        Factor to the unit of the common schema.
 
     Raises
     ------
     HybridmapError
         If the unit is missing or not known for this quantity.
+
+    Examples
+    --------
+    A soil of 2.5 % organic carbon holds 25 g/kg; 70 Mg/ha are 7 kg/m2.
+
+    >>> 2.5 * unit_factor("content", "%", "t.csv: column 'oc'")
+    25.0
+    >>> round(70 * unit_factor("stock", "Mg/ha", "t.csv: column 'stock'"), 9)
+    7.0
     """
-    known = UNITS[quantity]
+    factors = UNITS[quantity]
     if unit is None:
-        if len(known) == 1:
+        if len(factors) == 1:
             return 1.0
-        raise HybridmapError(f"{where}: needs a 'unit', one of {list(known)}.")
+        raise HybridmapError(f"{origin}: needs a 'unit', one of {list(factors)}.")
     unit = SPELLINGS.get(unit, unit)
-    if unit not in known:
-        raise HybridmapError(f"{where}: unknown unit '{unit}'{nearest(unit, known)}; expected one of {list(known)}.")
-    return known[unit]
+    if unit not in factors:
+        raise HybridmapError(
+            f"{origin}: unknown unit '{unit}'{nearest(unit, factors)}; expected one of {list(factors)}."
+        )
+    return factors[unit]

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hybridmap.encoders import KAN
-from hybridmap.model.hybrid import HybridModel
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 
-COLUMNS = 6
-"""Covariates shown for each parameter, the most important first."""
+
+@dataclass(frozen=True)
+class Curve:
+    """What one covariate adds to one parameter.
+
+    Attributes
+    ----------
+    covariate : str
+        Its name.
+    share : float
+        Of the parameter's variation, 0 to 1.
+    x : array, shape (point,)
+        Values of the covariate in its unit.
+    y : array, shape (point,)
+        Raw contribution, before the constraint.
+    """
+
+    covariate: str
+    share: float
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
 
 
-def edges_figure(model: HybridModel, title: str, path: Path) -> None:
-    """Write the curves of every neural parameter over its most important covariates, in physical units.
-
-    A curve is the raw contribution before the constraint; its share of the parameter's variation is beside its name.
+def edges_figure(curves: Mapping[str, Sequence[Curve]], title: str, path: Path) -> None:
+    """Write a row of curves for every parameter; the thicker, the larger the share of the covariate.
 
     Parameters
     ----------
-    model : HybridModel
-        With a KAN encoder without hidden layers.
+    curves : mapping of str to sequence of Curve
+        Parameter → curves, as many for each.
+    title : str
+        Of the figure.
+    path : Path
+        PNG to write.
     """
-    encoder = model.encoder
-    assert isinstance(encoder, KAN)
-    share = encoder.importance().numpy()
-    shown = min(COLUMNS, len(model.covariate_names))
-    rows = len(model.neural_names)
-    figure, axes = plt.subplots(rows, shown, figsize=(1.9 * shown, 1.5 * rows), squeeze=False, sharey="row")
-    mean, sd = model.standardise.mean.numpy(), model.standardise.sd.numpy()
-    for j, parameter in enumerate(model.neural_names):
-        for place, i in zip(axes[j], np.argsort(-share[:, j]), strict=False):
-            x, y = encoder.edge(int(i), j)
-            place.plot(x.numpy() * sd[i] + mean[i], y.numpy(), color=style.ACCENT, linewidth=0.5 + 2.5 * share[i, j])
-            place.set_xlabel(f"{model.covariate_names[i]} ({share[i, j]:.0%})", fontsize=8, labelpad=1)
-            place.tick_params(labelsize=6)
-        axes[j][0].set_ylabel(parameter, fontsize=9, fontweight="bold")
+    rows, columns = len(curves), len(next(iter(curves.values())))
+    figure, axes = plt.subplots(rows, columns, figsize=(1.9 * columns, 1.5 * rows), squeeze=False, sharey="row")
+    for row, (parameter, row_curves) in zip(axes, curves.items(), strict=True):
+        for panel, curve in zip(row, row_curves, strict=True):
+            panel.plot(curve.x, curve.y, color=style.ACCENT, linewidth=0.5 + 2.5 * curve.share)
+            panel.set_xlabel(f"{curve.covariate} ({curve.share:.0%})", fontsize=8, labelpad=1)
+            panel.tick_params(labelsize=6)
+        row[0].set_ylabel(parameter, fontsize=9, fontweight="bold")
     figure.suptitle(f"{title}: curves of the encoder", x=0.01, ha="left", fontsize=10)
     figure.tight_layout()
     style.save(figure, path)

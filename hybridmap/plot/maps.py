@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,19 @@ Field = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Layer:
-    """One map to draw: values (row, column), title, unit, colour map and limits (2nd to 98th percentile if None)."""
+    """One map to draw.
+
+    Attributes
+    ----------
+    values : array, shape (row, column)
+        NaN where there is no data.
+    title, unit : str
+        Above the map, and of its values.
+    colours : str
+        Colour map.
+    limits : pair of float, optional
+        Ends of the colours, in the unit; the 2nd and 98th percentile if absent.
+    """
 
     values: Field
     title: str
@@ -33,31 +45,58 @@ class Layer:
     limits: tuple[float, float] | None = None
 
 
-def read_boundaries(path: Path | None, grid: RegionGrid) -> gpd.GeoSeries | None:
-    """Outlines of polygons inside the grid, in its CRS."""
-    if path is None:
-        return None
-    return read_polygons(path, grid).boundary.clip(box(*grid.bounds))
+@dataclass(frozen=True)
+class MapFrame:
+    """What every map of a region is drawn in: its grid, and lines to find one's way by, if there are some."""
+
+    grid: RegionGrid
+    lines: gpd.GeoSeries | None = None
+
+    @classmethod
+    def read(cls, grid: RegionGrid, boundaries: Path | None) -> MapFrame:
+        """With the outlines of the polygons of a file, where they lie on the grid."""
+        if boundaries is None:
+            return cls(grid)
+        return cls(grid, read_polygons(boundaries, grid).boundary.clip(box(*grid.bounds)))
+
+    def draw_lines(self, axes: Axes, colour: str = "#30343860") -> None:
+        """Draw the lines."""
+        if self.lines is not None and len(self.lines):
+            self.lines.plot(ax=axes, color=colour, linewidth=0.35)
+
+    def set_axes(self, axes: Axes, title: str = "") -> None:
+        """Set the limits of the axes to those of the grid, without ticks."""
+        west, south, east, north = self.grid.bounds
+        axes.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], xlabel="", ylabel="", title=title)
+        axes.set_aspect("equal")
 
 
-def draw(axes: Axes, layer: Layer, grid: RegionGrid, boundaries: gpd.GeoSeries | None) -> None:
-    """Draw one map with its colour bar."""
-    known = layer.values[np.isfinite(layer.values)]
-    low, high = layer.limits or (np.quantile(known, (0.02, 0.98)) if known.size else (0.0, 1.0))
+def draw(axes: Axes, layer: Layer, frame: MapFrame) -> None:
+    """Draw one map with its colour bar.
+
+    Parameters
+    ----------
+    axes : Axes
+        To draw in.
+    layer : Layer
+        The map.
+    frame : MapFrame
+        What it is drawn in.
+    """
+    valid = layer.values[np.isfinite(layer.values)]
+    low, high = layer.limits or (np.quantile(valid, (0.02, 0.98)) if valid.size else (0.0, 1.0))
     if high <= low:
         high = low + max(abs(low) * 1e-3, 1e-9)
-    west, south, east, north = grid.bounds
+    west, south, east, north = frame.grid.bounds
     colours = plt.get_cmap(layer.colours).with_extremes(bad=style.NO_DATA)
     image = axes.imshow(
         layer.values, extent=(west, east, south, north), cmap=colours, vmin=low, vmax=high, interpolation="nearest"
     )
-    if boundaries is not None and len(boundaries):
-        boundaries.plot(ax=axes, color="#30343880", linewidth=0.35)
-    axes.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], xlabel="", ylabel="", title=layer.title)
-    axes.set_aspect("equal")
+    frame.draw_lines(axes, "#30343880")
+    frame.set_axes(axes, layer.title)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    outside = bool((known < low).any()), bool((known > high).any())
+    outside = bool((valid < low).any()), bool((valid > high).any())
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(outside, "neither")
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.75, pad=0.015, extend=extend, aspect=25)
     bar.set_label(_unit(layer.unit))
@@ -66,19 +105,28 @@ def draw(axes: Axes, layer: Layer, grid: RegionGrid, boundaries: gpd.GeoSeries |
     bar.outline.set_visible(False)
 
 
-def map_figure(
-    layers: list[Layer], grid: RegionGrid, boundaries: gpd.GeoSeries | None, path: Path, columns: int = 3
-) -> None:
-    """Write a figure of one or more maps."""
+def map_figure(layers: list[Layer], frame: MapFrame, path: Path, columns: int = 3) -> None:
+    """Write a figure of one or more maps.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        The maps, in order.
+    frame : MapFrame
+        What they are drawn in.
+    path : Path
+        PNG to write.
+    columns : int
+        Maps side by side at most.
+    """
     columns = min(columns, len(layers))
     rows = -(-len(layers) // columns)
-    wide = {1: 7.0, 2: 4.6}.get(columns, 3.6)
-    tall = wide * grid.height / grid.width * 0.82 + 0.35
-    figure, axes = plt.subplots(rows, columns, figsize=(wide * columns, tall * rows), squeeze=False)
-    for place, layer in zip(axes.flat, layers, strict=False):
-        draw(place, layer, grid, boundaries)
-    for place in list(axes.flat)[len(layers) :]:
-        place.set_axis_off()
+    width = {1: 7.0, 2: 4.6}.get(columns, 3.6)
+    height = width * frame.grid.height / frame.grid.width * 0.82 + 0.35
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
+    for panel, layer in zip(axes.flat, layers, strict=False):
+        draw(panel, layer, frame)
+    _hide_rest(axes, len(layers))
     figure.tight_layout()
     style.save(figure, path)
 
@@ -86,48 +134,89 @@ def map_figure(
 def truth_figure(
     learned: Mapping[str, Field], true: Mapping[str, Field], units: Mapping[str, str], path: Path
 ) -> dict[str, float]:
-    """Write learned against true values of every quantity in both, and return the Pearson correlations."""
+    """Write learned against true values of every quantity in both.
+
+    Parameters
+    ----------
+    learned, true : mapping of str to array, shape (row, column)
+        Maps by name; NaN where there is no data.
+    units : mapping of str to str
+        Unit of each.
+    path : Path
+        PNG to write.
+
+    Returns
+    -------
+    dict of str to float
+        Pearson correlation of each; NaN where what was learned is one number.
+    """
     names = [name for name in learned if name in true]
     columns = min(5, len(names))
     rows = -(-len(names) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.6 * rows), squeeze=False)
     correlations: dict[str, float] = {}
-    for place, name in zip(axes.flat, names, strict=False):
-        both = np.isfinite(learned[name]) & np.isfinite(true[name])
-        x, y = true[name][both], learned[name][both]
-        constant = np.ptp(y) <= 1e-6 * max(abs(float(y.mean())), 1e-12) if y.size else True
-        correlations[name] = float("nan") if constant else float(np.corrcoef(x, y)[0, 1])
+    for panel, name in zip(axes.flat, names, strict=False):
+        valid = np.isfinite(learned[name]) & np.isfinite(true[name])
+        x, y = true[name][valid], learned[name][valid]
+        correlations[name] = _correlation(x, y)
         low, high = (float(v) for v in np.quantile(np.concatenate([x, y]), (0.001, 0.999)))
-        place.hexbin(x, y, gridsize=40, mincnt=1, bins="log", cmap=style.COUNTS, extent=(low, high, low, high))
-        place.plot([low, high], [low, high], color=style.WARNING, linewidth=0.8)
-        place.set(
+        panel.hexbin(x, y, gridsize=40, mincnt=1, bins="log", cmap=style.COUNTS, extent=(low, high, low, high))
+        panel.plot([low, high], [low, high], color=style.WARNING, linewidth=0.8)
+        panel.set(
             xlim=(low, high), ylim=(low, high), title=name, xlabel=f"true [{_unit(units[name])}]", ylabel="learned"
         )
-        place.text(0.04, 0.92, f"r = {correlations[name]:.2f}", transform=place.transAxes)
-    for place in list(axes.flat)[len(names) :]:
-        place.set_axis_off()
+        panel.text(0.04, 0.92, f"r = {correlations[name]:.2f}", transform=panel.transAxes)
+    _hide_rest(axes, len(names))
     figure.tight_layout()
     style.save(figure, path)
     return correlations
 
 
-def sites_figure(
-    x: Any, y: Any, fold: Any, grid: RegionGrid, boundaries: gpd.GeoSeries | None, titles: list[str], path: Path
-) -> None:
-    """Write a map of the sites for each split scheme, coloured by fold; `x`, `y` and `fold` are lists of arrays."""
-    n = len(titles)
-    figure, axes = plt.subplots(1, n, figsize=(5.2 * n, 5.2 * grid.height / grid.width + 0.4), squeeze=False)
-    west, south, east, north = grid.bounds
-    for place, xs, ys, folds, title in zip(axes.flat, x, y, fold, titles, strict=True):
-        if boundaries is not None and len(boundaries):
-            boundaries.plot(ax=place, color="#30343860", linewidth=0.35)
-        place.scatter(
-            xs, ys, c=folds, cmap="Set2" if max(folds) < 8 else "tab20", s=2.5 if len(xs) > 4000 else 7, linewidths=0
-        )
-        place.set(xlim=(west, east), ylim=(south, north), xticks=[], yticks=[], xlabel="", ylabel="", title=title)
-        place.set_aspect("equal")
+@dataclass(frozen=True)
+class SiteFolds:
+    """Sites of one split scheme: title, coordinates in the CRS of the grid, and the fold of each (site,)."""
+
+    title: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    fold: NDArray[np.int64]
+
+
+def sites_figure(schemes: Sequence[SiteFolds], frame: MapFrame, path: Path) -> None:
+    """Write a map of the sites for each split scheme, coloured by fold.
+
+    Parameters
+    ----------
+    schemes : sequence of SiteFolds
+        The sites of each.
+    frame : MapFrame
+        What they are drawn in.
+    path : Path
+        PNG to write.
+    """
+    count = len(schemes)
+    height = 5.2 * frame.grid.height / frame.grid.width + 0.4
+    figure, axes = plt.subplots(1, count, figsize=(5.2 * count, height), squeeze=False)
+    for panel, sites in zip(axes.flat, schemes, strict=True):
+        frame.draw_lines(panel)
+        colours = "Set2" if max(sites.fold) < 8 else "tab20"
+        size = 2.5 if len(sites.x) > 4000 else 7
+        panel.scatter(sites.x, sites.y, c=sites.fold, cmap=colours, s=size, linewidths=0)
+        frame.set_axes(panel, sites.title)
     figure.tight_layout()
     style.save(figure, path)
+
+
+def _hide_rest(axes: NDArray[Any], count: int) -> None:
+    """Leave the panels after the first `count` blank."""
+    for panel in list(axes.flat)[count:]:
+        panel.set_axis_off()
+
+
+def _correlation(x: Field, y: Field) -> float:
+    """Of true and learned values; NaN where those learned do not vary."""
+    is_constant = np.ptp(y) <= 1e-6 * max(abs(float(y.mean())), 1e-12) if y.size else True
+    return float("nan") if is_constant else float(np.corrcoef(x, y)[0, 1])
 
 
 def _unit(unit: str) -> str:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
 from hybridmap.quantities import QUANTITIES
+
+Values = NDArray[np.float64]
 
 
 def scatter_figure(
@@ -24,32 +28,40 @@ def scatter_figure(
         Test rows with ``observed.T`` and ``predicted.T``.
     metrics : DataFrame
         Pooled rows of the same scheme, indexed by target, with n, kge and nse.
+    targets : list of str
+        What to draw.
+    title : str
+        Of the figure.
+    path : Path
+        PNG to write.
     """
     figure, axes = plt.subplots(1, len(targets), figsize=(2.9 * len(targets), 3.1), squeeze=False)
-    for place, target in zip(axes.flat, targets, strict=True):
+    for panel, target in zip(axes.flat, targets, strict=True):
         rows = predictions[[f"observed.{target}", f"predicted.{target}"]].dropna()
-        observed, predicted = rows.to_numpy(float).T
-        place.set_title(QUANTITIES[target].label)
-        place.set(xlabel="observed [kg m$^{-3}$]", ylabel="predicted [kg m$^{-3}$]")
+        panel.set_title(QUANTITIES[target].label)
+        panel.set(xlabel="observed [kg m$^{-3}$]", ylabel="predicted [kg m$^{-3}$]")
         if not len(rows):
-            place.text(0.5, 0.5, "no observation", ha="center", transform=place.transAxes)
+            panel.text(0.5, 0.5, "no observation", ha="center", transform=panel.transAxes)
             continue
-        high = float(np.quantile(np.concatenate([observed, predicted]), 0.995)) * 1.05 or 1.0
-        if len(rows) > 400:
-            place.hexbin(
-                observed, predicted, gridsize=35, mincnt=1, bins="log", cmap=style.COUNTS, extent=(0, high, 0, high)
-            )
-        else:
-            place.scatter(observed, predicted, s=9, color=style.ACCENT, alpha=0.6, linewidths=0)
-        place.plot([0, high], [0, high], color=style.WARNING, linewidth=0.8)
-        place.set(xlim=(0, high), ylim=(0, high))
+        _draw_scatter(panel, *rows.to_numpy(float).T)
         m: dict[str, float] = metrics.loc[target, ["n", "kge", "nse"]].to_dict()  # type: ignore[assignment]
-        place.text(
-            0.04, 0.96, f"n {int(m['n'])}\nKGE {m['kge']:.2f}\nNSE {m['nse']:.2f}", va="top", transform=place.transAxes
-        )
+        text = f"n {int(m['n'])}\nKGE {m['kge']:.2f}\nNSE {m['nse']:.2f}"
+        panel.text(0.04, 0.96, text, va="top", transform=panel.transAxes)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     figure.tight_layout()
     style.save(figure, path)
+
+
+def _draw_scatter(panel: Axes, observed: Values, predicted: Values) -> None:
+    """Points, or their density where they are many, and the line of equality."""
+    high = float(np.quantile(np.concatenate([observed, predicted]), 0.995)) * 1.05 or 1.0
+    if len(observed) > 400:
+        extent = (0, high, 0, high)
+        panel.hexbin(observed, predicted, gridsize=35, mincnt=1, bins="log", cmap=style.COUNTS, extent=extent)
+    else:
+        panel.scatter(observed, predicted, s=9, color=style.ACCENT, alpha=0.6, linewidths=0)
+    panel.plot([0, high], [0, high], color=style.WARNING, linewidth=0.8)
+    panel.set(xlim=(0, high), ylim=(0, high))
 
 
 def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
@@ -61,6 +73,8 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
         Test rows of all experiments of one scheme: experiment, fold, target, model, kge, nse.
     scheme : str
         For the title.
+    path : Path
+        PNG to write.
     """
     targets = [t for t in QUANTITIES if t in set(metrics["target"])]
     models = ["mean", *[e for e in dict.fromkeys(metrics["experiment"]) if e != "mean"]]
@@ -68,19 +82,19 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
                                 squeeze=False, sharey=True)  # fmt: skip
     colours = dict(zip(models, ["#9aa1a8", *style.SERIES * 3], strict=False))
     for row, score in zip(axes, ("kge", "nse"), strict=True):
-        for place, target in zip(row, targets, strict=True):
-            chosen = metrics[metrics["target"] == target]
+        for panel, target in zip(row, targets, strict=True):
+            scores = metrics[metrics["target"] == target]
             for i, model in enumerate(models):
-                rows = chosen[chosen["model"] == model]
+                rows = scores[scores["model"] == model]
                 pooled = rows.loc[rows["fold"] == "pooled", score].head(1)
                 folds = rows.loc[rows["fold"] != "pooled", score].clip(-1.2, 1)
-                place.barh(i, pooled.clip(-1.2, 1), color=colours[model], height=0.7)
+                panel.barh(i, pooled.clip(-1.2, 1), color=colours[model], height=0.7)
                 if model != "mean":
-                    place.plot(folds, np.full(len(folds), i), ".", color=style.INK, markersize=3, alpha=0.7)
-            place.axvline(0, color=style.INK, linewidth=0.6)
-            place.set(xlim=(-1.25, 1), yticks=range(len(models)), yticklabels=models)
-            place.set_title(f"{QUANTITIES[target].label} {score.upper()}")
-            place.invert_yaxis() if place is row[0] and score == "kge" else None
+                    panel.plot(folds, np.full(len(folds), i), ".", color=style.INK, markersize=3, alpha=0.7)
+            panel.axvline(0, color=style.INK, linewidth=0.6)
+            panel.set(xlim=(-1.25, 1), yticks=range(len(models)), yticklabels=models)
+            panel.set_title(f"{QUANTITIES[target].label} {score.upper()}")
+            panel.invert_yaxis() if panel is row[0] and score == "kge" else None
     figure.suptitle(f"Test sites, split '{scheme}': all folds (bar), each fold (dot); cut at -1.2", x=0.01, ha="left",
                     fontsize=10)  # fmt: skip
     figure.tight_layout()
@@ -88,7 +102,17 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
 
 
 def curves_figure(histories: Mapping[str, pd.DataFrame], title: str, path: Path) -> None:
-    """Write training and validation loss (mean of 1 - KGE over the targets) of every fold."""
+    """Write training and validation loss (mean of 1 - KGE over the targets) of every fold.
+
+    Parameters
+    ----------
+    histories : mapping of str to DataFrame
+        Fold → ``epoch, train_loss, validation_loss``.
+    title : str
+        Of the figure.
+    path : Path
+        PNG to write.
+    """
     figure, axes = plt.subplots(figsize=(6.4, 3.0))
     for i, (fold, history) in enumerate(histories.items()):
         colour = style.SERIES[i % len(style.SERIES)]

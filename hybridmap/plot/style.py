@@ -37,6 +37,8 @@ SERIES = [
     "#b79bc4",
 ]
 
+__all__ = ["ACCENT", "CARBON", "COUNTS", "INK", "NO_DATA", "PARAMETER", "SERIES", "WARNING", "plt", "save"]
+
 plt.rcParams.update(
     {
         "font.size": 9,

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from hybridmap.covariates.cube import read_map
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict.plan import Tile
+from hybridmap.grid.store import read_map
+from hybridmap.grid.tiles import Tile
 
-EDGE = 800
+EDGE_PIXELS = 800
 """Largest edge of the picture."""
 
 
@@ -31,11 +31,11 @@ class Preview:
     def __init__(self, partial: Path, grid: RegionGrid, out: Path) -> None:
         self.partial = partial
         self.path = out.with_name(out.name + ".preview.png")
-        self.step = max(1, -(-max(grid.height, grid.width) // EDGE))
+        self.step = max(1, -(-max(grid.height, grid.width) // EDGE_PIXELS))
         self.values = np.full((-(-grid.height // self.step), -(-grid.width // self.step)), np.nan)
-        self.shown = False
+        self.is_written = False
 
-    def show(self, fresh: list[Tile]) -> None:
+    def add(self, tiles: list[Tile]) -> None:
         """Add tiles that were finished since the last time: SOC, or the first map there is."""
         from matplotlib import colormaps
         from matplotlib.image import imsave
@@ -43,16 +43,16 @@ class Preview:
         root = zarr.open_group(str(self.partial), mode="r")
         names = [n for n in sorted(root.array_keys()) if n not in ("x", "y", "spatial_ref")]
         array = root["soc" if "soc" in names else names[0]]
-        for tile in fresh:
+        for tile in tiles:
             values = read_map(array, np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1])
             small = values[-tile.row0 % self.step :: self.step, -tile.col0 % self.step :: self.step]
             row, col = -(-tile.row0 // self.step), -(-tile.col0 // self.step)
             self.values[row : row + small.shape[0], col : col + small.shape[1]] = small
-        known = self.values[np.isfinite(self.values)]
-        low, high = np.quantile(known, (0.02, 0.98)) if known.size else (0.0, 1.0)
+        valid = self.values[np.isfinite(self.values)]
+        low, high = np.quantile(valid, (0.02, 0.98)) if valid.size else (0.0, 1.0)
         colours = colormaps["YlOrBr"].with_extremes(bad="#e8ecef")
         imsave(self.path, np.ma.masked_invalid(self.values), vmin=low, vmax=max(high, low + 1e-9), cmap=colours)
-        self.shown = True
+        self.is_written = True
 
     def remove(self) -> None:
         """Take the picture away."""

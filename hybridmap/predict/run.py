@@ -4,77 +4,78 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from hybridmap.config import Config
-from hybridmap.covariates.cube import CHUNK, Cube, open_cube
+from hybridmap.covariates.cube import Cube
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import Model
+from hybridmap.grid.tiles import Tile
+from hybridmap.predict.inputs import Inputs, open_inputs
 from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
-from hybridmap.predict.plan import Tile, shard_edge, tiles_of
 from hybridmap.predict.precision import report_difference
-from hybridmap.predict.predictor import Predictor, Recipe
+from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.preview import Preview
-from hybridmap.predict.workers import Job, run_on_dask, run_tiles
+from hybridmap.predict.progress import Progress
+from hybridmap.predict.recipe import Job, Recipe
+from hybridmap.predict.workers import run_on_dask, run_tiles
 
 LOG = logging.getLogger("hybridmap")
-SOON, EVERY = 10.0, 30.0
-"""Seconds to the first line of progress, and between two of them."""
-PATIENCE = 60.0
+PATIENCE_S = 60.0
 """Seconds that a part waits for another one to create the store."""
 
 
-def recipe_of(
-    config: Config, experiment: str, model: Path, calibration: Path | None = None, applicability: Path | None = None
-) -> Recipe:
-    """What to map with the trained model in the folder `model`, by the blocks of the configuration."""
-    span = config.build
-    return Recipe(
-        model,
-        config.predict,
-        config.experiment(experiment).uncertainty,
-        (span.bottom_cm - span.top_cm) / 100.0,
-        calibration,
-        applicability,
-        bool(config.totals),
-    )
+@dataclass(frozen=True)
+class Execution:
+    """Who predicts which tiles.
+
+    Attributes
+    ----------
+    workers : int
+        Tiles at a time; 0 takes those of the configuration, or as many as cores and memory allow.
+    scheduler : str
+        Address or file of a dask scheduler, whose workers then predict the tiles; "" predicts on this machine.
+    part : str
+        ``k/n``: only every n-th tile from the k-th (of 1 to n), for jobs side by side, and the store stays unfinished;
+        a run without it predicts what is left and finishes the store.
+    """
+
+    workers: int = 0
+    scheduler: str = ""
+    part: str = ""
+
+    def tiles(self, tiles: list[Tile]) -> list[Tile]:
+        """Those of the part; HybridmapError if the part is none.
+
+        Examples
+        --------
+        >>> Execution(part="2/3").tiles(list("abcdefg"))
+        ['b', 'e']
+        """
+        if not self.part:
+            return tiles
+        k, _, n = self.part.partition("/")
+        if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+            raise HybridmapError(f"--part {self.part}: expected k/n with k from 1 to n, such as 3/8.")
+        return tiles[int(k) - 1 :: int(n)]
 
 
 def predict(
-    recipe: Recipe,
-    cube_path: Path,
-    out: Path,
-    workers: int,
-    title: str,
-    scheduler: str = "",
-    part: str = "",
-    then: Callable[[], object] | None = None,
+    job: Job, title: str, execution: Execution | None = None, export: Callable[[], object] | None = None
 ) -> None:
-    """Write ``maps.zarr``: every map of the recipe on the grid of the cube.
+    """Write a store of every map of a recipe on the grid of a cube.
 
     Parameters
     ----------
-    recipe : Recipe
-        What to map.
-    cube_path : Path
-        The cube.
-    out : Path
-        Store to write. While unfinished it is ``{out}.partial``, with a receipt a tile beside it; a run with the same
-        recipe and cube continues it, and a tile whose part of the cube has changed is made again.
-    workers : int
-        Tiles at a time; 0 takes those of the configuration, or as many as cores and memory allow.
+    job : Job
+        Recipe, cube and the store to write. While unfinished the store is ``{out}.partial``, with a receipt a tile
+        beside it; a run with the same recipe and cube continues it, and a tile whose part of the cube has changed is
+        made again.
     title : str
         Title of the store.
-    scheduler : str
-        Address of a dask scheduler, whose workers then predict the tiles; "" predicts here.
-    part : str
-        ``k/n``: predict every n-th tile from the k-th (of 1 to n) and leave the store unfinished, for jobs side by
-        side; a run without it predicts what is left and finishes the store.
-    then : callable, optional
+    execution : Execution, optional
+        Who predicts which tiles; all on this machine by default.
+    export : callable, optional
         What to make of the finished store, GeoTIFFs for example. Should it fail, the next run does that alone.
 
     Raises
@@ -83,45 +84,48 @@ def predict(
         If the cube does not fit the model, another run writes the same store, a worker is killed, the disk is full, or
         the recipe asks for what cannot be mapped.
     """
-    first, step = _share(part)
-    predictor, cube, edge, tiles = open_inputs(recipe, cube_path)
-    if recipe.predict.scenarios and not predictor.scenarios:
-        LOG.info("no maps of scenarios: without a process model there are no parameters to hold")
-    if recipe.predict.applicability and recipe.applicability is None:
-        LOG.info("no map of where the model applies: --applicability names the file that it is made from")
-    store = MapStore(out)
-    keys = tile_keys(cube, tiles)
-    job, identity = Job(recipe, cube_path, out), identity_of(recipe, cube, edge)
-    if part:
-        with store.lock(patience=PATIENCE):
-            store.begin(identity, predictor.layers, cube, edge, title)
-        with store.lock(part.replace("/", "of")):
-            _predict_tiles(
-                job, store, predictor, cube, {t: keys[t.name] for t in tiles[first::step]}, workers, scheduler
-            )
+    execution = execution or Execution()
+    inputs = open_inputs(job.recipe, job.cube_path)
+    for note in inputs.predictor.notes:
+        LOG.info("%s", note)
+    keys = tile_keys(inputs.cube, inputs.tiles)
+    keys_of_tiles = {tile: keys[tile.name] for tile in execution.tiles(inputs.tiles)}
+    store = MapStore(job.out)
+    if execution.part:
+        with store.lock(patience=PATIENCE_S):
+            _begin(store, job, inputs, title)
+        with store.lock(execution.part.replace("/", "of")):
+            _predict_tiles(job, store, inputs, keys_of_tiles, execution)
         return
     with store.lock():
         store.refuse_parts()
-        store.begin(identity, predictor.layers, cube, edge, title)
-        _predict_tiles(job, store, predictor, cube, {t: keys[t.name] for t in tiles}, workers, scheduler)
+        _begin(store, job, inputs, title)
+        _predict_tiles(job, store, inputs, keys_of_tiles, execution)
         store.finish()
-        if then is not None:
-            then()
+        if export is not None:
+            export()
         store.drop_receipts()
 
 
-def open_inputs(recipe: Recipe, cube_path: Path) -> tuple[Predictor, Cube, int, list[Tile]]:
-    """Model and cube, the edge of a shard in cells, and the tiles; HybridmapError if model and cube do not fit."""
-    predictor, cube = Predictor(recipe), open_cube(cube_path)
-    check_layers(predictor.model, cube)
-    edge = shard_edge(recipe.predict.tile, CHUNK)
-    return predictor, cube, edge, list(tiles_of(cube.grid, edge))
+def workers_of(predictor: Predictor, cube: Cube, workers: int) -> int:
+    """How many tiles to predict at a time.
 
+    Parameters
+    ----------
+    predictor : Predictor
+        The model made ready, with the number that the configuration asks for.
+    cube : Cube
+        Its layers.
+    workers : int
+        The number that the command asks for; 0 for none.
 
-def workers_of(predictor: Predictor, cube: Cube, asked: int) -> int:
-    """Workers that are asked for, by the command or the configuration, or as many as cores and memory allow."""
-    if given := asked or predictor.recipe.predict.workers:
-        return given
+    Returns
+    -------
+    int
+        The first of the two that is not 0, or as many as cores and memory allow.
+    """
+    if workers := workers or predictor.recipe.predict.workers:
+        return workers
     cores = len(os.sched_getaffinity(0))
     count = workers_that_fit(predictor, cube, cores)
     if count < cores:
@@ -129,69 +133,34 @@ def workers_of(predictor: Predictor, cube: Cube, asked: int) -> int:
     return count
 
 
-def _share(part: str) -> tuple[int, int]:
-    """First tile and step of ``k/n``."""
-    if not part:
-        return 0, 1
-    k, _, n = part.partition("/")
-    if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
-        raise HybridmapError(f"--part {part}: expected k/n with k from 1 to n, such as 3/8.")
-    return int(k) - 1, int(n)
+def _begin(store: MapStore, job: Job, inputs: Inputs, title: str) -> None:
+    identity = identity_of(job.recipe, inputs.cube, inputs.edge)
+    store.begin(identity, inputs.predictor.layers, inputs.cube, inputs.edge, title)
 
 
-def _predict_tiles(
-    job: Job, store: MapStore, predictor: Predictor, cube: Cube, keys: Mapping[Tile, str], workers: int, scheduler: str
-) -> None:
-    """Predict the tiles that have no receipt, telling how far it is."""
-    todo = {tile: key for tile, key in keys.items() if not store.is_done(tile, key)}
-    cells = sum(tile.cells for tile in todo)
-    if job.recipe.predict.precision != "float32" and todo:
-        exact = replace(job.recipe, predict=job.recipe.predict.model_copy(update={"precision": "float32"}))
-        report_difference(Predictor(exact), predictor, cube, list(todo))
-    LOG.info("%d tiles to predict, %d done before", len(todo), len(keys) - len(todo))
-    if not todo:
+def _predict_tiles(job: Job, store: MapStore, inputs: Inputs, keys: Mapping[Tile, str], execution: Execution) -> None:
+    """Predict the tiles that have no receipt of their key, saying how far it is."""
+    missing = {tile: key for tile, key in keys.items() if not store.is_done(tile, key)}
+    if missing:
+        _report_precision(job.recipe, inputs, list(missing))
+    LOG.info("%d tiles to predict, %d done before", len(missing), len(keys) - len(missing))
+    if not missing:
         return
-    preview = Preview(store.partial, cube.grid, job.out)
-    fresh = [tile for tile in keys if tile not in todo]  # not in the picture yet
-    done, start = 0, time.monotonic()
-    told = start
-    tiles = (
-        run_on_dask(job, todo, scheduler)
-        if scheduler
-        else run_tiles(job, todo, workers_of(predictor, cube, workers), cells)
-    )
-    for tile in tiles:
-        done += tile.cells
-        fresh.append(tile)
+    preview = Preview(store.partial, inputs.cube.grid, job.out)
+    cells = sum(tile.cells for tile in missing)
+    progress = Progress(preview, cells, [tile for tile in keys if tile not in missing])
+    if execution.scheduler:
+        finished = run_on_dask(job, missing, execution.scheduler)
+    else:
+        finished = run_tiles(job, missing, workers_of(inputs.predictor, inputs.cube, execution.workers), cells)
+    for tile in finished:
         store.sign_of_life()
-        if time.monotonic() - told > (EVERY if preview.shown else SOON):
-            told = time.monotonic()
-            rate = done / (told - start)
-            left = (cells - done) / rate
-            LOG.info("%.0f %%, %.2f million cells/s, %.0f s left", 100 * done / cells, rate / 1e6, left)
-            preview.show(fresh)
-            fresh = []
+        progress.add(tile)
     preview.remove()
 
 
-def check_layers(model: Model, cube: Cube) -> None:
-    """Raise HybridmapError unless `cube` has every layer that `model` was trained with, in the same unit.
-
-    Layers are found by name, so their order does not matter.
-    """
-    units = {band["name"]: str(band["units"]) for band in cube.bands()}
-    driven = {name: str(about["units"]) for name, about in cube.forcing_info().items()}
-    for needed, present, what in (
-        (model.covariate_names, units, "covariate"),
-        (model.forcing_names, driven, "forcing"),
-    ):
-        for name in needed:
-            if name not in present:
-                raise HybridmapError(
-                    f"{cube.path}: no {what} '{name}', which the model was trained with; it has {sorted(present)}."
-                )
-            if model.units.get(name, present[name]) != present[name]:
-                raise HybridmapError(
-                    f"{cube.path}: {what} '{name}' is in '{present[name]}', the model was trained with it in"
-                    f" '{model.units[name]}'; set scale, offset and unit of the layer, or train again."
-                )
+def _report_precision(recipe: Recipe, inputs: Inputs, tiles: list[Tile]) -> None:
+    """Measure what fewer bits change, if the recipe asks for fewer."""
+    if recipe.predict.precision != "float32":
+        exact = replace(recipe, predict=recipe.predict.model_copy(update={"precision": "float32"}))
+        report_difference(Predictor(exact), inputs.predictor, inputs.cube, tiles)

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
 from pathlib import Path
 
-from hybridmap.config.experiment import Uncertainty
 from hybridmap.config.maps import Predict
+from hybridmap.options import UncertaintyOptions
 
 SMALL = 3_000_000
 """Cells below which starting processes costs more than they save."""
-WORKERS = "hybridmap.predict.workers"
+WORKER_MODULE = "hybridmap.predict.workers"
 # One thread each, and an allocator that keeps buffers between tiles instead of giving them back to the system.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -26,10 +26,10 @@ ENVIRONMENT = {
 }
 
 
-def passes_of(uncertainty: Uncertainty, predict: Predict) -> int:
+def passes_of(uncertainty: UncertaintyOptions, predict: Predict) -> int:
     """How often a map of these settings predicts a cell: members, passes of dropout, scenarios."""
-    drawn = {"ensemble": uncertainty.members, "mc_dropout": 1 + uncertainty.passes}
-    return drawn.get(uncertainty.method, 1) * (1 + len(predict.scenarios))
+    passes = {"ensemble": uncertainty.members, "mc_dropout": 1 + uncertainty.passes}
+    return passes.get(uncertainty.method, 1) * (1 + len(predict.scenarios))
 
 
 def worth_processes(cells: int, passes: int) -> bool:
@@ -42,25 +42,25 @@ def start_early(cube: Path, passes: int = 1) -> None:
 
     What is wrong with the cube is said later, by the one who opens it.
     """
-    about = cube / "covariates" / "zarr.json"
-    if not about.is_file():
+    metadata = cube / "covariates" / "zarr.json"
+    if not metadata.is_file():
         return
-    *_, height, width = json.loads(about.read_text(encoding="utf-8"))["shape"]
+    *_, height, width = json.loads(metadata.read_text(encoding="utf-8"))["shape"]
     if worth_processes(height * width, passes):
-        with environment():
-            get_context("forkserver").set_forkserver_preload([WORKERS])
+        with worker_environment():
+            get_context("forkserver").set_forkserver_preload([WORKER_MODULE])
             forkserver.ensure_running()
 
 
 @contextmanager
-def environment() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """Variables that must be there before a worker starts."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    outer = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in outer.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

@@ -6,33 +6,24 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
+from typing import Any
 
 import torch
 import zarr
 
 from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict import worker_start
 from hybridmap.predict.map_store import MapStore
-from hybridmap.predict.plan import Tile
-from hybridmap.predict.predictor import Predictor, Recipe
+from hybridmap.predict.predictor import Predictor
+from hybridmap.predict.recipe import Job
 from hybridmap.predict.tile import predict_tile
 
-ANSWER = 30
+ANSWER_S = 30
 """Seconds that a dask scheduler has to answer."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to know; it opens everything else itself."""
-
-    recipe: Recipe
-    cube_path: Path
-    out: Path
 
 
 _worker: tuple[Predictor, Cube, MapStore]
@@ -70,6 +61,11 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
     cells : int
         Cells of all tiles.
 
+    Yields
+    ------
+    Tile
+        Finished, in the order of finishing.
+
     Raises
     ------
     HybridmapError
@@ -87,8 +83,8 @@ def run_tiles(job: Job, keys: Mapping[Tile, str], workers: int, cells: int) -> I
             torch.set_num_threads(threads)
         return
     context = get_context("forkserver")  # imports torch once, not once a worker
-    context.set_forkserver_preload([worker_start.WORKERS])
-    with worker_start.environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
+    context.set_forkserver_preload([worker_start.WORKER_MODULE])
+    with worker_start.worker_environment(), ProcessPoolExecutor(count, context, _start_process, (job,)) as processes:
         try:
             yield from _stream(processes, _work, keys, count)
         except BrokenProcessPool:
@@ -110,37 +106,56 @@ def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str) -> Iterator[
     scheduler : str
         Address, such as ``tcp://host:8786``, or the path of a scheduler file.
 
+    Yields
+    ------
+    Tile
+        Finished, in the order of finishing.
+
     Raises
     ------
     HybridmapError
         If the scheduler does not answer, has no workers, or a worker dies; finished tiles are kept.
     """
-    from distributed import Client, as_completed
     from distributed.scheduler import KilledWorker
 
-    absolute = Job(job.recipe.absolute(), job.cube_path.absolute(), job.out.absolute())
-    is_file = scheduler.endswith(".json")
-    try:
-        client = Client(**{"scheduler_file" if is_file else "address": scheduler}, timeout=ANSWER, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise HybridmapError(f"--scheduler {scheduler}: no dask scheduler answers there ({error}).") from None
+    absolute = job.absolute()
+    client = _open_client(scheduler)
     with client:
         count = sum(client.nthreads().values())
         if not count:
             raise HybridmapError(f"--scheduler {scheduler}: it has no workers; start some with 'dask worker'.")
-        waiting = iter(keys.items())
-        # A bounded number of tasks at the scheduler, however many tiles there are.
-        futures = [client.submit(_work_for, absolute, *item, pure=False) for item in islice(waiting, 2 * count)]
-        running = as_completed(futures, loop=client.loop)
         try:
-            for future in running:
-                yield future.result()
-                if (item := next(waiting, None)) is not None:
-                    running.add(client.submit(_work_for, absolute, *item, pure=False))
+            yield from _stream_on_dask(client, absolute, keys, count)
         except KilledWorker:
             raise HybridmapError(
                 f"{job.out}: a dask worker died, probably for memory; give workers more, finished tiles are kept."
             ) from None
+
+
+def _open_client(scheduler: str) -> Any:
+    """Client of a dask scheduler; HybridmapError if none answers."""
+    from distributed import Client
+
+    key = "scheduler_file" if scheduler.endswith(".json") else "address"
+    connect: Any = Client  # its types are not declared
+    try:
+        return connect(**{key: scheduler}, timeout=ANSWER_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise HybridmapError(f"--scheduler {scheduler}: no dask scheduler answers there ({error}).") from None
+
+
+def _stream_on_dask(client: Any, job: Job, keys: Mapping[Tile, str], count: int) -> Iterator[Tile]:
+    """A bounded number of tasks at the scheduler, however many tiles there are."""
+    import distributed
+
+    completed: Any = distributed.as_completed
+    waiting = iter(keys.items())
+    futures = [client.submit(_work_for, job, *item, pure=False) for item in islice(waiting, 2 * count)]
+    running = completed(futures, loop=client.loop)
+    for future in running:
+        yield future.result()
+        if (item := next(waiting, None)) is not None:
+            running.add(client.submit(_work_for, job, *item, pure=False))
 
 
 _dask_job: Job | None = None
@@ -167,8 +182,8 @@ def _stream(pool: Executor, work: Callable[[Tile, str], Tile], keys: Mapping[Til
                 running.add(pool.submit(work, *item))
             if not running:
                 return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
                 yield future.result()
     finally:
         for future in running:

@@ -12,6 +12,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 
 @dataclass(frozen=True)
 class Parameter:

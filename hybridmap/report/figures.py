@@ -4,156 +4,123 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import geopandas as gpd
 import numpy as np
+import pandas as pd
 
+from hybridmap.config import Experiment
 from hybridmap.config.reading import data_path
-from hybridmap.encoders import KAN
+from hybridmap.encoders.interface import Curves, as_encoder
 from hybridmap.evaluate.predictions import POOLED
-from hybridmap.model.hybrid import HybridModel
+from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure
-from hybridmap.plot.edges import edges_figure
-from hybridmap.plot.maps import Layer, map_figure, read_boundaries, sites_figure, truth_figure
+from hybridmap.plot.edges import Curve, edges_figure
+from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
-from hybridmap.plot.style import CARBON, PARAMETER
-from hybridmap.quantities import QUANTITIES
+from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Results
 
 SATURATION = ("moc_saturation", "margin_uptake", "margin_poc")
+CURVES = 6
+"""Covariates of each parameter whose curves are drawn, the most important first."""
 
 
-def draw_figures(found: Results, folder: Path) -> dict[str, dict[str, float]]:
+def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
     """Draw every figure into `folder`; returns, per experiment, correlations of learned and true quantities."""
-    config = found.config
-    path = data_path(config, config.boundaries) if config.boundaries else None
-    boundaries = read_boundaries(path, found.grid)
-    quality_figure(found.ladder, folder / "quality.png")
-    kept = found.samples["x"].to_numpy(), found.samples["y"].to_numpy()
-    # Layers below the interval are no mistakes.
-    dropped = found.dropped[found.dropped["rule"] != "interval"]
-    dropped_map(dropped, kept, found.grid, boundaries, folder / "dropped.png")
-    distributions_figure(found.layers, found.sites, folder / "distributions.png")
-    _sites(found, boundaries, folder)
-    test = found.metrics[(found.metrics["part"] == "test") & (found.metrics["subset"] == "all")]
-    comparison_figure(test[test["scheme"] == found.first_scheme], found.first_scheme, folder / "comparison.png")
-    truth = {}
-    for experiment in config.experiments:
-        name, title = experiment.name, experiment.title or experiment.name
-        pooled = test[(test["experiment"] == name) & (test["fold"] == POOLED) & (test["model"] == name)]
-        pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")
-        scatter_figure(found.predictions(name), pooled, list(experiment.targets), title, folder / f"{name}_scatter.png")
-        curves_figure(found.histories(name), title, folder / f"{name}_curves.png")
-        _edges(found, name, title, folder)
-        maps = found.maps(name) if experiment.map else {}
+    boundaries = results.config.boundaries
+    frame = MapFrame.read(results.grid, data_path(results.config, boundaries) if boundaries else None)
+    _draw_observations(results, frame, folder)
+    test = results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
+    comparison_figure(test[test["scheme"] == results.first_scheme], results.first_scheme, folder / "comparison.png")
+    correlations = {}
+    for experiment in results.config.experiments:
+        _draw_skill(results, experiment, test, folder)
+        _draw_edges(results, experiment, folder)
+        maps = results.maps(experiment.name) if experiment.map else {}
         if maps:
-            _maps(found, name, title, maps, boundaries, folder)
+            draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)
         if experiment.process is not None:
-            _saturation(found, name, title, maps, boundaries, folder)
-        if maps and found.truth and experiment.process is not None:
-            truth[name] = _truth(found, name, maps, folder)
-    return truth
+            _draw_saturation(results, experiment, maps, frame, folder)
+        if maps and results.truth and experiment.process is not None:
+            correlations[experiment.name] = _draw_truth(results, experiment.name, folder)
+    return correlations
 
 
-def _edges(found: Results, name: str, title: str, folder: Path) -> None:
-    model = found.model(name)
-    if isinstance(model, HybridModel) and isinstance(model.encoder, KAN) and len(model.encoder.layers) == 1:
-        edges_figure(model, title, folder / f"{name}_edges.png")
+def _draw_observations(results: Results, frame: MapFrame, folder: Path) -> None:
+    """What quality control dropped, what is left, and how it is split."""
+    quality_figure(results.ladder, folder / "quality.png")
+    # Layers below the interval are no mistakes.
+    dropped = results.dropped[results.dropped["rule"] != "interval"]
+    x, y = results.samples["x"].to_numpy(), results.samples["y"].to_numpy()
+    dropped_map(dropped, x, y, frame, folder / "dropped.png")
+    distributions_figure(results.layers, results.sites, folder / "distributions.png")
+    distances_figure(results.distances, folder / "distances.png")
+    sites_figure([_site_folds(results, split.name) for split in results.config.splits], frame, folder / "splits.png")
 
 
-def _sites(found: Results, boundaries: gpd.GeoSeries | None, folder: Path) -> None:
-    place = found.samples.set_index("site_id")
-    schemes = [s.name for s in found.config.splits]
-    tables = [found.splits[found.splits["scheme"] == s] for s in schemes]
-    x, y = ([place.loc[t["site_id"], c].to_numpy() for t in tables] for c in "xy")
-    titles = [f"folds of '{s}'" for s in schemes]
-    distances_figure(found.distances, folder / "distances.png")
-    sites_figure(x, y, [t["fold"].to_numpy() for t in tables], found.grid, boundaries, titles, folder / "splits.png")
+def _site_folds(results: Results, scheme: str) -> SiteFolds:
+    table = results.splits[results.splits["scheme"] == scheme]
+    sites = results.samples.set_index("site_id").loc[table["site_id"]]
+    return SiteFolds(f"folds of '{scheme}'", sites["x"].to_numpy(), sites["y"].to_numpy(), table["fold"].to_numpy())
 
 
-def _maps(
-    found: Results,
-    name: str,
-    title: str,
-    maps: Mapping[str, np.ndarray],
-    boundaries: gpd.GeoSeries | None,
-    folder: Path,
+def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, folder: Path) -> None:
+    """Predicted against observed, and learning curves."""
+    name, title = experiment.name, experiment.title or experiment.name
+    pooled = test[(test["experiment"] == name) & (test["fold"] == POOLED) & (test["model"] == name)]
+    pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")
+    targets: list[str] = list(experiment.targets)
+    scatter_figure(results.predictions(name), pooled, targets, title, folder / f"{name}_scatter.png")
+    curves_figure(results.histories(name), title, folder / f"{name}_curves.png")
+
+
+def _draw_edges(results: Results, experiment: Experiment, folder: Path) -> None:
+    """Curves of an encoder that is a sum of curves; others have none."""
+    name, model = experiment.name, results.model(experiment.name)
+    curves = as_encoder(model.encoder).curves() if isinstance(model, HybridModel) else None
+    if isinstance(model, HybridModel) and curves is not None and (rows := _edge_curves(model, curves)):
+        edges_figure(rows, experiment.title or name, folder / f"{name}_edges.png")
+
+
+def _edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
+    """Curves of each neural parameter over its most important covariates, in their units."""
+    # Classes and coordinates among the covariates have no curve of their own; their features follow the numbers.
+    columns = list(range(len(model.covariate_names)) if model.inputs is None else model.inputs.numeric)
+    if not columns:
+        return {}
+    share = curves.share.numpy()[: len(columns)]
+    mean, sd = model.standardise.mean.numpy(), model.standardise.sd.numpy()
+
+    def curve(feature: int, parameter: int) -> Curve:
+        x, y = curves.edge(feature, parameter)
+        covariate = columns[feature]
+        values = x.numpy() * sd[covariate] + mean[covariate]
+        return Curve(model.covariate_names[covariate], share[feature, parameter], values, y.numpy())
+
+    order = np.argsort(-share, axis=0)[: min(CURVES, len(columns))]
+    return {name: [curve(int(i), j) for i in order[:, j]] for j, name in enumerate(model.neural_names)}
+
+
+def _draw_saturation(
+    results: Results, experiment: Experiment, maps: Mapping[str, np.ndarray], frame: MapFrame, folder: Path
 ) -> None:
-    """SOC alone, the other pools, and the neural parameters."""
-    # One scale for all experiments, so that their maps can be compared.
-    limits = {t: _limits(found, q.column) for t, q in QUANTITIES.items()}
-    info = {m["name"]: m for m in found.map_list(name)}
-
-    def layer(variable: str, label: str, colours: str) -> Layer:
-        return Layer(maps[variable], label, info[variable]["units"], colours, limits.get(variable))
-
-    if "soc" in maps:
-        soc = [layer("soc", f"SOC density: {title}", CARBON)]
-        map_figure(soc, found.grid, boundaries, folder / f"{name}_soc.png")
-    # Without a source of spread the width differs only where the lower end is cut at zero.
-    trust = [
-        Layer(maps["soc_upper"] - maps["soc_lower"], "Width of the SOC interval", info["soc"]["units"], PARAMETER)
-        if {"soc_sd", "soc_lower", "soc_upper"} <= set(maps)
-        else None,
-        layer("dissimilarity", "Dissimilarity to the sites", PARAMETER) if "dissimilarity" in maps else None,
-        Layer(maps["applicable"], "Inside the area of applicability", "1 = yes", "RdYlBu", (0.0, 1.0))
-        if "applicable" in maps
-        else None,
-    ]
-    if shown := [one for one in trust if one is not None]:
-        map_figure(shown, found.grid, boundaries, folder / f"{name}_trust.png")
-    if changes := [n for n in maps if n.startswith("soc_change_")]:
-        map_figure(
-            [_change(maps[n], info[n]) for n in changes], found.grid, boundaries, folder / f"{name}_scenarios.png"
-        )
-    pools = [layer(t, q.label, q.colours) for t, q in QUANTITIES.items() if t != "soc" and t in maps]
-    if pools:
-        map_figure(pools, found.grid, boundaries, folder / f"{name}_pools.png")
-    parameters = [layer(p, p, PARAMETER) for p in found.neural_names(name) if p in maps]
-    if parameters:
-        columns = 3 if len(parameters) <= 9 else 5
-        map_figure(parameters, found.grid, boundaries, folder / f"{name}_parameters.png", columns)
-
-
-def _change(values: np.ndarray, info: dict[str, Any]) -> Layer:
-    far = float(np.nanquantile(np.abs(values), 0.98)) if np.isfinite(values).any() else 1.0
-    return Layer(
-        values,
-        "Change of SOC with " + str(info["long_name"]).partition(" with ")[2],
-        info["units"],
-        "BrBG",
-        (-far, far),
-    )
-
-
-def _limits(found: Results, column: str) -> tuple[float, float] | None:
-    values = found.samples[column].dropna()
-    return (0.0, float(values.quantile(0.95))) if len(values) else None
-
-
-def _saturation(
-    found: Results,
-    name: str,
-    title: str,
-    maps: Mapping[str, np.ndarray],
-    boundaries: gpd.GeoSeries | None,
-    folder: Path,
-) -> None:
-    sites = found.predictions(name)
+    """MOC over its capacity at sites and cells, of a process model that has one."""
+    name, title = experiment.name, experiment.title or experiment.name
+    sites = results.predictions(name)
     if "moc_saturation" not in sites:
         return
-    places = {"sites": {v: sites[v].to_numpy() for v in SATURATION}}
+    samples = {"sites": {v: sites[v].to_numpy() for v in SATURATION}}
     if set(SATURATION) <= set(maps):
-        places["cells"] = {v: maps[v].ravel() for v in SATURATION}
-    layer = maps.get("moc_saturation")
-    saturation_figure(places, layer, found.grid, boundaries, title, folder / f"{name}_saturation.png")
+        samples["cells"] = {v: maps[v].ravel() for v in SATURATION}
+    path = folder / f"{name}_saturation.png"
+    saturation_figure(samples, maps.get("moc_saturation"), frame, title, path)
 
 
-def _truth(found: Results, name: str, maps: Mapping[str, np.ndarray], folder: Path) -> dict[str, float]:
-    quantities = [*found.neural_names(name), *QUANTITIES, "moc_saturation"]
-    learned = {q: maps[q] for q in quantities if q in found.truth and q in maps}
-    units = {m["name"]: m["units"] for m in found.map_list(name)}
-    return truth_figure(learned, found.truth, units, folder / f"{name}_truth.png")
+def _draw_truth(results: Results, experiment: str, folder: Path) -> dict[str, float]:
+    """Learned against true maps of a synthetic region."""
+    maps = labelled_maps(results, experiment, ("parameter", "quantity", "diagnostic"))
+    learned = {name: m.values for name, m in maps.items() if name in results.truth}
+    units = {name: m.entry["units"] for name, m in maps.items()}
+    return truth_figure(learned, results.truth, units, folder / f"{experiment}_truth.png")

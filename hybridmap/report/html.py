@@ -21,24 +21,24 @@ from hybridmap.report.results import Results
 LOG = logging.getLogger("hybridmap")
 
 
-def report(config: Config, results: Path, out: Path, figures: Path) -> None:
+def report(config: Config, results_folder: Path, out: Path, figures: Path) -> None:
     """Write the page `out` and its figures into `figures`.
 
     Parameters
     ----------
     config : Config
         The whole configuration of the region.
-    results : Path
+    results_folder : Path
         Folder of the region, with all stages done.
     out : Path
         ``index.html``, self-contained: figures are embedded.
     figures : Path
         Folder of PNG files, also used by ``snakemake --report``.
     """
-    found = Results(config, results)
+    results = Results(config, results_folder)
     figures.mkdir(parents=True, exist_ok=True)
-    truth = draw_figures(found, figures)
-    page = _template().render(**_context(found, figures, truth))
+    truth = draw_figures(results, figures)
+    page = _template().render(**_context(results, figures, truth))
     write_text(page, out)
     LOG.info("report of %d experiments, %.1f MB", len(config.experiments), len(page) / 1e6)
 
@@ -52,9 +52,9 @@ def _template() -> Any:
     return environment.get_template("page.html.jinja")
 
 
-def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
-    config = found.config
-    unit = found.grid.crs.axis_info[0].unit_name
+def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
+    config = results.config
+    unit = results.grid.crs.axis_info[0].unit_name
     return {
         "title": config.title or config.region,
         "region": config.region,
@@ -63,36 +63,36 @@ def _context(found: Results, figures: Path, truth: dict[str, dict[str, float]]) 
         "build": config.build,
         "image": lambda name: _embedded(figures / name),
         "has": lambda name: (figures / name).is_file(),
-        "counts": _counts(found),
-        "sources": found.counts_by_source(),
-        "bulk_density": found.samples["bd_source"].value_counts().to_dict(),
-        "ladder": found.ladder.to_dict("records"),
+        "counts": _counts(results),
+        "sources": results.counts_by_source(),
+        "bulk_density": results.samples["bd_source"].value_counts().to_dict(),
+        "ladder": results.ladder.to_dict("records"),
         "schemes": [s.name for s in config.splits],
-        "scores": _scores(found),
-        "intervals": _intervals(found),
+        "scores": _scores(results),
+        "intervals": _intervals(results),
         "targets": {name: quantity.label for name, quantity in QUANTITIES.items()},
-        "experiments": [_experiment(found, e.name, truth) for e in config.experiments],
-        "totals": [{"experiment": e, "rows": rows} for e in found.mapped if (rows := found.totals(e))],
-        "references": [r for e in found.mapped if (r := found.reference(e))],
+        "experiments": [_experiment(results, e.name, truth) for e in config.experiments],
+        "totals": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.totals(e))],
+        "references": [r for e in results.mapped if (r := results.reference(e))],
         "versions": versions(),
-        "inputs": input_hashes(config, found.folder),
+        "inputs": input_hashes(config, results.folder),
         "config": config_text(config),
     }
 
 
-def _counts(found: Results) -> list[dict[str, Any]]:
+def _counts(results: Results) -> list[dict[str, Any]]:
     rows = []
     for quantity in QUANTITIES.values():
-        values = found.samples[quantity.column].dropna()
+        values = results.samples[quantity.column].dropna()
         row = {"target": quantity.label, "n": len(values)}
         rows.append(row | {k: float(values.quantile(q)) if len(values) else None for k, q in
                            (("low", 0.05), ("median", 0.5), ("high", 0.95))})  # fmt: skip
     return rows
 
 
-def _scores(found: Results) -> list[dict[str, Any]]:
+def _scores(results: Results) -> list[dict[str, Any]]:
     """One row a scheme, model and target: pooled test scores, the mean once."""
-    metrics = found.metrics
+    metrics = results.metrics
     pooled = metrics[(metrics["fold"] == POOLED) & (metrics["part"] == "test")]
     rows: list[dict[str, Any]] = []
     for (scheme, subset), group in pooled.groupby(["scheme", "subset"], sort=False):
@@ -100,13 +100,13 @@ def _scores(found: Results) -> list[dict[str, Any]]:
             by_target = members.drop_duplicates("target").set_index("target")
             cells = {t: by_target.loc[t].to_dict() for t in QUANTITIES if t in by_target.index}
             rows.append({"scheme": scheme, "subset": subset, "model": model, "cells": cells})
-    return sorted(rows, key=lambda r: (r["scheme"] != found.first_scheme, r["subset"] != "all", r["model"] != "mean"))
+    return sorted(rows, key=lambda r: (r["scheme"] != results.first_scheme, r["subset"] != "all", r["model"] != "mean"))
 
 
-def _intervals(found: Results) -> list[dict[str, Any]]:
+def _intervals(results: Results) -> list[dict[str, Any]]:
     """One row an experiment and source of the first scheme: coverage and width of every target."""
-    table = found.intervals
-    pooled = table[(table["fold"] == POOLED) & (table["scheme"] == found.first_scheme)]
+    table = results.intervals
+    pooled = table[(table["fold"] == POOLED) & (table["scheme"] == results.first_scheme)]
     rows = []
     for (experiment, source), group in pooled.groupby(["experiment", "source"], sort=False):
         cells = group.set_index("target").to_dict("index")
@@ -114,16 +114,16 @@ def _intervals(found: Results) -> list[dict[str, Any]]:
     return rows
 
 
-def _experiment(found: Results, name: str, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
-    experiment = found.config.experiment(name)
+def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
+    experiment = results.config.experiment(name)
     return {
         "name": name,
         "title": experiment.title or name,
         "process": experiment.process.name if experiment.process else "",
-        "verdict": found.verdict(name),
-        "saturation": found.saturation(name),
-        "maps": found.map_list(name),
-        "globals": found.global_parameters(name),
+        "verdict": results.verdict(name),
+        "saturation": results.saturation(name),
+        "maps": results.map_list(name),
+        "globals": results.global_parameters(name),
         "truth": truth.get(name, {}),
     }
 

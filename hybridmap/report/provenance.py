@@ -14,14 +14,15 @@ from hybridmap.config import Config
 from hybridmap.config.reading import data_path
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.digest import sha256_of
+from hybridmap.files.results import RegionFiles
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
 
 
 def versions() -> dict[str, str]:
     """Versions of hybridmap, Python and the packages that numbers depend on."""
-    found = {"hybridmap": __version__, "python": platform.python_version()}
-    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+    language = {"hybridmap": __version__, "python": platform.python_version()}
+    return language | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
@@ -36,7 +37,7 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
         }
         for source in config.observations
     ]
-    cube = open_cube(results / "covariates.zarr")
+    cube = open_cube(RegionFiles(results).cube)
     for layer in (*cube.bands(), *cube.forcing_info().values()):
         rows.append({key: layer[key] for key in ("name", "path", "licence", "sha256")} | {"citation": ""})
     return rows

@@ -14,9 +14,11 @@ import torch
 import zarr
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import grid_of, open_cube, thinned_map
+from hybridmap.covariates.cube import open_cube
+from hybridmap.files.results import ExperimentFiles, RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.grid.store import grid_of, thinned_map
+from hybridmap.model import HybridModel, Model
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.train import load_members, load_model
@@ -36,47 +38,48 @@ class Results:
     def __init__(self, config: Config, folder: Path) -> None:
         self.config = config
         self.folder = folder
+        self.files = RegionFiles(folder)
         self.mapped = [e.name for e in config.experiments if e.map]
         self.first_scheme = config.experiments[0].splits[0]
 
     @cached_property
     def samples(self) -> pd.DataFrame:
         """Sites with covariates."""
-        return pd.read_parquet(self.folder / "samples.parquet")
+        return pd.read_parquet(self.files.samples)
 
     @cached_property
     def splits(self) -> pd.DataFrame:
         """Folds of the sites."""
-        return pd.read_parquet(self.folder / "splits.parquet")
+        return pd.read_parquet(self.files.splits)
 
     @cached_property
     def ladder(self) -> pd.DataFrame:
         """Quality control of ingest, build and sample, one below the other."""
-        names = [f"observations/{source.name}.csv" for source in self.config.observations]
-        return pd.concat([pd.read_csv(self.folder / n) for n in (*names, "quality.csv", "quality_samples.csv")])
+        sources = [self.files.source_quality(source.name) for source in self.config.observations]
+        return pd.concat([pd.read_csv(path) for path in (*sources, self.files.quality, self.files.sample_quality)])
 
     @cached_property
     def distances(self) -> dict[str, np.ndarray]:
         """Distances to the nearest sample [km]: on the map, among samples, in every scheme."""
-        return distance_table(self.samples, self.splits, open_cube(self.folder / "covariates.zarr"), self.grid)
+        return distance_table(self.samples, self.splits, open_cube(self.files.cube))
 
     @cached_property
     def dropped(self) -> pd.DataFrame:
         """Rows and values that quality control dropped."""
-        return pd.read_parquet(self.folder / "dropped.parquet")
+        return pd.read_parquet(self.files.dropped)
 
     @cached_property
     def layers(self) -> pd.DataFrame:
         """Layers of all sources as read, those that touch the interval of the region."""
         names = [source.name for source in self.config.observations]
-        tables = [pd.read_parquet(self.folder / f"observations/{name}.parquet") for name in names]
+        tables = [pd.read_parquet(self.files.source(name)) for name in names]
         layers, span = pd.concat(tables, ignore_index=True), self.config.build
         return layers[(layers["top_cm"] < span.bottom_cm) & (layers["bottom_cm"] > span.top_cm)]
 
     @cached_property
     def sites(self) -> pd.DataFrame:
         """Sites after quality control, before covariates are looked up."""
-        return pd.read_parquet(self.folder / "observations.parquet")
+        return pd.read_parquet(self.files.observations)
 
     def counts_by_source(self) -> list[dict[str, Any]]:
         """From measurements to samples: how many are left after each stage, a row a source and one for all."""
@@ -97,14 +100,14 @@ class Results:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Scores of all experiments and baselines."""
-        files = [self.of(e.name) / "evaluation/metrics.csv" for e in self.config.experiments]
-        files += [self.folder / "baselines" / name / "metrics.csv" for name in self.config.baselines]
+        files = [self.of(e.name).scores.metrics for e in self.config.experiments]
+        files += [self.files.baseline(name).metrics for name in self.config.baselines]
         return pd.concat([pd.read_csv(file) for file in files])
 
     @cached_property
     def intervals(self) -> pd.DataFrame:
         """How much the intervals of all experiments hold."""
-        files = [self.of(e.name) / "evaluation/intervals.csv" for e in self.config.experiments]
+        files = [self.of(e.name).scores.intervals for e in self.config.experiments]
         return pd.concat([pd.read_csv(file) for file in files])
 
     @cached_property
@@ -112,49 +115,49 @@ class Results:
         """Grid of the region."""
         return RegionGrid.of(self.config.grid)
 
-    def of(self, experiment: str) -> Path:
-        """Folder of an experiment."""
-        return self.folder / "experiments" / experiment
+    def of(self, experiment: str) -> ExperimentFiles:
+        """Files of an experiment."""
+        return self.files.experiment(experiment)
 
     def predictions(self, experiment: str) -> pd.DataFrame:
         """Test rows of the first scheme."""
-        table = pd.read_parquet(self.of(experiment) / "evaluation/predictions.parquet")
+        table = pd.read_parquet(self.of(experiment).scores.predictions)
         scheme = self.config.experiment(experiment).splits[0]
         return table[(table["part"] == "test") & (table["scheme"] == scheme)]
 
     def histories(self, experiment: str) -> dict[str, pd.DataFrame]:
         """History of the folds of the first scheme and of the map model; of an ensemble, its first member."""
-        chosen = self.config.experiment(experiment)
+        settings = self.config.experiment(experiment)
         folds = {s.name: s.runs for s in self.config.splits}
-        ids = fold_ids({chosen.splits[0]: folds[chosen.splits[0]]})
-        ids = ids if chosen.map else ids[:-1]
-        tables = {fold: pd.read_parquet(self.of(experiment) / fold / "history.parquet") for fold in ids}
+        ids = fold_ids({settings.splits[0]: folds[settings.splits[0]]})
+        ids = ids if settings.map else ids[:-1]
+        tables = {fold: pd.read_parquet(self.of(experiment).fold(fold).history) for fold in ids}
         return {fold: table[table["member"] == 0] for fold, table in tables.items()}
 
     def maps(self, experiment: str) -> Mapping[str, np.ndarray]:
         """All maps of an experiment, each (row, column)."""
-        return Maps(self.of(experiment) / "maps.zarr")
+        return Maps(self.of(experiment).maps)
 
     def map_list(self, experiment: str) -> list[dict[str, Any]]:
         """Name, unit, description and range of the maps."""
-        return self._json(experiment, "maps.json") or []
+        return _read_json(self.of(experiment).map_list) or []
 
     def verdict(self, experiment: str) -> dict[str, Any]:
         """Verdict of the diagnostics."""
-        return self._json(experiment, "diagnostics/verdict.json") or {}
+        return _read_json(self.of(experiment).verdict) or {}
 
     def saturation(self, experiment: str) -> dict[str, Any]:
         """Saturation at sites and cells."""
-        return self._json(experiment, "diagnostics/saturation.json") or {}
+        return _read_json(self.of(experiment).saturation) or {}
 
     def reference(self, experiment: str) -> dict[str, Any] | None:
         """Agreement with the published map, if the region has one."""
-        found = self._json(experiment, "reference.json") if self.config.reference else None
-        return None if found is None else {"experiment": experiment, **found}
+        agreement = _read_json(self.of(experiment).reference) if self.config.reference else None
+        return None if agreement is None else {"experiment": experiment, **agreement}
 
     def totals(self, experiment: str) -> list[dict[str, Any]]:
         """Stocks of polygons, one row each; empty where the region asks for none."""
-        path = self.of(experiment) / "totals.csv"
+        path = self.of(experiment).totals
         if not self.config.totals or not path.is_file():
             return []
         return [{str(k): v for k, v in row.items()} for row in pd.read_csv(path).to_dict("records")]
@@ -162,12 +165,8 @@ class Results:
     @cached_property
     def truth(self) -> Mapping[str, np.ndarray]:
         """True parameters and pools of a synthetic region; empty for a real one."""
-        path = self.folder / "inputs" / "truth.zarr"
+        path = self.files.demo_truth
         return Maps(path) if self.config.demo and path.is_dir() else {}
-
-    def neural_names(self, experiment: str) -> tuple[str, ...]:
-        """Parameters that the experiment predicts per cell."""
-        return self.model(experiment).neural_names
 
     def model(self, experiment: str) -> Model:
         """The model of the maps, or of the first fold where there are none."""
@@ -187,12 +186,12 @@ class Results:
         ]
 
     def _any_model(self, experiment: str) -> Path:
-        chosen = self.config.experiment(experiment)
-        return self.of(experiment) / (MAP_FOLD if chosen.map else f"{chosen.splits[0]}-0") / "model"
+        settings = self.config.experiment(experiment)
+        return self.of(experiment).fold(MAP_FOLD if settings.map else f"{settings.splits[0]}-0").model
 
-    def _json(self, experiment: str, name: str) -> Any:
-        path = self.of(experiment) / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 class Maps(Mapping[str, np.ndarray]):

@@ -1,4 +1,4 @@
-"""How far places are from training sites: on the map, among the samples, and in cross-validation."""
+"""How far points are from training sites: on the map, among the samples, and in cross-validation."""
 
 from __future__ import annotations
 
@@ -12,46 +12,53 @@ from scipy.stats import wasserstein_distance
 
 from hybridmap.config import Split
 from hybridmap.covariates.cube import Cube
-from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.samples.fold_assignment import deal, target_shares
+from hybridmap.samples.fold_assignment import assign_units, target_shares
 
 LOG = logging.getLogger("hybridmap")
 CELLS = 4000
 """Cells of the map that stand for all."""
-Places = NDArray[np.float64]
+SIZES = 12
+"""Numbers of clusters that are tried."""
+Points = NDArray[np.float64]
+"""``x`` and ``y`` in units of the grid's CRS, shape (point, 2)."""
 Distances = NDArray[np.float64]
 
 
-def prediction_places(cube: Cube, cells: int = CELLS) -> Places:
-    """Centres of complete cells drawn from the map; ``x`` and ``y``, shape (cell, 2)."""
-    valid = cube.valid_mask()
-    rows, columns = np.nonzero(valid)
+def map_points(cube: Cube, cells: int = CELLS) -> Points:
+    """Centres of complete cells drawn from the map."""
+    rows, columns = np.nonzero(cube.valid_mask())
     # At random: a fixed step through the rows of a grid would make stripes.
     order = np.random.default_rng(0).permutation(len(rows))[:cells]
     return np.stack([cube.grid.x[columns[order]], cube.grid.y[rows[order]]], axis=1)
 
 
-def to_samples(samples: Places, cells: Places) -> Distances:
-    """From each cell of the map to the nearest sample, in units of the CRS."""
+def prediction_distances(samples: Points, cells: Points) -> Distances:
+    """From each cell of the map to the nearest sample, in units of the CRS.
+
+    Examples
+    --------
+    >>> prediction_distances(np.array([[0.0, 0.0], [10.0, 0.0]]), np.array([[3.0, 4.0], [10.0, 1.0]]))
+    array([5., 1.])
+    """
     return np.asarray(cKDTree(samples).query(cells)[0])
 
 
-def among_samples(samples: Places) -> Distances:
-    """From each sample to the nearest other place."""
+def sample_distances(samples: Points) -> Distances:
+    """From each place of samples to the nearest other place."""
     places = np.unique(samples, axis=0)
     return np.asarray(cKDTree(places).query(places, k=2)[0][:, 1])
 
 
-def in_validation(samples: Places, fold: NDArray[np.int64]) -> Distances:
+def validation_distances(samples: Points, fold: NDArray[np.int64]) -> Distances:
     """From each sample to the nearest one of another fold."""
-    out = np.full(len(samples), np.nan)
+    distances = np.full(len(samples), np.nan)
     for k in np.unique(fold):
-        out[fold == k] = cKDTree(samples[fold != k]).query(samples[fold == k])[0]
-    return out
+        distances[fold == k] = cKDTree(samples[fold != k]).query(samples[fold == k])[0]
+    return distances
 
 
-def matched_clusters(samples: pd.DataFrame, cells: Places, scheme: Split) -> pd.Series:
-    """Clusters of places that, dealt into folds, put test sites as far from training as the map's cells are.
+def matched_clusters(samples: pd.DataFrame, cells: Points, scheme: Split) -> pd.Series:
+    """Clusters of places that, assigned to folds, put test sites as far from training as the map's cells are.
 
     Many cluster sizes are tried, from single places to one cluster a fold; the one whose distances in cross-validation
     are nearest to those of the map (Wasserstein distance) is taken. Where samples are spread evenly that is close to
@@ -62,7 +69,7 @@ def matched_clusters(samples: pd.DataFrame, cells: Places, scheme: Split) -> pd.
     samples : DataFrame
         ``group_id``, ``x``, ``y`` [units of the CRS], and the target columns.
     cells : array, shape (cell, 2)
-        Places that the map will predict.
+        Points that the map will predict.
     scheme : Split
         Folds and seed.
 
@@ -79,29 +86,48 @@ def matched_clusters(samples: pd.DataFrame, cells: Places, scheme: Split) -> pd.
 
     group, places = pd.factorize(samples["group_id"], sort=True)
     xy = samples[["x", "y"]].to_numpy(float)
-    centre = samples.groupby("group_id", sort=True)[["x", "y"]].mean().to_numpy(float)
-    wanted = to_samples(xy, cells)
-    best, chosen = np.inf, np.zeros(len(places), dtype=int)
-    for count in np.unique(np.geomspace(scheme.folds, len(places), 12).astype(int)):
+    centres = samples.groupby("group_id", sort=True)[["x", "y"]].mean().to_numpy(float)
+    goal = prediction_distances(xy, cells)
+    least, clusters = np.inf, np.zeros(len(places), dtype=int)
+    for count in np.unique(np.geomspace(scheme.folds, len(places), SIZES).astype(int)):
         if count == len(places):
-            label = np.arange(count)
+            labels = np.arange(count)
         else:
-            label = KMeans(int(count), n_init=1, random_state=scheme.seed, max_iter=50).fit(centre).labels_
-        # Dealt as they will be, so that the distances are those of the folds.
-        fold = deal(target_shares(samples, label[group], int(count)), scheme.folds, scheme.seed)[label[group]]
-        off = float(wasserstein_distance(in_validation(xy, fold), wanted))
-        LOG.info("split %s: %d clusters, distances off by %.4g", scheme.name, count, off)
-        if off < best:
-            best, chosen = off, label
-    return pd.Series(chosen[group], index=samples.index).map("cluster {:05d}".format)
+            labels = KMeans(int(count), n_init=1, random_state=scheme.seed, max_iter=50).fit(centres).labels_
+        # Assigned as they will be, so that the distances are those of the folds.
+        shares = target_shares(samples, labels[group], int(count))
+        fold = assign_units(shares, scheme.folds, scheme.seed)[labels[group]]
+        mismatch = float(wasserstein_distance(validation_distances(xy, fold), goal))
+        LOG.info("split %s: %d clusters, distances off by %.4g", scheme.name, count, mismatch)
+        if mismatch < least:
+            least, clusters = mismatch, labels
+    return pd.Series(clusters[group], index=samples.index).map("cluster {:05d}".format)
 
 
-def distance_table(samples: pd.DataFrame, splits: pd.DataFrame, cube: Cube, grid: RegionGrid) -> dict[str, Distances]:
-    """Distances [km] for the plot: on the map, among samples, and in each scheme of `splits`."""
+def distance_table(samples: pd.DataFrame, splits: pd.DataFrame, cube: Cube) -> dict[str, Distances]:
+    """Distances for the plot: on the map, among samples, and in each scheme.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        ``site_id``, ``x`` and ``y`` [units of the grid's CRS].
+    splits : DataFrame
+        ``site_id``, ``scheme`` and ``fold``.
+    cube : Cube
+        For the cells of the map.
+
+    Returns
+    -------
+    dict of str to array
+        What from and to, in words → distances [km].
+    """
     xy = samples[["x", "y"]].to_numpy(float)
-    km = grid.metres_per_unit() / 1000.0
-    out = {"map to samples": to_samples(xy, prediction_places(cube)) * km, "sample to sample": among_samples(xy) * km}
+    km = cube.grid.metres_per_unit() / 1000.0
+    table = {
+        "map to samples": prediction_distances(xy, map_points(cube)) * km,
+        "sample to sample": sample_distances(xy) * km,
+    }
     for scheme, rows in splits.groupby("scheme", sort=False):
         fold = rows.set_index("site_id")["fold"].reindex(samples["site_id"]).to_numpy()
-        out[f"test to training: {scheme}"] = in_validation(xy, fold) * km
-    return out
+        table[f"test to training: {scheme}"] = validation_distances(xy, fold) * km
+    return table

@@ -9,17 +9,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridmap.config import Config
-from hybridmap.covariates.cube import CHUNK, Cube, open_cube
+from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_csv, write_parquet
-from hybridmap.observations.ladder import Ladder
+from hybridmap.grid.store import CHUNK
+from hybridmap.grid.tiles import Tile
+from hybridmap.observations.quality.drop_counts import DropCounts
 
 LOG = logging.getLogger("hybridmap")
 
 
-def sample(config: Config, observations: Path, cube_path: Path, out: Path, quality: Path) -> None:
+def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> None:
     """Write ``samples.parquet`` and the ladder of sites that have no covariates.
+
+    Parameters
+    ----------
+    observations, cube_path : Path
+        Table of sites, and the cube.
+    out, quality : Path
+        Samples and table of counted drops to write.
 
     Raises
     ------
@@ -27,17 +35,32 @@ def sample(config: Config, observations: Path, cube_path: Path, out: Path, quali
         If no site lies on a cell with all covariates and forcing.
     """
     sites = pd.read_parquet(observations).drop(columns="geometry", errors="ignore")
-    ladder = Ladder("sample")
+    ladder = DropCounts("sample")
     samples = sample_sites(sites, open_cube(cube_path), ladder)
     if samples.empty:
         raise HybridmapError(f"{observations}: no site lies on a cell with all covariates; check the region's layers.")
     LOG.info("%d of %d sites have all covariates", len(samples), len(sites))
-    write_csv(ladder.ladder(), quality)
+    write_csv(ladder.table(), quality)
     write_parquet(samples, out)
 
 
-def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: Ladder) -> pd.DataFrame:
-    """Return `sites` on complete cells with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``."""
+def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.DataFrame:
+    """Covariates and forcing at sites.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        ``lon`` and ``lat`` [degrees], and whatever else.
+    cube : Cube
+        The cube.
+    ladder : DropCounts
+        Counts the sites that are dropped: off the grid, or on a cell that lacks a layer.
+
+    Returns
+    -------
+    DataFrame
+        The other sites with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``.
+    """
     x, y = cube.grid.to_grid(sites["lon"].to_numpy(float), sites["lat"].to_numpy(float))
     row, col, inside = cube.grid.cell_of(np.asarray(x), np.asarray(y))
     sites = sites.assign(row=row, col=col, x=x, y=y, source_row=-1)
@@ -49,7 +72,7 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: Ladder) -> pd.DataFram
     return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
 
 
-def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: Ladder) -> pd.DataFrame:
+def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: DropCounts) -> pd.DataFrame:
     for name in layers:
         reason = f"{name.replace('.', ' ', 1)} is nodata at the site"
         table = ladder.drop_rows(table, table[name].isna(), "nodata", reason)
@@ -66,9 +89,9 @@ def _values_at(
     chunks, chunk_of = np.unique(chunk, axis=0, return_inverse=True)
     for i, (row0, col0) in enumerate(chunks * CHUNK):
         members = np.flatnonzero(chunk_of == i)
-        values, forced, _ = cube.read_window(row0, row0 + CHUNK, col0, col0 + CHUNK)
-        at = (row[members] - row0, col[members] - col0)
-        covariates[members] = values[:, at[0], at[1]].T
-        for name in forcing:
-            forcing[name][members] = forced[name][at]
+        chunk_covariates, chunk_forcing = cube.read_layers(Tile(row0, row0 + CHUNK, col0, col0 + CHUNK))
+        cells = (row[members] - row0, col[members] - col0)
+        covariates[members] = chunk_covariates[:, cells[0], cells[1]].T
+        for name, values in forcing.items():
+            values[members] = chunk_forcing[name][cells]
     return covariates, forcing

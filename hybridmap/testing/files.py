@@ -16,10 +16,10 @@ from rasterio.transform import from_origin
 from rasterio.warp import reproject, transform_bounds
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import create_grid_store, create_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.process import get_process
 from hybridmap.testing.landscape import Landscape, make_landscape
 
@@ -82,6 +82,15 @@ def write_landscape(config: Config, out: Path) -> None:
 
 def observation_table(landscape: Landscape, grid: RegionGrid, seed: int) -> pd.DataFrame:
     """Observations as a laboratory would send them: contents per mass, some layers split, some cells wrong or empty.
+
+    Parameters
+    ----------
+    landscape : Landscape
+        True fields, and the cells of the sites.
+    grid : RegionGrid
+        Where its cells lie.
+    seed : int
+        Of everything random.
 
     Returns
     -------
@@ -187,6 +196,6 @@ def _write_truth(path: Path, landscape: Landscape, grid: RegionGrid, tile: int) 
     inner = np.s_[MARGIN : MARGIN + grid.height, MARGIN : MARGIN + grid.width]
     for name, values in {**landscape.parameters, **landscape.pools}.items():
         unit, description = info[name]
-        about = {"units": unit, "long_name": f"true {description}"}
-        array = create_layer(root, name, (grid.height, grid.width), ("y", "x"), tile, about)
+        attributes = {"units": unit, "long_name": f"true {description}"}
+        array = create_layer(root, name, grid.sizes, tile, attributes)
         array[:] = np.where(landscape.land, values, np.nan)[inner].astype("float32")

@@ -14,9 +14,9 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform_bounds
 from shapely.geometry import box
 
-from hybridmap.config import Config, Raster
-from hybridmap.config.reading import data_path
-from hybridmap.fetch.catalogue import RECEIPT
+from hybridmap.config import Config, ObservationSource, Raster
+from hybridmap.fetch.data_set import RECEIPT
+from hybridmap.files.paths import under
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.testing import surveys
@@ -39,26 +39,38 @@ def write_stand_ins(config: Config, sites: int = 400, seed: int = 0) -> None:
     seed : int
         Same seed, same files.
     """
-    grid = RegionGrid.of(config.grid)
-    done: set[Path] = set()
-    for k, layer in enumerate((*config.auxiliary, *config.covariates, *config.forcing)):
-        if layer.derive is None and data_path(config, layer.path) not in done:
-            _raster(data_path(config, layer.path), layer, grid, seed + k)
-            done.add(data_path(config, layer.path))
+    grid, root = RegionGrid.of(config.grid), config.data_root
+    _write_rasters([*config.auxiliary, *config.covariates, *config.forcing], root, grid, seed)
     for polygons in {config.grid.mask, config.boundaries} - {None}:
-        _polygons(data_path(config, str(polygons)), grid)
+        _write_polygons(under(root, str(polygons)), grid)
     for source in config.observations:
-        folder = data_path(config, source.path)
-        folder = folder.parent if folder.suffix else folder
-        WRITERS[str(source.format)](folder, _places(grid, sites, seed), seed)
-        for join in source.joins:
-            data_path(config, join.path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / Path(join.path).name).rename(data_path(config, join.path))
+        _write_tables(source, root, _soils(grid, sites, seed))
     for name in config.downloads:
-        write_json({"title": "stand-in", "licence": "none", "files": []}, data_path(config, name) / RECEIPT)
+        write_json({"title": "stand-in", "licence": "none", "files": []}, under(root, name) / RECEIPT)
 
 
-def _places(grid: RegionGrid, sites: int, seed: int) -> pd.DataFrame:
+def _write_rasters(layers: list[Raster], data_root: str, grid: RegionGrid, seed: int) -> None:
+    """A raster for each file of the layers; derived layers have none."""
+    written: set[Path] = set()
+    for k, layer in enumerate(layers):
+        path = under(data_root, layer.path)
+        if layer.derive is None and path not in written:
+            _write_raster(path, layer, grid, seed + k)
+            written.add(path)
+
+
+def _write_tables(source: ObservationSource, data_root: str, soils: pd.DataFrame) -> None:
+    """The tables of a source, in its folder, and those that it joins where it looks for them."""
+    path = under(data_root, source.path)
+    folder = path.parent if path.suffix else path
+    WRITERS[str(source.format)](folder, soils)
+    for join in source.joins:
+        target = under(data_root, join.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (folder / Path(join.path).name).rename(target)
+
+
+def _soils(grid: RegionGrid, sites: int, seed: int) -> pd.DataFrame:
     """Soils at places anywhere on the grid."""
     random = np.random.default_rng(seed)
     west, south, east, north = grid.bounds
@@ -67,7 +79,7 @@ def _places(grid: RegionGrid, sites: int, seed: int) -> pd.DataFrame:
     return surveys.soils(np.asarray(lon), np.asarray(lat), seed)
 
 
-def _raster(path: Path, layer: Raster, grid: RegionGrid, seed: int) -> None:
+def _write_raster(path: Path, layer: Raster, grid: RegionGrid, seed: int) -> None:
     """A smooth field in packed integers, in degrees or in the projection of SoilGrids, larger than the region."""
     crs = HOMOLOSINE if path.parent.name == "soilgrids" else "EPSG:4326"
     west, south, east, north = transform_bounds(grid.crs.to_wkt(), crs, *grid.bounds, densify_pts=51)
@@ -88,7 +100,7 @@ def _raster(path: Path, layer: Raster, grid: RegionGrid, seed: int) -> None:
         file.write(values.astype(kind), 1)
 
 
-def _polygons(path: Path, grid: RegionGrid) -> None:
+def _write_polygons(path: Path, grid: RegionGrid) -> None:
     """Two countries side by side that cover the region."""
     west, south, east, north = transform_bounds(grid.crs.to_wkt(), "EPSG:4326", *grid.bounds, densify_pts=51)
     middle = (west + east) / 2
@@ -97,13 +109,13 @@ def _polygons(path: Path, grid: RegionGrid) -> None:
     gpd.GeoDataFrame({"NAME": ["West", "East"]}, geometry=shapes, crs="EPSG:4326").to_file(path)
 
 
-def _lucas(folder: Path, places: pd.DataFrame, seed: int) -> None:
-    surveys.write_lucas(folder, places, np.arange(len(places)) % 3 == 0, seed)
+def _write_lucas(folder: Path, soils: pd.DataFrame) -> None:
+    surveys.write_lucas(folder, soils, np.arange(len(soils)) % 3 == 0)
 
 
-WRITERS: dict[str, Callable[[Path, pd.DataFrame, int], None]] = {
-    "lucas_2018": _lucas,
-    "lucas_som_fractions": _lucas,
+WRITERS: dict[str, Callable[[Path, pd.DataFrame], None]] = {
+    "lucas_2018": _write_lucas,
+    "lucas_som_fractions": _write_lucas,
     "wosis": surveys.write_wosis_2023,
     "wosis_2023": surveys.write_wosis_2023,
     "wosis_2019": surveys.write_wosis_2019,

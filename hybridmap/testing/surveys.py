@@ -10,10 +10,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
+ROCK_DENSITY = 2.65
+"""Density of coarse fragments [g cm-3]."""
+SEED = 0
+"""Of what the writers draw: the same places give the same files."""
 
 
 def soils(lon: Numbers, lat: Numbers, seed: int) -> pd.DataFrame:
-    """Plausible topsoils at places: ``oc`` [g kg-1], ``clay, silt, sand`` [%], ``bd_fine`` [g cm-3], ``stones`` [1]."""
+    """Plausible topsoils at places.
+
+    Parameters
+    ----------
+    lon, lat : array, shape (place,)
+        WGS84 [degrees].
+    seed : int
+        Same seed, same soils.
+
+    Returns
+    -------
+    DataFrame
+        ``lon``, ``lat``, ``oc`` [g kg-1], ``clay, silt, sand`` [%], ``bd_fine`` [g cm-3], ``stones`` [share of volume].
+    """
     random = np.random.default_rng(seed)
     n = len(lon)
     oc = np.exp(random.normal(3.0 + 0.02 * (lat - 50.0), 0.7, n)).clip(1.0, 450.0)
@@ -28,7 +45,7 @@ def soils(lon: Numbers, lat: Numbers, seed: int) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def write_lucas(folder: Path, places: pd.DataFrame, measured_density: NDArray[np.bool_], seed: int = 0) -> None:
+def write_lucas(folder: Path, places: pd.DataFrame, measured_density: NDArray[np.bool_]) -> None:
     """Write the tables of LUCAS 2018, 2015 and 2009, both of bulk density, and the fractions.
 
     Parameters
@@ -39,8 +56,6 @@ def write_lucas(folder: Path, places: pd.DataFrame, measured_density: NDArray[np
         As :func:`soils`, one row a point.
     measured_density : array of bool, shape (point,)
         Points in the table of fine-earth bulk density; those of whole cores are a few more.
-    seed : int
-        Same seed, same files.
 
     Notes
     -----
@@ -48,63 +63,80 @@ def write_lucas(folder: Path, places: pd.DataFrame, measured_density: NDArray[np
     table of bulk density and not in the other, other spellings of the point number, no coordinates in 2015.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(seed)
-    n = len(places)
-    point = 26_000_000 + np.arange(n) * 2
-    oc = places["oc"].round(1).astype(str).where(places["oc"] >= 2, "< LOD")
+    random = np.random.default_rng(SEED)
+    points = places.assign(
+        point=26_000_000 + np.arange(len(places)) * 2, sample=5000 + np.arange(len(places)),
+        whole=places["bd_fine"] * (1 - places["stones"]) + ROCK_DENSITY * places["stones"],
+    )  # fmt: skip
+    points["stone_mass"] = ROCK_DENSITY * points["stones"] / points["whole"]
+    _write_lucas_2018(folder, points, random)
+    _write_lucas_density_fine(folder, points[measured_density])
+    _write_lucas_density_whole(folder, points[measured_density | (random.random(len(points)) < 0.05)])
+    _write_lucas_2015(folder, points[random.random(len(points)) < 0.8])
+    _write_lucas_2009(folder, points)
+    _write_lucas_fractions(folder, points[random.random(len(points)) < min(1.0, 350 / len(points))], random)
+
+
+def _write_lucas_2018(folder: Path, points: pd.DataFrame, random: np.random.Generator) -> None:
+    n = len(points)
+    oc = points["oc"].round(1).astype(str).where(points["oc"] >= 2, "< LOD")
     caco3 = np.where(random.random(n) < 0.3, "<  LOD", random.integers(1, 300, n).astype(str))
-    survey = pd.DataFrame(
+    table = pd.DataFrame(
         {
-            "Depth": "0-20 cm", "POINTID": point, "pH_CaCl2": random.uniform(4, 8, n).round(1),
+            "Depth": "0-20 cm", "POINTID": points["point"], "pH_CaCl2": random.uniform(4, 8, n).round(1),
             "pH_H2O": random.uniform(4.5, 8.5, n).round(2), "EC": random.uniform(2, 60, n).round(2), "OC": oc,
             "CaCO3": caco3, "P": np.where(random.random(n) < 0.2, "< LOD", "25.3"), "N": "2.1", "K": "180.4",
             "OC (20-30 cm)": "", "CaCO3 (20-30 cm)": "", "Ox_Al": "", "Ox_Fe": "", "NUTS_0": "EL", "NUTS_1": "EL5",
-            "NUTS_2": "EL52", "NUTS_3": "EL521", "TH_LAT": places["lat"].round(6), "TH_LONG": places["lon"].round(6),
+            "NUTS_2": "EL52", "NUTS_3": "EL521", "TH_LAT": points["lat"].round(6), "TH_LONG": points["lon"].round(6),
             "SURVEY_DATE": [f"{d:02d}-07-18" for d in random.integers(1, 31, n)], "Elev": 120, "LC": "B11",
             "LU": "U111", "LC0_Desc": np.where(random.random(n) < 0.5, "Cropland", "Woodland"),
             "LC1_Desc": "Common wheat",
             "LU1_Desc": "Agriculture",
         }
     )  # fmt: skip
-    survey.to_csv(folder / "LUCAS-SOIL-2018.csv", index=False)
-    fine = places["bd_fine"].to_numpy()
-    volume = places["stones"].to_numpy()
-    whole = fine * (1 - volume) + 2.65 * volume
-    mass = 2.65 * volume / whole
+    table.to_csv(folder / "LUCAS-SOIL-2018.csv", index=False)
+
+
+def _write_lucas_density_fine(folder: Path, points: pd.DataFrame) -> None:
+    """Two header rows, the first cut off."""
     with (folder / "BD2018_data_for_paper.csv").open("w", encoding="utf-8") as file:
         file.write("POINT_ID,LC0_Desc,BDsample_0,coarse_mas,BDfine_0_2,coarse_vol\n")
         file.write("POINT_ID,LC0_Desc,BDsample_0_20_2018,coarse_mass_fraction,BDfine_0_20_2018_approx,")
         file.write("coarse_volume_fraction_approx\n")
-        for i in np.flatnonzero(measured_density):
-            file.write(f"{point[i]},Cropland,{whole[i]:.4f},{mass[i]:.4f},{fine[i]:.4f},{volume[i]:.4f}\n")
-    more = measured_density | (random.random(n) < 0.05)
-    cores = {
-        "POINT_ID": point,
-        "BD 0-10": whole.round(3),
-        "BD 10-20": whole.round(3),
-        "BD 20-30": "",
-        "BD 0-20": whole.round(3),
-    }
-    pd.DataFrame(cores)[more].to_csv(folder / "BulkDensity_2018_final-2.csv", index=False)
-    older = pd.DataFrame(
-        {"Point_ID": point, "Coarse": (100 * mass).round(0), "Clay": places["clay"], "Sand": places["sand"],
-         "Silt": places["silt"], "pH(CaCl2)": 6.1, "pH(H2O)": 6.6, "OC": places["oc"].round(1), "Elevation": 120}
-    )  # fmt: skip
-    older[random.random(n) < 0.8].to_csv(folder / "LUCAS_Topsoil_2015_20200323.csv", index=False)
-    first = pd.DataFrame(
-        {"sample_ID": 5000 + np.arange(n), "POINT_ID": point, "coarse": (100 * mass).round(0), "clay": places["clay"],
-         "silt": places["silt"], "sand": places["sand"], "pH_in_H2O": 6.6, "OC": places["oc"].round(1),
-         "GPS_LAT": places["lat"].round(6), "GPS_LONG": places["lon"].round(6)}
-    )  # fmt: skip
-    first.to_csv(folder / "LUCAS_TOPSOIL_v1.csv", index=False)
-    some = np.flatnonzero(random.random(n) < min(1.0, 350 / n))
-    share = random.uniform(0.1, 0.5, len(some))
-    carbon = places["oc"].to_numpy()[some] * random.uniform(0.9, 1.1, len(some))
-    fractions = pd.DataFrame(
-        {"sample_ID": 5000 + some, "s_c_prc": (places["clay"] + places["silt"]).to_numpy()[some],
+        table = points[["point", "whole", "stone_mass", "bd_fine", "stones"]]
+        table.insert(1, "cover", "Cropland")
+        table.to_csv(file, index=False, header=False, float_format="%.4f")
+
+
+def _write_lucas_density_whole(folder: Path, points: pd.DataFrame) -> None:
+    whole = points["whole"].round(3)
+    table = {"POINT_ID": points["point"], "BD 0-10": whole, "BD 10-20": whole, "BD 20-30": "", "BD 0-20": whole}
+    pd.DataFrame(table).to_csv(folder / "BulkDensity_2018_final-2.csv", index=False)
+
+
+def _write_lucas_2015(folder: Path, points: pd.DataFrame) -> None:
+    pd.DataFrame(
+        {"Point_ID": points["point"], "Coarse": (100 * points["stone_mass"]).round(0), "Clay": points["clay"],
+         "Sand": points["sand"], "Silt": points["silt"], "pH(CaCl2)": 6.1, "pH(H2O)": 6.6,
+         "OC": points["oc"].round(1), "Elevation": 120}
+    ).to_csv(folder / "LUCAS_Topsoil_2015_20200323.csv", index=False)  # fmt: skip
+
+
+def _write_lucas_2009(folder: Path, points: pd.DataFrame) -> None:
+    pd.DataFrame(
+        {"sample_ID": points["sample"], "POINT_ID": points["point"], "coarse": (100 * points["stone_mass"]).round(0),
+         "clay": points["clay"], "silt": points["silt"], "sand": points["sand"], "pH_in_H2O": 6.6,
+         "OC": points["oc"].round(1), "GPS_LAT": points["lat"].round(6), "GPS_LONG": points["lon"].round(6)}
+    ).to_csv(folder / "LUCAS_TOPSOIL_v1.csv", index=False)  # fmt: skip
+
+
+def _write_lucas_fractions(folder: Path, points: pd.DataFrame, random: np.random.Generator) -> None:
+    share = random.uniform(0.1, 0.5, len(points))
+    carbon = points["oc"] * random.uniform(0.9, 1.1, len(points))
+    pd.DataFrame(
+        {"sample_ID": points["sample"], "s_c_prc": points["clay"] + points["silt"],
          "OC_pom_g_kg": (share * carbon).round(2), "OC_sc_g_kg": ((1 - share) * carbon).round(2)}
-    )  # fmt: skip
-    fractions.to_csv(folder / "SOM_fraction.csv", index=False)
+    ).to_csv(folder / "SOM_fraction.csv", index=False)  # fmt: skip
 
 
 DEPTHS = ((0, 10), (10, 30), (30, 60), (60, 100))
@@ -113,7 +145,7 @@ DEPTHS = ((0, 10), (10, 30), (30, 60), (60, 100))
 def profiles(places: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Layers of profiles at places, carbon falling with depth; ``profile_id``, ``layer_id`` and depths added."""
     random = np.random.default_rng(seed)
-    parts = []
+    layers = []
     for k, (top, bottom) in enumerate(DEPTHS):
         fall = np.exp(-(top + bottom) / 2 / 40.0)
         layer = places.assign(
@@ -121,18 +153,18 @@ def profiles(places: pd.DataFrame, seed: int) -> pd.DataFrame:
             upper_depth=top, lower_depth=bottom,
             oc=(places["oc"] * fall * random.uniform(0.8, 1.2, len(places))).clip(0.5),
         )  # fmt: skip
-        parts.append(layer.assign(bd_fine=(layer["bd_fine"] + 0.1 * (1 - fall)).clip(0.2, 1.9)))
-    return pd.concat(parts).sort_values(["profile_id", "upper_depth"], ignore_index=True)
+        layers.append(layer.assign(bd_fine=(layer["bd_fine"] + 0.1 * (1 - fall)).clip(0.2, 1.9)))
+    return pd.concat(layers).sort_values(["profile_id", "upper_depth"], ignore_index=True)
 
 
-def write_wosis_2023(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_wosis_2023(folder: Path, places: pd.DataFrame) -> None:
     """Write one tab-separated file a property, as the snapshot of December 2023.
 
     Quirks: dates with unknown parts, several licences, positional uncertainty in words, litter above the mineral soil.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(seed)
-    layers = profiles(places, seed)
+    random = np.random.default_rng(SEED)
+    layers = profiles(places, SEED)
     n = len(layers)
     profile = (layers["profile_id"] - 70_000).to_numpy()
     words = np.array(["Circa 100 m", "100 m - 1 km", "1 km - 10 km", "Over 10 km"])
@@ -163,16 +195,16 @@ def write_wosis_2023(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
         table.to_csv(folder / f"wosis_202312_{name}.tsv", sep="\t", index=False)
 
 
-def write_wosis_2019(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_wosis_2019(folder: Path, places: pd.DataFrame) -> None:
     """Write profiles, chemical and physical layers, as the snapshot of September 2019; coordinates in the profiles."""
     folder.mkdir(parents=True, exist_ok=True)
-    layers = profiles(places, seed)
+    layers = profiles(places, SEED)
     keys = layers.rename(columns={"layer_id": "profile_layer_id"})
     keys = keys[["profile_id", "profile_layer_id", "upper_depth", "lower_depth"]].assign(layer_name="A", litter="f")
-    each = layers.drop_duplicates("profile_id")
+    sites = layers.drop_duplicates("profile_id")
     pd.DataFrame(
-        {"profile_id": each["profile_id"], "dataset_id": "{XX}", "country_id": "XX", "country_name": "Nowhere",
-         "geom_accuracy": 0.0001, "latitude": each["lat"], "longitude": each["lon"], "dsds": 100}
+        {"profile_id": sites["profile_id"], "dataset_id": "{XX}", "country_id": "XX", "country_name": "Nowhere",
+         "geom_accuracy": 0.0001, "latitude": sites["lat"], "longitude": sites["lon"], "dsds": 100}
     ).to_csv(folder / "wosis_201909_profiles.tsv", sep="\t", index=False)  # fmt: skip
     chemical = keys.assign(
         orgc_value=["{1:" + f"{v:.2f}" + "}" for v in layers["oc"]], orgc_value_avg=layers["oc"].round(2),
@@ -189,10 +221,10 @@ def write_wosis_2019(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
     physical.to_csv(folder / "wosis_201909_layers_physical.tsv", sep="\t", index=False)
 
 
-def write_wosis_latest(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_wosis_latest(folder: Path, places: pd.DataFrame) -> None:
     """Write one CSV a property, as the web service of the latest WoSIS delivers them."""
     folder.mkdir(parents=True, exist_ok=True)
-    layers = profiles(places, seed)
+    layers = profiles(places, SEED)
     common = pd.DataFrame(
         {"X": layers["lon"], "Y": layers["lat"], "profile_id": layers["profile_id"],
          "profile_layer_id": layers["layer_id"], "country_name": "Nowhere", "upper_depth": layers["upper_depth"],
@@ -204,11 +236,11 @@ def write_wosis_latest(folder: Path, places: pd.DataFrame, seed: int = 0) -> Non
         table.to_csv(folder / f"wosis_latest_{name}.csv", index=False)
 
 
-def write_raca(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_raca(folder: Path, places: pd.DataFrame) -> None:
     """Write samples and general locations of the Rapid Carbon Assessment."""
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(seed)
-    layers = profiles(places, seed)
+    random = np.random.default_rng(SEED)
+    layers = profiles(places, SEED)
     site = (layers["profile_id"] - 70_000).map("C{:04d}F01".format)
     lime = np.where(random.random(len(layers)) < 0.3, 2.0, np.nan)
     pd.DataFrame(
@@ -219,26 +251,26 @@ def write_raca(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
          "c_tot_ncs": (layers["oc"] / 10 + 0.12 * np.nan_to_num(lime)).round(3),
          "caco3": lime}
     ).to_csv(folder / "RaCA_samples.csv", index=False, na_rep="NULL")  # fmt: skip
-    each = layers.drop_duplicates("profile_id")
+    sites = layers.drop_duplicates("profile_id")
     pd.DataFrame(
-        {"RaCA_Id": site[each.index], "Gen_lat": each["lat"].round(2), "Gen_long": each["lon"].round(2)}
+        {"RaCA_Id": site[sites.index], "Gen_lat": sites["lat"].round(2), "Gen_long": sites["lon"].round(2)}
     ).to_csv(folder / "RaCa_general_location.csv", index=False)  # fmt: skip
 
 
-def write_conus_profiles(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_conus_profiles(folder: Path, places: pd.DataFrame) -> None:
     """Write the two NetCDF matrices without names of PRODA and BINN, columns first."""
     import netCDF4
 
     folder.mkdir(parents=True, exist_ok=True)
-    layers = profiles(places, seed)
+    layers = profiles(places, SEED)
     middle = (layers["upper_depth"] + layers["lower_depth"]) / 2
     density = 1000 * layers["oc"] * layers["bd_fine"]
-    nothing = np.zeros(len(layers))
-    data = np.stack([layers["profile_id"], 1990 + nothing, layers["upper_depth"], layers["lower_depth"], middle,
-                     nothing, density, layers["bd_fine"], nothing])  # fmt: skip
-    each = layers.drop_duplicates("profile_id")
-    blank = np.full(len(each), np.nan)
-    info = np.stack([each["profile_id"], blank, blank, each["lon"], each["lat"], blank, blank])
+    zeros = np.zeros(len(layers))
+    data = np.stack([layers["profile_id"], 1990 + zeros, layers["upper_depth"], layers["lower_depth"], middle,
+                     zeros, density, layers["bd_fine"], zeros])  # fmt: skip
+    sites = layers.drop_duplicates("profile_id")
+    blank = np.full(len(sites), np.nan)
+    info = np.stack([sites["profile_id"], blank, blank, sites["lon"], sites["lat"], blank, blank])
     name = "wosis_2019_snapshot_hugelius_mishra.nc"
     for file, variable, values in (
         ("soc_data_integrate", "data_soc_integrate", data),
@@ -250,10 +282,10 @@ def write_conus_profiles(folder: Path, places: pd.DataFrame, seed: int = 0) -> N
             out.createVariable(variable, "f8", ("column", "row"))[:] = values
 
 
-def write_moc_synthesis(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_moc_synthesis(folder: Path, places: pd.DataFrame) -> None:
     """Write a synthesis of particulate and mineral-associated carbon."""
     folder.mkdir(parents=True, exist_ok=True)
-    share = np.random.default_rng(seed).uniform(0.1, 0.5, len(places))
+    share = np.random.default_rng(SEED).uniform(0.1, 0.5, len(places))
     pd.DataFrame(
         {"Author": "Someone", "Year": 2000, "lat": places["lat"], "lon": places["lon"], "Top.depth": 0,
          "Bottom.depth": 20, "Bulk.C": places["oc"].round(2), "SiltClayC": ((1 - share) * places["oc"]).round(2),
@@ -262,7 +294,7 @@ def write_moc_synthesis(folder: Path, places: pd.DataFrame, seed: int = 0) -> No
     ).to_csv(folder / "MOC_synthesis.csv", index=False)  # fmt: skip
 
 
-def write_microbial_biomass(folder: Path, places: pd.DataFrame, seed: int = 0) -> None:
+def write_microbial_biomass(folder: Path, places: pd.DataFrame) -> None:
     """Write a compilation of microbial biomass in mmol per kg, with a row of units below the header."""
     folder.mkdir(parents=True, exist_ok=True)
     carbon = places["oc"] * 1000 / 12.011

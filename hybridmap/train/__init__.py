@@ -1,9 +1,11 @@
 """Training: the loop, early stopping, checkpoints and the saved model; torch and numpy only."""
 
 from hybridmap.model.storage import load_members, load_model, save_model
+from hybridmap.options import LossOptions
 from hybridmap.train.data import SiteData
-from hybridmap.train.loop import Epoch, Member, fit, fit_members
-from hybridmap.train.options import LossOptions, TrainingOptions
+from hybridmap.train.loop import fit, fit_members
+from hybridmap.train.member import Epoch, Member
+from hybridmap.train.options import TrainingOptions
 
 __all__ = [
     "Epoch",

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,54 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A checkpoint of the same run."""
+class TrainingState:
+    """Where in its course a training is.
 
+    Attributes
+    ----------
+    fingerprint : str
+        Of models, options and data; a checkpoint of another one is not continued.
+    epoch : int
+        Number of the next epoch.
+    alive : list of int
+        Members that still train, in the order of the stacked weights.
+    progress : list of Progress
+        One a member.
+    """
+
+    fingerprint: str
     epoch: int
     alive: list[int]
-    state: list[Progress]
+    progress: list[Progress]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a checkpoint holds, as the training has it.
+
+    Attributes
+    ----------
+    state : TrainingState
+        Where it is.
+    modules : mapping of str to nn.Module
+        Stacked modules that are trained.
+    best : sequence of mapping of str to Tensor
+        Best weights of every member.
+    optimisers : sequence of Optimizer
+        With their state.
+    """
+
+    state: TrainingState
+    modules: Mapping[str, nn.Module]
+    best: Sequence[Mapping[str, Tensor]]
+    optimisers: Sequence[Optimiser]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a checkpoint holds, as it is read: the state, tensors by name, and what every optimiser's slots are."""
+
+    state: TrainingState
     tensors: dict[str, Tensor]
     slots: dict[str, Any]
 
@@ -58,32 +100,21 @@ class Found:
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def save(
-    folder: Path,
-    fingerprint: str,
-    epoch: int,
-    alive: Sequence[int],
-    state: Sequence[Progress],
-    modules: Mapping[str, nn.Module],
-    best: Sequence[Mapping[str, Tensor]],
-    optimisers: Sequence[Optimiser],
-) -> None:
+def save(folder: Path, snapshot: Snapshot) -> None:
     """Write a checkpoint into `folder`, replacing the last one only when complete."""
     from safetensors.torch import save_file
 
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    modules, best = snapshot.modules, snapshot.best
     tensors = {f"{name}.{k}": v for name, module in modules.items() for k, v in module.state_dict().items()}
     tensors |= {f"best{k}.{name}": v for k, weights in enumerate(best) for name, v in weights.items()}
     slots: dict[str, dict[str, Any]] = {}
-    for number, optimiser in enumerate(optimisers):
+    for number, optimiser in enumerate(snapshot.optimisers):
         slots[str(number)] = _describe(optimiser, f"optimiser{number}.", tensors)
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, partial / "state.safetensors")
-    record = {
-        "fingerprint": fingerprint, "epoch": epoch, "alive": list(alive), "slots": slots,
-        "state": [vars(one) for one in state],
-    }  # fmt: skip
+    record = {"training": asdict(snapshot.state), "slots": slots}
     (partial / "state.json").write_text(json.dumps(record), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
@@ -107,12 +138,21 @@ def _describe(optimiser: Optimiser, prefix: str, tensors: dict[str, Tensor]) -> 
     return kinds
 
 
-def load(folder: Path, fingerprint: str, device: torch.device) -> Found | None:
+def load(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | None:
     """Read the checkpoint in `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where :func:`save` wrote it.
+    fingerprint : str
+        Of the training that asks for it.
+    device : torch.device
+        For the tensors.
 
     Returns
     -------
-    Found or None
+    Checkpoint or None
         None if there is no checkpoint of the same `fingerprint`: another configuration or other data made it.
     """
     from safetensors.torch import load_file
@@ -120,9 +160,10 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> Found | None:
     if not (folder / "state.json").is_file():
         return None
     record: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    if record["fingerprint"] != fingerprint:
+    state = record.get("training", {})
+    if state.get("fingerprint") != fingerprint:
         return None
     # Cloned, because a dot product may round differently where memory of the file is aligned differently.
     tensors = {k: v.clone() for k, v in load_file(folder / "state.safetensors", device=str(device)).items()}
-    state = [Progress(**one) for one in record["state"]]
-    return Found(record["epoch"], record["alive"], state, tensors, record["slots"])
+    progress = [Progress(**values) for values in state["progress"]]
+    return Checkpoint(TrainingState(fingerprint, state["epoch"], state["alive"], progress), tensors, record["slots"])

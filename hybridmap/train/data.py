@@ -46,13 +46,13 @@ class SiteData:
     def join(cls, first: SiteData, second: SiteData) -> SiteData:
         """Sites of both, those of `first` first."""
 
-        def both(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        def joined(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {k: torch.cat([a[k], b[k]]) for k in a}
 
         return cls(
             torch.cat([first.covariates, second.covariates]),
-            both(first.forcing, second.forcing),
-            both(first.targets, second.targets),
+            joined(first.forcing, second.forcing),
+            joined(first.targets, second.targets),
         )
 
 
@@ -87,18 +87,29 @@ def epoch_batches(
 ) -> list[tuple[Tensor, Tensor]]:
     """Batches of one epoch for all members: each in its own order, in batches of equal size.
 
-    A short last batch would have a noisy KGE, so a member's sites are dealt evenly over its batches. A member's batches
+    A short last batch would have a noisy KGE, so a member's sites are shared evenly by its batches. A member's batches
     depend on its own rows, seed and the epoch alone.
+
+    Parameters
+    ----------
+    rows : sequence of Tensor of int64
+        Training rows of every member.
+    seeds : sequence of int
+        One a member.
+    epoch : int
+        Number of the epoch.
+    batch_size : int
+        Sites in a batch, about.
 
     Returns
     -------
     list of (index, valid)
         As :func:`pad`, one pair a step; a member with fewer batches has no valid entry in the last steps.
     """
-    dealt = []
+    batches = []
     for row, seed in zip(rows, seeds, strict=True):
         order = torch.randperm(len(row), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
         count = max(1, round(len(row) / batch_size))
-        dealt.append(torch.tensor_split(row[order], count))
-    steps = max(len(batches) for batches in dealt)
-    return [pad([b[s] if s < len(b) else b[0][:0] for b in dealt]) for s in range(steps)]
+        batches.append(torch.tensor_split(row[order], count))
+    steps = max(len(parts) for parts in batches)
+    return [pad([parts[s] if s < len(parts) else parts[0][:0] for parts in batches]) for s in range(steps)]

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 Loss = Callable[..., Tensor]
 MIN_OBSERVATIONS = 3
 """A target with fewer valid observations in a batch has no defined spread and is skipped there."""
@@ -39,26 +41,26 @@ class _Pairs(NamedTuple):
     u: Tensor
 
 
-def _pairs(predicted: Tensor, observed: Tensor, known: Tensor | None) -> _Pairs:
-    if known is None:
+def _pairs(predicted: Tensor, observed: Tensor, valid: Tensor | None) -> _Pairs:
+    if valid is None:
         mean_p, mean_o = predicted.mean(-1), observed.mean(-1)
         n = torch.full_like(mean_o, observed.shape[-1])
         return _Pairs(n, mean_p, mean_o, predicted - mean_p[..., None], observed - mean_o[..., None])
-    n = known.sum(-1).clamp(min=1).to(observed)
-    p, o = _select(predicted, known), _select(observed, known)
+    n = valid.sum(-1).clamp(min=1).to(observed)
+    p, o = _select(predicted, valid), _select(observed, valid)
     mean_p, mean_o = p.sum(-1) / n, o.sum(-1) / n
-    return _Pairs(n, mean_p, mean_o, _select(p - mean_p[..., None], known), _select(o - mean_o[..., None], known))
+    return _Pairs(n, mean_p, mean_o, _select(p - mean_p[..., None], valid), _select(o - mean_o[..., None], valid))
 
 
-def _select(values: Tensor, known: Tensor) -> Tensor:
-    """Zero where not known, without letting a NaN there reach value or gradient."""
-    return torch.where(known, values, torch.zeros_like(values))
+def _select(values: Tensor, valid: Tensor) -> Tensor:
+    """Zero where not valid, without letting a NaN there reach value or gradient."""
+    return torch.where(valid, values, torch.zeros_like(values))
 
 
-def _mean(values: Tensor, known: Tensor | None) -> Tensor:
-    if known is None:
+def _mean(values: Tensor, valid: Tensor | None) -> Tensor:
+    if valid is None:
         return values.mean(-1)
-    return _select(values, known).sum(-1) / known.sum(-1).clamp(min=1)
+    return _select(values, valid).sum(-1) / valid.sum(-1).clamp(min=1)
 
 
 def kge_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None, variant: str = "2009") -> Tensor:
@@ -74,6 +76,18 @@ def kge_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None, v
     variant : {"2009", "2012", "bias_sd", "pb"}
         Kling et al. (2012) compare coefficients of variation; "bias_sd" puts the bias over the observed spread, for
         targets with a mean near zero; "pb" leaves the ratio of spreads out.
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    Examples
+    --------
+    Twice the mean and twice the spread, perfectly correlated: the distance is the root of 1 + 1.
+
+    >>> observed = torch.tensor([1.0, 2.0, 3.0])
+    >>> round(float(kge_loss(2 * observed, observed)), 4)
+    1.4142
     """
     x = _pairs(predicted, observed, known)
     sd_o = (x.u.square().sum(-1) / x.n).sqrt()
@@ -92,45 +106,147 @@ def kge_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None, v
 
 
 def kge_2012_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
-    """1 - KGE with the ratio of coefficients of variation (Kling et al. 2012)."""
+    """1 - KGE with the ratio of coefficients of variation (Kling et al. 2012).
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     return kge_loss(predicted, observed, known, "2012")
 
 
 def kge_bias_sd_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
-    """1 - KGE with the bias over the observed spread: for targets whose mean is near zero."""
+    """1 - KGE with the bias over the observed spread: for targets whose mean is near zero.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     return kge_loss(predicted, observed, known, "bias_sd")
 
 
 def pb_kge_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
-    """1 - KGE of correlation and bias only, without the ratio of spreads."""
+    """1 - KGE of correlation and bias only, without the ratio of spreads.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     return kge_loss(predicted, observed, known, "pb")
 
 
 def nse_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
-    """SSE/SST, that is 1 - NSE; shapes (..., site)."""
+    """SSE/SST, that is 1 - NSE.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     x = _pairs(predicted, observed, known)
     return _mean((predicted - observed).square(), known) * x.n / x.u.square().sum(-1)
 
 
 def mse_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
-    """Mean squared error, in the unit of the target squared."""
+    """Mean squared error, in the unit of the target squared.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    Examples
+    --------
+    >>> float(mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])))
+    2.0
+    """
     return _mean((predicted - observed).square(), known)
 
 
 def mae_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
-    """Mean absolute error, in the unit of the target."""
+    """Mean absolute error, in the unit of the target.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     return _mean((predicted - observed).abs(), known)
 
 
 def smooth_l1_loss(predicted: Tensor, observed: Tensor, beta: float = 1.0, known: Tensor | None = None) -> Tensor:
-    """Mean of d^2/(2 beta) below beta and d - beta/2 above, d = |p - o|; `beta` in the unit of the target."""
+    """Mean of d^2/(2 beta) below beta and d - beta/2 above, d = |p - o|.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    beta : float
+        Where the square turns straight, in the unit of the target.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     return _mean(torch.nn.functional.smooth_l1_loss(predicted, observed, beta=beta, reduction="none"), known)
 
 
 def gaussian_loss(predicted: Tensor, observed: Tensor, sd: Tensor | float = 1.0, known: Tensor | None = None) -> Tensor:
-    """Mean negative logarithm of the normal density with standard deviation `sd` (unit of the target), less ln(2 pi)/2.
+    """Mean negative logarithm of the normal density, less ln(2 pi)/2.
 
-    `sd` is a number, one value a member, shape (...), or one a site, shape (..., site).
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    sd : float or Tensor, shape (...) or (..., site)
+        Standard deviation of the observations in the unit of the target: one number, one a member, or one a site.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
     """
     spread = torch.as_tensor(sd, dtype=predicted.dtype, device=predicted.device)
     spread = spread[..., None] if spread.ndim < predicted.ndim else spread
@@ -160,7 +276,7 @@ def multi_task_loss(
     n_min: int = MIN_OBSERVATIONS,
     log_variance: Mapping[str, Tensor] | None = None,
 ) -> MultiTaskLoss:
-    """Weighted mean of `loss` over the targets that have enough observations here.
+    """Weighted mean of `loss` over the targets that have enough observations.
 
     Parameters
     ----------
@@ -180,20 +296,28 @@ def multi_task_loss(
     -------
     MultiTaskLoss
         `total` is 0 without gradient if no target is present: skip the step then.
+
+    Examples
+    --------
+    >>> nan = float("nan")
+    >>> predicted = {"soc": torch.tensor([1.0, 2.0, 3.0]), "mbc": torch.tensor([1.0, 1.0, 1.0])}
+    >>> observed = {"soc": torch.tensor([1.0, 2.0, 6.0]), "mbc": torch.tensor([nan, nan, 0.2])}
+    >>> multi_task_loss(predicted, observed, mse_loss)  # microbial biomass has too few observations
+    MultiTaskLoss(total=tensor(3.), terms={'soc': tensor(3.)})
     """
     first = next(iter(predicted.values()))
     total, norm = first.new_zeros(first.shape[:-1]), first.new_zeros(first.shape[:-1])
     terms: dict[str, Tensor] = {}
     for target, values in observed.items():
-        known = ~torch.isnan(values)
-        present = (known.sum(-1) >= n_min) & has_spread(values, known)
-        one = loss[target] if isinstance(loss, Mapping) else loss
+        valid = ~torch.isnan(values)
+        present = (valid.sum(-1) >= n_min) & has_spread(values, valid)
+        function = loss[target] if isinstance(loss, Mapping) else loss
         # An absent target still passes through the formula: harmless values keep its gradient free of NaN.
-        safe = torch.where(known, values, torch.zeros_like(values))
+        safe = torch.where(valid, values, torch.zeros_like(values))
         ramp = torch.arange(values.shape[-1], device=values.device, dtype=values.dtype) + 1.0
         safe = torch.where(present[..., None], safe, ramp)
-        guess = torch.where(known & present[..., None], predicted[target], ramp)
-        term = one(guess, safe, known=known | ~present[..., None])
+        guess = torch.where(valid & present[..., None], predicted[target], ramp)
+        term = function(guess, safe, known=valid | ~present[..., None])
         if log_variance is not None:
             s = log_variance[target].clamp(-6.0, 6.0)
             share, weight = 0.5 * (torch.exp(-s) * term + s), torch.zeros_like(term)
@@ -217,7 +341,21 @@ def has_spread(values: Tensor, known: Tensor) -> Tensor:
 
 
 def feasibility_penalty(outputs: Mapping[str, Tensor], margin: float = 0.05, known: Tensor | None = None) -> Tensor:
-    """Mean squared shortfall of both steady-state margins of the five-pool model below `margin` (dimensionless)."""
+    """Mean squared shortfall of both steady-state margins of the five-pool model.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Tensor, shape (..., site)
+        With ``margin_uptake`` and ``margin_poc``.
+    margin : float
+        Below which a margin is short (dimensionless).
+    known : Tensor of bool, shape (..., site), optional
+        Sites that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     short = [_mean(torch.relu(margin - outputs[name]).square(), known) for name in ("margin_uptake", "margin_poc")]
     return short[0] + short[1]
 
@@ -231,6 +369,19 @@ def dissolved_penalty(outputs: Mapping[str, Tensor], ratio: float = 0.1, known: 
     """Keep DOC well below POC: mean squared log of DOC over `ratio` POC where it is larger, and squared negative DOC.
 
     Dimensionless for the first term, (kg m-3)^2 for the second, which acts in the relaxed formulation only.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Tensor, shape (..., site)
+        With ``doc`` and ``poc`` [kg m-3].
+    ratio : float
+        Of DOC to POC that is allowed.
+    known : Tensor of bool, shape (..., site), optional
+        Sites that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
     """
     doc, poc = outputs["doc"], outputs["poc"]
     positive = (doc > 0) & (poc > 0)

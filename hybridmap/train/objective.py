@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from hybridmap.encoders import KAN
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import HybridModel, Model, Run
-from hybridmap.train.losses import (
-    LOSSES,
-    MEAN_BASED,
-    Loss,
-    cosh_prior,
-    dissolved_penalty,
-    feasibility_penalty,
-    gaussian_loss,
-    multi_task_loss,
-    saturation_penalty,
-    smooth_l1_loss,
-)  # fmt: skip
-from hybridmap.train.options import LossOptions
+from hybridmap.model import Model, Run
+from hybridmap.options import LossOptions
+from hybridmap.train.losses import LOSSES, MEAN_BASED, Loss, gaussian_loss, multi_task_loss, smooth_l1_loss
+from hybridmap.train.penalties import PENALTIES
 
 NEAR_ZERO = 1e-3
 """A target whose mean is nearer to zero than this share of its spread is refused by losses that divide by it."""
-POOLS: dict[str, Callable[..., Tensor]] = {
-    "feasibility": feasibility_penalty,
-    "saturation": saturation_penalty,
-    "dissolved": dissolved_penalty,
-}
-POOL_OUTPUTS = {"feasibility": "margin_uptake", "saturation": "moc_saturation", "dissolved": "doc"}
-CURVES = ("entropy", "l1", "smoothness")
+COUNT_POWERS = {"inverse_count": -1.0, "sqrt_count": 0.5}
+"""Power of its training count that a target is weighted by; 0 for every other weighting."""
 
 
 class Value(NamedTuple):
@@ -65,36 +49,60 @@ class Objective(nn.Module):
     def __init__(self, options: LossOptions, targets: Mapping[str, Tensor], model: Model) -> None:
         super().__init__()
         self.options = options
-        names = list(targets)
-        self.losses = {t: options.name if isinstance(options.name, str) else options.name.get(t, "kge") for t in names}
-        seen = {t: v[~torch.isnan(v)].double() for t, v in targets.items()}
-        for target, values in seen.items():
+        self.losses = {target: options.name_of(target) for target in targets}
+        observed = {t: v[~torch.isnan(v)].double() for t, v in targets.items()}
+        for target, values in observed.items():
             _check_mean(self.losses[target], target, values)
-        _check_penalties(options.penalties, model)
+        for name in options.penalties:
+            PENALTIES[name].check(model)
         _check_sd(options, self.losses)
-        counts = {t: max(len(v), 1) for t, v in seen.items()}
-        self.weights = {t: float(options.weights.get(t, 1.0)) * _weight(options.weighting, counts, t) for t in names}
+        self.weights = _weights(options, {t: max(len(v), 1) for t, v in observed.items()})
         learned = options.weighting == "learned"
-        self.log_variance = nn.Parameter(torch.zeros(len(names))) if learned else None
-        self.log_sd = nn.Parameter(_start_sd(seen).log().float()) if self._learns_sd() else None
+        self.log_variance = nn.Parameter(torch.zeros(len(targets))) if learned else None
+        self.log_sd = nn.Parameter(_start_sd(observed).log().float()) if self._learns_sd() else None
 
     def _learns_sd(self) -> bool:
         return "gaussian" in self.losses.values() and self.options.observation_sd == "learned"
 
     def forward(self, run: Run, targets: Mapping[str, Tensor], model: Model, valid: Tensor | None = None) -> Value:
-        """Value for outputs and targets (..., site) or (..., site, depth), NaN where not observed.
+        """Data terms and penalties of one pass.
 
-        `valid` (..., site) says which sites are more than padding; padding has no observations.
+        Parameters
+        ----------
+        run : Run
+            The pass.
+        targets : mapping of str to Tensor, shape (..., site) or (..., site, depth)
+            Observations in the units of the outputs, NaN where there is none.
+        model : Model
+            That made the pass.
+        valid : Tensor of bool, shape (..., site), optional
+            Sites that are more than padding; padding has no observations.
+
+        Returns
+        -------
+        Value
         """
         total, terms = self.data(run, targets)
         for name, weight in self.options.penalties.items():
-            term = self._penalty(name, run, model, valid)
+            term = PENALTIES[name].value(run, model, valid)
             terms[name] = term.detach()
             total = total + weight * term
         return Value(total, terms)
 
     def data(self, run: Run, targets: Mapping[str, Tensor], name: str | None = None) -> Value:
-        """The data terms alone; `name` replaces the losses of all targets by another, equally weighted."""
+        """The data terms alone.
+
+        Parameters
+        ----------
+        run, targets
+            As for :meth:`forward`.
+        name : str, optional
+            Replaces the losses of all targets by another, equally weighted.
+
+        Returns
+        -------
+        Value
+        """
         axis = run.raw.ndim - 2  # of the sites
         losses = {t: self._loss(t, k, name) for k, t in enumerate(targets)}
         variance = None
@@ -111,38 +119,25 @@ class Objective(nn.Module):
         if name == "smooth_l1":
             return partial(smooth_l1_loss, beta=self.options.beta)
         if name == "gaussian":
-            given = self.options.observation_sd
-            if isinstance(given, str):
+            sd = self.options.observation_sd
+            if isinstance(sd, str):
                 assert self.log_sd is not None
                 return partial(gaussian_loss, sd=self.log_sd[..., k].exp())
-            return partial(gaussian_loss, sd=given[target])
+            return partial(gaussian_loss, sd=sd[target])
         return LOSSES[name]
 
-    def _penalty(self, name: str, run: Run, model: Model, valid: Tensor | None) -> Tensor:
-        if name in POOLS:
-            return POOLS[name](run.outputs, known=valid)
-        if name == "violation":
-            assert isinstance(model, HybridModel)
-            beyond = model.constraint.violation(run.raw).sum(-1)
-            return (beyond if valid is None else beyond * valid).sum(-1)
-        if name == "cosh_prior":
-            position = run.position if valid is None else torch.where(valid[..., None], run.position, 0.5)
-            share = 1.0 if valid is None else valid.shape[-1] / valid.sum(-1).clamp(min=1)
-            return cosh_prior(position) * share
-        curves = model.encoder
-        assert isinstance(curves, KAN)
-        return curves.smoothness() if name == "smoothness" else curves.sparsity(valid)[CURVES.index(name)]
+
+def _weights(options: LossOptions, counts: Mapping[str, int]) -> dict[str, float]:
+    """Weight of every target: its own factor, times one by its training count that is 1 on average."""
+    power = COUNT_POWERS.get(options.weighting, 0.0)
+    mean = sum(n**power for n in counts.values()) / len(counts)
+    return {t: float(options.weights.get(t, 1.0)) * float(n**power / mean) for t, n in counts.items()}
 
 
-def _weight(weighting: str, counts: Mapping[str, int], target: str) -> float:
-    """Weight of a target by its training count, 1 on average."""
-    power = {"inverse_count": -1.0, "sqrt_count": 0.5}.get(weighting, 0.0)
-    return float(counts[target] ** power / (sum(n**power for n in counts.values()) / len(counts)))
-
-
-def _start_sd(seen: Mapping[str, Tensor]) -> Tensor:
+def _start_sd(observed: Mapping[str, Tensor]) -> Tensor:
     """Start of the learned observation errors: half the spread of the observations."""
-    return torch.stack([0.5 * v.std(correction=0).clamp(min=1e-6) if len(v) else torch.ones(()) for v in seen.values()])
+    starts = [0.5 * v.std(correction=0).clamp(min=1e-6) if len(v) else torch.ones(()) for v in observed.values()]
+    return torch.stack(starts)
 
 
 def _check_mean(loss: str, target: str, values: Tensor) -> None:
@@ -157,23 +152,12 @@ def _check_mean(loss: str, target: str, values: Tensor) -> None:
 
 
 def _check_sd(options: LossOptions, losses: Mapping[str, str]) -> None:
-    given = options.observation_sd
-    for target in (t for t, loss in losses.items() if loss == "gaussian" and not isinstance(given, str)):
-        if target not in given or not float(given[target]) > 0:  # type: ignore[index]
+    sd = options.observation_sd
+    if isinstance(sd, str):
+        return
+    for target in (t for t, loss in losses.items() if loss == "gaussian"):
+        if target not in sd or not float(sd[target]) > 0:
             raise HybridmapError(
                 f"the Gaussian loss needs a positive observation_sd of target '{target}', in its unit; give one, or"
                 " 'learned'."
             )
-
-
-def _check_penalties(penalties: Mapping[str, float], model: Model) -> None:
-    outputs = model.output_info()
-    for name in penalties:
-        if name in POOL_OUTPUTS and POOL_OUTPUTS[name] not in outputs:
-            raise HybridmapError(
-                f"the penalty '{name}' needs the output '{POOL_OUTPUTS[name]}', which the model lacks."
-            )
-        if name in ("violation", "cosh_prior") and not model.neural_names:
-            raise HybridmapError(f"the penalty '{name}' needs neural parameters, and the model has none.")
-        if name in CURVES and not isinstance(model.encoder, KAN):
-            raise HybridmapError(f"the penalty '{name}' needs the encoder 'kan'.")

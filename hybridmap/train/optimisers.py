@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model.hybrid import HybridModel, Model
+from hybridmap.model import Model
 from hybridmap.train.options import TrainingOptions
 
 Optimiser = torch.optim.Optimizer
@@ -21,30 +21,40 @@ def make_optimisers(model: Model, objective: nn.Module, options: TrainingOptions
 
     Weight decay acts on the encoder alone: on a raw process parameter it would pull to the middle of the bounds.
 
+    Parameters
+    ----------
+    model : Model
+        With stacked or single weights.
+    objective : nn.Module
+        With the learned constants of the loss.
+    options : TrainingOptions
+        Optimisers and rates.
+
+    Returns
+    -------
+    list of Optimizer
+        One, or two where global parameters have an optimiser of their own.
+
     Raises
     ------
     HybridmapError
         If the model has nothing to learn.
     """
     encoder = [*model.encoder.parameters(), *(model.inputs.parameters() if model.inputs is not None else ())]
-    others = list(objective.parameters())
-    if isinstance(model, HybridModel):
-        others += [model.shared_raw] if model.shared_names else []
-        others += list(model.constraint.parameters())
-    learned = len(encoder) + len(others) - len(list(objective.parameters()))
-    if not learned:
+    constants = [*objective.parameters(), *model.process_parameters()]
+    if not encoder and not model.process_parameters():
         raise HybridmapError(
             "the experiment has nothing to learn: every parameter is fixed; name some as neural or global."
         )
     rate = options.global_learning_rate or options.learning_rate
     groups = [
         {"params": encoder, "lr": options.learning_rate, "weight_decay": options.weight_decay},
-        {"params": others, "lr": rate, "weight_decay": 0.0},
+        {"params": constants, "lr": rate, "weight_decay": 0.0},
     ]
     groups = [group | {"initial_lr": group["lr"]} for group in groups if group["params"]]
     if options.optimiser == "lbfgs":
-        every = [p for group in groups for p in group["params"]]  # type: ignore[attr-defined]
-        optimiser = torch.optim.LBFGS(every, lr=options.learning_rate, line_search_fn="strong_wolfe", max_iter=20)
+        parameters = [p for group in groups for p in group["params"]]  # type: ignore[attr-defined]
+        optimiser = torch.optim.LBFGS(parameters, lr=options.learning_rate, line_search_fn="strong_wolfe", max_iter=20)
         optimiser.param_groups[0]["initial_lr"] = options.learning_rate
         return [optimiser]
     if options.global_optimiser in (None, options.optimiser) or len(groups) == 1:
@@ -55,7 +65,8 @@ def make_optimisers(model: Model, objective: nn.Module, options: TrainingOptions
 def _make(name: str | None, groups: Sequence[dict[str, Any]]) -> Optimiser:
     if name == "adamw":
         return torch.optim.AdamW(groups, fused=True)
-    return {"rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}[str(name)](groups)
+    builders: dict[str | None, Callable[..., Optimiser]] = {"rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
+    return builders[name](groups)
 
 
 def set_rates(optimisers: Sequence[Optimiser], factor: float) -> None:
@@ -93,8 +104,8 @@ def untouched(optimisers: Sequence[Optimiser], skip: Tensor) -> Iterator[None]:
             stacked = [v for v in slots.values() if torch.is_tensor(v) and v.ndim and len(v) == len(skip)]
             saved += [(t, t[index].clone()) for t in (p.data, *stacked)]
     yield
-    for tensor, before in saved:
-        tensor[index] = before
+    for tensor, values in saved:
+        tensor[index] = values
 
 
 def _state(optimiser: Optimiser) -> list[tuple[Tensor, dict[str, Any]]]:

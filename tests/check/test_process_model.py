@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from trainings import train_experiment
 
 from hybridmap.check.process_model import check_model
 from hybridmap.cli import main
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment.training import train_folds
 from hybridmap.process import check_inputs, get_process, list_processes
 from hybridmap.testing.clm5_sites import make_clm5_sites
 from hybridmap.train import load_model
@@ -92,7 +92,7 @@ def test_trained_and_kept_with_its_weights(small_region: tuple[Config, Path], mo
     mine = {**raw["experiments"][2], "name": "mine", "process": {"name": str(model_file), "options": {}}}
     raw["experiments"] = [{**mine, "neural": ["k_slow"], "global": "all", "targets": ["soc", "poc", "moc"]}]
     tables = folder / "samples.parquet", folder / "splits.parquet"
-    train_folds(Config.model_validate(raw), "mine", ["all"], *tables, tmp_path, "cpu")
+    train_experiment(Config.model_validate(raw), "mine", ["all"], *tables, tmp_path)
     model_file.unlink()
     model = load_model(tmp_path / "all/model")
     assert model.neural_names == ("k_slow",)

@@ -12,8 +12,10 @@ from conftest import ROOT
 from hybridmap.check.region import check
 from hybridmap.config import Config
 from hybridmap.config.reading import load_config
+from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.build import build
 from hybridmap.observations.ingest import ingest
 from hybridmap.samples.sample import sample
@@ -66,11 +68,13 @@ def test_the_tables_and_layers_reach_the_folds(region: tuple[str, Config, Path],
     tables = []
     for source in config.observations:
         tables.append(tmp_path / f"{source.name}.parquet")
-        ingest(config, source.name, tables[-1])
-    build(config, tables, tmp_path / "o.parquet", tmp_path / "q.csv", tmp_path / "d.parquet")
-    build_cube(config, tmp_path / "cube.zarr")
-    sample(config, tmp_path / "o.parquet", tmp_path / "cube.zarr", tmp_path / "s.parquet", tmp_path / "qs.csv")
-    split(config, tmp_path / "s.parquet", tmp_path / "f.parquet", tmp_path / "cube.zarr")
+        ingest(source, config.data_root, RegionGrid.of(config.grid), tables[-1])
+    build(config.build, config.grid, tables, tmp_path / "o.parquet", tmp_path / "q.csv", tmp_path / "d.parquet")
+    build_cube(RegionLayers.of(config), tmp_path / "cube.zarr", config.predict.tile)
+    sample(tmp_path / "o.parquet", tmp_path / "cube.zarr", tmp_path / "s.parquet", tmp_path / "qs.csv")
+    grid = RegionGrid.of(config.grid)
+    paths = tmp_path / "s.parquet", tmp_path / "f.parquet"
+    split(config.splits, grid, *paths, config.data_root, tmp_path / "cube.zarr")
     samples, folds = pd.read_parquet(tmp_path / "s.parquet"), pd.read_parquet(tmp_path / "f.parquet")
     assert set(samples["source"]) == {s.name for s in config.observations}
     assert samples["soc_stock_0_30_kg_m2"].notna().any()

@@ -11,15 +11,14 @@ import pytest
 import xarray as xr
 from conftest import write_raster
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
-from shapely import Polygon
 
 from hybridmap.config import Config
+from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.cube import open_cube
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.samples.sample import sample_sites
 
 WEST, NORTH = 4_000_000.0, 2_640_000.0
@@ -38,10 +37,14 @@ def layer(name: str = "a", **keys: Any) -> dict[str, Any]:
     return {"name": name, "path": "a.tif", **keys}
 
 
+def build(made: Config, out: Path) -> None:
+    build_cube(RegionLayers.of(made), out, made.predict.tile)
+
+
 def cube_of(folder: Path, made: Config) -> NDArray[np.float32]:
-    build_cube(made, folder / "cube.zarr")
+    build(made, folder / "cube.zarr")
     cube = open_cube(folder / "cube.zarr")
-    return cube.read_window(0, cube.grid.height, 0, cube.grid.width)[0]
+    return cube.read_layers(cube.grid.extent)[0]
 
 
 def test_same_grid_passes_bit_by_bit(tmp_path: Path, plane: NDArray[np.float32]) -> None:
@@ -95,7 +98,7 @@ def test_categories_are_never_mixed(tmp_path: Path) -> None:
 def test_store_is_cf_for_xarray(tmp_path: Path, plane: NDArray[np.float32]) -> None:
     write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
     made = config(tmp_path, layer(unit="m"), layer("b", scale=2.0), forcing=[layer("npp")])
-    build_cube(made, tmp_path / "cube.zarr")
+    build(made, tmp_path / "cube.zarr")
     data = xr.open_zarr(tmp_path / "cube.zarr", consolidated=False)
     assert data["covariates"].dims == ("band", "y", "x")
     assert data["x"].values[0] == WEST + 500
@@ -113,7 +116,7 @@ def test_store_is_cf_for_xarray(tmp_path: Path, plane: NDArray[np.float32]) -> N
 def test_samples_are_the_numbers_of_the_store(tmp_path: Path, plane: NDArray[np.float32]) -> None:
     plane[5, 7] = np.nan
     write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
-    build_cube(config(tmp_path, layer(), forcing=[layer("npp", scale=2.0)]), tmp_path / "cube.zarr")
+    build(config(tmp_path, layer(), forcing=[layer("npp", scale=2.0)]), tmp_path / "cube.zarr")
     cube = open_cube(tmp_path / "cube.zarr")
     random = np.random.default_rng(1)
     x, y = random.uniform(WEST + 1, WEST + 49_999, 300), random.uniform(NORTH - 39_999, NORTH - 1, 300)
@@ -122,13 +125,13 @@ def test_samples_are_the_numbers_of_the_store(tmp_path: Path, plane: NDArray[np.
 
     lon, lat = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(x, y)
     sites = pd.DataFrame({"site_id": [str(i) for i in range(300)], "source": "s", "lon": lon, "lat": lat})
-    ladder = Ladder("sample")
+    ladder = DropCounts("sample")
     table = sample_sites(sites, cube, ladder)
-    covariates, forcing, _ = cube.read_window(0, 40, 0, 50)
+    covariates, forcing, _ = cube.read_window(cube.grid.extent)
     np.testing.assert_array_equal(table["covariate.a"], covariates[0][table["row"], table["col"]])
     np.testing.assert_array_equal(table["forcing.npp"], forcing["npp"][table["row"], table["col"]])
     assert "0" not in set(table["site_id"])
-    assert ladder.ladder()["reason"].tolist() == ["covariate a is nodata at the site"]
+    assert ladder.table()["reason"].tolist() == ["covariate a is nodata at the site"]
 
 
 def test_mask_keeps_cells_that_polygons_touch(tmp_path: Path, plane: NDArray[np.float32]) -> None:
@@ -141,34 +144,6 @@ def test_mask_keeps_cells_that_polygons_touch(tmp_path: Path, plane: NDArray[np.
     found = cube_of(tmp_path, config(tmp_path, layer(), mask="mask.geojson"))[0]
     assert np.isfinite(found[:, :24]).all()
     assert np.isnan(found[:, 26:]).all()
-
-
-def test_cell_areas_are_true() -> None:
-    whole = RegionGrid.of(Config.model_validate({"grid": {"resolution": 1, "bounds": [-180, -90, 180, 90]}}).grid)
-    assert whole.cell_areas().sum() / 1e6 == pytest.approx(510_065_621.7, rel=1e-9)  # the WGS84 ellipsoid
-    geod = Geod(ellps="WGS84")
-    for row, col in ((20, 10), (89, 200), (150, 359)):
-        along = np.linspace(0, 1, 400)
-        west, north = -180.0 + col, 90.0 - row
-        lon = np.concatenate([west + along, west + along[::-1]])
-        lat = np.concatenate([np.full(400, north), np.full(400, north - 1)])
-        one = whole.cell_areas(row, row + 1, col, col + 1)
-        assert one[0, 0] == pytest.approx(abs(geod.polygon_area_perimeter(lon, lat)[0]), rel=1e-5)
-
-
-@pytest.mark.parametrize(("crs", "nominal"), [("EPSG:3035", True), ("EPSG:5070", True), ("EPSG:3857", False)])
-def test_cell_areas_of_a_projection_are_those_on_the_ground(crs: str, nominal: bool) -> None:
-    to = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    x, y = to.transform(-100.0 if crs == "EPSG:5070" else 10.0, 45.0 if crs == "EPSG:5070" else 55.0)
-    grid = RegionGrid(CRS.from_user_input(crs), x, y, 1000.0, 120, 90)
-    areas = grid.cell_areas()
-    assert areas.shape == (90, 120)
-    assert (abs(areas / 1e6 - 1) < 1e-6).all() == nominal
-    ring = [(x, y), (x + 120_000, y), (x + 120_000, y - 90_000), (x, y - 90_000)]
-    edge = gpd.GeoSeries([Polygon(ring)], crs=crs).segmentize(500).to_crs("EPSG:4326").iloc[0]
-    true = abs(Geod(ellps="WGS84").geometry_area_perimeter(edge)[0])
-    assert areas.sum() == pytest.approx(true, rel=2e-6)
-    np.testing.assert_allclose(grid.cell_areas(30, 60, 10, 11), areas[30:60, 10:11], rtol=1e-7)
 
 
 def break_no_crs(folder: Path, values: NDArray[np.float32]) -> dict[str, Any]:
@@ -223,6 +198,6 @@ def test_bad_layers_end_with_one_sentence_and_no_store(
 ) -> None:
     bad = make(tmp_path, plane)
     with pytest.raises(HybridmapError, match=says) as error:
-        build_cube(config(tmp_path, bad), tmp_path / "cube.zarr")
+        build(config(tmp_path, bad), tmp_path / "cube.zarr")
     assert "\n" not in str(error.value)
     assert not list(tmp_path.glob("cube.zarr*"))

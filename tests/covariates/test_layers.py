@@ -13,8 +13,9 @@ from rasterio.transform import Affine, from_origin
 
 from hybridmap.config import Config
 from hybridmap.config.reading import parse_config
+from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derive import bioclim
-from hybridmap.covariates.layers import Prepared, prepare_layers
+from hybridmap.covariates.layers import PreparedLayer, prepare_layers
 from hybridmap.covariates.raster_source import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
@@ -29,14 +30,18 @@ def config(folder: Path, *covariates: dict[str, Any], **keys: Any) -> Config:
     return parse_config({"data_root": str(folder), "grid": grid, "covariates": list(covariates), **keys}, "test")
 
 
-def read(prepared: Prepared) -> Field:
+def layers_of(folder: Path, *covariates: dict[str, Any], **keys: Any) -> RegionLayers:
+    return RegionLayers.of(config(folder, *covariates, **keys))
+
+
+def read(prepared: PreparedLayer) -> Field:
     with rasterio.open(prepared.path) as file:
         values: Field = file.read(1)
         return values
 
 
 def made(folder: Path, *covariates: dict[str, Any], **keys: Any) -> dict[str, Field]:
-    done = prepare_layers(config(folder, *covariates, **keys), folder / "layers")
+    done = prepare_layers(layers_of(folder, *covariates, **keys), folder / "layers")
     return {name: read(layer) for name, layer in done.items()}
 
 
@@ -95,15 +100,16 @@ def test_scale_and_offset_of_the_file_are_used_unless_given(tmp_path: Path, plan
     found = made(tmp_path, {"name": "a", "path": "a.tif"}, {"name": "b", "path": "a.tif", "scale": 2, "offset": 1})
     np.testing.assert_allclose(found["a"], plane * 0.1 - 273.15, atol=1e-4)
     np.testing.assert_allclose(found["b"], plane * 2 + 1)
-    said = check_layer(config(tmp_path), config(tmp_path, {"name": "b", "path": "a.tif", "scale": 2}).covariates[0],
-                       RegionGrid.of(config(tmp_path).grid))  # fmt: skip
+    layers = layers_of(tmp_path, {"name": "b", "path": "a.tif", "scale": 2})
+    said = check_layer(layers.covariates[0], RegionGrid.of(layers.grid), layers.data_root)
     assert "replaces 0.1" in said
 
 
 def test_check_points_at_bilinear_of_much_finer_pixels(tmp_path: Path, plane: Field) -> None:
     write_raster(tmp_path / "a.tif", np.kron(plane, np.ones((5, 5), "float32")), WEST, NORTH, 200)
-    made_config = config(tmp_path, {"name": "a", "path": "a.tif"})
-    assert "5 pixels to a cell" in check_layer(made_config, made_config.covariates[0], RegionGrid.of(made_config.grid))
+    layers = layers_of(tmp_path, {"name": "a", "path": "a.tif"})
+    said = check_layer(layers.covariates[0], RegionGrid.of(layers.grid), layers.data_root)
+    assert "5 pixels to a cell" in said
 
 
 # Kinds of files
@@ -222,9 +228,10 @@ def test_a_covariate_and_a_forcing_may_share_a_name(tmp_path: Path, plane: Field
     write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
     layer = {"name": "npp", "path": "a.tif"}
     slope = {"name": "s", "derive": {"function": "slope", "of": "npp"}}
-    both = config(tmp_path, layer, slope, forcing=[{**layer, "scale": 3.0}])
-    build_cube(both, tmp_path / "cube.zarr")
-    covariates, forcing, _ = open_cube(tmp_path / "cube.zarr").read_window(0, ROWS, 0, COLUMNS)
+    both = layers_of(tmp_path, layer, slope, forcing=[{**layer, "scale": 3.0}])
+    build_cube(both, tmp_path / "cube.zarr", 256)
+    cube = open_cube(tmp_path / "cube.zarr")
+    covariates, forcing = cube.read_layers(cube.grid.extent)
     np.testing.assert_array_equal(covariates[0], plane)
     np.testing.assert_allclose(forcing["npp"], 3 * plane)
     expected = np.degrees(np.arctan(np.hypot(2.0, 3.0) / 1000))  # of the covariate, not of the forcing
@@ -271,47 +278,16 @@ def test_one_failed_layer_does_not_lose_the_others(tmp_path: Path, plane: Field)
     (tmp_path / "c.tif").write_text("no raster")
     layers = [{"name": n, "path": f"{n}.tif"} for n in "abc"]
     with pytest.raises(HybridmapError, match=r"layer 'c'.*2 of 3 layers are done and kept"):
-        prepare_layers(config(tmp_path, *layers), tmp_path / "layers")
+        prepare_layers(layers_of(tmp_path, *layers), tmp_path / "layers")
     before = {n: (tmp_path / f"layers/{n}.tif").stat().st_mtime_ns for n in "ab"}
     write_raster(tmp_path / "c.tif", plane, WEST, NORTH, 1000)
     time.sleep(0.01)
     write_raster(tmp_path / "b.tif", plane * 2, WEST, NORTH, 1000)
-    found = prepare_layers(config(tmp_path, *layers), tmp_path / "layers")
+    found = prepare_layers(layers_of(tmp_path, *layers), tmp_path / "layers")
     assert set(found) == set("abc")
     assert (tmp_path / "layers/a.tif").stat().st_mtime_ns == before["a"]
     assert (tmp_path / "layers/b.tif").stat().st_mtime_ns != before["b"]
     np.testing.assert_array_equal(read(found["b"]), plane * 2)
-
-
-def test_an_interrupted_store_is_continued_and_ends_the_same(
-    tmp_path: Path, random_plane: Field, monkeypatch: Any
-) -> None:
-    import zarr
-
-    from hybridmap.covariates import cube_build as cube
-
-    write_raster(tmp_path / "a.tif", random_plane, WEST, NORTH, 1000)
-    wanted = config(tmp_path, {"name": "a", "path": "a.tif"}, predict={"tile": 16})
-    cube.build_cube(wanted, tmp_path / "whole.zarr", tmp_path / "layers")
-    original, saved = np.save, []
-
-    def stop(path: Path, values: Any) -> None:
-        original(path, values)
-        saved.append(path)
-        if len(saved) == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(np, "save", stop)
-    with pytest.raises(KeyboardInterrupt):
-        cube.build_cube(wanted, tmp_path / "cube.zarr", tmp_path / "layers", workers=1)
-    assert not (tmp_path / "cube.zarr").exists()
-    monkeypatch.setattr(np, "save", original)
-    assert 3 <= len(list((tmp_path / "cube.zarr.partial.receipts").glob("*_*[0-9].npy"))) < 12
-    cube.build_cube(wanted, tmp_path / "cube.zarr", tmp_path / "layers")
-    one, two = (zarr.open_group(str(tmp_path / n), mode="r") for n in ("whole.zarr", "cube.zarr"))
-    np.testing.assert_array_equal(one["covariates"][:], two["covariates"][:])
-    assert dict(one.attrs) == dict(two.attrs)
-    assert sorted(p.name for p in tmp_path.glob("cube.zarr*")) == ["cube.zarr"]
 
 
 # Files that are not what they seem
@@ -382,7 +358,7 @@ def test_bad_rasters_end_with_one_sentence(tmp_path: Path, plane: Field, case: s
     make, keys, says = RASTERS[case]
     make(tmp_path / "a.tif", plane)
     with pytest.raises(HybridmapError, match=says) as error:
-        prepare_layers(config(tmp_path, {"name": "a", "path": "a.tif", **keys}), tmp_path / "layers")
+        prepare_layers(layers_of(tmp_path, {"name": "a", "path": "a.tif", **keys}), tmp_path / "layers")
     assert "layer 'a'" in str(error.value)
     assert "\n" not in str(error.value)
     assert not list((tmp_path / "layers").glob("a*"))
@@ -405,7 +381,7 @@ def test_bad_lists_of_layers_end_with_one_sentence(tmp_path: Path, plane: Field,
     layer, keys, says = LISTS[case]
     write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
     with pytest.raises(HybridmapError, match=says):
-        prepare_layers(config(tmp_path, {"name": "a", "path": "a.tif"}, layer, **keys), tmp_path / "layers")
+        prepare_layers(layers_of(tmp_path, {"name": "a", "path": "a.tif"}, layer, **keys), tmp_path / "layers")
 
 
 def test_a_table_row_without_a_name_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hybridmap.config import Split
 from hybridmap.encoders import Embedding, MixedInputs, PositionalEncoder
 from hybridmap.errors import HybridmapError
 from hybridmap.model.specification import build_model
-from hybridmap.samples.splits import assign_folds, degree_blocks
+from hybridmap.samples.schemes import Geography, degree_blocks
+from hybridmap.samples.splits import assign_folds
 
 SPEC = {
     "process": {"name": "five_pool", "options": {"formulation": "constrained"}},
@@ -69,7 +70,7 @@ def test_strata_test_on_temperatures_never_trained_on():
     random = np.random.default_rng(0)
     table = pd.DataFrame({"site_id": range(100), "group_id": np.arange(100) // 2, "x": 0.0, "y": 0.0})
     table["forcing.mat"] = random.normal(8, 4, 100)
-    folds = assign_folds(table, Split(name="temperature", kind="strata", folds=5, layer="mat"), 1.0)
+    folds = assign_folds(table, Split(name="temperature", kind="strata", folds=5, layer="mat"), Geography(1.0))
     group = table.groupby("group_id")["forcing.mat"].mean()
     fold = folds.groupby("group_id")["fold"]
     assert (fold.nunique() == 1).all()
@@ -77,7 +78,7 @@ def test_strata_test_on_temperatures_never_trained_on():
     assert all(a.max() < b.min() for a, b in pairwise(ranges))
     assert [len(r) for r in ranges] == [10] * 5
     with pytest.raises(HybridmapError, match="no layer 'bio1' to make strata of; there are"):
-        assign_folds(table, Split(name="t", kind="strata", layer="bio1"), 1.0)
+        assign_folds(table, Split(name="t", kind="strata", layer="bio1"), Geography(1.0))
     table["forcing.mat"] = 1.0
     with pytest.raises(HybridmapError, match="too few values for 5 strata"):
-        assign_folds(table, Split(name="t", kind="strata", layer="mat"), 1.0)
+        assign_folds(table, Split(name="t", kind="strata", layer="mat"), Geography(1.0))

@@ -11,7 +11,7 @@ from hybridmap.config.baselines import BASELINES
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.baselines import baseline
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -22,7 +22,7 @@ def test_baselines_score_the_same_test_sites(small_region: tuple[Config, Path], 
     table, scores = pd.read_parquet(tmp_path / "predictions.parquet"), pd.read_csv(tmp_path / "metrics.csv")
     samples, splits = pd.read_parquet(folder / "samples.parquet"), pd.read_parquet(folder / "splits.parquet")
     one = table[table["fold"] == 1].set_index("site_id")
-    parts = parts_of(samples, splits, "block-1", "block")
+    parts = roles_in_fold(samples, splits, "block-1", "block")
     assert (one["part"].loc[samples["site_id"]].to_numpy() == parts.to_numpy()).all()
     test = table[table["part"] == "test"]
     pooled = scores[(scores["fold"] == "pooled") & (scores["target"] == "soc") & (scores["subset"] == "all")]
@@ -34,7 +34,7 @@ def test_baselines_score_the_same_test_sites(small_region: tuple[Config, Path], 
 def test_test_sites_never_train(small_region: tuple[Config, Path], tmp_path: Path) -> None:
     config, folder = small_region
     samples, splits = pd.read_parquet(folder / "samples.parquet"), pd.read_parquet(folder / "splits.parquet")
-    test = (parts_of(samples, splits, "block-0", "block") == "test").to_numpy()
+    test = (roles_in_fold(samples, splits, "block-0", "block") == "test").to_numpy()
     changed = samples.copy()
     changed.loc[test, "soc_density_kg_m3"] = 199.0
     out = []

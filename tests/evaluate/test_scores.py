@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from trainings import train_experiment
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.scores import evaluate
-from hybridmap.experiment.training import train_folds
-from hybridmap.samples.folds import parts_of
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
 
 
@@ -38,7 +38,7 @@ def test_every_site_is_tested_once_by_a_model_that_never_saw_it(evaluated: tuple
     assert sorted(test["site_id"]) == sorted(samples["site_id"])
     for k in range(3):
         rows = predictions[predictions["fold"] == k]
-        assert (rows["part"].to_numpy() == parts_of(samples, splits, f"block-{k}", "block").to_numpy()).all()
+        assert (rows["part"].to_numpy() == roles_in_fold(samples, splits, f"block-{k}", "block").to_numpy()).all()
 
 
 def test_metrics_follow_from_the_predictions(evaluated: tuple[Config, Path, Path]) -> None:
@@ -67,7 +67,7 @@ def test_the_mean_is_that_of_the_training_sites(evaluated: tuple[Config, Path, P
 def test_scaler_knows_the_training_sites_only(small_region: tuple[Config, Path], trained: Path) -> None:
     _, folder = small_region
     samples, splits = pd.read_parquet(folder / "samples.parquet"), pd.read_parquet(folder / "splits.parquet")
-    parts = parts_of(samples, splits, "block-1", "block")
+    parts = roles_in_fold(samples, splits, "block-1", "block")
     model = load_model(trained / "some_neural/block-1/model")
     columns = [f"covariate.{n}" for n in model.covariate_names]
     expected = samples.loc[parts == "train", columns].mean().to_numpy()
@@ -93,12 +93,12 @@ def test_a_target_that_no_training_site_has_is_named(small_region: tuple[Config,
     config, folder = small_region
     samples = pd.read_parquet(folder / "samples.parquet")
     splits = pd.read_parquet(folder / "splits.parquet")
-    train = (parts_of(samples, splits, "block-0", "block") == "train").to_numpy()
+    train = (roles_in_fold(samples, splits, "block-0", "block") == "train").to_numpy()
     samples.loc[train, "mbc_kg_m3"] = np.nan
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=r"'some_neural', fold 'block-0': target 'mbc' has 0 observations"):
-        train_folds(
-            config, "some_neural", ["block-0"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu"
+        train_experiment(
+            config, "some_neural", ["block-0"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path
         )
     assert not (tmp_path / "block-0" / "model").exists()
 
@@ -113,7 +113,7 @@ def test_forcing_in_another_unit_is_noticed(
     samples[f"forcing.{column}"] = values + factor if column == "mat" else values * factor
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match=says):
-        train_folds(config, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+        train_experiment(config, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path)
 
 
 def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
@@ -126,7 +126,7 @@ def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     tables = folder / "samples.parquet", folder / "splits.parquet"
     with pytest.raises(HybridmapError, match="needs the package tensorboard"):
-        train_folds(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path, "cpu")
+        train_experiment(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path)
     assert not (tmp_path / "all/model").exists()
     rows: list[tuple[str, float, int]] = []
 
@@ -141,7 +141,7 @@ def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
             rows.append(("closed", 0.0, 0))
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
-    train_folds(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path, "cpu")
+    train_experiment(Config.model_validate(raw), "all_global", ["all"], *tables, tmp_path)
     history = pd.read_csv(tmp_path / "all/history.csv")
     assert [v for k, v, _ in rows if k == "validation_loss"] == pytest.approx(history["validation_loss"].tolist())
     assert rows[-1][0] == "closed"
@@ -156,7 +156,7 @@ def test_classes_train_and_predict(small_region: tuple[Config, Path], tmp_path: 
     samples["covariate.forest"] = np.digitize(samples["covariate.forest"], [0.2, 0.5]).astype("float32")
     samples.to_parquet(tmp_path / "s.parquet")
     changed = Config.model_validate(raw)
-    train_folds(changed, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path, "cpu")
+    train_experiment(changed, "some_neural", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path)
     model = load_model(tmp_path / "all/model")
     assert model.inputs is not None
     classes = [0.0, 1.0, 2.0]

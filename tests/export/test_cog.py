@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,12 +20,13 @@ from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import create_grid_store, create_layer
 from hybridmap.export.cog import write_cogs
-from hybridmap.export.stac import outline, write_stac
+from hybridmap.export.stac import Subject, outline, write_stac
 from hybridmap.files.geotiff import is_cut_off
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.predict.map_layers import MapLayer
+from hybridmap.predict.portrayal import Portrayal
 
 CONTINUOUS = MapLayer("kg m-3", "soil organic carbon density")
 CLASSES = MapLayer("1", "area of applicability", "class", {0: "outside", 1: "inside"})
@@ -34,7 +36,7 @@ def store_of(folder: Path, grid: RegionGrid, tile: int = 512, **maps: tuple[MapL
     root = create_grid_store(folder / "maps.zarr", grid, {"title": "t", "model_fingerprint": "abc"})
     for name, (layer, values) in maps.items():
         about = layer.attributes()
-        array = create_layer(root, name, values.shape, ("y", "x"), tile, about, layer.dtype, layer.fill)
+        array = create_layer(root, name, grid.sizes, tile, about, layer.dtype, layer.fill)
         array[:] = layer.encode(values.astype("float32"), name)
     return folder / "maps.zarr"
 
@@ -119,7 +121,7 @@ def test_styles_fit_what_they_show(tmp_path: Path) -> None:
     empty = np.full((64, 64), np.nan)
     maps = {
         "soc": (CONTINUOUS, holed(64, 64)),
-        "soc_change_warmer": (CONTINUOUS, change),
+        "soc_change_warmer": (replace(CONTINUOUS, portrayal=Portrayal("scenario", symmetric=True)), change),
         "applicable": (CLASSES, np.ones((64, 64))),
         "nothing": (CONTINUOUS, empty),
     }
@@ -142,13 +144,16 @@ def test_the_stac_item_is_valid_and_leads_to_the_files(tmp_path: Path, small_reg
     store = store_of(tmp_path, europe(64, 64), tile=64, soc=(CONTINUOUS, holed(64, 64)))
     write_cogs(store, tmp_path / "maps", tmp_path / "maps.json")
     out = tmp_path / "item.json"
-    write_stac(config, "some_neural", store, tmp_path / "maps.json", folder / "samples.parquet", out)
+    subject = Subject("demo-some-neural", "Demo: some neural", config.build)
+    write_stac(subject, store, tmp_path / "maps.json", folder / "samples.parquet", out)
     raw = json.loads(out.read_text())
     years = pd.read_parquet(folder / "samples.parquet")["year"]
     item = pystac.Item.from_dict(raw)
     pystac.validation.validate_dict(
         {**raw, "stac_extensions": []}, stac_object_type=pystac.STACObjectType.ITEM, href=str(out)
     )
+    assert item.id == "demo-some-neural"
+    assert item.properties["hybridmap:depth_cm"] == [0.0, 20.0]
     assert item.properties["proj:code"] == "EPSG:3035"
     assert item.properties["start_datetime"].startswith(f"{int(years.min())}-01-01")
     assert (out.parent / item.assets["soc"].href).is_file()

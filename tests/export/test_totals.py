@@ -11,26 +11,29 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from map_recipes import recipe_of
 from pyproj import CRS, Geod
 from shapely import Polygon, box
 
 from hybridmap.config import Config
-from hybridmap.covariates.cube import create_grid_store, create_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.export.totals import OUTSIDE, totals
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.predict import run
+from hybridmap.predict.recipe import Job
+from hybridmap.predict.run import Execution
 
 
 def maps(folder: Path, grid: RegionGrid, stock: np.ndarray, draws: int = 0, **more: np.ndarray) -> Path:
     root = create_grid_store(folder / "maps.zarr", grid, {"title": "t"})
     about = {"units": "kg m-2", "long_name": "stock"}
-    create_layer(root, "soc_stock", stock.shape, ("y", "x"), 64, about)[:] = stock
+    create_layer(root, "soc_stock", grid.sizes, 64, about)[:] = stock
     for name, values in more.items():
-        create_layer(root, name, stock.shape, ("y", "x"), 64, about, "uint8", 255)[:] = values
+        create_layer(root, name, grid.sizes, 64, about, "uint8", 255)[:] = values
     for k in range(draws):
         group = root.require_group("draws")
-        create_layer(group, f"soc_stock_{k:02}", stock.shape, ("y", "x"), 64, about)[:] = stock * (1 + 0.1 * (k - 2))
+        create_layer(group, f"soc_stock_{k:02}", grid.sizes, 64, about)[:] = stock * (1 + 0.1 * (k - 2))
     return folder / "maps.zarr"
 
 
@@ -47,7 +50,7 @@ def config(folder: Path, polygons: gpd.GeoDataFrame, **more: Any) -> Config:
 
 
 def run_totals(folder: Path, polygons: gpd.GeoDataFrame, store: Path) -> pd.DataFrame:
-    totals(config(folder, polygons), "e", store, folder / "totals.csv")
+    totals(config(folder, polygons).totals, str(folder), 0.9, store, folder / "totals.csv")
     return pd.read_csv(folder / "totals.csv").set_index("polygon")
 
 
@@ -145,9 +148,9 @@ def test_totals_of_a_predicted_map(small_region: tuple[Config, Path], trained: P
     block = base.predict.model_copy(update={"intervals": "none", "maps": ["soc_stock"]})
     totals_of = config(tmp_path, frame).totals
     asked = base.model_copy(update={"totals": totals_of, "predict": block, "data_root": str(tmp_path)})
-    recipe = run.recipe_of(asked, "some_neural", trained / "some_neural/all/model")
-    run.predict(recipe, folder / "cube.zarr", tmp_path / "maps.zarr", 2, "t")
-    totals(asked, "some_neural", tmp_path / "maps.zarr", tmp_path / "totals.csv")
+    recipe = recipe_of(asked, "some_neural", trained / "some_neural/all/model")
+    run.predict(Job(recipe, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(2))
+    totals(totals_of, str(tmp_path), 0.9, tmp_path / "maps.zarr", tmp_path / "totals.csv")
     table = pd.read_csv(tmp_path / "totals.csv").set_index("polygon")
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     whole = np.nansum(np.asarray(root["soc_stock"], dtype="float64")) * 2000**2 / 1e9

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridmap.model import HybridModel, Roles
 from hybridmap.model.constraints import CONSTRAINTS, ONE_SIDED, get_constraint, start_of
-from hybridmap.model.hybrid import HybridModel, Roles
 from hybridmap.process import Parameter, get_process
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hybridmap.config import Build, Config, Grid
+from hybridmap.config import Build, Grid
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.build import build, build_sites
-from hybridmap.observations.ladder import Ladder
+from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import LAYER_COLUMNS, LAYER_NUMBERS
 
 GRID = Grid(crs="EPSG:4326", resolution=1, bounds=(0, 0, 20, 20))
@@ -24,9 +24,9 @@ def layers(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def run(*rows: dict[str, Any], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    ladder = Ladder("build")
-    sites = build_sites(layers(*rows), Build(**settings), GRID, ladder)
-    return sites, ladder.ladder()
+    drops = DropCounts("build")
+    sites = build_sites(layers(*rows), Build(**settings), GRID, drops)
+    return sites, drops.table()
 
 
 def test_density_and_fractions_share_one_conversion() -> None:
@@ -132,8 +132,7 @@ def test_texture_is_renormalised() -> None:
 
 def test_nothing_left_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
     layers({"lon": 99.0}).to_parquet(tmp_path / "s.parquet")
-    config = Config(grid=GRID)
     paths = [tmp_path / n for n in ("o.parquet", "q.csv", "d.parquet")]
     with pytest.raises(HybridmapError, match="no site is left"):
-        build(config, [tmp_path / "s.parquet"], *paths)
+        build(Build(), GRID, [tmp_path / "s.parquet"], *paths)
     assert not any(p.exists() for p in paths)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hybridmap.errors import HybridmapError
-from hybridmap.observations.bulk_density import FITTED, PEDOTRANSFER, Mixing, federer1993, fill_bulk_density, fit_mixing
+from hybridmap.observations.bulk_density import FITTED, PEDOTRANSFER, FineEarth, Mixing, fill_bulk_density, fit_mixing
 
 # Organic carbon [g/kg] → bulk density [g/cm3] at sand 40 %, clay 20 %; NaN where the function does not apply.
 OC = [5, 10, 20, 50, 150, 400]
@@ -23,13 +23,13 @@ CHECK = {
 @pytest.mark.parametrize("name", sorted(PEDOTRANSFER))
 def test_functions_equal_their_check_values(name: str) -> None:
     oc = np.array(OC) / 10.0
-    found = PEDOTRANSFER[name](oc, np.full(6, 40.0), np.full(6, 20.0))
+    found = PEDOTRANSFER[name](FineEarth(oc, np.full(6, 40.0), np.full(6, 20.0)))
     np.testing.assert_allclose(found, CHECK[name], rtol=0, atol=5.1e-7)  # printed to six decimals
 
 
 def test_organic_function_falls_with_carbon() -> None:
     oc = np.linspace(13, 50, 20)
-    assert (np.diff(PEDOTRANSFER["hollis2012_organic"](oc, oc, oc)) < 0).all()
+    assert (np.diff(PEDOTRANSFER["hollis2012_organic"](FineEarth(oc, oc, oc))) < 0).all()
 
 
 def layers(**columns: object) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def test_auto_chooses_by_carbon_texture_and_land_cover() -> None:
 def test_fitted_mixing_recovers_its_densities() -> None:
     oc = np.linspace(0.2, 40, 200)
     noise = np.random.default_rng(0).normal(0, 0.02, 200)
-    fitted = fit_mixing(oc, federer1993(oc, oc, oc, Mixing(1.5, 0.25)) + noise)
+    fitted = fit_mixing(oc, Mixing(1.5, 0.25).density(oc) + noise)
     assert fitted.mineral == pytest.approx(1.5, abs=0.02)
     assert fitted.organic == pytest.approx(0.25, abs=0.01)
 

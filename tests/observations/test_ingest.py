@@ -9,7 +9,8 @@ import pytest
 
 from hybridmap.config import Column, Config
 from hybridmap.errors import HybridmapError
-from hybridmap.observations.ingest import ingest, read_source
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.observations.ingest import find_source, ingest, read_source
 from hybridmap.observations.schema import LAYER_COLUMNS
 
 GRID = {"crs": "EPSG:4326", "resolution": 1, "bounds": [-180, -90, 180, 90]}
@@ -32,7 +33,7 @@ def config(folder: Path, text: str = TABLE, name: str = "t.csv", **source: Any) 
 
 def read(folder: Path, text: str = TABLE, **source: Any) -> pd.DataFrame:
     made = config(folder, text, **source)
-    return read_source(made, made.observations[0])
+    return read_source(made.observations[0], made.data_root, RegionGrid.of(made.grid))
 
 
 def columns(**changes: Any) -> dict[str, Any]:
@@ -116,7 +117,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_bad_tables_end_with_one_sentence_and_no_output(tmp_path: Path, source: dict[str, Any], says: str) -> None:
     made, out = config(tmp_path, **source), tmp_path / "out" / "s.parquet"
     with pytest.raises(HybridmapError, match=says) as error:
-        ingest(made, "s", out, tmp_path / "out" / "s.csv")
+        ingest(made.observations[0], made.data_root, RegionGrid.of(made.grid), out, tmp_path / "out" / "s.csv")
     assert "\n" not in str(error.value)
     assert not out.exists()
 
@@ -153,7 +154,7 @@ def test_gzip_parquet_and_geopackage_say_the_same(tmp_path: Path) -> None:
         source = made.observations[0].model_copy(
             update={"path": name, "columns": made.observations[0].columns | _columns(places)}
         )
-        table = read_source(made, source)
+        table = read_source(source, made.data_root, RegionGrid.of(made.grid))
         numbers = ["lon", "lat", "top_cm", "bottom_cm", "oc_g_kg"]
         np.testing.assert_allclose(table[numbers], plain[numbers], atol=1e-9)
         assert table["site_id"].tolist() == ["a", "b"]
@@ -169,13 +170,19 @@ def test_a_truncated_gzip_is_one_sentence(tmp_path: Path) -> None:
     made = config(tmp_path, path="t.csv.gz")
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(TABLE.encode() * 50)[:60])
     with pytest.raises(HybridmapError, match=r"t\.csv\.gz: cannot be read as a table"):
-        read_source(made, made.observations[0])
+        read_source(made.observations[0], made.data_root, RegionGrid.of(made.grid))
 
 
 def test_ingest_writes_geoparquet(tmp_path: Path) -> None:
     import geopandas as gpd
 
-    ingest(config(tmp_path), "s", tmp_path / "s.parquet", tmp_path / "s.csv")
+    made = config(tmp_path)
+    ingest(made.observations[0], made.data_root, RegionGrid.of(made.grid), tmp_path / "s.parquet", tmp_path / "s.csv")
     table = gpd.read_parquet(tmp_path / "s.parquet")
     assert table.crs.to_epsg() == 4326
     assert table.geometry.x.tolist() == [10.0, 11.0]
+
+
+def test_an_unknown_source_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(HybridmapError, match=r"no observation source 'ss' .did you mean 's'.*there are \['s'\]"):
+        find_source(config(tmp_path).observations, "ss")

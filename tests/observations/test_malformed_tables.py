@@ -13,6 +13,7 @@ import pytest
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import ingest
 
 GRID = {"crs": "EPSG:3035", "resolution": 1000, "bounds": [3_900_000, 2_500_000, 4_500_000, 3_300_000]}
@@ -134,7 +135,7 @@ def _refused(folder: Path, path: str, keys: dict[str, Any], says: str) -> None:
     config = Config.model_validate({"grid": GRID, "data_root": str(folder), "observations": [entry]})
     out = folder / "out" / "s.parquet"
     with pytest.raises(HybridmapError, match=says) as error:
-        ingest(config, "s", out, folder / "out" / "s.csv")
+        ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), out, folder / "out" / "s.csv")
     assert "\n" not in str(error.value)
     assert not out.parent.exists()
 
@@ -143,7 +144,7 @@ def test_the_sound_table_passes(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(plain())
     entry = {"name": "s", "path": "t.csv", "licence": "CC0", "columns": COLUMNS}
     config = Config.model_validate({"grid": GRID, "data_root": str(tmp_path), "observations": [entry]})
-    ingest(config, "s", tmp_path / "s.parquet")
+    ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), tmp_path / "s.parquet")
     assert len(pd.read_parquet(tmp_path / "s.parquet")) == 30
 
 
@@ -172,7 +173,7 @@ def test_a_unit_that_looks_wrong_passes_when_trusted(tmp_path: Path) -> None:
     columns.pop("mbc_g_kg")
     entry = {"name": "s", "path": "t.csv", "licence": "CC0", "columns": columns}
     config = Config.model_validate({"grid": GRID, "data_root": str(tmp_path), "observations": [entry]})
-    ingest(config, "s", tmp_path / "s.parquet")
+    ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), tmp_path / "s.parquet")
 
 
 def test_projected_coordinates_are_brought_to_degrees(tmp_path: Path) -> None:
@@ -184,6 +185,6 @@ def test_projected_coordinates_are_brought_to_degrees(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(plain(x=x, y=y))
     entry = {"name": "s", "path": "t.csv", "licence": "CC0", "columns": COLUMNS, "crs": "EPSG:3035"}
     config = Config.model_validate({"grid": GRID, "data_root": str(tmp_path), "observations": [entry]})
-    ingest(config, "s", tmp_path / "s.parquet")
+    ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), tmp_path / "s.parquet")
     found = pd.read_parquet(tmp_path / "s.parquet")
     np.testing.assert_allclose(found[["lon", "lat"]], T[["x", "y"]], atol=1e-6)

@@ -15,14 +15,16 @@ import zarr
 from conftest import ROOT
 from pyproj import CRS
 
-from hybridmap.config.experiment import Uncertainty
 from hybridmap.config.maps import Predict
-from hybridmap.covariates.cube import create_grid_store, create_layer, open_cube
+from hybridmap.covariates.cube import open_cube
 from hybridmap.export.cog import write_cogs
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.model.specification import build_model
+from hybridmap.options import UncertaintyOptions
 from hybridmap.predict import run
-from hybridmap.predict.predictor import Recipe
+from hybridmap.predict.recipe import Job, Recipe
+from hybridmap.predict.run import Execution
 from hybridmap.train import load_model, save_model
 
 NAMES = ["a", "b", "c", "d"]
@@ -32,8 +34,8 @@ def model_in(folder: Path) -> Path:
     spec: dict[str, Any] = {
         "process": {"name": "five_pool", "options": {"formulation": "constrained"}}, "neural": ["cue", "q_max"],
         "shared": [], "fixed": {}, "bounds": {}, "constraint": "sigmoid", "covariates": NAMES,
-        "forcing": ["npp", "mat"], "encoder": {"name": "mlp", "hidden": [16], "separate": False, "positional": []},
-        "targets": ["soc"], "forcing_constants": {"depth": 0.2},
+        "encoder": {"name": "mlp", "hidden": [16], "dropout": 0.0, "separate": False, "positional": []},
+        "forcing": ["npp", "mat"], "targets": ["soc"], "forcing_constants": {"depth": 0.2},
     }  # fmt: skip
     torch.manual_seed(0)
     model = build_model(spec)
@@ -48,9 +50,9 @@ def cube_in(folder: Path, grid: RegionGrid, tile: int, filled: dict[tuple[int, i
     root = create_grid_store(folder / "cube.zarr", grid, {"title": "t"})
     shape = grid.height, grid.width
     bands = {"bands": [{"name": n, "units": "1"} for n in NAMES]}
-    layers = create_layer(root, "covariates", (len(NAMES), *shape), ("band", "y", "x"), tile, bands)
+    layers = create_layer(root, "covariates", {"band": len(NAMES), **grid.sizes}, tile, bands)
     group = root.create_group("forcing")
-    forcing = {n: create_layer(group, n, shape, ("y", "x"), tile, {"units": "1"}) for n in ("npp", "mat")}
+    forcing = {n: create_layer(group, n, grid.sizes, tile, {"units": "1"}) for n in ("npp", "mat")}
     chunks = (min(1024, shape[0]), min(1024, shape[1]))
     done = root.create_array("complete", shape=shape, dtype="uint8", chunks=chunks, dimension_names=("y", "x"))
     for (row, col), values in filled.items():
@@ -64,7 +66,7 @@ def cube_in(folder: Path, grid: RegionGrid, tile: int, filled: dict[tuple[int, i
 
 
 def recipe(model: Path, tile: int, **changes: Any) -> Recipe:
-    return Recipe(model, Predict(tile=tile, intervals="none", **changes), Uncertainty(), 0.2)
+    return Recipe(model, Predict(tile=tile, intervals="none", **changes), UncertaintyOptions(), 0.2)
 
 
 def layers_of(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -84,7 +86,7 @@ def test_any_grid_and_tile_gives_every_cell_once(
     values[:, 20:30, 5:9] = np.nan
     values[2, 50, 60] = np.nan
     cube, model = cube_in(tmp_path, grid, tile, {(0, 0): values}), model_in(tmp_path)
-    run.predict(recipe(model, tile), cube, tmp_path / "maps.zarr", 2, "t")
+    run.predict(Job(recipe(model, tile), cube, tmp_path / "maps.zarr"), "t", Execution(2))
     write_cogs(tmp_path / "maps.zarr", tmp_path / "maps", tmp_path / "maps.json")
     known = np.isfinite(values).all(0)
     flat = torch.tensor(values[:, known].T.copy())
@@ -104,7 +106,7 @@ def test_any_grid_and_tile_gives_every_cell_once(
 def test_a_tile_without_data_leaves_no_file(tmp_path: Path) -> None:
     grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 96, 96)
     cube = cube_in(tmp_path, grid, 32, {(32, 32): layers_of(32, 32)})
-    run.predict(recipe(model_in(tmp_path), 32), cube, tmp_path / "maps.zarr", 1, "t")
+    run.predict(Job(recipe(model_in(tmp_path), 32), cube, tmp_path / "maps.zarr"), "t", Execution(1))
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert np.isfinite(np.asarray(root["soc"])).sum() == 32 * 32
     assert [p.relative_to(tmp_path / "maps.zarr").as_posix() for p in (tmp_path / "maps.zarr/soc/c").rglob("*")
@@ -118,9 +120,12 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from test_map_grids import recipe
 from hybridmap.predict import run
+from hybridmap.predict.recipe import Job
+from hybridmap.predict.run import Execution
 from hybridmap.export.cog import write_cogs
 folder = Path(sys.argv[1])
-run.predict(recipe(folder / "model", 1024, maps=["soc"]), folder / "cube.zarr", folder / "maps.zarr", 2, "t")
+job = Job(recipe(folder / "model", 1024, maps=["soc"]), folder / "cube.zarr", folder / "maps.zarr")
+run.predict(job, "t", Execution(2))
 write_cogs(folder / "maps.zarr", folder / "maps", folder / "maps.json")
 children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, children) / 1e6)

@@ -20,6 +20,7 @@ import pytest
 import rasterio
 import torch
 import zarr
+from map_recipes import recipe_of
 from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.cli import main
@@ -27,13 +28,15 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.export.cog import write_cogs
+from hybridmap.grid import resumable_store
+from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.draws import ensemble_draws, mean_of
-from hybridmap.predict import map_store as store_module
-from hybridmap.predict import memory, preview, run, worker_start, workers
+from hybridmap.predict import memory, preview, progress, run, worker_start, workers
 from hybridmap.predict.estimate import estimate
 from hybridmap.predict.map_store import MapStore, tile_keys
-from hybridmap.predict.plan import Tile, tiles_of
-from hybridmap.predict.predictor import Predictor, Recipe
+from hybridmap.predict.predictor import Predictor
+from hybridmap.predict.recipe import Job, Recipe
+from hybridmap.predict.run import Execution
 from hybridmap.predict.tile import predict_tile
 from hybridmap.train import load_members, load_model, save_model
 
@@ -41,7 +44,7 @@ from hybridmap.train import load_members, load_model, save_model
 def recipe(model: Path, config: Config, experiment: str = "some_neural", **changes: object) -> Recipe:
     """What to map, without intervals, which need an evaluation."""
     block = config.predict.model_copy(update={"intervals": "none", **changes})
-    return run.recipe_of(config.model_copy(update={"predict": block}), experiment, model)
+    return recipe_of(config.model_copy(update={"predict": block}), experiment, model)
 
 
 def digest(store: Path) -> str:
@@ -63,10 +66,10 @@ def test_tiles_cover_every_cell_once(small_region: tuple[Config, Path]) -> None:
 def test_maps_equal_the_model_at_every_cell(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
-    run.predict(plain, folder / "cube.zarr", tmp_path / "maps.zarr", 3, "t")
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(3))
     members, cube = load_members(trained / "some_neural/all/model"), open_cube(folder / "cube.zarr")
     assert members is not None
-    covariates, forcing, valid = cube.read_window(0, cube.grid.height, 0, cube.grid.width)
+    covariates, forcing, valid = cube.read_window(cube.grid.extent)
     driven = {k: torch.tensor(v[valid]) for k, v in forcing.items()}
     drawn = ensemble_draws(members, torch.tensor(covariates[:, valid].T.copy()), driven)
     out = {name: mean_of(values) for name, values in drawn.items()}
@@ -84,7 +87,7 @@ def test_interrupted_prediction_ends_the_same(
 ) -> None:
     config, folder = small_region
     arguments = (recipe(trained / "some_neural/all/model", config), folder / "cube.zarr")
-    run.predict(*arguments, tmp_path / "whole.zarr", 1, "t")
+    run.predict(Job(*arguments, tmp_path / "whole.zarr"), "t", Execution(1))
     original, calls = workers.predict_tile, []
 
     def breaks(*args: object) -> object:
@@ -95,10 +98,10 @@ def test_interrupted_prediction_ends_the_same(
 
     monkeypatch.setattr(workers, "predict_tile", breaks)
     with pytest.raises(KeyboardInterrupt):
-        run.predict(*arguments, tmp_path / "broken.zarr", 1, "t")
+        run.predict(Job(*arguments, tmp_path / "broken.zarr"), "t", Execution(1))
     assert not (tmp_path / "broken.zarr").exists()
     monkeypatch.setattr(workers, "predict_tile", original)
-    run.predict(*arguments, tmp_path / "broken.zarr", 1, "t")
+    run.predict(Job(*arguments, tmp_path / "broken.zarr"), "t", Execution(1))
     assert digest(tmp_path / "broken.zarr") == digest(tmp_path / "whole.zarr")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.zarr", "whole.zarr"]
 
@@ -108,7 +111,7 @@ def test_number_of_workers_changes_nothing(small_region: tuple[Config, Path], tr
     for count in (1, 4):
         out = tmp_path / f"{count}.zarr"
         plain = recipe(trained / "pure_network/all/model", config, "pure_network")
-        run.predict(plain, folder / "cube.zarr", out, count, "t")
+        run.predict(Job(plain, folder / "cube.zarr", out), "t", Execution(count))
     assert digest(tmp_path / "1.zarr") == digest(tmp_path / "4.zarr")
 
 
@@ -117,10 +120,10 @@ def test_tile_size_and_processes_change_no_bit(
 ) -> None:
     config, folder = small_region
     model, cube = trained / "some_neural/all/model", folder / "cube.zarr"
-    run.predict(recipe(model, config), cube, tmp_path / "a.zarr", 1, "t")
-    run.predict(recipe(model, config, tile=16), cube, tmp_path / "b.zarr", 3, "t")
+    run.predict(Job(recipe(model, config), cube, tmp_path / "a.zarr"), "t", Execution(1))
+    run.predict(Job(recipe(model, config, tile=16), cube, tmp_path / "b.zarr"), "t", Execution(3))
     monkeypatch.setattr(worker_start, "SMALL", 0)  # processes, as for a large map
-    run.predict(recipe(model, config), cube, tmp_path / "c.zarr", 2, "t")
+    run.predict(Job(recipe(model, config), cube, tmp_path / "c.zarr"), "t", Execution(2))
     one, two = (zarr.open_group(tmp_path / n, mode="r") for n in ("a.zarr", "b.zarr"))
     for name in one.array_keys():
         np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(two[name]))
@@ -134,12 +137,12 @@ def test_two_runs_on_one_store_refuse_each_other(
     arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
     store = MapStore(tmp_path / "maps.zarr")
     with store.lock(), pytest.raises(HybridmapError, match=r"another run \(process \d+ on .*\) is writing this store"):
-        run.predict(*arguments, tmp_path / "maps.zarr", 1, "t")
+        run.predict(Job(*arguments, tmp_path / "maps.zarr"), "t", Execution(1))
     assert not store.lock_file.exists()
     # A run that died on this machine leaves a lock that is taken over.
     done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     store.lock_file.write_text(json.dumps({"host": socket.gethostname(), "pid": int(done.stdout)}))
-    run.predict(*arguments, tmp_path / "maps.zarr", 1, "t")
+    run.predict(Job(*arguments, tmp_path / "maps.zarr"), "t", Execution(1))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["maps.zarr"]
 
 
@@ -156,7 +159,7 @@ def broken(arguments: tuple[Recipe, Path], out: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(workers, "predict_tile", stops)
         with pytest.raises(KeyboardInterrupt):
-            run.predict(*arguments, out, 1, "t")
+            run.predict(Job(*arguments, out), "t", Execution(1))
     return len([p for p in MapStore(out).receipts.iterdir() if p.name != "identity"])
 
 
@@ -168,7 +171,7 @@ def test_a_changed_part_of_the_cube_invalidates_its_tile_alone(
     cube = open_cube(tmp_path / "cube.zarr")
     tiles = list(tiles_of(cube.grid, 16))
     before = tile_keys(cube, tiles)
-    shard = cube.shard_files("covariates", 0, 16, 0, 16)[0]
+    shard = cube.shard_files("covariates", Tile(0, 16, 0, 16))[0]
     assert shard.is_file()
     shard.touch()
     after = tile_keys(cube, tiles)
@@ -186,8 +189,8 @@ def test_another_model_begins_anew(
     one = recipe(trained / "some_neural/all/model", config, tile=16)
     assert broken((one, cube), tmp_path / "m.zarr", monkeypatch, 5) >= 5
     other = recipe(trained / "some_neural/block-0/model", config, tile=16)
-    run.predict(other, cube, tmp_path / "m.zarr", 1, "t")
-    run.predict(other, cube, tmp_path / "whole.zarr", 1, "t")
+    run.predict(Job(other, cube, tmp_path / "m.zarr"), "t", Execution(1))
+    run.predict(Job(other, cube, tmp_path / "whole.zarr"), "t", Execution(1))
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
 
 
@@ -196,19 +199,16 @@ def test_a_full_disk_ends_with_one_sentence_and_can_be_continued(
 ) -> None:
     config, folder = small_region
     arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
-    original = store_module.write_text
 
-    def full(text: str, path: Path) -> None:
-        if path.name != "identity":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        original(text, path)
+    def full(receipt: bytes, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "write_text", full)
+        patch.setattr(resumable_store, "write_bytes", full)
         with pytest.raises(HybridmapError, match="the disk is full; make room and run again"):
-            run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
-    run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
-    run.predict(*arguments, tmp_path / "whole.zarr", 1, "t")
+            run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
+    run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
+    run.predict(Job(*arguments, tmp_path / "whole.zarr"), "t", Execution(1))
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
 
 
@@ -223,17 +223,17 @@ def test_rasters_that_failed_are_made_without_predicting_again(
         raise HybridmapError("rasters: the disk is full; make room and run again.")
 
     with pytest.raises(HybridmapError, match="rasters"):
-        run.predict(*arguments, out, 1, "t", then=full)
+        run.predict(Job(*arguments, out), "t", Execution(1), export=full)
     first = digest(out)
     with monkeypatch.context() as patch:
         patch.setattr(run, "run_tiles", lambda *everything: pytest.fail("predicted again"))
-        run.predict(*arguments, out, 1, "t", then=lambda: made.append(digest(out)))
+        run.predict(Job(*arguments, out), "t", Execution(1), export=lambda: made.append(digest(out)))
     assert made == [first] == [digest(out)]
     assert not MapStore(out).receipts.exists()
     other = replace(arguments[0], depth_m=0.5)  # other maps are made anew
     with pytest.raises(HybridmapError):
-        run.predict(*arguments, out, 1, "t", then=full)
-    run.predict(other, arguments[1], out, 1, "t")
+        run.predict(Job(*arguments, out), "t", Execution(1), export=full)
+    run.predict(Job(other, arguments[1], out), "t", Execution(1))
     assert digest(out) != first
 
 
@@ -246,8 +246,8 @@ def test_a_killed_worker_is_said_and_its_work_continued(
         patch.setattr(worker_start, "SMALL", 0)
         patch.setattr(workers, "_work", die)
         with pytest.raises(HybridmapError, match="a worker was killed, probably for memory"):
-            run.predict(*arguments, tmp_path / "m.zarr", 2, "t")
-    run.predict(*arguments, tmp_path / "m.zarr", 1, "t")
+            run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(2))
+    run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.zarr"]
 
 
@@ -263,7 +263,7 @@ def test_the_plan_counts_what_the_prediction_makes(
     config, folder = small_region
     arguments = recipe(trained / "some_neural/all/model", config), folder / "cube.zarr"
     planned = estimate(*arguments, workers=2)
-    run.predict(*arguments, tmp_path / "maps.zarr", 1, "t")
+    run.predict(Job(*arguments, tmp_path / "maps.zarr"), "t", Execution(1))
     store = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert planned.cells == int(np.isfinite(np.asarray(store["soc"])).sum())
     assert planned.maps == sum(1 for name in store.array_keys() if store[name].ndim == 2)
@@ -294,9 +294,9 @@ def test_bfloat16_changes_little_and_says_how_much(
 ) -> None:
     config, folder = small_region
     model, cube = trained / "some_neural/all/model", folder / "cube.zarr"
-    run.predict(recipe(model, config), cube, tmp_path / "exact.zarr", 1, "t")
+    run.predict(Job(recipe(model, config), cube, tmp_path / "exact.zarr"), "t", Execution(1))
     with caplog.at_level("INFO"):
-        run.predict(recipe(model, config, precision="bfloat16"), cube, tmp_path / "fast.zarr", 1, "t")
+        run.predict(Job(recipe(model, config, precision="bfloat16"), cube, tmp_path / "fast.zarr"), "t", Execution(1))
     assert "bfloat16 changes soc by" in caplog.text
     exact, fast = (np.asarray(zarr.open_group(tmp_path / n, mode="r")["soc"]) for n in ("exact.zarr", "fast.zarr"))
     known = np.isfinite(exact)
@@ -332,7 +332,7 @@ def test_cells_without_a_steady_state_are_nodata_in_the_relaxed_pools(
 def test_cogs_are_valid_and_say_what_they_are(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
-    run.predict(plain, folder / "cube.zarr", tmp_path / "maps.zarr", 2, "t")
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(2))
     write_cogs(tmp_path / "maps.zarr", tmp_path / "maps", tmp_path / "maps.json")
     entries = json.loads((tmp_path / "maps.json").read_text())
     names = {e["name"] for e in entries}
@@ -360,7 +360,7 @@ def test_a_cube_without_a_layer_of_the_model_is_named(
     meta.write_text(meta.read_text().replace('"name": "clay"', '"name": "loam"'))
     plain = recipe(trained / "pure_network/all/model", config, "pure_network")
     with pytest.raises(HybridmapError, match="no covariate 'clay'"):
-        run.predict(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+        run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     assert not list(tmp_path.glob("m.zarr*"))
 
 
@@ -370,10 +370,15 @@ def test_parts_side_by_side_make_the_same_store(
 ) -> None:
     config, folder = small_region
     plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=16)
-    run.predict(plain, folder / "cube.zarr", tmp_path / "whole.zarr", 1, "t")
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "whole.zarr"), "t", Execution(1))
     with ThreadPoolExecutor(count) as pool:
         jobs = [
-            pool.submit(run.predict, plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t", part=f"{k + 1}/{count}")
+            pool.submit(
+                run.predict,
+                Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"),
+                "t",
+                Execution(1, part=f"{k + 1}/{count}"),
+            )
             for k in range(count)
         ]
         for job in jobs:
@@ -383,7 +388,7 @@ def test_parts_side_by_side_make_the_same_store(
     assert len([p for p in store.receipts.iterdir() if p.name != "identity"]) == len(
         list(tiles_of(open_cube(folder / "cube.zarr").grid, 16))
     )
-    run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.zarr", "whole.zarr"]
 
@@ -393,16 +398,16 @@ def test_a_part_that_is_running_keeps_others_off(
 ) -> None:
     config, folder = small_region
     plain = recipe(trained / "pure_network/all/model", config, "pure_network")
-    arguments = plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t"
+    job = Job(plain, folder / "cube.zarr", tmp_path / "m.zarr")
     store = MapStore(tmp_path / "m.zarr")
     with store.lock("1of2"):
         with pytest.raises(HybridmapError, match="another run"):
-            run.predict(*arguments)
+            run.predict(job, "t", Execution(1))
         with pytest.raises(HybridmapError, match="another run"):
-            run.predict(*arguments, part="1/2")
+            run.predict(job, "t", Execution(1, part="1/2"))
     for wrong in ("0/2", "3/2", "a/b", "2"):
         with pytest.raises(HybridmapError, match=r"expected k/n with k from 1 to n"):
-            run.predict(*arguments, part=wrong)
+            run.predict(job, "t", Execution(1, part=wrong))
 
 
 def test_dask_workers_make_the_same_store(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
@@ -410,9 +415,13 @@ def test_dask_workers_make_the_same_store(small_region: tuple[Config, Path], tra
 
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config, tile=32)
-    run.predict(plain, folder / "cube.zarr", tmp_path / "here.zarr", 1, "t")
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "here.zarr"), "t", Execution(1))
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        run.predict(plain, folder / "cube.zarr", tmp_path / "dask.zarr", 0, "t", scheduler=cluster.scheduler_address)
+        run.predict(
+            Job(plain, folder / "cube.zarr", tmp_path / "dask.zarr"),
+            "t",
+            Execution(0, scheduler=cluster.scheduler_address),
+        )
     assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
 
 
@@ -421,9 +430,11 @@ def test_a_scheduler_that_is_not_there_is_named(
 ) -> None:
     config, folder = small_region
     plain = recipe(trained / "pure_network/all/model", config, "pure_network")
-    monkeypatch.setattr(workers, "ANSWER", 1)
+    monkeypatch.setattr(workers, "ANSWER_S", 1)
     with pytest.raises(HybridmapError, match=r"tcp://127.0.0.1:9: no dask scheduler answers there"):
-        run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t", scheduler="tcp://127.0.0.1:9")
+        run.predict(
+            Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1, scheduler="tcp://127.0.0.1:9")
+        )
     assert not (tmp_path / "m.zarr").exists()
 
 
@@ -432,10 +443,10 @@ def test_a_preview_shows_what_is_done(
 ) -> None:
     config, folder = small_region
     plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=16)
-    monkeypatch.setattr(run, "SOON", 0.0)
-    monkeypatch.setattr(run, "EVERY", 0.0)
-    monkeypatch.setattr(preview, "EDGE", 40)
-    original, seen = preview.Preview.show, []
+    monkeypatch.setattr(progress, "FIRST_S", 0.0)
+    monkeypatch.setattr(progress, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(preview, "EDGE_PIXELS", 40)
+    original, seen = preview.Preview.add, []
 
     def looked(self: preview.Preview, done: list[Tile]) -> None:
         original(self, done)
@@ -444,8 +455,8 @@ def test_a_preview_shows_what_is_done(
             with rasterio.open(self.path) as picture:
                 seen.append((picture.shape, float(np.isfinite(self.values).sum())))
 
-    monkeypatch.setattr(preview.Preview, "show", looked)
-    run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+    monkeypatch.setattr(preview.Preview, "add", looked)
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     assert seen[0][0] == seen[-1][0]
     assert max(seen[0][0]) <= 40
     assert 0 < seen[0][1] < seen[-1][1]
@@ -470,13 +481,13 @@ def test_layers_are_found_by_name_in_any_order(
     """A cube whose bands are in another order gives the same maps."""
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
-    run.predict(plain, folder / "cube.zarr", tmp_path / "a.zarr", 1, "t")
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "a.zarr"), "t", Execution(1))
     shutil.copytree(folder / "cube.zarr", tmp_path / "cube.zarr")
     root = zarr.open_group(tmp_path / "cube.zarr", mode="r+")
     array = root["covariates"]
     array[:] = np.asarray(array)[::-1]
     array.attrs["bands"] = list(array.attrs["bands"])[::-1]
-    run.predict(plain, tmp_path / "cube.zarr", tmp_path / "b.zarr", 1, "t")
+    run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "b.zarr"), "t", Execution(1))
     one, two = (np.asarray(zarr.open_group(tmp_path / n, mode="r")["soc"]) for n in ("a.zarr", "b.zarr"))
     np.testing.assert_array_equal(one, two)
 
@@ -532,7 +543,7 @@ def test_a_wrong_cube_is_named(
     damage(tmp_path / "cube.zarr")
     plain = recipe(trained / "some_neural/all/model", config)
     with pytest.raises(HybridmapError, match=match):
-        run.predict(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr", 1, "t")
+        run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     assert not (tmp_path / "m.zarr").exists()
 
 
@@ -554,5 +565,5 @@ def test_workers_are_as_many_as_memory_holds(
     assert estimate(plain, folder / "cube.zarr").workers == 1
     assert run.workers_of(Predictor(recipe(plain.model, config, "pure_network", workers=5)), cube, 0) == 5
     with caplog.at_level("INFO"):
-        run.predict(plain, folder / "cube.zarr", tmp_path / "m.zarr", 0, "t")
+        run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(0))
     assert "1 workers on 8 cores, for memory" in caplog.text

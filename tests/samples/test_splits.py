@@ -1,6 +1,7 @@
 """Folds: nothing torn, nothing lost, rare targets spread."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybridmap.config import Config, Split
+from hybridmap.config import Grid, Split
 from hybridmap.errors import HybridmapError
-from hybridmap.samples.distances import in_validation, to_samples
-from hybridmap.samples.folds import MAP_FOLD, fold_ids, parts_of
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.samples.distances import prediction_distances, validation_distances
+from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
+from hybridmap.samples.schemes import SCHEMES, Geography
 from hybridmap.samples.splits import assign_folds, split
+
+PLANE = Geography(metres_per_unit=1.0)
 
 
 def sites(n: int, seed: int, places: int) -> pd.DataFrame:
@@ -38,25 +43,25 @@ def sites(n: int, seed: int, places: int) -> pd.DataFrame:
 def test_places_and_blocks_are_never_torn(seed: int, kind: str, folds: int) -> None:
     table = sites(300, seed, 120)
     scheme = Split(name="s", kind=kind, folds=folds, size_km=100, seed=seed)
-    dealt = assign_folds(table, scheme, 1.0)
+    dealt = assign_folds(table, scheme, PLANE)
     assert dealt["site_id"].tolist() == table["site_id"].tolist()
     assert (dealt.groupby("group_id")["fold"].nunique() == 1).all()
     if kind == "block":
         assert (dealt.groupby("block")["fold"].nunique() == 1).all()
     assert set(dealt["fold"]) == set(range(folds))
-    pd.testing.assert_frame_equal(dealt, assign_folds(table, scheme, 1.0))
+    pd.testing.assert_frame_equal(dealt, assign_folds(table, scheme, PLANE))
 
 
 def test_rare_targets_are_in_every_fold() -> None:
     table = sites(1500, 3, 700)
-    dealt = assign_folds(table, Split(name="b", folds=5, size_km=60), 1.0)
+    dealt = assign_folds(table, Split(name="b", folds=5, size_km=60), PLANE)
     counts = table.groupby(dealt["fold"])[["soc_density_kg_m3", "poc_kg_m3", "mbc_kg_m3"]].count()
     assert (counts.max() <= 1.3 * counts.min()).all()
 
 
 def test_blocks_have_the_size_asked_for() -> None:
     table = sites(500, 1, 400)
-    dealt = assign_folds(table, Split(name="b", folds=3, size_km=150), 1.0)
+    dealt = assign_folds(table, Split(name="b", folds=3, size_km=150), PLANE)
     spans = table.groupby(dealt["block"])[["x", "y"]].agg(np.ptp)
     assert (spans <= 150_000 + 10).all(axis=None)
 
@@ -66,21 +71,25 @@ def test_a_degree_counts_its_metres() -> None:
     table[["x", "y"]] /= 111_320.0
     metres = sites(200, 1, 150)
     scheme = Split(name="b", folds=3, size_km=100)
-    blocks = assign_folds(table, scheme, 111_320.0)["block"]
-    assert blocks.tolist() == assign_folds(metres, scheme, 1.0)["block"].tolist()
+    blocks = assign_folds(table, scheme, Geography(111_320.0))["block"]
+    assert blocks.tolist() == assign_folds(metres, scheme, PLANE)["block"].tolist()
+
+
+def test_every_kind_of_a_region_file_has_a_scheme() -> None:
+    assert set(SCHEMES) == set(get_args(Split.model_fields["kind"].annotation))
 
 
 def test_too_few_blocks_are_refused() -> None:
     with pytest.raises(HybridmapError, match="cannot fill 5 folds"):
-        assign_folds(sites(50, 0, 20), Split(name="b", folds=5, size_km=5000), 1.0)
+        assign_folds(sites(50, 0, 20), Split(name="b", folds=5, size_km=5000), PLANE)
 
 
-def test_parts_of_a_fold_are_disjoint_and_complete() -> None:
+def test_roles_in_a_fold_are_disjoint_and_complete() -> None:
     table = sites(300, 0, 200)
-    splits = assign_folds(table, Split(name="block", folds=4, size_km=80), 1.0)
+    splits = assign_folds(table, Split(name="block", folds=4, size_km=80), PLANE)
     tested = pd.Series(0, index=table.index)
     for fold in fold_ids({"block": 4}):
-        parts = parts_of(table, splits, fold, "block")
+        parts = roles_in_fold(table, splits, fold, "block")
         assert set(parts) == ({"train", "validation"} if fold == MAP_FOLD else {"train", "validation", "test"})
         tested += (parts == "test").astype(int)
         groups = table["group_id"].groupby(parts).unique()
@@ -90,9 +99,9 @@ def test_parts_of_a_fold_are_disjoint_and_complete() -> None:
 
 def test_stale_splits_are_named() -> None:
     table = sites(100, 0, 60)
-    splits = assign_folds(table.iloc[:90], Split(name="block", folds=3, size_km=80), 1.0)
+    splits = assign_folds(table.iloc[:90], Split(name="block", folds=3, size_km=80), PLANE)
     with pytest.raises(HybridmapError, match="older than the samples"):
-        parts_of(table, splits, "block-0", "block")
+        roles_in_fold(table, splits, "block-0", "block")
 
 
 def test_groups_stay_whole_after_rows_are_dropped() -> None:
@@ -100,10 +109,10 @@ def test_groups_stay_whole_after_rows_are_dropped() -> None:
     random = np.random.default_rng(0)
     table = pd.DataFrame({"site_id": [f"s{i}" for i in range(300)], "group_id": random.integers(0, 90, 300)})
     table[["x", "y"]] = random.uniform(0, 1e6, (90, 2))[table["group_id"]]
-    splits = assign_folds(table, Split(name="random", kind="random", folds=5), 1.0)
-    before = pd.Series(parts_of(table, splits, "random-2", "random").to_numpy(), index=table["site_id"])
+    splits = assign_folds(table, Split(name="random", kind="random", folds=5), PLANE)
+    before = pd.Series(roles_in_fold(table, splits, "random-2", "random").to_numpy(), index=table["site_id"])
     rest = table.drop(index=random.choice(300, 170, replace=False)).sample(frac=1, random_state=1)
-    after = parts_of(rest, splits, "random-2", "random")
+    after = roles_in_fold(rest, splits, "random-2", "random")
     assert (after.to_numpy() == before[rest["site_id"]].to_numpy()).all()
     assert (rest.assign(part=after.to_numpy()).groupby("group_id")["part"].nunique() == 1).all()
 
@@ -115,16 +124,16 @@ def test_degree_blocks_are_those_of_the_published_runs(shared: Path) -> None:
         {"site_id": np.arange(len(lon)).astype(str), "group_id": np.arange(len(lon)), "lon": lon, "lat": lat}
     )
     scheme = Split(name="scirren", kind="degree_block", size_degrees=2, folds=5, seed=12345)
-    dealt = assign_folds(table, scheme, 111_320.0)
+    dealt = assign_folds(table, scheme, Geography(111_320.0))
     assert dealt["fold"].tolist() == vectors["split_fold"].tolist()
     assert (dealt.groupby("block")["fold"].nunique() == 1).all()
 
 
 def test_a_buffer_keeps_training_away_from_test_sites() -> None:
     table = sites(600, 5, 500)
-    splits = assign_folds(table, Split(name="b", folds=4, size_km=200, buffer_km=40), 1.0)
+    splits = assign_folds(table, Split(name="b", folds=4, size_km=200, buffer_km=40), PLANE)
     for k in range(4):
-        parts = parts_of(table, splits, f"b-{k}", "b")
+        parts = roles_in_fold(table, splits, f"b-{k}", "b")
         place = table[["x", "y"]].to_numpy()
         test = place[parts == "test"]
         for part in ("train", "validation"):
@@ -133,17 +142,17 @@ def test_a_buffer_keeps_training_away_from_test_sites() -> None:
         near = np.linalg.norm(place[parts == "buffer"][:, None] - test[None], axis=-1).min(axis=1)
         assert len(near)
         assert (near < 40_000).all()
-    assert "buffer" not in set(parts_of(table, splits, MAP_FOLD, "b"))
+    assert "buffer" not in set(roles_in_fold(table, splits, MAP_FOLD, "b"))
 
 
 def test_a_nested_scheme_stops_each_test_fold_with_every_other() -> None:
     table = sites(300, 0, 200)
     scheme = Split(name="n", folds=4, size_km=80, nested=True)
-    splits = assign_folds(table, scheme, 1.0)
+    splits = assign_folds(table, scheme, PLANE)
     assert scheme.runs == 12
     seen = set()
     for run in fold_ids({"n": scheme.runs})[:-1]:
-        parts = parts_of(table, splits, run, "n").to_numpy()
+        parts = roles_in_fold(table, splits, run, "n").to_numpy()
         fold = splits["fold"].to_numpy()
         test, stop = set(fold[parts == "test"]), set(fold[parts == "validation"])
         assert len(test) == len(stop) == 1
@@ -159,15 +168,15 @@ def test_leave_region_out_by_column_and_by_polygons(tmp_path: Path) -> None:
     table = sites(400, 2, 300).assign(
         country=lambda t: np.where(t["x"] < 3e5, "west", np.where(t["x"] < 6e5, "mid", "east"))
     )
-    by_column = assign_folds(table, Split(name="r", kind="region", column="country", folds=3), 1.0)
+    by_column = assign_folds(table, Split(name="r", kind="region", column="country", folds=3), PLANE)
     assert by_column.groupby("block")["fold"].nunique().tolist() == [1, 1, 1]
     boxes = [box(0, 0, 3e5, 1e6), box(3e5, 0, 6e5, 1e6), box(6e5, 0, 1e6, 1e6)]
     gpd.GeoDataFrame({"name": ["west", "mid", "east"]}, geometry=boxes, crs="EPSG:3035").to_file(tmp_path / "r.gpkg")
     table.drop(columns="country").to_parquet(tmp_path / "samples.parquet")
-    grid = {"crs": "EPSG:3035", "resolution": 1000, "bounds": [0, 0, 1e6, 1e6]}
+    grid = RegionGrid.of(Grid(crs="EPSG:3035", resolution=1000, bounds=(0, 0, 1e6, 1e6)))
     scheme = {"name": "r", "kind": "region", "polygons": "r.gpkg", "attribute": "name", "folds": 3}
-    config = Config.model_validate({"grid": grid, "data_root": str(tmp_path), "splits": [scheme]})
-    split(config, tmp_path / "samples.parquet", tmp_path / "splits.parquet")
+    paths = tmp_path / "samples.parquet", tmp_path / "splits.parquet", str(tmp_path)
+    split([Split(**scheme)], grid, *paths)
     by_polygon = pd.read_parquet(tmp_path / "splits.parquet")
     agree = (by_polygon["block"].to_numpy() == by_column["block"].to_numpy()).mean()
     assert agree > 0.99  # a place on the line may go either way
@@ -175,13 +184,12 @@ def test_leave_region_out_by_column_and_by_polygons(tmp_path: Path) -> None:
         ({"attribute": "nam"}, "no attribute 'nam' .did you mean 'name'"),
         ({"polygons": "x.gpkg"}, "no such"),
     ):
-        bad = Config.model_validate({"grid": grid, "data_root": str(tmp_path), "splits": [{**scheme, **wrong}]})
         with pytest.raises(HybridmapError, match=says):
-            split(bad, tmp_path / "samples.parquet", tmp_path / "no.parquet")
+            split([Split(**{**scheme, **wrong})], grid, *paths)
     with pytest.raises(HybridmapError, match=r"no column 'countri' .did you mean 'country'"):
-        assign_folds(table, Split(name="r", kind="region", column="countri", folds=3), 1.0)
+        assign_folds(table, Split(name="r", kind="region", column="countri", folds=3), PLANE)
     with pytest.raises(HybridmapError, match="3 regions cannot fill 5 folds"):
-        assign_folds(table, Split(name="r", kind="region", column="country", folds=5), 1.0)
+        assign_folds(table, Split(name="r", kind="region", column="country", folds=5), PLANE)
 
 
 def clumped(seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -199,18 +207,19 @@ def test_distance_matching_makes_validation_as_hard_as_the_map() -> None:
 
     table, cells = clumped(0)
     place = table[["x", "y"]].to_numpy()
-    wanted = to_samples(place, cells)
+    wanted = prediction_distances(place, cells)
 
     def off(scheme: Split) -> float:
-        fold = assign_folds(table, scheme, 1.0, cells)["fold"].to_numpy()
-        return float(wasserstein_distance(in_validation(place, fold), wanted))
+        fold = assign_folds(table, scheme, Geography(1.0, cells))["fold"].to_numpy()
+        return float(wasserstein_distance(validation_distances(place, fold), wanted))
 
     matched = off(Split(name="d", kind="distance", folds=4))
     easy = off(Split(name="r", kind="random", folds=4))
     assert matched < 0.6 * easy
     # Sites spread like the cells need no clusters: single places match best.
     even = sites(400, 1, 400)
-    again = assign_folds(even, Split(name="d", kind="distance", folds=4), 1.0, even[["x", "y"]].to_numpy() + 30.0)
+    near = Geography(1.0, even[["x", "y"]].to_numpy() + 30.0)
+    again = assign_folds(even, Split(name="d", kind="distance", folds=4), near)
     assert again["block"].nunique() > 100
 
 
@@ -222,9 +231,9 @@ def test_a_scheme_that_lacks_what_it_needs_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=says):
             Split(name="s", **keys)
-    config = Config.model_validate(
-        {"grid": {"resolution": 1, "bounds": [0, 0, 9, 9]}, "splits": [{"name": "d", "kind": "distance"}]}
-    )
+    grid = RegionGrid.of(Grid(resolution=1, bounds=(0, 0, 9, 9)))
     sites(60, 0, 50).to_parquet(tmp_path / "samples.parquet")
     with pytest.raises(HybridmapError, match="give the cube with --cube"):
-        split(config, tmp_path / "samples.parquet", tmp_path / "never")
+        split([Split(name="d", kind="distance")], grid, tmp_path / "samples.parquet", tmp_path / "never")
+    with pytest.raises(HybridmapError, match="the region has no splits"):
+        split([], grid, tmp_path / "samples.parquet", tmp_path / "never")

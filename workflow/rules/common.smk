@@ -2,28 +2,30 @@
 import hashlib
 from pathlib import Path
 
-import hybridmap
-from hybridmap.samples.folds import MAP_FOLD, fold_ids
+from hybridmap.config.reading import parse_config
+from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path, under
-from hybridmap.config.reading import parse_config, stage_settings
+from hybridmap.files.results import RegionFiles, metadata
+from hybridmap.fingerprint import stage_code
+from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 try:
     CONFIG = parse_config(config, "configuration")
 except HybridmapError as error:
     raise WorkflowError(str(error)) from None
 
-REGION = f"{CONFIG.results}/{CONFIG.region}"
-LOGS = f"{REGION}/logs"
-BENCHMARKS = f"{REGION}/benchmarks"
-EXPERIMENT = f"{REGION}/experiments/{{experiment}}"
+FILES = RegionFiles(Path(CONFIG.results) / CONFIG.region)
+EXPERIMENT = FILES.experiment("{experiment}")
+LOGS = FILES.logs
+BENCHMARKS = FILES.benchmarks
+SOURCES = [s.name for s in CONFIG.observations]
 EXPERIMENTS = [e.name for e in CONFIG.experiments]
 # The experiments whose process model has a mineral capacity to compare MOC with.
 SATURATING = [
     e.name for e in CONFIG.experiments if e.process and e.process.name == "five_pool"
 ]
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
-PACKAGE = Path(hybridmap.__file__).parent
 
 
 wildcard_constraints:
@@ -37,50 +39,45 @@ wildcard_constraints:
 def folds_of(experiment: str) -> list[str]:
     """Folds that an experiment trains: those of its schemes, and the one for maps."""
     folds = {s.name: s.runs for s in CONFIG.splits}
-    chosen = CONFIG.experiment(experiment)
-    ids = fold_ids({scheme: folds[scheme] for scheme in chosen.splits})
-    return ids if chosen.map else [i for i in ids if i != MAP_FOLD]
+    settings = CONFIG.experiment(experiment)
+    ids = fold_ids({scheme: folds[scheme] for scheme in settings.splits})
+    return ids if settings.map else [i for i in ids if i != MAP_FOLD]
 
 
-def code_of(*rooms: str) -> str:
-    """Fingerprint of modules, so that a change in them reruns what uses them, and a change elsewhere does not."""
-    digest = hashlib.sha256()
-    for room in rooms:
-        path = PACKAGE / room
-        for file in (
-            sorted([*path.rglob("*.py"), *path.rglob("*.yaml")])
-            if path.is_dir()
-            else [path.with_suffix(".py")]
-        ):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def code_of(verb: str, experiment: str = "{experiment}"):
+    """Fingerprint of the code of a stage; of process models only that of the experiment counts."""
+
+    def code(wildcards) -> str:
+        name = experiment.format(**wildcards)
+        process = CONFIG.experiment(name).process
+        return stage_code(verb, process.name if process else "")
+
+    return code
 
 
-def source_of(experiment: str) -> str:
-    """Fingerprint of the files of a process model: the user's own code, and tables named in its options."""
+def tables_of(experiment: str) -> str:
+    """Fingerprint of the tables that the options of a process model name."""
     process = CONFIG.experiment(experiment).process
-    if process is None:
-        return ""
-    named = [process.name, *(v for v in process.options.values() if isinstance(v, str))]
+    names = (
+        [v for v in process.options.values() if isinstance(v, str)] if process else []
+    )
     digest = hashlib.sha256()
-    for file in (Path(n) for n in named if Path(n).suffix and Path(n).is_file()):
+    for file in (Path(n) for n in names if Path(n).suffix and Path(n).is_file()):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-CORE = ("process", "encoders", "model", "train", "experiment")
-
 # What a map is made of: files, and how they are named to the command.
 MAP_INPUTS = {
-    "settings": f"{REGION}/settings/predict.json",
-    "experiment": f"{EXPERIMENT}/settings.json",
-    "model": f"{EXPERIMENT}/{MAP_FOLD}/model/weights.safetensors",
-    "store": f"{REGION}/covariates.zarr/zarr.json",
+    "settings": FILES.settings("predict"),
+    "experiment": EXPERIMENT.settings,
+    "model": EXPERIMENT.fold(MAP_FOLD).weights,
+    "store": metadata(FILES.cube),
 }
 if CONFIG.predict.intervals == "conformal":
-    MAP_INPUTS["calibration"] = f"{EXPERIMENT}/evaluation/conformal.json"
+    MAP_INPUTS["calibration"] = EXPERIMENT.scores.conformal
 if CONFIG.predict.applicability:
-    MAP_INPUTS["applicability"] = f"{EXPERIMENT}/applicability.npz"
+    MAP_INPUTS["applicability"] = EXPERIMENT.applicability
 PREDICT = (
     "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
     " --model {params.model} --cube {params.cube} {params.options} --out {params.store} --workers {threads} --log {log}"

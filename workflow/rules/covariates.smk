@@ -1,10 +1,10 @@
 rule cube:
     input:
-        settings=f"{REGION}/settings/cube.json",
-        made=INPUTS if CONFIG.demo else [],
+        settings=FILES.settings("cube"),
+        made=FILES.demo_inputs if CONFIG.demo else [],
         fetched=FETCHED,
     output:
-        store=f"{REGION}/covariates.zarr/zarr.json",
+        store=metadata(FILES.cube),
     log:
         f"{LOGS}/cube.log",
     benchmark:
@@ -17,15 +17,7 @@ rule cube:
         runtime=120,
     params:
         store=subpath(output.store, parent=True),
-        code=code_of(
-            "covariates/cube",
-            "covariates/cube_build",
-            "covariates/layers",
-            "covariates/warp",
-            "covariates/derive",
-            "covariates/raster_source",
-            "grid",
-        ),
+        code=stage_code("cube"),
     shell:
         "hybridmap cube {input.settings} --out {params.store} --workers {threads} --log {log}"
 
@@ -38,12 +30,12 @@ rule covariates:
 
 rule sample:
     input:
-        settings=f"{REGION}/settings/sample.json",
-        observations=f"{REGION}/observations.parquet",
-        store=f"{REGION}/covariates.zarr/zarr.json",
+        settings=FILES.settings("sample"),
+        observations=FILES.observations,
+        store=metadata(FILES.cube),
     output:
-        table=f"{REGION}/samples.parquet",
-        quality=f"{REGION}/quality_samples.csv",
+        table=FILES.samples,
+        quality=FILES.sample_quality,
     log:
         f"{LOGS}/sample.log",
     benchmark:
@@ -56,7 +48,7 @@ rule sample:
         runtime=20,
     params:
         store=subpath(input.store, parent=True),
-        code=code_of("samples/sample", "covariates/cube", "grid"),
+        code=stage_code("sample"),
     shell:
         "hybridmap sample {input.settings} --observations {input.observations} --cube {params.store}"
         " --out {output.table} --quality {output.quality} --log {log}"
@@ -64,11 +56,11 @@ rule sample:
 
 rule split:
     input:
-        settings=f"{REGION}/settings/split.json",
-        samples=f"{REGION}/samples.parquet",
-        store=f"{REGION}/covariates.zarr/zarr.json",
+        settings=FILES.settings("split"),
+        samples=FILES.samples,
+        store=metadata(FILES.cube),
     output:
-        table=f"{REGION}/splits.parquet",
+        table=FILES.splits,
     log:
         f"{LOGS}/split.log",
     benchmark:
@@ -81,7 +73,7 @@ rule split:
         runtime=10,
     params:
         store=subpath(input.store, parent=True),
-        code=code_of("samples/splits", "samples/distances", "grid"),
+        code=stage_code("split"),
     shell:
         "hybridmap split {input.settings} --samples {input.samples} --cube {params.store} --out {output.table}"
         " --log {log}"

@@ -3,6 +3,7 @@ DATA = expand_path(CONFIG.data_root)
 FETCHED = expand(f"{DATA}/{{download}}/fetched.json", download=CONFIG.downloads)
 
 
+# No fingerprint of code: what is fetched is decided by address and digest, and a change of code must not fetch again.
 rule fetch:
     output:
         receipt=f"{DATA}/{{download}}/fetched.json",

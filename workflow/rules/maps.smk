@@ -1,12 +1,12 @@
 rule applicability:
     input:
-        settings=f"{REGION}/settings/predict.json",
-        experiment=f"{EXPERIMENT}/settings.json",
-        model=f"{EXPERIMENT}/{MAP_FOLD}/model/weights.safetensors",
-        samples=f"{REGION}/samples.parquet",
-        splits=f"{REGION}/splits.parquet",
+        settings=FILES.settings("predict"),
+        experiment=EXPERIMENT.settings,
+        model=EXPERIMENT.fold(MAP_FOLD).weights,
+        samples=FILES.samples,
+        splits=FILES.splits,
     output:
-        area=f"{EXPERIMENT}/applicability.npz",
+        area=EXPERIMENT.applicability,
     log:
         f"{LOGS}/applicability/{{experiment}}.log",
     benchmark:
@@ -19,7 +19,7 @@ rule applicability:
         runtime=20,
     params:
         model=subpath(input.model, parent=True),
-        code=code_of(*CORE, "evaluate", "evaluate"),
+        code=code_of("applicability"),
     shell:
         "hybridmap applicability {input.settings} {input.experiment} --experiment {wildcards.experiment}"
         " --model {params.model} --samples {input.samples} --splits {input.splits} --out {output.area}"
@@ -31,7 +31,7 @@ rule predict_part:
     input:
         **MAP_INPUTS,
     output:
-        touch(f"{EXPERIMENT}/parts/{{part}}of{PARTS}.done"),
+        touch(EXPERIMENT.part("{part}", PARTS)),
     log:
         f"{LOGS}/predict/{{experiment}}_{{part}}.log",
     benchmark:
@@ -45,9 +45,9 @@ rule predict_part:
     params:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
-        store=f"{EXPERIMENT}/maps.zarr",
+        store=EXPERIMENT.maps,
         options=map_options,
-        code=code_of(*CORE, "predict", "evaluate", "model", "covariates/cube", "grid"),
+        code=code_of("predict"),
     shell:
         PREDICT_PART
 
@@ -56,16 +56,13 @@ rule predict:
     input:
         **MAP_INPUTS,
         parts=(
-            [
-                f"{EXPERIMENT}/parts/{part}of{PARTS}.done"
-                for part in range(1, PARTS + 1)
-            ]
+            [EXPERIMENT.part(str(part), PARTS) for part in range(1, PARTS + 1)]
             if PARTS > 1
             else []
         ),
     output:
-        store=f"{EXPERIMENT}/maps.zarr/zarr.json",
-        summary=f"{EXPERIMENT}/maps.json",
+        store=metadata(EXPERIMENT.maps),
+        summary=EXPERIMENT.map_list,
     log:
         f"{LOGS}/predict/{{experiment}}.log",
     benchmark:
@@ -80,22 +77,22 @@ rule predict:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
         store=subpath(output.store, parent=True),
-        rasters=f"{EXPERIMENT}/maps",
+        rasters=EXPERIMENT.rasters,
         options=map_options,
-        code=code_of(*CORE, "predict", "evaluate", "model", "covariates/cube", "grid"),
+        code=code_of("predict"),
     shell:
         PREDICT_WHOLE
 
 
 rule stac:
     input:
-        settings=f"{REGION}/settings/predict.json",
-        experiment=f"{EXPERIMENT}/settings.json",
-        maps=f"{EXPERIMENT}/maps.zarr/zarr.json",
-        summary=f"{EXPERIMENT}/maps.json",
-        samples=f"{REGION}/samples.parquet",
+        settings=FILES.settings("predict"),
+        experiment=EXPERIMENT.settings,
+        maps=metadata(EXPERIMENT.maps),
+        summary=EXPERIMENT.map_list,
+        samples=FILES.samples,
     output:
-        item=f"{EXPERIMENT}/item.json",
+        item=EXPERIMENT.stac_item,
     log:
         f"{LOGS}/stac/{{experiment}}.log",
     benchmark:
@@ -108,7 +105,7 @@ rule stac:
         runtime=10,
     params:
         maps=subpath(input.maps, parent=True),
-        code=code_of("export/stac"),
+        code=code_of("stac"),
     shell:
         "hybridmap stac {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
         " --summary {input.summary} --samples {input.samples} --out {output.item} --log {log}"
@@ -116,12 +113,12 @@ rule stac:
 
 rule totals:
     input:
-        settings=f"{REGION}/settings/predict.json",
-        experiment=f"{EXPERIMENT}/settings.json",
-        maps=f"{EXPERIMENT}/maps.zarr/zarr.json",
-        polygons=[under(CONFIG.data_root, one.polygons) for one in CONFIG.totals],
+        settings=FILES.settings("predict"),
+        experiment=EXPERIMENT.settings,
+        maps=metadata(EXPERIMENT.maps),
+        polygons=[under(CONFIG.data_root, t.polygons) for t in CONFIG.totals],
     output:
-        table=f"{EXPERIMENT}/totals.csv",
+        table=EXPERIMENT.totals,
     log:
         f"{LOGS}/totals/{{experiment}}.log",
     benchmark:
@@ -134,7 +131,7 @@ rule totals:
         runtime=60,
     params:
         maps=subpath(input.maps, parent=True),
-        code=code_of("export/totals", "grid", "grid"),
+        code=code_of("totals"),
     shell:
         "hybridmap totals {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
         " --out {output.table} --log {log}"
@@ -150,17 +147,17 @@ rule maps:
 
 rule diagnose_experiment:
     input:
-        settings=f"{EXPERIMENT}/settings.json",
-        predictions=f"{EXPERIMENT}/evaluation/predictions.parquet",
-        weights=lambda wildcards: f"{EXPERIMENT}/{folds_of(wildcards.experiment)[-1]}/model/weights.safetensors",
+        settings=EXPERIMENT.settings,
+        predictions=EXPERIMENT.scores.predictions,
+        weights=lambda wildcards: EXPERIMENT.fold(
+            folds_of(wildcards.experiment)[-1]
+        ).weights,
         maps=lambda wildcards: (
-            f"{EXPERIMENT}/maps.zarr/zarr.json"
-            if wildcards.experiment in MAPPED
-            else []
+            metadata(EXPERIMENT.maps) if wildcards.experiment in MAPPED else []
         ),
     output:
-        saturation=f"{EXPERIMENT}/diagnostics/saturation.json",
-        verdict=f"{EXPERIMENT}/diagnostics/verdict.json",
+        saturation=EXPERIMENT.saturation,
+        verdict=EXPERIMENT.verdict,
     log:
         f"{LOGS}/diagnose/{{experiment}}.log",
     benchmark:
@@ -177,7 +174,7 @@ rule diagnose_experiment:
             f"--maps {Path(input.maps).parent.as_posix()}" if input.get("maps") else ""
         ),
         folder=subpath(output.verdict, parent=True),
-        code=code_of("diagnose", "hybrid", "constraints", "process"),
+        code=code_of("diagnose"),
     shell:
         "hybridmap diagnose {input.settings} --experiment {wildcards.experiment} --predictions {input.predictions}"
         " {params.maps} --model {params.model} --out {params.folder} --log {log}"
@@ -191,10 +188,10 @@ rule diagnose:
 
 rule reference:
     input:
-        settings=f"{REGION}/settings/report.json",
-        maps=f"{EXPERIMENT}/maps.zarr/zarr.json",
+        settings=FILES.settings("report"),
+        maps=metadata(EXPERIMENT.maps),
     output:
-        comparison=f"{EXPERIMENT}/reference.json",
+        comparison=EXPERIMENT.reference,
     log:
         f"{LOGS}/reference/{{experiment}}.log",
     benchmark:
@@ -207,6 +204,6 @@ rule reference:
         runtime=20,
     params:
         store=subpath(input.maps, parent=True),
-        code=code_of("evaluate/reference_map", "covariates/cube", "grid", "evaluate"),
+        code=code_of("reference"),
     shell:
         "hybridmap reference {input.settings} --maps {params.store} --out {output.comparison} --log {log}"

@@ -1,12 +1,9 @@
-INPUTS = f"{REGION}/inputs/made.json"
-
-
 # The synthetic landscape of the embedded default; regions with data of their own never run it.
 rule demo:
     input:
-        settings=f"{REGION}/settings/inputs.json",
+        settings=FILES.settings("inputs"),
     output:
-        made=INPUTS,
+        made=FILES.demo_inputs,
     log:
         f"{LOGS}/demo.log",
     benchmark:
@@ -19,19 +16,19 @@ rule demo:
         runtime=10,
     params:
         folder=subpath(output.made, parent=True),
-        code=code_of("testing", "process"),
+        code=stage_code("demo"),
     shell:
         "hybridmap demo {input.settings} --out {params.folder} --log {log}"
 
 
 rule ingest:
     input:
-        settings=f"{REGION}/settings/ingest.json",
-        made=INPUTS if CONFIG.demo else [],
+        settings=FILES.settings("ingest"),
+        made=FILES.demo_inputs if CONFIG.demo else [],
         fetched=FETCHED,
     output:
-        table=f"{REGION}/observations/{{source}}.parquet",
-        quality=f"{REGION}/observations/{{source}}.csv",
+        table=FILES.source("{source}"),
+        quality=FILES.source_quality("{source}"),
     log:
         f"{LOGS}/ingest/{{source}}.log",
     benchmark:
@@ -43,18 +40,7 @@ rule ingest:
         mem_mb=2000,
         runtime=20,
     params:
-        code=code_of(
-            "observations/ingest",
-            "observations/source_table",
-            "observations/known_formats",
-            "observations/formats",
-            "observations/joins",
-            "observations/filters",
-            "observations/cells",
-            "observations/unit_checks",
-            "observations/units",
-            "observations/schema",
-        ),
+        code=stage_code("ingest"),
     shell:
         "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table}"
         " --quality {output.quality} --log {log}"
@@ -62,20 +48,20 @@ rule ingest:
 
 rule build:
     input:
-        settings=f"{REGION}/settings/build.json",
+        settings=FILES.settings("build"),
         tables=expand(
-            f"{REGION}/observations/{{source}}.parquet",
-            source=[s.name for s in CONFIG.observations],
+            FILES.source("{source}"),
+            source=SOURCES,
         ),
     output:
-        table=f"{REGION}/observations.parquet",
+        table=FILES.observations,
         quality=report(
-            f"{REGION}/quality.csv",
+            FILES.quality,
             caption="../report/quality.rst",
             category="Data",
             labels={"what": "Quality control"},
         ),
-        dropped=f"{REGION}/dropped.parquet",
+        dropped=FILES.dropped,
     log:
         f"{LOGS}/build.log",
     benchmark:
@@ -87,15 +73,7 @@ rule build:
         mem_mb=2000,
         runtime=20,
     params:
-        code=code_of(
-            "observations/build",
-            "observations/quality_rules",
-            "observations/ladder",
-            "observations/density",
-            "observations/depth",
-            "observations/bulk_density",
-            "observations/schema",
-        ),
+        code=stage_code("build"),
     shell:
         "hybridmap build {input.settings} --observations {input.tables} --out {output.table}"
         " --quality {output.quality} --dropped {output.dropped} --log {log}"

@@ -1,81 +1,68 @@
-FIGURES = f"{REGION}/report/figures"
-
-
 rule report:
     input:
-        settings=f"{REGION}/settings/report.json",
-        observations=f"{REGION}/observations.parquet",
+        settings=FILES.settings("report"),
+        observations=FILES.observations,
         layers=expand(
-            f"{REGION}/observations/{{source}}.parquet",
-            source=[s.name for s in CONFIG.observations],
+            FILES.source("{source}"),
+            source=SOURCES,
         ),
         reading=expand(
-            f"{REGION}/observations/{{source}}.csv",
-            source=[s.name for s in CONFIG.observations],
+            FILES.source_quality("{source}"),
+            source=SOURCES,
         ),
-        quality=f"{REGION}/quality.csv",
-        dropped=f"{REGION}/dropped.parquet",
-        quality_samples=f"{REGION}/quality_samples.csv",
-        samples=f"{REGION}/samples.parquet",
-        splits=f"{REGION}/splits.parquet",
-        store=f"{REGION}/covariates.zarr/zarr.json",
-        metrics=expand(f"{EXPERIMENT}/evaluation/metrics.csv", experiment=EXPERIMENTS),
-        intervals=expand(
-            f"{EXPERIMENT}/evaluation/intervals.csv", experiment=EXPERIMENTS
-        ),
+        quality=FILES.quality,
+        dropped=FILES.dropped,
+        quality_samples=FILES.sample_quality,
+        samples=FILES.samples,
+        splits=FILES.splits,
+        store=metadata(FILES.cube),
+        metrics=expand(EXPERIMENT.scores.metrics, experiment=EXPERIMENTS),
+        intervals=expand(EXPERIMENT.scores.intervals, experiment=EXPERIMENTS),
         baselines=expand(
-            f"{REGION}/baselines/{{baseline}}/metrics.csv", baseline=CONFIG.baselines
+            FILES.baseline("{baseline}").metrics, baseline=CONFIG.baselines
         ),
-        predictions=expand(
-            f"{EXPERIMENT}/evaluation/predictions.parquet", experiment=EXPERIMENTS
-        ),
-        verdicts=expand(
-            f"{EXPERIMENT}/diagnostics/verdict.json", experiment=EXPERIMENTS
-        ),
-        maps=expand(f"{EXPERIMENT}/maps.json", experiment=MAPPED),
-        described=expand(f"{EXPERIMENT}/item.json", experiment=MAPPED),
-        totals=expand(
-            f"{EXPERIMENT}/totals.csv", experiment=MAPPED if CONFIG.totals else []
-        ),
+        predictions=expand(EXPERIMENT.scores.predictions, experiment=EXPERIMENTS),
+        verdicts=expand(EXPERIMENT.verdict, experiment=EXPERIMENTS),
+        maps=expand(EXPERIMENT.map_list, experiment=MAPPED),
+        described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
+        totals=expand(EXPERIMENT.totals, experiment=MAPPED if CONFIG.totals else []),
         references=(
-            expand(f"{EXPERIMENT}/reference.json", experiment=MAPPED)
-            if CONFIG.reference
-            else []
+            expand(EXPERIMENT.reference, experiment=MAPPED) if CONFIG.reference else []
         ),
     output:
         page=report(
-            f"{REGION}/report/index.html",
+            FILES.report,
             caption="../report/report.rst",
             category="Report",
             labels={"what": "Full report"},
         ),
         soc=report(
-            expand(f"{FIGURES}/{{experiment}}_soc.png", experiment=MAPPED),
+            expand(FILES.figure("{experiment}_soc"), experiment=MAPPED),
             caption="../report/soc_map.rst",
             category="Maps",
         ),
         scatter=report(
-            expand(f"{FIGURES}/{{experiment}}_scatter.png", experiment=EXPERIMENTS),
+            expand(FILES.figure("{experiment}_scatter"), experiment=EXPERIMENTS),
             caption="../report/scatter.rst",
             category="Evaluation",
         ),
         saturation=report(
             expand(
-                f"{FIGURES}/{{experiment}}_saturation.png",
+                FILES.figure("{experiment}_saturation"),
                 experiment=SATURATING,
             ),
             caption="../report/saturation.rst",
             category="Diagnostics",
         ),
         comparison=report(
-            f"{FIGURES}/comparison.png",
+            FILES.figure("comparison"),
             caption="../report/comparison.rst",
             category="Evaluation",
         ),
         quality=report(
-            f"{FIGURES}/quality.png", caption="../report/quality.rst", category="Data"
+            FILES.figure("quality"), caption="../report/quality.rst", category="Data"
         ),
-        splits=f"{FIGURES}/splits.png",
+        splits=FILES.figure("splits"),
     log:
         f"{LOGS}/report.log",
     benchmark:
@@ -89,7 +76,7 @@ rule report:
     params:
         results=subpath(input.samples, parent=True),
         figures=subpath(output.comparison, parent=True),
-        code=code_of("report", "plot"),
+        code=stage_code("report"),
     shell:
         "hybridmap report {input.settings} --results {params.results} --out {output.page}"
         " --figures {params.figures} --log {log}"

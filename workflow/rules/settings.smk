@@ -1,21 +1,21 @@
 # The part of the configuration that one stage reads: both the trigger of the stage and the record of what made it.
 rule settings:
     output:
-        f"{REGION}/settings/{{stage}}.json",
+        FILES.settings("{stage}"),
     log:
         f"{LOGS}/settings/{{stage}}.log",
     localrule: True
     conda:
         "../../envs/hybridmap.yaml"
     params:
-        text=lambda wildcards: stage_settings(config, wildcards.stage),
+        text=lambda wildcards: stage_settings(CONFIG, wildcards.stage),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
 
 rule experiment_settings:
     output:
-        f"{EXPERIMENT}/settings.json",
+        EXPERIMENT.settings,
     log:
         f"{LOGS}/settings/experiment_{{experiment}}.log",
     localrule: True
@@ -23,7 +23,7 @@ rule experiment_settings:
         "../../envs/hybridmap.yaml"
     params:
         text=lambda wildcards: stage_settings(
-            config, "experiment", wildcards.experiment
+            CONFIG, "experiment", wildcards.experiment
         ),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"

@@ -3,13 +3,13 @@ if CONFIG.fan_out:
 
     rule train:
         input:
-            settings=f"{EXPERIMENT}/settings.json",
-            samples=f"{REGION}/samples.parquet",
-            splits=f"{REGION}/splits.parquet",
+            settings=EXPERIMENT.settings,
+            samples=FILES.samples,
+            splits=FILES.splits,
         output:
-            weights=f"{EXPERIMENT}/{{fold}}/model/weights.safetensors",
-            model=f"{EXPERIMENT}/{{fold}}/model/model.yaml",
-            history=f"{EXPERIMENT}/{{fold}}/history.parquet",
+            weights=EXPERIMENT.fold("{fold}").weights,
+            model=EXPERIMENT.fold("{fold}").specification,
+            history=EXPERIMENT.fold("{fold}").history,
         log:
             f"{LOGS}/train/{{experiment}}_{{fold}}.log",
         benchmark:
@@ -22,8 +22,8 @@ if CONFIG.fan_out:
             runtime=120,
         params:
             folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
-            code=code_of(*CORE, "samples/folds"),
-            source=lambda wildcards: source_of(wildcards.experiment),
+            code=code_of("train"),
+            tables=lambda wildcards: tables_of(wildcards.experiment),
         shell:
             "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
             " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
@@ -36,18 +36,17 @@ else:
             name:
                 f"train_{name}"
             input:
-                settings=f"{REGION}/experiments/{name}/settings.json",
-                samples=f"{REGION}/samples.parquet",
-                splits=f"{REGION}/splits.parquet",
+                settings=FILES.experiment(name).settings,
+                samples=FILES.samples,
+                splits=FILES.splits,
             output:
                 expand(
-                    f"{REGION}/experiments/{name}/{{fold}}/{{file}}",
-                    fold=folds_of(name),
-                    file=[
-                        "model/weights.safetensors",
-                        "model/model.yaml",
-                        "history.parquet",
+                    [
+                        FILES.experiment(name).fold("{fold}").weights,
+                        FILES.experiment(name).fold("{fold}").specification,
+                        FILES.experiment(name).fold("{fold}").history,
                     ],
+                    fold=folds_of(name),
                 ),
             log:
                 f"{LOGS}/train/{name}.log",
@@ -63,8 +62,8 @@ else:
                 experiment=name,
                 folds=folds_of(name),
                 folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
-                code=code_of(*CORE, "samples/folds"),
-                source=source_of(name),
+                code=code_of("train", name),
+                tables=tables_of(name),
             shell:
                 "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
                 " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
@@ -72,19 +71,19 @@ else:
 
 rule evaluate:
     input:
-        settings=f"{EXPERIMENT}/settings.json",
-        samples=f"{REGION}/samples.parquet",
-        splits=f"{REGION}/splits.parquet",
+        settings=EXPERIMENT.settings,
+        samples=FILES.samples,
+        splits=FILES.splits,
         models=lambda wildcards: expand(
-            f"{EXPERIMENT}/{{fold}}/model/weights.safetensors",
+            EXPERIMENT.fold("{fold}").weights,
             experiment=wildcards.experiment,
             fold=[f for f in folds_of(wildcards.experiment) if f != MAP_FOLD],
         ),
     output:
-        predictions=f"{EXPERIMENT}/evaluation/predictions.parquet",
-        metrics=f"{EXPERIMENT}/evaluation/metrics.csv",
-        intervals=f"{EXPERIMENT}/evaluation/intervals.csv",
-        conformal=f"{EXPERIMENT}/evaluation/conformal.json",
+        predictions=EXPERIMENT.scores.predictions,
+        metrics=EXPERIMENT.scores.metrics,
+        intervals=EXPERIMENT.scores.intervals,
+        conformal=EXPERIMENT.scores.conformal,
     log:
         f"{LOGS}/evaluate/{{experiment}}.log",
     benchmark:
@@ -100,9 +99,7 @@ rule evaluate:
         folds=lambda wildcards, input: [
             Path(m).parent.parent.as_posix() for m in input.models
         ],
-        code=code_of(
-            *CORE, "evaluate", "evaluate", "model", "evaluate", "samples/folds"
-        ),
+        code=code_of("evaluate"),
     shell:
         "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
         " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
@@ -110,12 +107,12 @@ rule evaluate:
 
 rule baseline:
     input:
-        settings=f"{REGION}/settings/baseline.json",
-        samples=f"{REGION}/samples.parquet",
-        splits=f"{REGION}/splits.parquet",
+        settings=FILES.settings("baseline"),
+        samples=FILES.samples,
+        splits=FILES.splits,
     output:
-        predictions=f"{REGION}/baselines/{{baseline}}/predictions.parquet",
-        metrics=f"{REGION}/baselines/{{baseline}}/metrics.csv",
+        predictions=FILES.baseline("{baseline}").predictions,
+        metrics=FILES.baseline("{baseline}").metrics,
     log:
         f"{LOGS}/baselines/{{baseline}}.log",
     benchmark:
@@ -128,7 +125,7 @@ rule baseline:
         runtime=60,
     params:
         folder=subpath(output.metrics, parent=True),
-        code=code_of("evaluate", "evaluate", "evaluate", "samples/folds"),
+        code=stage_code("baseline"),
     shell:
         "hybridmap baseline {input.settings} --name {wildcards.baseline} --samples {input.samples}"
         " --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"

@@ -11,13 +11,14 @@ import torch
 import xarray as xr
 import zarr
 from history_files import history
+from trainings import train_experiment
 
 from hybridmap.cli import main
 from hybridmap.config import Config
+from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.clm5_forcing import read_clm5_forcing, write_clm5_cells
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment.training import train_folds
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.predict import run
 from hybridmap.process import get_process
@@ -135,11 +136,11 @@ def test_clm5_is_trained_and_mapped_in_the_workflow(
         "training": {"max_epochs": 3, "patience": 3, "batch_size": 256}, "encoder": {"hidden": [16]},
     }]  # fmt: skip
     config = Config.model_validate(raw)
-    build_cube(config, tmp_path / "cube.zarr")
-    sample(config, folder / "o.parquet", tmp_path / "cube.zarr", tmp_path / "s.parquet", tmp_path / "q.csv")
+    build_cube(RegionLayers.of(config), tmp_path / "cube.zarr", config.predict.tile)
+    sample(folder / "o.parquet", tmp_path / "cube.zarr", tmp_path / "s.parquet", tmp_path / "q.csv")
     cells = pd.read_parquet(tmp_path / "s.parquet")["forcing.clm5_cell"]
     assert set(cells) <= set(range(30))  # the nearest, never a mean of numbers
-    train_folds(config, "clm5", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "clm5", "cpu")
+    train_experiment(config, "clm5", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "clm5")
     recipe = run.recipe_of(config, "clm5", tmp_path / "clm5/all/model")
     run.predict(recipe, tmp_path / "cube.zarr", tmp_path / "maps.zarr", 2, "t")
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")

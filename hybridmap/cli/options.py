@@ -1,0 +1,79 @@
+"""Arguments of the command line by name, with their help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a verb: its name, and the settings that :mod:`argparse` takes."""
+
+    name: str
+    settings: dict[str, Any]
+    alternative: bool = False
+    """Exactly one of the alternatives of a verb is given."""
+
+
+Arguments = tuple[Argument, ...]
+
+
+def argument(name: str, alternative: bool = False, **settings: Any) -> Argument:
+    """Shorter way to write an :class:`Argument`."""
+    return Argument(name, settings, alternative)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--experiment": {"help": "name of the experiment"},
+    "--source": {"help": "name of the source"},
+    "--name": {"help": "name of the baseline"},
+    "--fold": {"help": "names of folds, such as block-0, or all"},
+    "--observations": {"type": Path, "help": "table(s) of observations"},
+    "--samples": {"type": Path, "help": "samples.parquet"},
+    "--splits": {"type": Path, "help": "splits.parquet"},
+    "--cube": {"type": Path, "help": "covariates.zarr"},
+    "--model": {"type": Path, "help": "folder of a trained model"},
+    "--predictions": {"type": Path, "help": "predictions.parquet of the evaluation"},
+    "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
+    "--results": {"type": Path, "help": "folder of the region"},
+    "--out": {"type": Path, "help": "what to write"},
+    "--quality": {"type": Path, "help": "table of counted drops to write"},
+    "--dropped": {"type": Path, "help": "table of dropped rows to write"},
+    "--rasters": {"type": Path, "help": "folder for Cloud-Optimized GeoTIFFs"},
+    "--summary": {"type": Path, "help": "list of maps (JSON)"},
+    "--figures": {"type": Path, "help": "folder for figures"},
+    "--folds": {"type": Path, "help": "folders of trained folds"},
+    "--calibration": {"type": Path, "help": "conformal.json of the evaluation, for intervals"},
+    "--applicability": {"type": Path, "help": "file of 'hybridmap applicability'"},
+    "--workers": {"type": int, "default": 0, "help": "layers or tiles at a time; 0 takes all cores"},
+    "--scheduler": {
+        "default": "",
+        "help": "address or file of a dask scheduler whose workers predict the tiles",
+    },
+    "--part": {"default": "", "help": "k/n: only every n-th tile from the k-th; a run without finishes"},
+    "--plan": {
+        "action": "store_true",
+        "help": "predict nothing, but say what it would take; --summary for JSON",
+    },
+    "--device": {"default": "auto", "choices": ["auto", "cpu", "cuda"], "help": "where to train"},
+}
+"""Options that stages share; one without a default or an action must be given."""
+
+
+def option(text: str) -> Argument:
+    """The option of a stage as it is written in its list: ``--quality?`` may be left out, ``--folds+`` takes several.
+
+    Examples
+    --------
+    >>> option("--quality?").settings["required"]
+    False
+    """
+    name = text.rstrip("?+")
+    settings = dict(OPTIONS[name])
+    if "default" not in settings and "action" not in settings:
+        settings["required"] = not text.endswith("?")
+    if text.endswith("+"):
+        settings["nargs"] = "+"
+    return Argument(name, settings)

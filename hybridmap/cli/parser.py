@@ -1,0 +1,46 @@
+"""The parser of the command line, made from the tables of verbs and options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from hybridmap.cli.options import Arguments, argument, option
+from hybridmap.cli.verbs import STAGES, TOOLS, Stage
+
+CONFIG = argument("config", nargs="+", type=Path, help="configuration files, later ones laid over earlier ones")
+COMMON = (
+    argument("--log", type=Path, help="also write messages to this file"),
+    argument("--threads", type=int, default=0, help="threads for computing; 0 leaves the default"),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser whose result has ``run``, a function of that result."""
+    parser = argparse.ArgumentParser(prog="hybridmap", description="Hybrid models of soil organic carbon.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, stage in STAGES.items():
+        verb = verbs.add_parser(name, help=stage.help, description=stage.help)
+        _add(verb, (CONFIG, *map(option, stage.options.split()), *COMMON))
+        verb.set_defaults(run=_with_config(stage))
+    for name, tool in TOOLS.items():
+        verb = verbs.add_parser(name, help=tool.help)
+        _add(verb, (*tool.arguments, *COMMON))
+        verb.set_defaults(run=tool.run)
+    return parser
+
+
+def _add(verb: argparse.ArgumentParser, arguments: Arguments) -> None:
+    group = verb.add_mutually_exclusive_group(required=True) if any(a.alternative for a in arguments) else verb
+    for entry in arguments:
+        (group if entry.alternative else verb).add_argument(entry.name, **entry.settings)
+
+
+def _with_config(stage: Stage) -> Callable[[argparse.Namespace], None]:
+    def run(args: argparse.Namespace) -> None:
+        from hybridmap.config.reading import load_config
+
+        stage.run(load_config(*args.config), args)
+
+    return run

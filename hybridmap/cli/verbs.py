@@ -1,0 +1,326 @@
+"""What each verb runs: one function a verb, which takes the configuration apart and does nothing else.
+
+A function imports what it runs itself, so that a command starts quickly, and so that the code of a stage can be read
+from it (:mod:`hybridmap.fingerprint`). The function of ``hybridmap some-verb`` is called ``_some_verb``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hybridmap.cli.options import OPTIONS, Arguments, argument
+from hybridmap.errors import HybridmapError
+from hybridmap.files.results import FoldFiles
+
+if TYPE_CHECKING:
+    from hybridmap.config import Config
+
+LOG = logging.getLogger("hybridmap")
+
+
+def _demo(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.testing.files import write_landscape
+
+    write_landscape(config, args.out)
+
+
+def _ingest(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
+    from hybridmap.observations.ingest import find_source, ingest
+
+    source = find_source(config.observations, args.source)
+    ingest(source, config.data_root, RegionGrid.of(config.grid), args.out, args.quality)
+
+
+def _build(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.observations.build import build
+
+    build(config.build, config.grid, args.observations, args.out, args.quality, args.dropped)
+
+
+def _cube(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.config.region_layers import RegionLayers
+    from hybridmap.covariates.cube_build import build_cube
+
+    build_cube(RegionLayers.of(config), args.out, config.predict.tile, workers=args.workers)
+
+
+def _sample(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.samples.sample import sample
+
+    sample(args.observations, args.cube, args.out, args.quality)
+
+
+def _split(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.grid.region_grid import RegionGrid
+    from hybridmap.samples.splits import split
+
+    split(config.splits, RegionGrid.of(config.grid), args.samples, args.out, config.data_root, args.cube)
+
+
+def _train(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.experiment.layers import ModelLayers
+    from hybridmap.experiment.training import train_folds
+
+    experiment = config.experiment(args.experiment)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    train_folds(experiment, layers, args.fold, args.samples, args.splits, args.out, args.device)
+
+
+def _evaluate(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.scores import evaluate
+
+    models = {folder.name: FoldFiles(folder).model for folder in args.folds}
+    evaluate(config.experiment(args.experiment), args.samples, args.splits, models, args.out)
+
+
+def _baseline(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.baselines import baseline
+
+    baseline(args.name, config.covariates, config.splits, args.samples, args.splits, args.out)
+
+
+def _applicability(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.applicability_threshold import learn_applicability
+
+    experiment, references = config.experiment(args.experiment), config.predict.references
+    learn_applicability(experiment, config.covariates, references, args.model, args.samples, args.splits, args.out)
+
+
+def _predict(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.predict.worker_start import passes_of, start_early
+
+    uncertainty = config.experiment(args.experiment).uncertainty
+    if not args.plan and not args.scheduler:
+        start_early(args.cube, passes_of(uncertainty, config.predict))
+    from hybridmap.predict.recipe import Recipe
+
+    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
+    keep_draws = bool(config.totals)
+    recipe = Recipe(args.model, config.predict, uncertainty, depth_m, args.calibration, args.applicability, keep_draws)
+    if args.plan:
+        from hybridmap.predict.estimate import estimate
+
+        plan = estimate(recipe, args.cube, args.workers)
+        LOG.info("%s", "\n".join(plan.lines()))
+        if args.summary:
+            plan.save(args.summary)
+        return
+    for option in ("--out",) if args.part else ("--out", "--rasters", "--summary"):
+        if getattr(args, option.removeprefix("--")) is None:
+            raise HybridmapError(f"{option} is missing: {OPTIONS[option]['help']} (or --plan to only look ahead).")
+    from hybridmap.export.cog import write_cogs
+    from hybridmap.predict.recipe import Job
+    from hybridmap.predict.run import Execution, predict
+
+    job, execution = Job(recipe, args.cube, args.out), Execution(args.workers, args.scheduler, args.part)
+    export = functools.partial(write_cogs, args.out, args.rasters, args.summary)
+    predict(job, _map_title(config, args.experiment), execution, export)
+
+
+def _map_title(config: Config, experiment: str) -> str:
+    return f"{config.title or config.region}: {config.experiment(experiment).title or experiment}"
+
+
+def _stac(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.export.stac import Subject, write_stac
+
+    title = _map_title(config, args.experiment)
+    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build)
+    write_stac(subject, args.maps, args.summary, args.samples, args.out)
+
+
+def _totals(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.export.totals import totals
+
+    level = config.experiment(args.experiment).uncertainty.level
+    totals(config.totals, config.data_root, level, args.maps, args.out)
+
+
+def _diagnose(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.diagnose.plausibility import diagnose
+
+    diagnose(config.experiment(args.experiment), args.predictions, args.maps, args.model, args.out)
+
+
+def _reference(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.reference_map import compare_reference
+
+    if config.reference is None:
+        raise HybridmapError(f"region '{config.region}' has no 'reference'.")
+    compare_reference(config.reference, config.data_root, args.maps, args.out)
+
+
+def _report(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.report.html import report
+
+    report(config, args.results, args.out, args.figures)
+
+
+def _check(args: argparse.Namespace) -> None:
+    from hybridmap.check.process_model import check_model
+    from hybridmap.check.region import check
+    from hybridmap.config.reading import load_config
+    from hybridmap.process import list_processes
+
+    models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
+    files = [path for path in args.config if path not in models]
+    lines = [line for path in models for line in check_model(str(path))]
+    for line in [*lines, *(check(load_config(*files)) if files else [])]:
+        LOG.info("%s", line)
+
+
+def _schema(args: argparse.Namespace) -> None:
+    if args.markdown:
+        from hybridmap.config.reference_page import markdown
+
+        sys.stdout.write(markdown())
+        return
+    from hybridmap.config import Config
+
+    json.dump(Config.model_json_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _formats(args: argparse.Namespace) -> None:
+    from hybridmap.observations.formats.pages import format_page, write_format_pages
+    from hybridmap.observations.formats.registry import format_names, read_format
+
+    if args.out:
+        write_format_pages(args.out)
+    for name in [args.name] if args.name else [] if args.out else format_names():
+        sys.stdout.write(format_page(name) if args.name else f"{name:28}{read_format(name).title}\n")
+
+
+def _fetch(args: argparse.Namespace) -> None:
+    from hybridmap.fetch.catalogue import catalogue
+    from hybridmap.fetch.data_set import fetch
+
+    for name in args.names:
+        fetch(name, args.to / name, args.offline)
+    if not args.names:
+        for name, entry in catalogue().items():
+            how = entry.size if entry.files else f"by hand from {entry.request}"
+            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {how})\n")
+
+
+def _clm5_forcing(args: argparse.Namespace) -> None:
+    from hybridmap.config.reading import load_config
+    from hybridmap.covariates.clm5_forcing import write_clm5_cells, write_clm5_forcing
+    from hybridmap.grid.region_grid import RegionGrid
+
+    if args.region:
+        write_clm5_cells(args.files, RegionGrid.of(load_config(*args.region).grid), args.out)
+    else:
+        write_clm5_forcing(args.files, args.sites, args.out)
+
+
+def _init(args: argparse.Namespace) -> None:
+    from hybridmap.config.template import write_template
+
+    write_template(args.out)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A verb that takes the files of a configuration: what it runs, its help, and its options."""
+
+    run: Callable[[Config, argparse.Namespace], None]
+    help: str
+    options: str
+    """Names of :data:`~hybridmap.cli.options.OPTIONS`; with ``?`` it may be left out, with ``+`` it takes several."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A verb with arguments of its own."""
+
+    run: Callable[[argparse.Namespace], None]
+    help: str
+    arguments: Arguments
+
+
+STAGES = {
+    "demo": Stage(_demo, "make the inputs of the synthetic region", "--out"),
+    "ingest": Stage(_ingest, "read one observation table into the common schema", "--source --out --quality?"),
+    "build": Stage(_build, "densities, quality control, one row a site", "--observations+ --out --quality --dropped"),
+    "cube": Stage(_cube, "warp all rasters onto the grid of the region", "--out --workers"),
+    "sample": Stage(_sample, "covariates at the observations", "--observations --cube --out --quality"),
+    "split": Stage(_split, "deal sites into folds", "--samples --cube? --out"),
+    "train": Stage(_train, "train folds side by side", "--experiment --fold+ --samples --splits --out --device"),
+    "evaluate": Stage(_evaluate, "scores per target and fold", "--experiment --samples --splits --folds+ --out"),
+    "baseline": Stage(_baseline, "fit an ordinary model to every fold", "--name --samples --splits --out"),
+    "applicability": Stage(
+        _applicability, "what decides where a model applies", "--experiment --model --samples --splits --out"
+    ),
+    "predict": Stage(
+        _predict,
+        "maps as Zarr and GeoTIFF",
+        "--experiment --model --cube --calibration? --applicability? --out? --rasters? --summary?"
+        " --workers --scheduler --part --plan",
+    ),
+    "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
+    "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --out"),
+    "diagnose": Stage(_diagnose, "is the model plausible?", "--experiment --predictions --maps? --model --out"),
+    "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
+    "report": Stage(_report, "one self-contained page about the region", "--results --out --figures"),
+}
+
+TOOLS = {
+    "check": Tool(
+        _check,
+        "find every mistake in a configuration and its data before anything runs",
+        (argument("config", nargs="+", type=Path, help="configuration files, or process models: .py files or names"),),
+    ),
+    "schema": Tool(
+        _schema,
+        "print the JSON schema of the configuration",
+        (argument("--markdown", action="store_true", help="as the reference page of the docs"),),
+    ),
+    "formats": Tool(
+        _formats,
+        "list the data sets that are known by name, or describe one",
+        (
+            argument("name", nargs="?", help="name of the format to describe"),
+            argument("--out", type=Path, help="folder for a page of each format"),
+        ),
+    ),
+    "fetch": Tool(
+        _fetch,
+        "fetch public data sets by name; without a name, list them",
+        (
+            argument("names", nargs="*", help="data sets"),
+            argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each"),
+            argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where"),
+        ),
+    ),
+    "clm5-forcing": Tool(
+        _clm5_forcing,
+        "forcing of the CLM5 model at sites, from CESM history files",
+        (
+            argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)"),
+            argument("--sites", type=Path, help="table with site_id, lon, lat", alternative=True),
+            argument(
+                "--region",
+                type=Path,
+                nargs="+",
+                help="region files: all cells under it, for clm5_interval",
+                alternative=True,
+            ),
+            argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write"),
+        ),
+    ),
+    "init": Tool(
+        _init,
+        "write a commented region file to start from",
+        (argument("out", type=Path, help="region file to write"),),
+    ),
+}

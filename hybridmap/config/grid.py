@@ -1,0 +1,27 @@
+"""Typed configuration of the grid of a region."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from hybridmap.config.section import Section
+
+
+class Grid(Section):
+    """The one grid of a region; everything is warped onto it once."""
+
+    crs: str = Field("EPSG:4326", description="Coordinate reference system, for example EPSG:5070.")
+    resolution: float = Field(gt=0, description="Cell size in units of the CRS (metres or degrees).")
+    bounds: tuple[float, float, float, float] = Field(description="West, south, east, north in units of the CRS.")
+    mask: str | None = Field(
+        None, description="Polygons under data_root; cells that none of them touches are outside the region."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Grid:
+        west, south, east, north = self.bounds
+        if west >= east or south >= north:
+            raise ValueError(
+                f"bounds {self.bounds} must be west, south, east, north with west < east and south < north"
+            )
+        return self

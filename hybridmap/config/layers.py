@@ -1,0 +1,64 @@
+"""Typed configuration of rasters: layers of the cube, layers computed from them, a published map."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hybridmap.config.section import Name, Section, Unit
+
+
+class Derive(Section):
+    """A layer computed from other layers on the grid of the region."""
+
+    function: str = Field(description="slope, aspect_north, aspect_east, mean, sum, seasonality, range, bio1 to bio19.")
+    of: str | dict[str, str] = Field(
+        description="A layer, or a monthly one; for bio1 to bio19 a mapping of tmin, tmax and prec to monthly layers."
+    )
+
+
+class Raster(Section):
+    """One layer of the cube.
+
+    In a region file a layer may stand for several: ``months: true`` for twelve, ``bands: [..]`` for one a band, and
+    ``classes`` with ``encoding: one_hot`` for the share of each class.
+    """
+
+    name: Name = Field(description="Name of the layer.")
+    path: str = Field(
+        "", description="Any raster that GDAL reads (GeoTIFF, VRT, NetCDF, Zarr; also https://), under data_root."
+    )
+    derive: Derive | None = Field(None, description="Compute the layer from others instead of reading it.")
+    band: int | str = Field(1, description="Band number from 1, or its description.")
+    variable: str | None = Field(None, description="Variable of a NetCDF file or array of a Zarr store.")
+    crs: str | None = Field(None, description="Only where the file declares none, for example EPSG:4326.")
+    kind: Literal["continuous", "average", "categorical"] = Field(
+        "continuous", description="Warped bilinear, as cell average, or nearest."
+    )
+    unit: Unit = Field("1", description="Unit after scale and offset.")
+    scale: float | None = Field(
+        None, description="Value = pixel * scale + offset; None: what the file declares, or 1 and 0."
+    )
+    offset: float | None = Field(None, description="See scale.")
+    nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
+    equals: list[float] | None = Field(
+        None, description="1 where the pixel is one of these classes, else 0; averaged to the share of the cell."
+    )
+    missing: Literal["drop", "median", "nearest"] | float = Field(
+        "drop", description="Cells without data: not used, or filled with the median, the nearest value, or a number."
+    )
+    group: str = Field("", description="Layer that this one was made of by months, bands or classes.")
+    valid_range: tuple[float, float] | None = Field(None, description="Values outside, after scaling, become missing.")
+    description: str = Field("", description="What the layer is.")
+    licence: str = Field("", description="Printed in the report.")
+
+
+class Reference(Section):
+    """A published map to compare ours with; never used for training."""
+
+    name: Name = Field(description="Name in the report.")
+    layers: list[Raster] = Field(min_length=1, description="Layers of the published map.")
+    weights: list[float] = Field(description="The reference is the weighted sum of its layers.")
+    unit: str = Field("kg m-3", description="Unit of the weighted sum.")
+    citation: str = Field("", description="Printed in the report.")

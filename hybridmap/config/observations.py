@@ -1,0 +1,155 @@
+"""Typed configuration of tables of soil measurements, and of how they become sites."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from hybridmap.config.section import Name, Section, Unit
+
+
+class Column(Section):
+    """Where a field of the common schema comes from."""
+
+    column: str | None = Field(None, description="Column of the table.")
+    otherwise: list[str] = Field(default=[], description="Columns in the same unit, read where the first is empty.")
+    value: float | str | None = Field(None, description="Constant for every row, instead of a column.")
+    minus: str | None = Field(None, description="Column to subtract, in the same unit (for cumulative stocks).")
+    minus_factor: float = Field(1.0, description="What 'minus' is multiplied with, 0.12 for carbon in carbonate.")
+    pick: Literal["first", "second"] | None = Field(
+        None, description="Which number of a range in words, for depths written as '0-20 cm'."
+    )
+    prefix: str = Field("", description="Put before a text, so that identifiers of several tables agree.")
+    trust_unit: bool = Field(False, description="Accept values that look as if they had another unit.")
+    unit: Unit | None = Field(None, description="Unit in the table; required for every quantity that has one.")
+    also: list[str] = Field(default=[], description="For identifiers: further columns that make it unique.")
+    detection_limit: float | None = Field(
+        None, gt=0, description="In the unit of the column; lower values, zero and '<LOD' become half of it."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Column:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give either 'column' or 'value'")
+        return self
+
+
+class Join(Section):
+    """A second table whose rows belong to those of the first by a common identifier."""
+
+    path: str = Field("", description="The table, under data_root.")
+    format: Name | None = Field(None, description="A known format that says how to join; see the docs for names.")
+    by: dict[str, str] = Field(default={}, description="Column of the first table → column of this one.")
+    take: dict[str, str] = Field(default={}, description="New name → column of this table.")
+    columns: dict[str, Column] = Field(default={}, description="Schema fields that this table adds.")
+    where: dict[str, list[str | float]] = Field(default={}, description="Use rows whose column has one of the values.")
+    combine: Literal["one", "first", "sum", "mean"] = Field(
+        "one", description="What becomes of several rows with one identifier; 'one' refuses them."
+    )
+    required: bool = Field(False, description="Drop (and count) rows of the first table that have no partner.")
+    optional: bool = Field(False, description="A missing file is no error.")
+    encoding: str = Field("utf-8", description="Of a text file.")
+    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
+    layer: str | None = Field(None, description="Layer of a GeoPackage, or variable of a NetCDF file.")
+    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_columns(cls, value: Any) -> Any:
+        return _expand_columns(value)
+
+
+class ObservationSource(Section):
+    """One table of soil measurements, one row a layer."""
+
+    name: Name = Field(description="Name of the source and of its file.")
+    path: str = Field(
+        description="CSV (also .gz, any common delimiter), Parquet, GeoPackage or NetCDF, or the folder of a known"
+        " format, under data_root."
+    )
+    format: Name | None = Field(
+        None, description="A known format (docs/formats): its columns need not be mapped. None: an ordinary table."
+    )
+    licence: str = Field("", description="Licence of the rows; a per-row column may be given under columns.")
+    citation: str = Field("", description="Printed in the report.")
+    columns: dict[str, Column] = Field(
+        default={}, description="Schema field → column name, or a block with column and unit; laid over the format's."
+    )
+    joins: list[Join] = Field(default=[], description="Tables whose columns are added by a common identifier.")
+    crs: str | None = Field(None, description="CRS of lon and lat where they are not WGS84 degrees, as EPSG:3035.")
+    below_lod: Literal["half", "zero", "drop", "keep_flag"] = Field(
+        "half",
+        description="Values below the detection limit become half of it, zero, missing, or the limit; all are flagged.",
+    )
+    encoding: str = Field("utf-8", description="Of a text file, for example cp1252.")
+    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
+    layer: str | None = Field(None, description="Layer of a GeoPackage, or variable of a NetCDF file.")
+    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
+    layers: list[dict[str, Column]] = Field(
+        default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
+    )
+    where: dict[str, list[str | float]] = Field(
+        default={}, description="Keep rows whose column has one of the values; * and ? stand for any letters."
+    )
+    exclude: dict[str, list[str | float]] = Field(
+        default={}, description="Drop rows whose column has one of the values."
+    )
+    fraction_method: str = Field("", description="How POC and MOC were measured, for all rows.")
+    biomass_method: str = Field("", description="How microbial biomass was measured, for all rows.")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_columns(cls, value: Any) -> Any:
+        return _expand_columns(value)
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _short_layers(cls, value: Any) -> Any:
+        return [_expand_columns(layer) for layer in value] if isinstance(value, list) else value
+
+
+def _expand_columns(value: Any) -> Any:
+    """Allow ``lon: longitude`` for ``lon: {column: longitude}``."""
+    if not isinstance(value, dict):
+        return value
+    return {field: {"column": spec} if isinstance(spec, str) else spec for field, spec in value.items()}
+
+
+class Limits(Section):
+    """Plausible ranges of quality control; a row or value outside is dropped and counted."""
+
+    min_thickness_cm: float = Field(2.0, description="Thinner layers are dropped.")
+    max_oc_g_kg: float = Field(600.0, description="Largest organic carbon content.")
+    min_bulk_density_g_cm3: float = Field(0.05, description="Smallest bulk density of organic soil.")
+    min_mineral_bulk_density_g_cm3: float = Field(0.3, description="Smallest of mineral soil (OC to 120 g/kg).")
+    max_bulk_density_g_cm3: float = Field(2.0, description="Largest bulk density.")
+    max_coarse_fragments: float = Field(0.95, description="Coarse fragments by volume stay below this.")
+    max_soc_density_kg_m3: float = Field(200.0, description="Largest SOC density.")
+    texture_sum_tolerance_pct: float = Field(5.0, description="How far sand + silt + clay may be from 100 %.")
+    max_mbc_share_of_oc: float = Field(0.1, description="Largest share of microbial in organic carbon.")
+    fraction_recovery: tuple[float, float] = Field((0.7, 1.3), description="Range of (POC + MOC) / OC.")
+
+
+class Build(Section):
+    """From layers as measured to one row a site on the target interval."""
+
+    top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
+    bottom_cm: float = Field(20.0, gt=0, description="The layer that the process model describes.")
+    min_coverage: float = Field(
+        0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
+    )
+    max_gap_cm: float = Field(5.0, description="Widest gap between the layers of a profile inside the interval.")
+    depth: Literal["slice", "spline"] = Field(
+        "slice", description="Means over the interval: weighted by thickness, or of an equal-area spline."
+    )
+    smoothing: float = Field(0.1, ge=0, description="Lambda of the spline; 0 keeps the mean of every layer.")
+    stocks_cm: list[float] = Field(
+        default=[], description="Depths of SOC stocks to report beside the density, for example [30, 100]."
+    )
+    extrapolate: bool = Field(
+        False, description="Continue the deepest layer to the end of a stock (flagged), if half of it is known."
+    )
+    pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
+    missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
+    limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")

@@ -1,0 +1,64 @@
+"""What each stage reads of a configuration: the trigger of its rule, and the record of what made its result."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hybridmap.config.region import Config
+
+STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
+    "inputs": ("region", "demo", "grid"),
+    "ingest": ("region", "data_root", "demo", "grid", "observations"),
+    "build": ("region", "grid", "build"),
+    "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
+    "sample": ("region", "grid"),
+    "split": ("region", "data_root", "grid", "splits"),
+    "experiment": ("region", "grid", "build", "splits", "experiments", "covariates", "forcing"),
+    "predict": ("region", "title", "data_root", "grid", "build", "covariates", "predict", "totals"),
+    "baseline": ("region", "grid", "covariates", "splits"),
+    "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
+}
+"""Sections that each stage reads; a change elsewhere in the file does not rerun it."""
+LAYER_FACTS = ("name", "kind", "unit")
+"""What a model must know of a layer."""
+
+
+def stage_settings(config: Config, stage: str, experiment: str | None = None) -> str:
+    """Return the part of a configuration that a stage reads, as sorted JSON text.
+
+    The text is the trigger of a workflow rule and the record of what made a result, and it is itself a valid
+    configuration file for every ``hybridmap`` command of that stage.
+
+    Parameters
+    ----------
+    config : Config
+        Of the region.
+    stage : str
+        A key of :data:`STAGE_SECTIONS`.
+    experiment : str, optional
+        Leave only this experiment, its splits, and of layers only :data:`LAYER_FACTS`.
+
+    Returns
+    -------
+    str
+        One line of JSON.
+    """
+    sections = config.model_dump(mode="json", by_alias=True, include=set(STAGE_SECTIONS[stage]))
+    if stage == "cube":  # what maps hold is no matter of the cube
+        sections["predict"] = {"tile": sections["predict"]["tile"]}
+    if experiment is not None:
+        sections |= _one_experiment(sections, config.experiment(experiment).splits, experiment)
+    return json.dumps(sections, sort_keys=True)
+
+
+def _one_experiment(sections: dict[str, Any], schemes: list[str], experiment: str) -> dict[str, Any]:
+    """The sections of an experiment without what is only of others."""
+    return {
+        "experiments": [e for e in sections["experiments"] if e["name"] == experiment],
+        "splits": [split for split in sections["splits"] if split["name"] in schemes],
+        **{
+            kind: [{fact: layer[fact] for fact in LAYER_FACTS} for layer in sections[kind]]
+            for kind in ("covariates", "forcing")
+        },
+    }

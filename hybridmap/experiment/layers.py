@@ -1,0 +1,80 @@
+"""What a model must know of the layers of its region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from hybridmap.config import Build, Raster
+from hybridmap.experiment.site_data import COVARIATE, FORCING, names_in
+
+
+@dataclass(frozen=True)
+class ModelLayers:
+    """Layers that a model sees.
+
+    Attributes
+    ----------
+    depth_m : float
+        Thickness of the target interval [m], given to process models that have a ``depth`` forcing.
+    covariates, forcing : list of str
+        Names, in the order of the table that the model learns from.
+    categorical : dict of str to list of float
+        Class codes of the covariates that are classes.
+    units : dict of str to str
+        Unit of every layer, so that a map from other units is refused.
+    """
+
+    depth_m: float
+    covariates: list[str]
+    forcing: list[str]
+    categorical: dict[str, list[float]] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_region(cls, build: Build, covariates: Sequence[Raster], forcing: Sequence[Raster]) -> ModelLayers:
+        """Take the layers from a configuration.
+
+        Parameters
+        ----------
+        build : Build
+            With the target interval.
+        covariates, forcing : sequence of Raster
+            Layers of the cube.
+
+        Returns
+        -------
+        ModelLayers
+            With one class of each categorical covariate, which stands for those that the sites will show.
+        """
+        return cls(
+            (build.bottom_cm - build.top_cm) / 100.0,
+            [layer.name for layer in covariates],
+            [layer.name for layer in forcing],
+            {name: [0.0] for name in _categorical(covariates)},
+            {layer.name: layer.unit for layer in (*covariates, *forcing)},
+        )
+
+    def at_sites(self, samples: pd.DataFrame) -> ModelLayers:
+        """The same layers in the order of the samples, with the classes that occur at the sites."""
+        return replace(
+            self,
+            covariates=names_in(samples, COVARIATE),
+            forcing=names_in(samples, FORCING),
+            categorical=_codes(self.categorical, samples),
+        )
+
+
+def class_codes(covariates: Sequence[Raster], samples: pd.DataFrame) -> dict[str, list[float]]:
+    """Class codes at the sites of every categorical covariate."""
+    return _codes(_categorical(covariates), samples)
+
+
+def _categorical(covariates: Sequence[Raster]) -> list[str]:
+    return [layer.name for layer in covariates if layer.kind == "categorical"]
+
+
+def _codes(names: Sequence[str] | dict[str, list[float]], samples: pd.DataFrame) -> dict[str, list[float]]:
+    return {name: sorted(float(v) for v in samples[COVARIATE + name].dropna().unique()) for name in names}

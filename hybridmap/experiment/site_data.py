@@ -1,0 +1,83 @@
+"""Samples as tensors, and whether their forcing is in the units of the process model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from hybridmap.errors import HybridmapError
+from hybridmap.model import Model
+from hybridmap.quantities import QUANTITIES
+from hybridmap.train import SiteData
+
+COVARIATE, FORCING = "covariate.", "forcing."
+"""Prefixes of the columns of the samples."""
+LEAST_MEDIAN_NPP = 5.0
+"""Net primary production below which a region's median is in kg, not g C m-2 yr-1."""
+
+
+def names_in(samples: pd.DataFrame, prefix: str) -> list[str]:
+    """Names behind a column prefix (`COVARIATE` or `FORCING`), in the order of the table."""
+    return [c.removeprefix(prefix) for c in samples.columns if c.startswith(prefix)]
+
+
+def site_data(samples: pd.DataFrame, targets: Sequence[str], device: str = "cpu") -> SiteData:
+    """Put samples on a device.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Of the sample stage, one row a site.
+    targets : sequence of str
+        Names of the quantities that are compared.
+    device : str
+        As torch names it.
+
+    Returns
+    -------
+    SiteData
+        Covariates (site, covariate), forcing and targets (site,), all float32.
+
+    Raises
+    ------
+    HybridmapError
+        If a target's column is not in the table.
+    """
+
+    def tensor(column: str) -> torch.Tensor:
+        if column not in samples:
+            raise HybridmapError(f"samples have no column '{column}'; run build and sample again.")
+        return torch.tensor(samples[column].to_numpy("float32"), device=device)
+
+    covariates = samples[[c for c in samples.columns if c.startswith(COVARIATE)]].to_numpy("float32")
+    return SiteData(
+        torch.tensor(covariates, device=device),
+        {name: tensor(FORCING + name) for name in names_in(samples, FORCING)},
+        {target: tensor(QUANTITIES[target].column) for target in targets},
+    )
+
+
+def check_forcing(model: Model, samples: pd.DataFrame) -> None:
+    """Raise HybridmapError where forcing lies outside what its unit allows (Kelvin for degC, kg for g)."""
+    if model.process is None:
+        return
+    for variable in model.process.forcing:
+        column = FORCING + variable.name
+        if variable.valid_range is None or column not in samples:
+            continue
+        low, high = variable.valid_range
+        outside = samples[(samples[column] < low) | (samples[column] > high)]
+        if len(outside):
+            site, value = outside["site_id"].iloc[0], outside[column].iloc[0]
+            raise HybridmapError(
+                f"forcing '{variable.name}' is {value:g} at site '{site}' ({len(outside)} sites in all), expected"
+                f" {low:g} to {high:g} {variable.unit}; set scale and offset of the layer."
+            )
+    npp = samples.get(FORCING + "npp")
+    if npp is not None and float(npp.median()) < LEAST_MEDIAN_NPP:
+        raise HybridmapError(
+            f"forcing 'npp' has a median of {float(npp.median()):g}, expected g C m-2 yr-1 (tens to thousands);"
+            " kg C m-2 yr-1 needs scale: 1000."
+        )

@@ -1,0 +1,73 @@
+"""From an experiment's block of the configuration to its model and the options of its training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from hybridmap.config import Experiment
+from hybridmap.errors import HybridmapError
+from hybridmap.experiment.layers import ModelLayers
+from hybridmap.model import Model
+from hybridmap.model.specification import build_model
+from hybridmap.process import get_process
+from hybridmap.train import TrainingOptions
+
+
+def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
+    """Specification that :func:`hybridmap.model.specification.build_model` takes, of plain values only."""
+    process = experiment.process
+    constants: dict[str, float] = {}
+    if process is not None:
+        variables = get_process(process.name, **process.options).forcing
+        constants = {v.name: layers.depth_m for v in variables if v.name == "depth"}
+    return {
+        "process": None if process is None else process.model_dump(),
+        "neural": experiment.neural,
+        "shared": experiment.global_,
+        "fixed": dict(experiment.fixed),
+        "bounds": {name: list(pair) for name, pair in experiment.bounds.items()},
+        "start": dict(experiment.start),
+        "constraint": experiment.constraint.arguments(),
+        "encoder": experiment.encoder.options(),
+        "units": layers.units,
+        "covariates": layers.covariates,
+        "categorical": layers.categorical,
+        "forcing": layers.forcing,
+        "forcing_constants": constants,
+        "targets": list(experiment.targets),
+    }
+
+
+def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None = None) -> Model:
+    """Build the model of an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Block of the configuration.
+    spec : dict
+        Its :func:`model_spec`.
+    seed : int, optional
+        Of the initial weights; the experiment's by default.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    HybridmapError
+        Naming the experiment, if the block is wrong.
+    """
+    torch.manual_seed(experiment.seed if seed is None else seed)
+    try:
+        return build_model(spec)
+    except ValueError as error:
+        raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
+
+
+def training_options(experiment: Experiment, spec: dict[str, Any]) -> TrainingOptions:
+    """Options of the trainer as the experiment's block gives them; a checkpoint must agree with `spec`."""
+    return TrainingOptions(**vars(experiment.training), loss=experiment.loss, seed=experiment.seed, identity=spec)

@@ -1,0 +1,135 @@
+"""Where the files of a region lie under ``results/{region}``: the one place of their names.
+
+Rules, report and command line take paths from these classes. Rules put wildcards in the place of names
+(``RegionFiles(folder).experiment("{experiment}").metrics``). No torch, no pandas: a dry run imports this.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RegionFiles:
+    """Files of one region.
+
+    Parameters
+    ----------
+    folder : Path
+        ``results/{region}``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+        self.benchmarks = folder / "benchmarks"
+        # The synthetic landscape of the demo.
+        self.demo_inputs = folder / "inputs" / "made.json"
+        self.demo_truth = folder / "inputs" / "truth.zarr"
+        # Observations, covariates, samples and their folds.
+        self.observations = folder / "observations.parquet"
+        self.dropped = folder / "dropped.parquet"
+        self.quality = folder / "quality.csv"
+        self.cube = folder / "covariates.zarr"
+        self.samples = folder / "samples.parquet"
+        self.sample_quality = folder / "quality_samples.csv"
+        self.splits = folder / "splits.parquet"
+        # The page and its figures.
+        self.report = folder / "report" / "index.html"
+        self.figures = folder / "report" / "figures"
+
+    def settings(self, stage: str) -> Path:
+        """The part of the configuration that a stage reads."""
+        return self.folder / "settings" / f"{stage}.json"
+
+    def source(self, name: str) -> Path:
+        """Layers of one observation source as read."""
+        return self.folder / "observations" / f"{name}.parquet"
+
+    def source_quality(self, name: str) -> Path:
+        """Counted drops of reading one observation source."""
+        return self.folder / "observations" / f"{name}.csv"
+
+    def baseline(self, name: str) -> ScoreFiles:
+        """Predictions and scores of an ordinary model."""
+        return ScoreFiles(self.folder / "baselines" / name)
+
+    def experiment(self, name: str) -> ExperimentFiles:
+        """Files of an experiment."""
+        return ExperimentFiles(self.folder / "experiments" / name)
+
+    def figure(self, name: str) -> Path:
+        """A figure of the report, such as ``comparison``."""
+        return self.figures / f"{name}.png"
+
+
+class ScoreFiles:
+    """What ``evaluate`` and ``baseline`` write.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/evaluation`` or ``baselines/{baseline}``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.predictions = folder / "predictions.parquet"
+        self.metrics = folder / "metrics.csv"
+        # Of experiments only.
+        self.intervals = folder / "intervals.csv"
+        self.conformal = folder / "conformal.json"
+
+
+class FoldFiles:
+    """What ``train`` writes of one fold.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/{fold}``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model = folder / "model"
+        self.weights = self.model / "weights.safetensors"
+        self.specification = self.model / "model.yaml"
+        self.history = folder / "history.parquet"
+
+
+class ExperimentFiles:
+    """Files of one experiment.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = folder / "settings.json"
+        self.scores = ScoreFiles(folder / "evaluation")
+        self.saturation = folder / "diagnostics" / "saturation.json"
+        self.verdict = folder / "diagnostics" / "verdict.json"
+        self.applicability = folder / "applicability.npz"
+        # Maps: the store, their list, and the folder of rasters; then what is made of them.
+        self.maps = folder / "maps.zarr"
+        self.map_list = folder / "maps.json"
+        self.rasters = folder / "maps"
+        self.stac_item = folder / "item.json"
+        self.totals = folder / "totals.csv"
+        self.reference = folder / "reference.json"
+
+    def fold(self, name: str) -> FoldFiles:
+        """Files of a fold, or of the model for maps."""
+        return FoldFiles(self.folder / name)
+
+    def part(self, number: str, count: int) -> Path:
+        """Mark that one of the jobs that share the tiles of a map is done."""
+        return self.folder / "parts" / f"{number}of{count}.done"
+
+
+def metadata(store: Path) -> Path:
+    """The file of a Zarr store that is written last and stands for it in rules."""
+    return store / "zarr.json"

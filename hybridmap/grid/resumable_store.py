@@ -1,0 +1,155 @@
+"""A store that survives an interruption: shards whole or absent, receipts of finished tiles, its name at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import zarr
+from numpy.typing import NDArray
+
+from hybridmap.errors import HybridmapError
+from hybridmap.files.disk import disk_is_full
+from hybridmap.files.tables import write_bytes, write_text
+from hybridmap.grid.lock import WriterLock
+from hybridmap.grid.tiles import Tile
+
+IDENTITY = "identity"
+"""Receipt that says what the store is made from."""
+WHOLE = "whole"
+"""Receipt of a store that is complete and takes its name next."""
+
+
+class ResumableStore:
+    """A store while it is made, tile by tile, by one run or by parts side by side.
+
+    A run that ends at any moment leaves what the next one with the same identity continues, to the same bytes.
+
+    Parameters
+    ----------
+    out : Path
+        Where the finished store goes; while unfinished it is ``{out}.partial``, with ``{out}.receipts`` beside it.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.partial = out.with_name(out.name + ".partial")
+        self.receipts = out.with_name(out.name + ".receipts")
+        self.lock_file = out.with_name(out.name + ".lock")
+        self._lock = WriterLock(self.lock_file, out)
+        self._arrays: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def lock(self, part: str = "", patience: float = 0.0) -> Iterator[None]:
+        """Keep others from writing the same store, or the same part of it.
+
+        Parameters
+        ----------
+        part : str
+            Name of a part that is written beside others; the whole store if empty.
+        patience : float
+            Seconds to wait for another to finish.
+
+        Raises
+        ------
+        HybridmapError
+            If another run is at it, see :class:`WriterLock`.
+        """
+        file = self.out.with_name(f"{self.out.name}.part{part}.lock") if part else self.lock_file
+        self._lock = WriterLock(file, self.out)
+        with self._lock.hold(patience):
+            yield
+
+    def refuse_parts(self) -> None:
+        """Raise HybridmapError if a part of the store is being written."""
+        for file in self.out.parent.glob(self.out.name + ".part*.lock"):
+            WriterLock(file, self.out).clear()
+
+    def sign_of_life(self) -> None:
+        """Tell other machines that this run still works."""
+        self._lock.sign_of_life()
+
+    def resume_or_create(self, identity: str, create: Callable[[Path], object]) -> None:
+        """Continue a store that was begun with the same identity, or begin a new one.
+
+        Parameters
+        ----------
+        identity : str
+            What the whole store depends on; a store of another one is thrown away.
+        create : callable
+            Lays out the empty store at a path.
+        """
+        record = self.receipts / IDENTITY
+        if record.is_file() and record.read_text(encoding="utf-8") == identity:
+            if (self.receipts / WHOLE).is_file() and self.out.is_dir() and not self.partial.is_dir():
+                os.replace(self.out, self.partial)  # it was whole, but what is made from it was not
+            if (self.partial / "zarr.json").is_file():
+                return
+        self.refuse_parts()
+        self.discard()
+        self.partial.parent.mkdir(parents=True, exist_ok=True)
+        create(self.partial)
+        self.receipts.mkdir()
+        write_text(identity, record)
+
+    def receipt(self, tile: Tile) -> bytes | None:
+        """What was noted with a finished tile; None if it is not finished."""
+        try:
+            return (self.receipts / tile.name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write_tile(self, tile: Tile, layers: Iterable[tuple[str, NDArray[Any]]], receipt: bytes) -> None:
+        """Write the shards of one tile and then its receipt; no layers leave a receipt alone.
+
+        Parameters
+        ----------
+        tile : Tile
+            Its cells; they fill whole shards.
+        layers : iterable of (str, array)
+            Path of an array in the store, and its values, shape (..., row, column).
+        receipt : bytes
+            What to note.
+
+        Raises
+        ------
+        HybridmapError
+            If the disk is full; what is finished stays.
+        """
+        try:
+            for name, values in layers:
+                self._array(name)[(..., *tile.slices)] = values
+            write_bytes(receipt, self.receipts / tile.name)
+        except OSError as error:
+            if disk_is_full(error):
+                raise HybridmapError(
+                    f"{self.partial}: the disk is full; make room and run again, finished tiles are kept."
+                ) from None
+            raise
+
+    def _array(self, name: str) -> Any:
+        if name not in self._arrays:
+            self._arrays[name] = zarr.open_array(str(self.partial), path=name, mode="r+")
+        return self._arrays[name]
+
+    def finish(self) -> None:
+        """Give the store its name; until :meth:`drop_receipts` another run finds every tile done."""
+        write_text("", self.receipts / WHOLE)
+        shutil.rmtree(self.out, ignore_errors=True)
+        os.replace(self.partial, self.out)
+
+    def drop_receipts(self) -> None:
+        """Forget how the store was made: the next run makes it anew."""
+        # The identity first: receipts without it count for nothing.
+        (self.receipts / IDENTITY).unlink(missing_ok=True)
+        shutil.rmtree(self.receipts, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Throw an unfinished store away; a finished one stays."""
+        self.drop_receipts()
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self._arrays.clear()

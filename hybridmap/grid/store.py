@@ -1,0 +1,151 @@
+"""Zarr stores on the grid of a region: how they are laid out, and how their maps are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from pyproj import CRS
+from zarr.codecs import BloscCodec
+
+from hybridmap.grid.region_grid import RegionGrid
+
+CHUNK = 128
+"""Edge of a chunk of all layers in cells; a shard of the size of a tile holds many."""
+WIDE = 512
+"""Largest edge of a chunk of a single layer: each chunk costs time of its own."""
+COMPRESSION = BloscCodec(cname="lz4", clevel=3, shuffle="shuffle")
+"""Neighbours share their leading bytes: about as small as zstd on warped layers, and quicker to read."""
+
+
+def create_grid_store(path: Path, grid: RegionGrid, attributes: Mapping[str, Any]) -> zarr.Group:
+    """Create a Zarr v3 store with ``x``, ``y`` and the CF grid mapping ``spatial_ref``.
+
+    Parameters
+    ----------
+    path : Path
+        Where; what is there is replaced.
+    grid : RegionGrid
+        Its cells.
+    attributes : mapping of str to Any
+        Of the store, beside the conventions that it follows.
+
+    Returns
+    -------
+    zarr.Group
+        The store, for its layers.
+    """
+    root = zarr.create_group(str(path), zarr_format=3, overwrite=True)
+    root.attrs.update({"Conventions": "CF-1.11", **attributes})
+    kinds = ("longitude", "latitude") if grid.crs.is_geographic else ("projection_x_coordinate",) * 2
+    units = ("degrees_east", "degrees_north") if grid.crs.is_geographic else ("m", "m")
+    for axis, values, kind, unit in zip("xy", (grid.x, grid.y), kinds, units, strict=True):
+        array = root.create_array(axis, shape=values.shape, dtype="float64", dimension_names=(axis,))
+        array[:] = values
+        name = kind.replace("_x_", f"_{axis}_")
+        array.attrs.update({"standard_name": name, "units": unit, "axis": axis.upper()})
+    reference = root.create_array("spatial_ref", shape=(), dtype="int64")
+    reference.attrs.update(grid.spatial_ref())
+    return root
+
+
+def grid_of(root: zarr.Group) -> RegionGrid:
+    """Grid of a store made by :func:`create_grid_store`."""
+    attributes: Any = root["spatial_ref"].attrs
+    west, resolution, _, north, _, _ = (float(v) for v in attributes["GeoTransform"].split())
+    x, y = root["x"], root["y"]
+    crs = CRS.from_wkt(attributes["spatial_ref"])
+    return RegionGrid(crs, west, north, resolution, x.shape[0], y.shape[0])  # type: ignore[union-attr]
+
+
+def shard_edge(tile: int) -> int:
+    """Edge of a shard, and so of what one task writes: the smallest multiple of a chunk that is not below `tile`.
+
+    Examples
+    --------
+    >>> shard_edge(64), shard_edge(256), shard_edge(300)
+    (64, 256, 384)
+    """
+    chunk = min(CHUNK, tile)
+    return -(-tile // chunk) * chunk
+
+
+def create_layer(
+    group: zarr.Group,
+    name: str,
+    sizes: Mapping[str, int],
+    tile: int,
+    attributes: Mapping[str, Any],
+    dtype: str = "float32",
+    fill: float = np.nan,
+) -> Any:
+    """Create one array of the grid: a shard a tile, chunks inside.
+
+    Chunks of many layers are small; those of a single one are as large as fits.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        A store made by :func:`create_grid_store`, or a group in it.
+    name : str
+        Of the array.
+    sizes : mapping of str to int
+        Dimension → size, in order; the last two are those of :attr:`RegionGrid.sizes`.
+    tile : int
+        Edge of a tile in cells.
+    attributes : mapping of str to Any
+        Of the array, beside the grid mapping.
+    dtype : str
+        Type of its values.
+    fill : float
+        Value of cells that nothing is written to.
+
+    Returns
+    -------
+    zarr.Array
+        The array, empty.
+    """
+    shape, shard = tuple(sizes.values()), shard_edge(tile)
+    lead = shape[:-2]
+    chunk = min(CHUNK, tile) if lead else _wide_chunk(shard, min(CHUNK, tile))
+    array = group.create_array(
+        name,
+        shape=shape,
+        dtype=dtype,
+        chunks=(*lead, chunk, chunk),
+        shards=(*lead, shard, shard),
+        compressors=COMPRESSION,
+        fill_value=fill,
+        dimension_names=tuple(sizes),
+    )
+    # As a coordinate, so that xarray finds the CRS without being told to decode grid mappings.
+    array.attrs.update({"grid_mapping": "spatial_ref", "coordinates": "spatial_ref", **attributes})
+    return array
+
+
+def _wide_chunk(shard: int, chunk: int) -> int:
+    """Edge of the chunks of a single layer: its shard, or the largest part of it that is not above :data:`WIDE`."""
+    return shard if shard <= WIDE else next((c for c in (WIDE, WIDE // 2) if shard % c == 0), chunk)
+
+
+def read_map(array: Any, window: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.float64]:
+    """Values of an array made by :func:`create_layer` in its unit, shape (row, column), NaN where there are none."""
+    values, attributes = np.asarray(array[window]), array.attrs
+    if "_FillValue" not in attributes:
+        return values.astype("float64")
+    valid = values != attributes["_FillValue"]
+    return np.where(valid, values * float(attributes.get("scale_factor", 1.0)), np.nan)
+
+
+def thinned_map(array: Any, most: int = 4_000_000) -> NDArray[np.float32]:
+    """As :func:`read_map`, every k-th row and column so that there are no more than `most` cells."""
+    height, width = array.shape
+    step = int(np.ceil(np.sqrt(height * width / most))) if height * width > most else 1
+    edge = int(array.shards[0])
+    strips = [read_map(array, np.s_[row : row + edge, :])[-row % step :: step, ::step].astype("float32")
+              for row in range(0, height, edge)]  # fmt: skip
+    return np.concatenate(strips)

@@ -1,0 +1,156 @@
+"""What every trained model can do: predict for a table of covariates and forcing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hybridmap.encoders import MixedInputs, Standardise
+from hybridmap.encoders.interface import as_encoder
+from hybridmap.errors import HybridmapError
+
+OUTSIDE = "outside_grid"
+"""Output of models whose encoder has a range: number of covariates outside it."""
+
+
+class Run(NamedTuple):
+    """One pass through a model, for the loss and its penalties.
+
+    Attributes
+    ----------
+    outputs : dict of str to Tensor, shape (..., site)
+        As :meth:`HybridModel.forward`.
+    raw, position : Tensor, shape (..., site, neural parameter)
+        Before the constraint, and between the bounds after it; empty for a pure network.
+    """
+
+    outputs: dict[str, Tensor]
+    raw: Tensor
+    position: Tensor
+
+
+class TableModel(nn.Module, ABC):
+    """What every trained model can do: predict for a table of covariates and forcing."""
+
+    covariate_names: tuple[str, ...]
+    forcing_names: tuple[str, ...]
+    units: Mapping[str, str] = MappingProxyType({})
+    """Unit of each layer that the model was trained with, where it is known."""
+    standardise: Standardise
+    inputs: MixedInputs | None
+    encoder: nn.Module
+
+    def features(self, covariates: Tensor) -> Tensor:
+        """What the encoder sees: standardised numbers, embedded classes, positional features; (..., site, feature)."""
+        standard: Tensor = self.standardise(covariates)
+        mixed: Tensor = standard if self.inputs is None else self.inputs(standard)
+        return mixed
+
+    def encoder_inputs(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
+        """What :meth:`features` is made of, in physical units, (..., site, input): the covariates."""
+        return covariates
+
+    def fit_inputs(self, covariates: Tensor) -> None:
+        """Take the statistics of the training part: encoder inputs (site, input) in physical units."""
+        self.standardise.fit(covariates, () if self.inputs is None else self.inputs.raw)
+        with torch.no_grad():
+            as_encoder(self.encoder).fit_range(self.features(covariates))
+
+    def fit_outputs(self, targets: Mapping[str, Tensor]) -> None:
+        """Take the scale of the outputs from the observations (site,) of the training part, where a model has one."""
+        return
+
+    def process_parameters(self) -> list[nn.Parameter]:
+        """What is learned beside the encoder and its inputs: global parameters and constants of the constraint."""
+        return []
+
+    @abstractmethod
+    def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What the encoder sees (..., site, feature) and what it makes of it (..., site, output)."""
+
+    @abstractmethod
+    def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """From what the encoder makes of a site to everything behind it."""
+
+    def forward(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Predict.
+
+        Parameters
+        ----------
+        covariates : Tensor, shape (site, covariate)
+            In physical units, columns as in `covariate_names`; with a member axis first for stacked weights.
+        forcing : mapping of str to Tensor, shape (site, ...)
+            In the units of the process model.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site, ...)
+            Process outputs and ``parameter.NAME`` for every neural and shared parameter, or the targets of a pure
+            network, positive by softplus and scaled by the training mean; with an encoder that has a range, such as a
+            KAN, the number of covariates outside it.
+        """
+        return self.run(covariates, forcing).outputs
+
+    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """As :meth:`forward`, with what lies between encoder and process model."""
+        features, encoded = self.encode(covariates, forcing)
+        run = self.decode(encoded, forcing)
+        run.outputs.update(self.extrapolation(features))
+        return run
+
+    def extrapolation(self, features: Tensor) -> dict[str, Tensor]:
+        """How many features (..., site, feature) lie outside the encoder's range, if it has one; not in training."""
+        outside = None if self.training else as_encoder(self.encoder).outside(features)
+        return {} if outside is None else {OUTSIDE: outside.to(features)}
+
+    @abstractmethod
+    def output_info(self) -> dict[str, tuple[str, str]]:
+        """Unit and description of every key that :meth:`forward` returns."""
+
+    def _range_info(self) -> dict[str, tuple[str, str]]:
+        if not as_encoder(self.encoder).has_range:
+            return {}
+        return {OUTSIDE: ("1", "number of covariates outside the range that the curves were fitted on")}
+
+    def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
+        """Predict for every row of a table.
+
+        Parameters
+        ----------
+        table : mapping of str to array_like, shape (site,)
+            A data frame or a dict. Columns are found as ``covariate.NAME`` and ``forcing.NAME``, as in
+            ``samples.parquet``, or by the plain name; physical units. It is not changed.
+
+        Returns
+        -------
+        dict of str to array, shape (site,), float32
+            As :meth:`forward`; units by :meth:`output_info`.
+
+        Raises
+        ------
+        HybridmapError
+            If a column is missing.
+        """
+        covariates, forcing = self.tensors(table)
+        with torch.no_grad():
+            out = self(covariates, forcing)
+        return {name: values.numpy() for name, values in out.items()}
+
+    def tensors(self, table: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Covariates (site, covariate) and forcing of a table, as :meth:`predict` finds them."""
+
+        def column(kind: str, name: str) -> Tensor:
+            for key in (f"{kind}.{name}", name):
+                if key in table:
+                    return torch.tensor(np.asarray(table[key], dtype="float32"))
+            raise HybridmapError(f"the table has no {kind} '{name}', which the model was trained with; add the column.")
+
+        covariates = torch.stack([column("covariate", name) for name in self.covariate_names], dim=1)
+        return covariates, {name: column("forcing", name) for name in self.forcing_names}

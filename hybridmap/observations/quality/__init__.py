@@ -1,0 +1,1 @@
+"""Quality control: a table of rules, and counts of everything that is dropped."""

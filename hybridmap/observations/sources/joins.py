@@ -1,0 +1,142 @@
+"""Columns of a second table added to the rows of the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hybridmap.config import Column, Join
+from hybridmap.errors import HybridmapError
+from hybridmap.observations.formats.registry import open_as_format, resolve_join
+from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.filters import rows_that_match
+from hybridmap.observations.tables.source_table import SourceTable
+
+KEY = "__key"
+
+
+@dataclass(frozen=True)
+class JoinedTable:
+    """A table to join: opened, its columns checked.
+
+    Attributes
+    ----------
+    join : Join
+        Laid over the format that it names.
+    table : SourceTable
+        The table.
+    """
+
+    join: Join
+    table: SourceTable
+
+    @property
+    def new_columns(self) -> list[str]:
+        """Names that the join adds."""
+        return list(self.join.take)
+
+    def keys(self, rows: pd.DataFrame) -> pd.Series:
+        """Identifier of each row of the first table."""
+        return _key(rows, list(self.join.by))
+
+    def rows_by_key(self, keys: set[str] | None = None) -> pd.DataFrame:
+        """One row an identifier, indexed by it, with the columns that are added; only identifiers in `keys`.
+
+        Raises
+        ------
+        HybridmapError
+            If an identifier has several rows with other values, and the join does not say what becomes of them.
+        """
+        own_keys, sources = list(self.join.by.values()), self.join.take
+        chunks = []
+        for chunk in self.table.chunks({*own_keys, *sources.values(), *self.join.where}):
+            chunk = chunk[rows_that_match(chunk, self.join.where)]
+            key = _key(chunk, own_keys)
+            usable = key != "" if keys is None else key.isin(keys - {""})
+            chunks.append(chunk.assign(**{KEY: key})[usable])
+        rows = pd.concat(chunks) if chunks else pd.DataFrame(columns=[KEY, *own_keys, *sources.values()])
+        columns = {name: rows[source] for name, source in sources.items()}
+        return self._combined(pd.DataFrame(columns, index=rows.index).assign(**{KEY: rows[KEY]}))
+
+    def _combined(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One row an identifier, by the rule of the join."""
+        if self.join.combine == "one":
+            rows = self._distinct(rows)
+        if self.join.combine in ("one", "first"):
+            return rows.drop_duplicates(KEY).set_index(KEY)
+        numbers = {
+            name: cells.number(rows, Column(column=name), f"{self.table.path}: column '{source}'").values
+            for name, source in self.join.take.items()
+        }
+        groups = pd.DataFrame(numbers, index=rows.index).assign(**{KEY: rows[KEY]}).groupby(KEY)
+        return groups.mean() if self.join.combine == "mean" else groups.sum(min_count=1)
+
+    def _distinct(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows without exact repetitions; HybridmapError for an identifier with other values."""
+        distinct = rows[~rows.duplicated([KEY, *self.new_columns], keep="first")]
+        repeated = distinct[distinct[KEY].duplicated()]
+        if len(repeated):
+            raise HybridmapError(
+                f"{self.table.path}: row {repeated.index[0]} repeats '{repeated[KEY].iloc[0]}' with other values; say"
+                " with 'combine' whether to take the first, the sum or the mean."
+            )
+        return distinct
+
+
+def open_join(join: Join, path: Path) -> JoinedTable:
+    """Open a table to join and check its columns.
+
+    Parameters
+    ----------
+    join : Join
+        As the region file or the format has it.
+    path : Path
+        The table.
+
+    Returns
+    -------
+    JoinedTable
+
+    Raises
+    ------
+    HybridmapError
+        If the table is missing, is another one than the format says, or lacks a column.
+    """
+    join, published = resolve_join(join)
+    table = open_as_format(path, join, published)
+    if not join.by:
+        raise HybridmapError(f"join '{path}': say with 'by' which columns identify a row, as {{POINTID: POINT_ID}}.")
+    table.require([*join.by.values(), *join.take.values(), *join.where], "to join by")
+    return JoinedTable(join, table)
+
+
+def add_columns(rows: pd.DataFrame, keys: pd.Series, added: pd.DataFrame) -> pd.DataFrame:
+    """Add to each row the columns of another table at its key.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the first table.
+    keys : Series of str, shape (row,)
+        Their identifiers.
+    added : DataFrame
+        Columns of the second table, indexed by identifier.
+
+    Returns
+    -------
+    DataFrame
+        `rows` with the columns of `added`; missing where `added` has no such identifier.
+    """
+    aligned = added.reindex(keys.to_numpy())
+    return rows.assign(**{name: aligned[name].to_numpy() for name in added.columns})
+
+
+def _key(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """Columns as one text, numbers without a decimal point where they are whole; "" if the first is empty."""
+    words = [cells.plain_text(rows[name]).str.removesuffix(".0").astype(object) for name in columns]
+    joined = words[0]
+    for further in words[1:]:
+        joined = joined + "|" + further
+    return joined.where(words[0] != "", "")

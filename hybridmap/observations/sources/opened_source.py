@@ -1,0 +1,129 @@
+"""An observation source with its files found and every column that it names checked, before anything is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hybridmap.config import Column, ObservationSource
+from hybridmap.errors import HybridmapError, nearest
+from hybridmap.files.paths import under
+from hybridmap.observations.formats.registry import open_as_format, resolve_source
+from hybridmap.observations.schema import FIELDS, MEASURED, REQUIRED
+from hybridmap.observations.sources.joins import JoinedTable, open_join
+from hybridmap.observations.tables.source_table import SourceTable
+
+LOG = logging.getLogger("hybridmap")
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """A source whose tables are open.
+
+    Attributes
+    ----------
+    source : ObservationSource
+        Laid over the format that it names.
+    table : SourceTable
+        Its main table.
+    joins : list of JoinedTable
+        Tables whose columns are added.
+    """
+
+    source: ObservationSource
+    table: SourceTable
+    joins: list[JoinedTable]
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """Schema field → where it comes from, joined tables included."""
+        joined = {field: column for table in self.joins for field, column in table.join.columns.items()}
+        return {**self.source.columns, **joined}
+
+    @property
+    def layer_maps(self) -> list[dict[str, Column]]:
+        """One map of fields to columns for each layer that a row of the table holds: one, or several if it is wide."""
+        return [{**self.columns, **overlay} for overlay in self.source.layers or [{}]]
+
+    @property
+    def column_names(self) -> set[str]:
+        """Columns that are read, of the main table or of a joined one."""
+        mapped = {name for layer in self.layer_maps for column in layer.values() for name in names_in(column)}
+        return mapped | {*self.source.where, *self.source.exclude, *(key for t in self.joins for key in t.join.by)}
+
+
+def names_in(column: Column) -> list[str]:
+    """Columns of the table that a mapped column reads."""
+    names = (column.column, column.minus, *column.also, *column.otherwise)
+    return [name for name in names if name is not None]
+
+
+def open_source(source: ObservationSource, data_root: str) -> OpenedSource:
+    """Find and check every file and column that a source names.
+
+    Parameters
+    ----------
+    source : ObservationSource
+        Format, column map, joins, filters.
+    data_root : str
+        Folder that its paths start from.
+
+    Returns
+    -------
+    OpenedSource
+
+    Raises
+    ------
+    HybridmapError
+        For a missing file, another table than the format says, or a column or schema field that does not exist.
+    """
+    source, published, path = resolve_source(source, under(data_root, source.path))
+    if not source.columns:
+        raise HybridmapError(f"source '{source.name}': no columns are mapped; add 'columns', or a known 'format'.")
+    if not source.licence and "licence" not in source.columns:
+        raise HybridmapError(f"source '{source.name}': 'licence' is missing; say under which licence the rows are.")
+    table = open_as_format(path, source, published)
+    opened = OpenedSource(source, table, _open_joins(source, table, data_root))
+    _check_columns(opened)
+    _check_fields(source.name, opened.layer_maps)
+    return opened
+
+
+def _open_joins(source: ObservationSource, table: SourceTable, data_root: str) -> list[JoinedTable]:
+    joins = []
+    for join in source.joins:
+        path = under(data_root, join.path)
+        if join.optional and not path.is_file():
+            LOG.info("%s: no %s, which is optional", source.name, path.name)
+            continue
+        joined = open_join(join, path)
+        table.require(joined.join.by, f"to join {path.name} by")
+        joins.append(joined)
+    return joins
+
+
+def _check_columns(opened: OpenedSource) -> None:
+    """Raise HybridmapError for an unknown field, or a column that no table has."""
+    source, table = opened.source, opened.table
+    joined = {name for joined_table in opened.joins for name in joined_table.new_columns}
+    absent = {name for join in source.joins if join.optional for name in join.take} - joined
+    for layer_map in opened.layer_maps:
+        for field, column in layer_map.items():
+            if field not in FIELDS:
+                raise HybridmapError(
+                    f"source '{source.name}': '{field}' is no field of the schema{nearest(field, FIELDS)};"
+                    f" fields are {list(FIELDS)}."
+                )
+            table.require([name for name in names_in(column) if name not in joined | absent], f"for '{field}'")
+    table.require([name for name in (*source.where, *source.exclude) if name not in joined], "for a filter")
+
+
+def _check_fields(source: str, layer_maps: list[dict[str, Column]]) -> None:
+    """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured."""
+    mapped: Mapping[str, Column] = {field: column for layer in layer_maps for field, column in layer.items()}
+    for field in REQUIRED:
+        if field not in mapped:
+            raise HybridmapError(f"source '{source}': the schema field '{field}' is not mapped; add it to columns.")
+    if not {*MEASURED, "soc_stock_kg_m2"} & set(mapped):
+        raise HybridmapError(f"source '{source}': no measured quantity is mapped; map one of {list(MEASURED)}.")

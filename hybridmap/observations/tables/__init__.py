@@ -1,0 +1,1 @@
+"""Files of tables, opened by their header, read in chunks; and their cells as text, years and numbers."""

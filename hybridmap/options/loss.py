@@ -1,0 +1,64 @@
+"""What training minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from hybridmap.options.limits import Positive, check_options
+
+LossName = Literal["kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian"]
+Weighting = Literal["equal", "inverse_count", "sqrt_count", "learned"]
+PenaltyName = Literal[
+    "feasibility", "saturation", "dissolved", "violation", "cosh_prior", "entropy", "l1", "smoothness"
+]
+LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
+DEFAULT_LOSS: LossName = "kge"
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """What training minimises."""
+
+    name: str | Mapping[str, str] = field(
+        default=DEFAULT_LOSS,
+        metadata={"description": f"{', '.join(LOSS_NAMES)}; or a mapping, else {DEFAULT_LOSS}"},
+    )
+    weighting: Weighting = field(
+        default="equal", metadata={"description": "Of the targets; learned is that of Kendall et al. (2018)."}
+    )
+    weights: Mapping[str, float] = field(
+        default_factory=dict, metadata={"description": "Factors of single targets, 1 if absent."}
+    )
+    observation_sd: Mapping[str, float] | Literal["learned"] = field(
+        default="learned",
+        metadata={"description": "Error of the observations under gaussian, in the unit of the target."},
+    )
+    beta: Positive = field(
+        default=1.0, metadata={"description": "Where smooth_l1 turns straight, in the unit of the target."}
+    )
+    penalties: Mapping[PenaltyName, float] = field(
+        default_factory=dict,
+        metadata={"description": "Weights of terms beside the data; each is logged under its own name."},
+    )
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a name that does not exist, or a number out of range."""
+        check_options(self)
+        for name in [self.name] if isinstance(self.name, str) else self.name.values():
+            if name not in LOSS_NAMES:
+                raise ValueError(f"no loss '{name}'; there are {sorted(LOSS_NAMES)}.")
+        if unknown := sorted(set(self.penalties) - set(get_args(PenaltyName))):
+            raise ValueError(f"no penalty '{unknown[0]}'; there are {list(get_args(PenaltyName))}.")
+
+    def name_of(self, target: str) -> str:
+        """Loss of one target."""
+        return self.name if isinstance(self.name, str) else self.name.get(target, DEFAULT_LOSS)
+
+    def named_targets(self) -> dict[str, list[str]]:
+        """Targets that each option with one value a target names."""
+        options = {"name": self.name, "weights": self.weights, "observation_sd": self.observation_sd}
+        return {key: list(value) for key, value in options.items() if isinstance(value, Mapping)}

@@ -1,0 +1,97 @@
+"""Maps of intervals: quantiles of draws, or calibrated on held-out blocks; and the spread that they rest on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hybridmap.errors import HybridmapError
+from hybridmap.model.draws import SMALLEST_SPREAD
+from hybridmap.predict.calibration import calibrated_factors
+from hybridmap.predict.draws import central_interval
+from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
+from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
+from hybridmap.predict.portrayal import Portrayal
+
+
+class IntervalMaps(MapKind):
+    """Lower and upper ends of the maps in ``predict.interval_of``, and their standard deviation where there are draws.
+
+    Raises
+    ------
+    HybridmapError
+        If there is no map of such a name, or no calibration that fits it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.method = source.recipe.predict.intervals
+        self.names = () if self.method == "none" else _names(source)
+        if self.method == "spread" and not source.has_spread:
+            self.names = ()
+        self.factors: dict[str, float] = {}
+        if self.method == "conformal" and self.names:
+            targets = source.model.target_names
+            self.factors = calibrated_factors(
+                source.recipe.calibration, source.recipe.uncertainty, {name: name in targets for name in self.names}
+            )
+        self.drawn_outputs = tuple(source.model_maps[name].output for name in self.names)
+
+    def layers(self) -> dict[str, MapLayer]:
+        """Two or three maps for each name."""
+        level = self.source.recipe.uncertainty.level
+        about = {"interval_level": level, "interval_source": self._source_text()}
+        layers: dict[str, MapLayer] = {}
+        for name in self.names:
+            layer = self.source.model_maps[name].layer
+            title = f"Width of the {label_of(name)} interval"
+            texts = {"sd": "standard deviation of"} if self.source.has_spread else {}
+            texts |= {end: f"{end} end of the {100 * level:g} % interval of" for end in ("lower", "upper")}
+            for role, text in texts.items():
+                portrayal = Portrayal("interval", title, subject=name, role=role)  # type: ignore[arg-type]
+                description = f"{text} {layer.description}"
+                layers[f"{name}_{role}"] = MapLayer(layer.unit, description, about=about, portrayal=portrayal)
+        return layers
+
+    def values(self, batch: Batch) -> Maps:
+        """Ends around the map that they belong to."""
+        maps: Maps = {}
+        for name in self.names:
+            output = self.source.model_maps[name].output
+            maps |= self._interval(name, batch.outputs[output], batch.draws.get(output))
+        return maps
+
+    def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None) -> Maps:
+        maps: Maps = {}
+        sd = torch.ones_like(centre)
+        if draws is not None:
+            sd = maps[f"{name}_sd"] = torch.stack(draws).std(0)
+        if self.method == "spread":
+            assert draws is not None
+            lower, upper = central_interval(draws, self.source.recipe.uncertainty.level)
+        else:
+            width = self._factor(name) * sd.clamp(min=SMALLEST_SPREAD)
+            lower, upper = centre - width, centre + width
+        output, layer = self.source.model_maps[name]
+        if layer.unit == DENSITY and not output.startswith(PARAMETER):
+            lower = lower.clamp(min=0.0)
+        return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
+
+    def _factor(self, name: str) -> float:
+        """Of a target its own; of a parameter, which is not observed, the mean of the targets'."""
+        return self.factors.get(name, sum(self.factors.values()) / len(self.factors))
+
+    def _source_text(self) -> str:
+        """Where the intervals come from, for metadata."""
+        source = self.source.recipe.uncertainty
+        texts = {"ensemble": f"{source.members} members", "mc_dropout": f"{source.passes} passes of dropout"}
+        spread = texts.get(source.method, "the same width everywhere")
+        return f"{spread}, calibrated on held-out blocks" if self.method == "conformal" else f"quantiles of {spread}"
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """Maps that get an interval: targets, and what else has a spread."""
+    names, maps = source.recipe.predict.interval_of, source.model_maps
+    if unknown := [name for name in names if name not in maps and name != "soc"]:
+        raise HybridmapError(f"predict.interval_of: no map '{unknown[0]}'; there are {sorted(maps)}.")
+    return tuple(n for n in names if n in source.model.target_names or (source.has_spread and n in maps))

@@ -1,0 +1,101 @@
+"""Maps of how the targets change where the forcing does, with the parameters held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from hybridmap.config import Change
+from hybridmap.errors import HybridmapError
+from hybridmap.model import HybridModel, Model
+from hybridmap.predict.kinds.base import Batch, Forcing, MapKind, Maps, Source
+from hybridmap.predict.map_layers import STEADY_STATE, MapLayer, label_of, may_lack_steady_state
+from hybridmap.predict.portrayal import Portrayal
+
+
+class ScenarioMaps(MapKind):
+    """Change of each target under each scenario of ``predict.scenarios``, in the unit of the target.
+
+    Raises
+    ------
+    HybridmapError
+        If a scenario changes a forcing that the model does not have.
+    """
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.scenarios = dict(source.recipe.predict.scenarios)
+        self._may_lack_steady_state = may_lack_steady_state(source.model)
+        if self.scenarios and not isinstance(source.model, HybridModel):
+            # Forcing is one more covariate of a network.
+            self.scenarios = {}
+            self.notes = ("no maps of scenarios: without a process model there are no parameters to hold",)
+        for name, changes in self.scenarios.items():
+            _check_changes(name, changes, source.model)
+
+    def layers(self) -> dict[str, MapLayer]:
+        """A map a scenario and target."""
+        layers = {}
+        for scenario, changes in self.scenarios.items():
+            text = ", ".join(f"{forcing} {_change_text(change)}" for forcing, change in changes.items())
+            for target in self.source.model.target_names:
+                layer = self.source.model_maps[target].layer
+                title = f"Change of {label_of(target)} with {text}"
+                portrayal = Portrayal("scenario", title, "BrBG", symmetric=True, subject=target)
+                description = f"change of {layer.description} with {text}"
+                layers[_map_name(target, scenario)] = MapLayer(layer.unit, description, portrayal=portrayal)
+        return layers
+
+    def member_outputs(self, model: Model, encoded: Tensor, forcing: Forcing, outputs: Mapping[str, Tensor]) -> Maps:
+        """Changes of one member; NaN where the changed forcing leaves no steady state.
+
+        Parameters
+        ----------
+        model, encoded, forcing, outputs
+            As :meth:`MapKind.member_outputs`.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site,)
+            By name of the map.
+        """
+        maps: Maps = {}
+        for scenario, changes in self.scenarios.items():
+            shifted = model.decode(encoded, changed(forcing, changes)).outputs
+            absent = shifted[STEADY_STATE] <= 0 if self._may_lack_steady_state else torch.zeros((), dtype=torch.bool)
+            for target in model.target_names:
+                change = shifted[target] - outputs[target]
+                maps[_map_name(target, scenario)] = change.masked_fill(absent, torch.nan)
+        return maps
+
+    def values(self, batch: Batch) -> Maps:
+        """Mean of the members' changes."""
+        targets = self.source.model.target_names
+        names = [_map_name(target, scenario) for scenario in self.scenarios for target in targets]
+        return {name: batch.outputs[name] for name in names}
+
+
+def _map_name(target: str, scenario: str) -> str:
+    return f"{target}_change_{scenario}"
+
+
+def _check_changes(scenario: str, changes: Mapping[str, Change], model: Model) -> None:
+    for forcing in changes:
+        if forcing not in model.forcing_names:
+            raise HybridmapError(
+                f"predict.scenarios.{scenario}: the model has no forcing '{forcing}'; it has"
+                f" {list(model.forcing_names)}."
+            )
+
+
+def changed(forcing: Forcing, changes: Mapping[str, Change]) -> dict[str, Tensor]:
+    """Forcing with the changes of a scenario."""
+    return {**forcing, **{name: forcing[name] * c.multiply + c.add for name, c in changes.items()}}
+
+
+def _change_text(change: Change) -> str:
+    """As ``x 0.8 +2``."""
+    factor = [f"x {change.multiply:g}"] if change.multiply != 1.0 else []
+    return " ".join([*factor, *([f"{change.add:+g}"] if change.add or not factor else [])])

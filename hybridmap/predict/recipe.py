@@ -1,0 +1,74 @@
+"""What decides the values of a set of maps, and the work of making them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hybridmap.config import Predict
+from hybridmap.options import UncertaintyOptions
+from hybridmap.predict.worker_start import passes_of
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what the maps hold, besides the cube.
+
+    Attributes
+    ----------
+    model : Path
+        Folder of a trained model.
+    predict : Predict
+        Block of the configuration.
+    uncertainty : UncertaintyOptions
+        Block of the experiment.
+    depth_m : float
+        Thickness of the modelled layer [m].
+    calibration : Path or None
+        ``conformal.json`` of the evaluation.
+    applicability : Path or None
+        File of ``hybridmap applicability``.
+    keep_draws : bool
+        Also keep every draw of the SOC stock, which intervals of totals need.
+    """
+
+    model: Path
+    predict: Predict
+    uncertainty: UncertaintyOptions
+    depth_m: float
+    calibration: Path | None = None
+    applicability: Path | None = None
+    keep_draws: bool = False
+
+    @property
+    def passes(self) -> int:
+        """How often a cell is predicted."""
+        return passes_of(self.uncertainty, self.predict)
+
+    def absolute(self) -> Recipe:
+        """The same with absolute paths, for workers that run elsewhere."""
+        paths = {name: getattr(self, name) for name in ("model", "calibration", "applicability")}
+        return replace(self, **{name: path.absolute() for name, path in paths.items() if path is not None})
+
+
+@dataclass(frozen=True)
+class Job:
+    """A set of maps to make, as every worker needs to know it; it opens everything else itself.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What to map.
+    cube_path : Path
+        The cube.
+    out : Path
+        Store to write.
+    """
+
+    recipe: Recipe
+    cube_path: Path
+    out: Path
+
+    def absolute(self) -> Job:
+        """The same with absolute paths, for workers that run elsewhere."""
+        return Job(self.recipe.absolute(), self.cube_path.absolute(), self.out.absolute())

@@ -1,0 +1,129 @@
+"""Figures of the maps of an experiment: each map is drawn where and as it declares."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybridmap.plot.maps import Layer, MapFrame, map_figure
+from hybridmap.predict.portrayal import Group, Portrayal
+from hybridmap.quantities import QUANTITIES
+from hybridmap.report.results import Results
+
+MAIN = next(iter(QUANTITIES))
+"""Quantity that gets a figure of its own, and whose intervals and changes are drawn."""
+WIDE, MANY = 5, 9
+"""Maps side by side in a figure of more than so many."""
+
+
+@dataclass(frozen=True)
+class DrawnMap:
+    """A map that may be drawn: its entry in the list of maps, what it declares, and the store that it is read from."""
+
+    entry: Mapping[str, Any]
+    portrayal: Portrayal
+    store: Mapping[str, np.ndarray]
+
+    @property
+    def values(self) -> np.ndarray:
+        """Its values (row, column), read each time."""
+        return self.store[self.entry["name"]]
+
+    def layer(self, limits: tuple[float, float] | None = None) -> Layer:
+        """To draw; `limits` are those of a map whose classes or symmetry do not set them."""
+        values, unit = self.values, self.entry["units"]
+        if codes := self.entry.get("flag_values"):
+            unit, limits = "1 = yes" if codes == [0, 1] else "", (float(codes[0]), float(codes[-1]))
+        elif self.portrayal.symmetric:
+            limits = _symmetric_limits(values)
+        return Layer(values, self.portrayal.label, unit, self.portrayal.colours, limits)
+
+
+def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, folder: Path) -> None:
+    """Draw the maps of an experiment: the main quantity alone, the others, the parameters, trust and scenarios.
+
+    Parameters
+    ----------
+    results : Results
+        Of the region.
+    experiment, title : str
+        Its name, and how it is called.
+    frame : MapFrame
+        What maps are drawn in.
+    folder : Path
+        Of the PNG files ``{experiment}_{figure}.png``.
+    """
+    maps = _drawn_maps(results, experiment)
+    quantities = {m.portrayal.subject: m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"]}
+    main = quantities.pop(MAIN, None)
+    figures: dict[str, list[Layer]] = {
+        "soc": [] if main is None else [replace(main, title=f"{main.title} density: {title}")],
+        "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
+        "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject == MAIN],
+        "pools": list(quantities.values()),
+        "parameters": [m.layer() for m in maps["parameter"]],
+    }
+    for name, layers in figures.items():
+        if layers:
+            map_figure(layers, frame, folder / f"{experiment}_{name}.png", WIDE if len(layers) > MANY else 3)
+
+
+def labelled_maps(results: Results, experiment: str, groups: Sequence[Group]) -> dict[str, DrawnMap]:
+    """Maps that are in figures, by name, group by group.
+
+    Parameters
+    ----------
+    results : Results
+        Of the region.
+    experiment : str
+        Its name.
+    groups : sequence of str
+        Which maps, and their order.
+
+    Returns
+    -------
+    dict of str to DrawnMap
+        In each group by rank, then by name.
+    """
+    maps = _drawn_maps(results, experiment)
+    return {m.entry["name"]: m for group in groups for m in maps[group]}
+
+
+def _drawn_maps(results: Results, experiment: str) -> defaultdict[Group, list[DrawnMap]]:
+    """Maps with a label by group, in order."""
+    store = results.maps(experiment)
+    maps = [DrawnMap(entry, Portrayal.of(entry), store) for entry in results.map_list(experiment)]
+    maps = [m for m in maps if m.portrayal.label and m.entry["name"] in store]
+    groups: defaultdict[Group, list[DrawnMap]] = defaultdict(list)
+    for m in sorted(maps, key=lambda m: (m.portrayal.rank, m.entry["name"])):
+        groups[m.portrayal.group].append(m)
+    return groups
+
+
+def _interval_width(maps: Sequence[DrawnMap]) -> list[Layer]:
+    """Width of the interval of the main quantity, where it has a spread.
+
+    Without one the width differs only where the lower end is cut at zero.
+    """
+    roles = {m.portrayal.role: m for m in maps if m.portrayal.subject == MAIN}
+    if not {"sd", "lower", "upper"} <= set(roles):
+        return []
+    upper, lower = roles["upper"], roles["lower"]
+    width = upper.values - lower.values
+    return [Layer(width, upper.portrayal.label, upper.entry["units"], upper.portrayal.colours)]
+
+
+def _symmetric_limits(values: np.ndarray) -> tuple[float, float]:
+    far = float(np.nanquantile(np.abs(values), 0.98)) if np.isfinite(values).any() else 1.0
+    return -far, far
+
+
+def _limits(results: Results, quantity: str) -> tuple[float, float] | None:
+    """Of the observations: one scale for all experiments, so that their maps can be compared."""
+    observed = results.samples[QUANTITIES[quantity].column].dropna()
+    return (0.0, float(observed.quantile(0.95))) if len(observed) else None

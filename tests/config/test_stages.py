@@ -1,0 +1,45 @@
+"""Stages see only their part of the configuration."""
+
+import json
+
+import pandas as pd
+import yaml
+from conftest import ROOT
+
+from hybridmap.config import Config
+from hybridmap.config.reading import load_config, parse_config
+from hybridmap.config.stages import STAGE_SECTIONS, stage_settings
+from hybridmap.experiment.layers import class_codes
+
+
+def test_a_change_elsewhere_leaves_a_stage_alone() -> None:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    original = Config.model_validate(raw)
+    raw["splits"][0]["folds"] = 7
+    changed = Config.model_validate(raw)
+    assert stage_settings(changed, "ingest") == stage_settings(original, "ingest")
+    assert stage_settings(changed, "split") != stage_settings(original, "split")
+
+
+def test_the_settings_of_a_stage_are_a_configuration() -> None:
+    config = load_config(ROOT / "config.yaml")
+    for stage in set(STAGE_SECTIONS) - {"experiment"}:
+        Config.model_validate(json.loads(stage_settings(config, stage)))
+    single = Config.model_validate(json.loads(stage_settings(config, "experiment", "some_neural")))
+    assert [e.name for e in single.experiments] == ["some_neural"]
+
+
+def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -> None:
+    raw = load_config(ROOT / "config.yaml").model_dump(mode="json", by_alias=True)
+    raw["covariates"][0]["kind"] = "categorical"
+    settings = json.loads(stage_settings(Config.model_validate(raw), "experiment", "some_neural"))
+    first = settings["covariates"][0]
+    assert first == {"name": first["name"], "kind": "categorical", "unit": raw["covariates"][0]["unit"]}
+    assert [layer["name"] for layer in settings["forcing"]] == ["npp", "mat"]
+    samples = pd.DataFrame({f"covariate.{first['name']}": [2.0, 1.0, 2.0]})
+    assert class_codes(parse_config(settings, "settings").covariates, samples) == {first["name"]: [1.0, 2.0]}
+    # What maps hold is no matter of the cube.
+    raw["predict"]["scenarios"] = {"warmer": {"mat": {"add": 2}}}
+    config = Config.model_validate(raw)
+    assert json.loads(stage_settings(config, "cube"))["predict"] == {"tile": raw["predict"]["tile"]}
+    assert json.loads(stage_settings(config, "predict"))["predict"]["scenarios"]

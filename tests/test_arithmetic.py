@@ -1,0 +1,48 @@
+"""The first parallel call of a fresh process computes like the second."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from hybridmap import arithmetic
+
+FIRST_CALL = """
+import torch
+from hybridmap.process import get_process
+torch.set_num_threads(2)
+model = get_process("five_pool", formulation="relaxed")
+g = torch.Generator().manual_seed(0)
+span = {p.name: (p.lower, p.upper) for p in model.parameters if p.neural}
+share = {n: torch.rand(2500, generator=g, dtype=torch.float64) for n in span}
+parameters = {n: low + (0.1 + 0.8 * share[n]) * (high - low) for n, (low, high) in span.items()}
+forcing = {"npp": 200 + 800 * share["cue"], "mat": 5 + 15 * share["q_max"]}
+first, second = model(parameters, forcing), model(parameters, forcing)
+assert all(torch.equal(first[n].nan_to_num(), second[n].nan_to_num()) for n in first)
+x = 0.1 + share["cue"]
+for name in ("sqrt", "exp", "log", "log1p", "expm1", "tanh", "sigmoid", "sin", "cos", "erf", "rsqrt"):
+    function = getattr(torch, name)
+    assert torch.equal(function(x), function(x)), name
+"""
+PROCESSES = int(os.environ.get("HYBRIDMAP_FRESH_PROCESSES", "20"))
+"""Fresh processes to try; `make nightly` tries 200."""
+
+
+@pytest.mark.slow
+def test_the_first_call_of_a_fresh_process_equals_its_second() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    for number in range(PROCESSES):
+        done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, f"process {number}: {done.stderr}"
+
+
+def test_every_vector_function_in_the_sources_is_settled() -> None:
+    names = {getattr(function, "__name__", "") for function in arithmetic.VECTOR_FUNCTIONS}
+    pattern = re.compile(r"(?:torch|functional)\.(sqrt|rsqrt|exp|expm1|log|log1p|log10|log2|sin|cos|tan|tanh|cosh|sinh|"
+                         r"sigmoid|logit|erf|softplus|silu|gelu|lgamma|digamma|atan|asin|acos)\b")  # fmt: skip
+    for path in (ROOT / "hybridmap").rglob("*.py"):
+        for name in pattern.findall(path.read_text()):
+            assert name in names, f"{path}: torch's {name} is called, but not settled in hybridmap/arithmetic.py"
