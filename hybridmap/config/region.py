@@ -6,10 +6,11 @@ Reading, overlaying and checking files is in :mod:`hybridmap.config.reading`.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
+from hybridmap.config.baselines import BASELINES
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
 from hybridmap.config.layers import Raster, Reference
@@ -20,7 +21,10 @@ from hybridmap.config.section import Name, Section
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
 
-Baseline = Literal["linear", "random_forest", "gradient_boosting"]
+if TYPE_CHECKING:
+    BaselineName = str
+else:
+    BaselineName = Literal[tuple(BASELINES)]
 
 
 class Demo(Section):
@@ -56,9 +60,7 @@ class Config(Section):
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")
-    baselines: list[Baseline] = Field(
-        [], description="Ordinary models on the same folds: linear, random_forest, gradient_boosting."
-    )
+    baselines: list[BaselineName] = Field([], description=f"Ordinary models on the same folds: {', '.join(BASELINES)}.")
     fan_out: bool = Field(
         False,
         description="Train every fold in a job of its own (several GPUs, a cluster), not all of an experiment in one.",
