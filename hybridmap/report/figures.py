@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
-from hybridmap.files.paths import under
 from hybridmap.encoders.interface import Curves, as_encoder
 from hybridmap.evaluate.predictions import POOLED
+from hybridmap.files.paths import under
 from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure

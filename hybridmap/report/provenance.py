@@ -11,9 +11,9 @@ import yaml
 
 from hybridmap import __version__
 from hybridmap.config import Config
-from hybridmap.files.paths import under
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.digest import sha256_of
+from hybridmap.files.paths import under
 from hybridmap.files.results import RegionFiles
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
