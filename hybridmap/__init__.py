@@ -90,7 +90,14 @@ MODULES = {
 """Public name → the module that defines it."""
 PUBLIC_MODULES = ("losses", "metrics", "testing")
 
-__all__ = ["KAN", "MLP", "NAM", "HybridModel", "LinearEncoder", "Roles", "bias", "cosh_prior", "coverage", "dissolved_penalty", "feasibility_penalty", "gaussian_loss", "get_constraint", "get_process", "interval_score", "interval_width", "kge", "kge_2012_loss", "kge_bias_sd_loss", "kge_components", "kge_loss", "kl_importance", "lin_ccc", "list_processes", "load", "losses", "mae", "mae_loss", "metrics", "mse_loss", "multi_task_loss", "nse", "nse_loss", "parameter_violation", "pb_kge_loss", "pearson", "pinball", "r2", "rmse", "saturation_penalty", "smooth_l1_loss", "testing"]  # fmt: skip
+__all__ = [
+    "KAN", "MLP", "NAM", "HybridModel", "LinearEncoder", "Roles", "bias", "cosh_prior", "coverage",
+    "dissolved_penalty", "feasibility_penalty", "gaussian_loss", "get_constraint", "get_process", "interval_score",
+    "interval_width", "kge", "kge_2012_loss", "kge_bias_sd_loss", "kge_components", "kge_loss", "kl_importance",
+    "lin_ccc", "list_processes", "load", "losses", "mae", "mae_loss", "metrics", "mse_loss", "multi_task_loss",
+    "nse", "nse_loss", "parameter_violation", "pb_kge_loss", "pearson", "pinball", "r2", "rmse",
+    "saturation_penalty", "smooth_l1_loss", "testing",
+]  # fmt: skip  # fmt: skip
 __version__ = "0.1.0"
 
 
