@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,3 +117,19 @@ def test_nothing_outside_encoders_asks_for_a_kind_of_encoder() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "hybridmap").rglob("*.py")), ids=lambda p: p.stem)
 def test_modules_stay_readable(path: object) -> None:
     assert len(path.read_text().splitlines()) <= 400  # type: ignore[attr-defined]
+
+
+def answers() -> list[str]:
+    """Files that docs/development.md names, those of its table of questions included."""
+    page = (ROOT / "docs/development.md").read_text()
+    return sorted(set(re.findall(r"`((?:hybridmap|workflow|studies|tests|tools)/[\w./]*)`", page)))
+
+
+def test_a_stranger_is_answered_twenty_questions() -> None:
+    table = (ROOT / "docs/development.md").read_text().split("## Where is", 1)[1].split("##", 1)[0]
+    assert len(re.findall(r"^\| .*\? .*\| `hybridmap/", table, re.MULTILINE)) >= 20
+
+
+@pytest.mark.parametrize("path", answers())
+def test_the_files_that_the_development_page_names_exist(path: str) -> None:
+    assert (ROOT / path).exists()
