@@ -91,45 +91,18 @@ FACTORIES = (
 )  # fmt: skip
 
 
+ORIGINAL_FACTORIES = {name: getattr(torch, name) for name in FACTORIES}
+ORIGINAL_METHODS = {name: getattr(Tensor, name) for name in ("to", "cuda", "cpu", "new_tensor")}
+
+
 @contextmanager
 def pretended_gpu() -> Iterator[None]:
     """Within it, ``device="cuda"`` is understood on a machine without a GPU."""
-    before = {name: getattr(torch, name) for name in FACTORIES}
-    methods = {name: getattr(Tensor, name) for name in ("to", "cuda", "cpu", "new_tensor")}
-    to = methods["to"]
-
-    def factory(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def on_device(*args: Any, **kwargs: Any) -> Tensor:
-            device = kwargs.pop("device", None)
-            if make is before["as_tensor"] and isinstance(args[0], Tensor):
-                return move(args[0], device, kwargs.get("dtype"))
-            if device is None or torch.device(device).type != "cuda":
-                return make(*args, **kwargs, **({} if device is None else {"device": device}))
-            leaf = kwargs.pop("requires_grad", False)
-            return OnGpu(make(*args, **kwargs)).requires_grad_(leaf)
-
-        return on_device
-
-    def move(tensor: Tensor, *rest: Any, **kwargs: Any) -> Tensor:
-        target, others = tensor.device, []
-        kwargs.pop("non_blocking", None)
-        for value in (*rest, kwargs.pop("device", None)):
-            if isinstance(value, torch.device | str):
-                target = torch.device(value)
-            elif isinstance(value, Tensor):
-                target = value.device
-                others.append(value.dtype)
-            elif value is not None and not isinstance(value, bool):  # a bool says whether to wait
-                others.append(value)
-        if target.type != tensor.device.type:
-            tensor = (_Down if target.type == "cpu" else _Up).apply(tensor)
-        return to(tensor, *others, **kwargs) if others or kwargs else tensor
-
-    for name, make in before.items():
-        setattr(torch, name, factory(make))
-    Tensor.to = move
-    Tensor.cuda = lambda tensor: move(tensor, GPU)
-    Tensor.cpu = lambda tensor: move(tensor, "cpu")
+    for name, make in ORIGINAL_FACTORIES.items():
+        setattr(torch, name, _factory(make))
+    Tensor.to = _to
+    Tensor.cuda = lambda tensor: _to(tensor, GPU)
+    Tensor.cpu = lambda tensor: _to(tensor, "cpu")
     Tensor.new_tensor = lambda tensor, data, **kwargs: torch.tensor(
         data, **{"dtype": tensor.dtype, "device": tensor.device, **kwargs}
     )
@@ -138,10 +111,42 @@ def pretended_gpu() -> Iterator[None]:
         yield
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(False)
-        for name, make in before.items():
+        for name, make in ORIGINAL_FACTORIES.items():
             setattr(torch, name, make)
-        for name, method in methods.items():
+        for name, method in ORIGINAL_METHODS.items():
             setattr(Tensor, name, method)
+
+
+def _factory(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function such as ``torch.zeros`` that understands ``device="cuda"``."""
+
+    def on_device(*args: Any, **kwargs: Any) -> Tensor:
+        device = kwargs.pop("device", None)
+        if make is ORIGINAL_FACTORIES["as_tensor"] and isinstance(args[0], Tensor):
+            return _to(args[0], device, kwargs.get("dtype"))
+        if device is None or torch.device(device).type != "cuda":
+            return make(*args, **kwargs, **({} if device is None else {"device": device}))
+        leaf = kwargs.pop("requires_grad", False)
+        return OnGpu(make(*args, **kwargs)).requires_grad_(leaf)
+
+    return on_device
+
+
+def _to(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """``Tensor.to`` across the pretended border; a dtype goes on to the original."""
+    kwargs.pop("non_blocking", None)
+    target, dtypes = tensor.device, []
+    for value in (*args, kwargs.pop("device", None)):
+        if isinstance(value, torch.device | str):
+            target = torch.device(value)
+        elif isinstance(value, Tensor):
+            target = value.device
+            dtypes.append(value.dtype)
+        elif isinstance(value, torch.dtype):  # anything else says whether to wait
+            dtypes.append(value)
+    if target.type != tensor.device.type:
+        tensor = (_Down if target.type == "cpu" else _Up).apply(tensor)
+    return ORIGINAL_METHODS["to"](tensor, *dtypes, **kwargs) if dtypes or kwargs else tensor
 
 
 class _Up(torch.autograd.Function):

@@ -208,8 +208,8 @@ def _fetch(args: argparse.Namespace) -> None:
         fetch(name, args.to / name, args.offline)
     if not args.names:
         for name, entry in catalogue().items():
-            how = entry.size if entry.files else f"by hand from {entry.request}"
-            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {how})\n")
+            source = entry.size if entry.files else f"by hand from {entry.request}"
+            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {source})\n")
 
 
 def _clm5_forcing(args: argparse.Namespace) -> None:

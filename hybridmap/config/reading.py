@@ -14,7 +14,6 @@ from hybridmap.config.mistakes import explain
 from hybridmap.config.overlay import merge
 from hybridmap.config.region import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.files.paths import under
 
 
 def load_config(*paths: str | os.PathLike[str]) -> Config:
@@ -43,17 +42,6 @@ def parse_config(raw: dict[str, Any], origin: str) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise HybridmapError(f"{origin}: {explain(error, raw, Config)}") from None
-
-
-def data_path(config: Config, path: str) -> Path:
-    """Return `path` under the data root, with ``${VARIABLE:-default}`` expanded.
-
-    Raises
-    ------
-    HybridmapError
-        If a variable without default is not set.
-    """
-    return under(config.data_root, path)
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ rule predict_part:
     params:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
-        store=EXPERIMENT.maps,
+        store=str(EXPERIMENT.maps),
         options=map_options,
         code=code_of("predict"),
     shell:
@@ -77,7 +77,7 @@ rule predict:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
         store=subpath(output.store, parent=True),
-        rasters=EXPERIMENT.rasters,
+        rasters=str(EXPERIMENT.rasters),
         options=map_options,
         code=code_of("predict"),
     shell:
