@@ -6,12 +6,12 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import covariate_importance, fit_applicability
 from hybridmap.experiment.layers import class_codes
+from hybridmap.files.reading import read_parquet
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -38,7 +38,7 @@ def learn_applicability(
     HybridmapError
         If a covariate of the model is not in the samples, or a site has no fold.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     model = load_model(model_path)
     covariates, forcing = model.tensors(samples)
     scheme = config.experiment(name).splits[0]

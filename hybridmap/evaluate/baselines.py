@@ -16,6 +16,7 @@ from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.scores import SITE_COLUMNS, score_table
 from hybridmap.experiment.site_data import COVARIATE, FORCING
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
@@ -41,7 +42,7 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
     out : Path
         Folder of the baseline.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     columns = [c for c in samples.columns if c.startswith((COVARIATE, FORCING))]
     categorical = [COVARIATE + layer.name in columns and layer.kind == "categorical" for layer in config.covariates]
     classes = [COVARIATE + layer.name for layer, yes in zip(config.covariates, categorical, strict=True) if yes]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from hybridmap.config import Config
 from hybridmap.covariates.warp import warp_layer
@@ -16,6 +15,7 @@ from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
+from hybridmap.grid.verified_store import open_verified
 
 LOG = logging.getLogger("hybridmap")
 
@@ -41,7 +41,7 @@ def reference_map(config: Config, grid: RegionGrid) -> np.ndarray:
 
 def compare_reference(config: Config, maps: Path, out: Path) -> None:
     """Write the agreement of the SOC map in `maps` with the reference: n, Pearson r, bias, RMSE, both means."""
-    root = zarr.open_group(str(maps), mode="r")
+    root = open_verified(maps)
     grid = grid_of(root)
     reference = reference_map(config, grid)
     assert config.reference is not None

@@ -12,7 +12,8 @@ import pandas as pd
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.intervals import POOLED, calibrate, central, drawn_columns, interval_table, map_factors
-from hybridmap.files.tables import write_csv, write_json, write_parquet
+from hybridmap.files.reading import read_parquet
+from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
@@ -47,7 +48,7 @@ def evaluate(
     out : Path
         The evaluation folder.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictions = pd.concat(
         [_predict_fold(experiment, samples, splits, fold, folder) for fold, folder in models.items()],
         ignore_index=True,
@@ -56,7 +57,7 @@ def evaluate(
     found = place.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
     blocks = found["block"].where(found["block"] != "", found["group_id"].astype(str))
     blocks = pd.Series(blocks.to_numpy(), index=predictions.index)
-    write_json(map_factors(predictions, blocks, experiment), out / "conformal.json")
+    write_state(map_factors(predictions, blocks, experiment), out / "conformal.json")
     predictions = calibrate(predictions, blocks, experiment)
     write_csv(interval_table(predictions, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, list(experiment.targets))

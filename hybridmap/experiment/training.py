@@ -19,6 +19,7 @@ from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.progress import Progress
 from hybridmap.experiment.site_data import check_forcing, site_data
 from hybridmap.experiment.specification import checked_model, model_spec, training_options
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
@@ -78,7 +79,7 @@ def train_folds(
     HybridmapError
         If the block, the forcing or a target does not allow a training.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     spec = model_spec(experiment, layers.at_sites(samples))
