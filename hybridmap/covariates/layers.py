@@ -25,11 +25,11 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.geotiff import is_cut_off
 from hybridmap.files.reading import read_state
 from hybridmap.files.sources import MEMORY, Digests
+from hybridmap.files.sums import sum_of
 from hybridmap.files.tables import write_state
 from hybridmap.grid.lock import WriterLock
 from hybridmap.grid.mask import region_mask
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.verified_store import sum_of
 
 LOG = logging.getLogger("hybridmap")
 VERSION = 2

@@ -24,6 +24,7 @@ from hybridmap.export.qgis import CLASSES, write_style
 from hybridmap.export.statistics import Statistics
 from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
+from hybridmap.files.sums import write_sums
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
@@ -69,6 +70,7 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
         entries = [_write_map(root[name], Band.of(name, root[name]), grid, folder, piece) for name in names]
+    write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)
     LOG.info("%d maps written as GeoTIFF", len(names))
 

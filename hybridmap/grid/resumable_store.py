@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.files.disk import disk_is_full
+from hybridmap.files.sums import Sums, sums_of, write_sums
 from hybridmap.files.tables import write_bytes, write_text
 from hybridmap.grid.lock import WriterLock
 from hybridmap.grid.store import shard_names
 from hybridmap.grid.tiles import Tile
-from hybridmap.grid.verified_store import Sums, sums_of, write_sums
 
 IDENTITY = "identity"
 """Receipt that says what the store is made from."""
