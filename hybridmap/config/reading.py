@@ -37,11 +37,20 @@ def load_config(*paths: str | os.PathLike[str]) -> Config:
 
 def parse_config(raw: dict[str, Any], origin: str) -> Config:
     """Check an already read mapping; `origin` names it in errors. Raises :class:`HybridmapError`."""
-    raw = expand_layers(raw, origin)
+    raw = expand_layers(_with_own_inputs(raw), origin)
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise HybridmapError(f"{origin}: {explain(error, raw, Config)}") from None
+
+
+def _with_own_inputs(raw: dict[str, Any]) -> dict[str, Any]:
+    """A synthetic region reads what is made for it, never what was made for another one."""
+    if raw.get("demo") is None or "data_root" in raw:
+        return raw
+    fields = Config.model_fields
+    results, region = (raw.get(key, fields[key].default) for key in ("results", "region"))
+    return {**raw, "data_root": f"{results}/{region}/inputs"}
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

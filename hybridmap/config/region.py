@@ -39,7 +39,11 @@ class Config(Section):
 
     region: Name = Field("demo", description="Name of the region and of its folder under results.")
     title: str = Field("", description="For the report.")
-    data_root: str = Field(".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded.")
+    data_root: str = Field(
+        ".",
+        description="Folder that relative paths start from; ${VARIABLE:-default} is expanded. If a synthetic region"
+        " says nothing, where its inputs are made.",
+    )
     results: str = Field("results", description="Folder for everything that is made.")
     demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
     grid: Grid = Field(description="The grid.")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import zarr
 
 from hybridmap.config import Experiment
 from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.store import thinned_map
+from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
 from hybridmap.train import load_model
 
@@ -77,13 +78,13 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
         The diagnostics folder.
     """
     model = load_model(model_dir)
-    table = pd.read_parquet(predictions)
+    table = read_parquet(predictions)
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
     summaries: dict[str, dict[str, Any]] = {}
     if set(VARIABLES) <= set(sites):
         summaries["sites"] = summarise({name: sites[name] for name in VARIABLES})
         if maps is not None:
-            store = zarr.open_group(str(maps), mode="r")
+            store = open_verified(maps)
             if set(VARIABLES) <= set(store.array_keys()):  # predict.maps may leave them out
                 summaries["cells"] = summarise({name: thinned_map(store[name]) for name in VARIABLES})
     verdict = judge(model, summaries, sites)

@@ -13,6 +13,7 @@ from pyproj import Transformer
 
 from hybridmap.config import Build, Grid
 from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import with_points, write_csv, write_parquet
 from hybridmap.observations.bulk_density import FITTED, check_pedotransfer, fill_bulk_density
 from hybridmap.observations.density import soc_density
@@ -105,7 +106,7 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCo
 
 
 def _read_layers(path: Path) -> pd.DataFrame:
-    table = pd.read_parquet(path)
+    table = read_parquet(path)
     if missing := [c for c in LAYER_COLUMNS if c not in table]:
         raise HybridmapError(f"{path}: no column '{missing[0]}'; expected the output of 'hybridmap ingest'.")
     return table[list(LAYER_COLUMNS)]

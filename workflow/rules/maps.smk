@@ -48,6 +48,7 @@ rule predict_part:
         store=str(EXPERIMENT.maps),
         options=map_options,
         code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
     shell:
         PREDICT_PART
 
@@ -80,6 +81,8 @@ rule predict:
         rasters=str(EXPERIMENT.rasters),
         options=map_options,
         code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
+        lost=lost(EXPERIMENT.maps, EXPERIMENT.rasters),
     shell:
         PREDICT_WHOLE
 
@@ -116,7 +119,6 @@ rule totals:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
-        polygons=[under(CONFIG.data_root, t.polygons) for t in CONFIG.totals],
     output:
         table=EXPERIMENT.totals,
     log:
@@ -132,6 +134,7 @@ rule totals:
     params:
         maps=subpath(input.maps, parent=True),
         code=code_of("totals"),
+        content=content(inputs.totals_files),
     shell:
         "hybridmap totals {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
         " --out {output.table} --log {log}"
@@ -205,5 +208,6 @@ rule reference:
     params:
         store=subpath(input.maps, parent=True),
         code=code_of("reference"),
+        content=content(inputs.reference_files),
     shell:
         "hybridmap reference {input.settings} --maps {params.store} --out {output.comparison} --log {log}"

@@ -41,6 +41,7 @@ rule ingest:
         runtime=20,
     params:
         code=stage_code("ingest"),
+        content=content(inputs.source_files, "source"),
     shell:
         "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table}"
         " --quality {output.quality} --log {log}"
