@@ -13,6 +13,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
 from hybridmap.model.members import stack
 from hybridmap.model.specification import build_model
+from hybridmap.process import list_processes
 
 WEIGHTS, MEMBERS, SPECIFICATION, PROCESS = "weights.safetensors", "members.safetensors", "model.yaml", "process.py"
 
@@ -58,13 +59,20 @@ def _with_source(spec: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     return {**spec, "process": {**process, "name": PROCESS}}
 
 
-def load_model(folder: str | os.PathLike[str]) -> Model:
+def load_model(folder: str | os.PathLike[str], trust: bool = False) -> Model:
     """Rebuild a model saved by :func:`save_model`, in evaluation mode; of an ensemble, its first member.
+
+    Parameters
+    ----------
+    folder : path
+        Of the model.
+    trust : bool
+        Whether to run a process model that is kept in the folder, which may do anything.
 
     Raises
     ------
     HybridmapError
-        If a file is missing, or the weights do not fit the specification.
+        If a file is missing, the weights do not fit the specification, or the process model is not trusted.
     """
     import yaml
     from safetensors.torch import load_file
@@ -76,23 +84,41 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
                 f"{folder / name}: missing, so there is no trained model here; run the training first."
             )
     spec = yaml.safe_load((folder / SPECIFICATION).read_text(encoding="utf-8"))
-    if spec["process"] and spec["process"]["name"] == PROCESS:
-        spec["process"]["name"] = str(folder / PROCESS)
+    if spec["process"] and spec["process"]["name"] not in list_processes():
+        spec["process"]["name"] = _trusted_source(spec["process"]["name"], folder, trust)
     model = build_model(spec)
     model.units = dict(spec.get("units") or {})
     _fill(model, load_file(folder / WEIGHTS), folder)
     return model.eval()
 
 
-def load_members(folder: str | os.PathLike[str]) -> Model | None:
-    """Rebuild the ensemble of a folder as one model with a member axis, None where there is only one member."""
+def _trusted_source(name: str, folder: Path, trust: bool) -> str:
+    """Path of the process model in the folder; no other file is ever run."""
+    if name != PROCESS:
+        raise HybridmapError(
+            f"{folder / SPECIFICATION}: names the process model '{name}'; only those of hybridmap and {PROCESS} beside it"
+            " are run."
+        )
+    if not trust:
+        raise HybridmapError(
+            f"{folder / PROCESS}: the model has a process model of its own, a program that would be run; read it, and"
+            " load with trust=True if you trust it."
+        )
+    return str(folder / PROCESS)
+
+
+def load_members(folder: str | os.PathLike[str], trust: bool = False) -> Model | None:
+    """Rebuild the ensemble of a folder as one model with a member axis, None where there is only one member.
+
+    Arguments and errors are those of :func:`load_model`.
+    """
     from safetensors.torch import load_file
 
     folder = Path(folder)
     if not (folder / MEMBERS).is_file():
         return None
     weights = load_file(folder / MEMBERS)
-    model = load_model(folder)
+    model = load_model(folder, trust)
     together = stack([model] * len(next(iter(weights.values()))))
     _fill(together, weights, folder)
     return together.eval()
