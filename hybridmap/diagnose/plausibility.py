@@ -64,7 +64,7 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
     out : Path
         The diagnostics folder.
     """
-    model = load_model(model_dir)
+    model = load_model(model_dir, experiment.own_process)
     table = pd.read_parquet(predictions)
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
     places: dict[str, dict[str, Any]] = {}

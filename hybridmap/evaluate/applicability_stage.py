@@ -39,7 +39,7 @@ def learn_applicability(
         If a covariate of the model is not in the samples, or a site has no fold.
     """
     samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
-    model = load_model(model_path)
+    model = load_model(model_path, config.experiment(name).own_process)
     covariates, forcing = model.tensors(samples)
     scheme = config.experiment(name).splits[0]
     of_site = splits[splits["scheme"] == scheme].drop_duplicates("site_id").set_index("site_id")["fold"]

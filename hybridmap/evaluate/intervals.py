@@ -28,7 +28,7 @@ def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: p
         return {}
     covariates, forcing = model.tensors(samples)
     if source.method == "ensemble":
-        members = load_members(folder)
+        members = load_members(folder, experiment.own_process)
         assert members is not None
         draws = ensemble_draws(members, covariates, forcing)
     else:
@@ -48,7 +48,7 @@ def central(experiment: Experiment, model: Model, folder: Path, samples: pd.Data
     """Predictions of every output at the sites: the mean of the members of an ensemble, else those of the model."""
     if experiment.uncertainty.method != "ensemble":
         return dict(model.predict(samples))
-    members = load_members(folder)
+    members = load_members(folder, experiment.own_process)
     assert members is not None
     return {n: mean_of(v).numpy() for n, v in ensemble_draws(members, *model.tensors(samples)).items()}
 

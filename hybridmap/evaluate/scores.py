@@ -116,7 +116,7 @@ def _once(test: pd.DataFrame) -> pd.DataFrame:
 def _predict_fold(
     experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
 ) -> pd.DataFrame:
-    model = load_model(folder)
+    model = load_model(folder, experiment.own_process)
     parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
     outputs = pd.DataFrame(central(experiment, model, folder, samples), index=samples.index)
     scheme, _, number = fold.rpartition("-")

@@ -11,7 +11,6 @@ from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.model import HybridModel, Model
 from hybridmap.model.overrides import check_overrides
-from hybridmap.model.roles import Roles
 from hybridmap.model.specification import build_model
 from hybridmap.process import ProcessModel, get_process
 from hybridmap.train import TrainingOptions
@@ -82,8 +81,7 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
     try:
         model = build_model(spec)
         if isinstance(model, HybridModel):
-            roles = Roles(model.neural_names, model.shared_names, experiment.fixed)
-            check_overrides(model.process, roles, experiment.bounds, experiment.start)
+            check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
         return model
     except ValueError as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hybridmap.errors import nearest
-from hybridmap.model.roles import Roles
 from hybridmap.process import Parameter, ProcessModel
 
 
 def check_overrides(
-    process: ProcessModel, roles: Roles, bounds: Mapping[str, Iterable[float]], start: Mapping[str, float]
+    process: ProcessModel,
+    bounds: Mapping[str, Iterable[float]],
+    start: Mapping[str, float],
+    fixed: Mapping[str, float],
 ) -> None:
     """Hold overrides to what the model declares.
 
@@ -18,32 +20,26 @@ def check_overrides(
     ----------
     process : ProcessModel
         The model.
-    roles : Roles
-        Which of its parameters are learned, and values of fixed ones.
     bounds : mapping of str to (float, float)
         Training bounds, in the unit of the parameter.
-    start : mapping of str to float
-        Where training starts, in the unit of the parameter.
+    start, fixed : mapping of str to float
+        Where training starts, and values of parameters that are held, in the unit of the parameter.
 
     Raises
     ------
     ValueError
-        For a name that is no parameter, bounds or a start of one that is not learned, or numbers that a parameter of
-        its unit and scale cannot have.
+        For a name that is no parameter, or a number that a parameter of its unit and scale cannot have.
     """
     parameters = {p.name: p for p in process.parameters}
-    learned = {*roles.neural, *roles.shared}
-    for key, overrides in (("bounds", bounds), ("start", start)):
+    for key, overrides in (("bounds", bounds), ("start", start), ("fixed", fixed)):
         for name in overrides:
             if name not in parameters:
                 raise ValueError(
                     f"{key}: {process.name} has no parameter '{name}'{nearest(name, parameters)}; it has"
                     f" {list(parameters)}."
                 )
-            if name not in learned:
-                raise ValueError(f"{key}: '{name}' is neither neural nor global, so nothing is learned of it.")
     values = {**{name: tuple(pair) for name, pair in bounds.items()}, **{n: (v,) for n, v in start.items()}}
-    values |= {name: (value,) for name, value in roles.fixed.items()}
+    values |= {name: (value,) for name, value in fixed.items()}
     for name, numbers in values.items():
         for number in numbers:
             if problem := _problem(parameters[name], float(number)):

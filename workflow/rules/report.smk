@@ -78,5 +78,5 @@ rule report:
         figures=subpath(output.comparison, parent=True),
         code=stage_code("report"),
     shell:
-        "hybridmap report {input.settings} --results {params.results} --out {output.page}"
-        " --figures {params.figures} --log {log}"
+        "hybridmap report {input.settings:q} --results {params.results:q} --out {output.page:q}"
+        " --figures {params.figures:q} --log {log:q}"

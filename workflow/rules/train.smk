@@ -25,8 +25,9 @@ if CONFIG.fan_out:
             code=code_of("train"),
             tables=lambda wildcards: tables_of(wildcards.experiment),
         shell:
-            "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
-            " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+            "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {wildcards.fold:q}"
+            " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
+            " --log {log:q}"
 
 else:
 
@@ -65,8 +66,9 @@ else:
                 code=code_of("train", name),
                 tables=tables_of(name),
             shell:
-                "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
-                " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+                "hybridmap train {input.settings:q} --experiment {params.experiment:q} --fold {params.folds:q}"
+                " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
+                " --log {log:q}"
 
 
 rule evaluate:
@@ -101,8 +103,8 @@ rule evaluate:
         ],
         code=code_of("evaluate"),
     shell:
-        "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
-        " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
+        "hybridmap evaluate {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --folds {params.folds:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
 rule baseline:
@@ -127,8 +129,8 @@ rule baseline:
         folder=subpath(output.metrics, parent=True),
         code=stage_code("baseline"),
     shell:
-        "hybridmap baseline {input.settings} --name {wildcards.baseline} --samples {input.samples}"
-        " --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+        "hybridmap baseline {input.settings:q} --name {wildcards.baseline:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
 rule fit:
