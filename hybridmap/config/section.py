@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -11,6 +12,8 @@ LONGEST_NAME = 64
 """Letters of a name: folders, files and columns are named after it, with more behind."""
 LONGEST_STEP, LONGEST_PATH = 255, 4000
 """Bytes of a name in a folder, and of a whole path, that file systems take."""
+WILDCARD = re.compile(r"(?<!\$)\{\s*\w+\s*(,[^}]*)?\}")
+"""What snakemake fills in; ``${VARIABLE}`` is expanded before."""
 ROOM = 250
 """Bytes that names below a folder may need."""
 
@@ -25,6 +28,8 @@ def _folder(text: str) -> str:
         raise ValueError("expected a folder, found no letter")
     if odd := next((letter for letter in text if ord(letter) < 32 or ord(letter) == 127), ""):
         raise ValueError(f"has the control character {odd!r}, which folders should not have")
+    if wildcard := WILDCARD.search(text):
+        raise ValueError(f"has '{wildcard.group()}', which snakemake takes for a wildcard; leave out the braces")
     _check_steps(text)
     return text
 
@@ -49,7 +54,10 @@ def _results(text: str) -> str:
 
 def _file(text: str) -> str:
     """Refuse a path that can be no file; empty is left to who needs one."""
-    return _folder(text) if text else text
+    if odd := next((letter for letter in text if ord(letter) < 32 or ord(letter) == 127), ""):
+        raise ValueError(f"has the control character {odd!r}, which names of files should not have")
+    _check_steps(text)
+    return text
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=LONGEST_NAME)]

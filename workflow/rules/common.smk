@@ -24,13 +24,8 @@ def read_config():
         raise WorkflowError(str(error)) from None
 
 
-def literal(path) -> str:
-    """A path as a pattern of snakemake: braces in the names of folders are no wildcards."""
-    return str(path).replace("{", "{{").replace("}", "}}")
-
-
 def expand(patterns, **names):
-    """The patterns with every combination of names; unlike that of snakemake it leaves doubled braces for the rules."""
+    """The patterns with every combination of names; unlike that of snakemake it leaves other braces alone."""
     patterns = [patterns] if isinstance(patterns, (str, Path)) else patterns
     filled = [str(pattern) for pattern in patterns]
     for key, values in names.items():
@@ -47,7 +42,7 @@ def results_folder(results: str) -> Path:
 
 
 CONFIG = read_config()
-FILES = RegionFiles(Path(literal(results_folder(CONFIG.results) / CONFIG.region)))
+FILES = RegionFiles(results_folder(CONFIG.results) / CONFIG.region)
 EXPERIMENT = FILES.experiment("{experiment}")
 LOGS = FILES.logs
 BENCHMARKS = FILES.benchmarks

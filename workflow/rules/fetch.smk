@@ -1,4 +1,4 @@
-DATA = literal(expand_path(CONFIG.data_root))
+DATA = expand_path(CONFIG.data_root)
 # Receipts of the data sets that the region names under `downloads`; what reads files waits for them.
 FETCHED = expand(f"{DATA}/{{download}}/fetched.json", download=CONFIG.downloads)
 

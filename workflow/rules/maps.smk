@@ -116,9 +116,7 @@ rule totals:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
-        polygons=[
-            literal(under(CONFIG.data_root, t.polygons)) for t in CONFIG.totals
-        ],
+        polygons=[under(CONFIG.data_root, t.polygons) for t in CONFIG.totals],
     output:
         table=EXPERIMENT.totals,
     log:
