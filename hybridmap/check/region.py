@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from hybridmap.check.layers import check_forcing, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
@@ -18,6 +19,7 @@ from hybridmap.experiment.specification import training_options
 from hybridmap.fetch.catalogue import find_entry
 from hybridmap.fetch.data_set import RECEIPT
 from hybridmap.files.paths import under
+from hybridmap.files.results import RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.bulk_density import check_pedotransfer
 
@@ -43,7 +45,8 @@ def check(config: Config) -> list[str]:
         try:
             passed.append(f"ok   {subject}: {run()}")
         except HybridmapError as error:
-            mistakes += [f"{subject}: {line}" for line in str(error).splitlines()]
+            said = str(error).removeprefix(f"experiment '{subject.removeprefix('experiment ')}': ")
+            mistakes += [f"{subject}: {line}" for line in said.splitlines()]
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise HybridmapError("\n  ".join([f"{count} in region '{config.region}'", *mistakes]))
@@ -66,6 +69,7 @@ def _checks(config: Config) -> Iterator[Check]:
 def _input_checks(config: Config) -> Iterator[Check]:
     """Tables and rasters; those of the synthetic landscape are checked once they are made."""
     if config.demo is not None and not under(config.data_root, "made.json").is_file():
+        yield "data_root", partial(_demo_root, config)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
@@ -75,6 +79,16 @@ def _input_checks(config: Config) -> Iterator[Check]:
     for layer in config.reference.layers if config.reference else ():
         yield f"reference {layer.name}", partial(_layer, config, layer)
     yield from polygon_checks(config)
+
+
+def _demo_root(config: Config) -> str:
+    made = RegionFiles(Path(config.results) / config.region).demo_inputs.parent
+    if under(config.data_root, "") != made:
+        raise HybridmapError(
+            f"the synthetic inputs are made in {made}, but data_root is {config.data_root}; set data_root: '{made}', or"
+            " demo: null for inputs of your own."
+        )
+    return str(made)
 
 
 def _downloads(config: Config) -> str:

@@ -53,7 +53,7 @@ def place_in_file(location: tuple[int | str, ...], written: Mapping[str, Any], e
     if layers is entries or not isinstance(layers, list) or not isinstance(entries, list):
         return location
     layer = layers[number] if int(number) < len(layers) else None
-    names = {layer.get("name"), layer.get("group")} if isinstance(layer, dict) else set()
+    names = [layer.get("name"), layer.get("group")] if isinstance(layer, dict) else []
     for position, entry in enumerate(entries):
         if entry is layer or (isinstance(entry, dict) and entry.get("name") in names):
             return (section, position, *rest)

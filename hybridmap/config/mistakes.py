@@ -42,7 +42,8 @@ def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> tuple[Lo
         Key and mistake, ending in a full stop.
     """
     problem = min(error.errors(), key=lambda e: e["type"] not in UNKNOWN_KEY)
-    return problem["loc"], _sentence(problem, raw, root)
+    place = getattr(problem.get("ctx", {}).get("error"), "place", problem["loc"])
+    return place, _sentence(problem, raw, root)
 
 
 def _sentence(problem: Any, raw: Any, root: type[BaseModel]) -> str:

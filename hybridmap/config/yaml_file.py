@@ -50,7 +50,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     try:
         _check_depth(text, path)
         node = yaml.compose(text, Loader=LOADER)
-        lines = dict(_places(node, path)) if node is not None else {}
+        lines = dict(_places(node, path, (), set())) if node is not None else {}
         loader = LOADER("")
         try:
             raw = {} if node is None else loader.construct_document(node)
@@ -116,25 +116,31 @@ def _check_depth(text: str, path: Path) -> None:
             raise HybridmapError(f"{path}, line {line}: more than {DEEPEST} blocks inside each other; check the brackets.")
 
 
-def _places(node: yaml.Node, path: Path, place: Place = ()) -> Iterator[tuple[Place, int]]:
-    """Place and line of every value, refusing keys that stand twice and words that are misread as numbers."""
+def _places(node: yaml.Node, path: Path, place: Place, seen: set[int]) -> Iterator[tuple[Place, int]]:
+    """Place and line of every value, refusing keys that stand twice and words that are misread as numbers.
+
+    A block that aliases repeat is looked at once, or a few lines of aliases of aliases would never end.
+    """
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for number, entry in enumerate(node.value):
             yield (*place, number), entry.start_mark.line + 1
-            yield from _places(entry, path, (*place, number))
+            yield from _places(entry, path, (*place, number), seen)
     elif isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
+        first: dict[str, int] = {}
         for key, value in node.value:
             word, line = str(key.value), key.start_mark.line + 1
-            if word in seen and key.tag != "tag:yaml.org,2002:merge":
+            if word in first and key.tag != "tag:yaml.org,2002:merge":
                 raise HybridmapError(
-                    f"{path}, line {line}: the key '{word}' stands twice in one block, first in line {seen[word]};"
+                    f"{path}, line {line}: the key '{word}' stands twice in one block, first in line {first[word]};"
                     " keep one."
                 )
-            seen[word] = line
+            first[word] = line
             yield (*place, word), line
-            yield from _places(value, path, (*place, word))
-    elif isinstance(node, yaml.ScalarNode) and node.style is None and MISREAD.fullmatch(str(node.value)):
+            yield from _places(value, path, (*place, word), seen)
+    elif isinstance(node, yaml.ScalarNode) and not node.style and MISREAD.fullmatch(str(node.value)):
         if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
             raise HybridmapError(
                 f"{path}, line {node.start_mark.line + 1}: YAML reads {node.value} as another number; write it in"
