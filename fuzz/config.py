@@ -20,7 +20,7 @@ Mutation = Callable[[np.random.Generator, dict[str, Any]], tuple[str, bytes, boo
 
 REGION: dict[str, Any] = {
     "demo": {"sites": 100, "seed": 0},
-    "data_root": "inputs",
+    "data_root": "results/demo/inputs",
     "offline": False,
     "splits": [{"name": "block", "kind": "block", "folds": 3, "size_km": 20.0, "buffer_km": 1.0, "seed": 0}],
     "experiment_defaults": {"splits": ["block"]},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hybridmap.config.section import Name, Section, Unit
+from hybridmap.config.section import File, Name, Section, Unit
 
 
 class Derive(Section):
@@ -26,7 +26,7 @@ class Raster(Section):
     """
 
     name: Name = Field(description="Name of the layer.")
-    path: str = Field(
+    path: File = Field(
         "", description="Any raster that GDAL reads (GeoTIFF, VRT, NetCDF, Zarr; also https://), under data_root."
     )
     derive: Derive | None = Field(None, description="Compute the layer from others instead of reading it.")
@@ -53,12 +53,32 @@ class Raster(Section):
     description: str = Field("", description="What the layer is.")
     licence: str = Field("", description="Printed in the report.")
 
+    @model_validator(mode="after")
+    def _possible(self) -> Raster:
+        if self.valid_range is not None and not self.valid_range[0] < self.valid_range[1]:
+            raise ValueError(f"valid_range {list(self.valid_range)} must increase")
+        if self.scale == 0:
+            raise ValueError("scale 0 makes every pixel the same; leave it out or give the factor")
+        if isinstance(self.band, int) and self.band < 1:
+            raise ValueError(f"band {self.band}: bands are counted from 1")
+        if self.equals is not None and not self.equals:
+            raise ValueError("equals is empty; name the classes, or leave it out")
+        return self
+
 
 class Reference(Section):
     """A published map to compare ours with; never used for training."""
 
     name: Name = Field(description="Name in the report.")
     layers: list[Raster] = Field(min_length=1, description="Layers of the published map.")
-    weights: list[float] = Field(description="The reference is the weighted sum of its layers.")
+    weights: list[float] = Field(description="The reference is the weighted sum of its layers.", min_length=1)
     unit: str = Field("kg m-3", description="Unit of the weighted sum.")
     citation: str = Field("", description="Printed in the report.")
+
+    @model_validator(mode="after")
+    def _a_weight_each(self) -> Reference:
+        if len(self.weights) != len(self.layers):
+            raise ValueError(f"weights: {len(self.weights)} for {len(self.layers)} layers; give one each")
+        if not any(self.weights):
+            raise ValueError("weights are all 0; give at least one another value")
+        return self

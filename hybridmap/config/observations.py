@@ -130,6 +130,27 @@ class Limits(Section):
     max_mbc_share_of_oc: float = Field(0.1, description="Largest share of microbial in organic carbon.")
     fraction_recovery: tuple[float, float] = Field((0.7, 1.3), description="Range of (POC + MOC) / OC.")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Limits:
+        for name, value in self:
+            if not isinstance(value, tuple) and value < 0:
+                raise ValueError(f"{name} {value:g} must be at least 0")
+        ranges = {
+            "min_bulk_density_g_cm3 and max_bulk_density_g_cm3": (
+                self.min_bulk_density_g_cm3,
+                self.max_bulk_density_g_cm3,
+            ),
+            "min_mineral_bulk_density_g_cm3 and max_bulk_density_g_cm3": (
+                self.min_mineral_bulk_density_g_cm3,
+                self.max_bulk_density_g_cm3,
+            ),
+            "fraction_recovery": self.fraction_recovery,
+        }
+        for name, (low, high) in ranges.items():
+            if not low < high:
+                raise ValueError(f"{name} are {low:g} and {high:g}; they must increase, or every row is dropped")
+        return self
+
 
 class Build(Section):
     """From layers as measured to one row a site on the target interval."""
@@ -139,7 +160,7 @@ class Build(Section):
     min_coverage: float = Field(
         0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
     )
-    max_gap_cm: float = Field(5.0, description="Widest gap between the layers of a profile inside the interval.")
+    max_gap_cm: float = Field(5.0, ge=0, description="Widest gap between the layers of a profile inside the interval.")
     depth: Literal["slice", "spline"] = Field(
         "slice", description="Means over the interval: weighted by thickness, or of an equal-area spline."
     )
@@ -153,3 +174,13 @@ class Build(Section):
     pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
     missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
     limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")
+
+    @model_validator(mode="after")
+    def _depths(self) -> Build:
+        if not 0 <= self.top_cm < self.bottom_cm:
+            raise ValueError(f"top_cm {self.top_cm:g} and bottom_cm {self.bottom_cm:g} must increase from 0")
+        if wrong := [depth for depth in self.stocks_cm if depth <= 0]:
+            raise ValueError(f"stocks_cm: {wrong[0]:g} is no depth; give numbers above 0")
+        if len(set(self.stocks_cm)) < len(self.stocks_cm):
+            raise ValueError(f"stocks_cm {self.stocks_cm} names a depth twice")
+        return self

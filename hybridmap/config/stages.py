@@ -9,13 +9,13 @@ from hybridmap.config.region import Config
 
 STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "inputs": ("region", "demo", "grid"),
-    "ingest": ("region", "data_root", "demo", "grid", "observations"),
+    "ingest": ("region", "data_root", "outside", "demo", "grid", "observations"),
     "build": ("region", "grid", "build"),
-    "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
+    "cube": ("region", "data_root", "outside", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid"),
-    "split": ("region", "data_root", "grid", "splits"),
+    "split": ("region", "data_root", "outside", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments", "covariates", "forcing"),
-    "predict": ("region", "title", "data_root", "grid", "build", "covariates", "predict", "totals"),
+    "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "baseline": ("region", "grid", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }

@@ -264,6 +264,20 @@ def _some_pixels(source: RasterSource, grid: RegionGrid) -> NDArray[Any] | None:
         raise HybridmapError(f"{source.label}: cannot be read ({first_line(error)}); the file is damaged.") from None
 
 
+def sampled_values(
+    source: RasterSource, grid: RegionGrid, valid_range: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
+    """Values of some pixels in the region, in the unit of the layer, without missing ones; shape (pixel,)."""
+    pixels = _some_pixels(source, grid)
+    if pixels is None:
+        return np.empty(0)
+    valid = np.isfinite(pixels) if source.nodata is None else np.isfinite(pixels) & (pixels != source.nodata)
+    values = pixels[valid].astype("float64") * source.scale + source.offset
+    if valid_range is not None:
+        values = values[(values >= valid_range[0]) & (values <= valid_range[1])]
+    return values
+
+
 def first_line(error: Exception) -> str:
     """First line of a message, or the kind of the error where there is none."""
     return (str(error).splitlines() or [type(error).__name__])[0]

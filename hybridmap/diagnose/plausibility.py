@@ -77,7 +77,7 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
     out : Path
         The diagnostics folder.
     """
-    model = load_model(model_dir)
+    model = load_model(model_dir, experiment.own_process)
     table = read_parquet(predictions)
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
     summaries: dict[str, dict[str, Any]] = {}

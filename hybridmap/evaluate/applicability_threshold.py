@@ -58,7 +58,7 @@ def learn_applicability(
         If a covariate of the model is not in the samples, or a site has no fold.
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
-    model = load_model(model_path)
+    model = load_model(model_path, experiment.own_process)
     inputs, forcing = model.tensors(samples)
     folds = _folds_of(samples, splits, experiment.splits[0], splits_path)
     outputs = [target for target in model.target_names if target in model.output_info()]

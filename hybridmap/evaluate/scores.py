@@ -127,7 +127,7 @@ def _one_row_a_site(test: pd.DataFrame) -> pd.DataFrame:
 def _predict_fold(
     experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
 ) -> pd.DataFrame:
-    model = load_model(folder)
+    model = load_model(folder, experiment.own_process)
     parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
     outputs = pd.DataFrame(central_predictions(experiment, model, folder, samples), index=samples.index)
     columns = fold_columns(samples, fold, parts, {target: outputs[target] for target in experiment.targets})

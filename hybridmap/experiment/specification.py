@@ -9,18 +9,25 @@ import torch
 from hybridmap.config import Experiment
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
-from hybridmap.model import Model
+from hybridmap.model import HybridModel, Model
+from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
-from hybridmap.process import get_process
+from hybridmap.process import ProcessModel, get_process
 from hybridmap.train import TrainingOptions
 
 
 def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
-    """Specification that :func:`hybridmap.model.specification.build_model` takes, of plain values only."""
+    """Specification that :func:`hybridmap.model.specification.build_model` takes, of plain values only.
+
+    Raises
+    ------
+    HybridmapError
+        If there is no such process model, or it refuses an option.
+    """
     process = experiment.process
     constants: dict[str, float] = {}
     if process is not None:
-        variables = get_process(process.name, **process.options).forcing
+        variables = _process_model(experiment.name, process.name, process.options).forcing
         constants = {v.name: layers.depth_m for v in variables if v.name == "depth"}
     return {
         "process": None if process is None else process.model_dump(),
@@ -38,6 +45,15 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "forcing_constants": constants,
         "targets": list(experiment.targets),
     }
+
+
+def _process_model(experiment: str, name: str, options: dict[str, Any]) -> ProcessModel:
+    try:
+        return get_process(name, **options)
+    except HybridmapError:
+        raise
+    except (ValueError, TypeError, OSError) as error:
+        raise HybridmapError(f"experiment '{experiment}': {str(error).rstrip('.')}.") from None
 
 
 def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None = None) -> Model:
@@ -63,7 +79,10 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
     """
     torch.manual_seed(experiment.seed if seed is None else seed)
     try:
-        return build_model(spec)
+        model = build_model(spec)
+        if isinstance(model, HybridModel):
+            check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
+        return model
     except ValueError as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
 

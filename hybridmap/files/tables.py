@@ -23,10 +23,36 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write `table` as CSV under a temporary name, then rename."""
+    """Write `table` as CSV under a temporary name, then rename; no text is a formula, see :func:`without_formulas`."""
     partial = _partial(path)
-    table.to_csv(partial, index=False)
+    without_formulas(table).to_csv(partial, index=False)
     replace_durably(partial, path)
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with an apostrophe before texts that a spreadsheet would run, as it writes them itself.
+
+    Names of polygons and sites come from files of strangers: ``=HYPERLINK(...)`` is a name, and no program.
+    """
+    guarded = table.copy(deep=False)
+    for name in table.columns[table.dtypes.map(lambda kind: not _is_number(kind))]:
+        guarded[name] = table[name].map(lambda cell: f"'{cell}" if _is_formula(cell) else cell)
+    return guarded
+
+
+def _is_number(kind: Any) -> bool:
+    return getattr(kind, "kind", "O") in "biufcmM"
+
+
+def _is_formula(cell: Any) -> bool:
+    """Whether a text begins as formulas do; a number in a text, such as -5, is none."""
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
 
 
 def write_json(content: Any, path: Path) -> None:

@@ -14,6 +14,7 @@ from hybridmap.model import Model
 from hybridmap.model.durable_files import sealed, sha256, tensor_bytes, unsealed, write_durably
 from hybridmap.model.members import stack
 from hybridmap.model.specification import build_model
+from hybridmap.process import list_processes
 
 WEIGHTS, MEMBERS, SPECIFICATION, PROCESS = "weights.safetensors", "members.safetensors", "model.yaml", "process.py"
 FILES = "files"
@@ -62,21 +63,29 @@ def _with_source(spec: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | No
     return {**spec, "process": {**process, "name": PROCESS}}, Path(process["name"]).read_bytes()
 
 
-def load_model(folder: str | os.PathLike[str]) -> Model:
+def load_model(folder: str | os.PathLike[str], trust: bool = False) -> Model:
     """Rebuild a model saved by :func:`save_model`, in evaluation mode; of an ensemble, its first member.
+
+    Parameters
+    ----------
+    folder : path
+        Of the model.
+    trust : bool
+        Whether to run a process model that is kept in the folder, which may do anything.
 
     Raises
     ------
     HybridmapError
-        If a file is missing or damaged, or the weights do not fit the specification.
+        If a file is missing or damaged, the weights do not fit the specification, or the process model is not trusted.
     """
     folder = Path(folder)
     spec = _specification(folder)
     weights = _tensors(folder, WEIGHTS, spec)
     process = spec["process"]
-    if process and process["name"] == PROCESS:
+    if process and process["name"] not in list_processes():
+        source = _trusted_source(process["name"], folder, trust)
         _content(folder, PROCESS, spec)
-        spec["process"] = {**process, "name": str(folder / PROCESS)}
+        spec["process"] = {**process, "name": source}
     try:
         model = build_model(spec)
         model.units = dict(spec.get("units") or {})
@@ -86,14 +95,32 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     return model.eval()
 
 
-def load_members(folder: str | os.PathLike[str]) -> Model | None:
-    """Rebuild the ensemble of a folder as one model with a member axis, None where there is only one member."""
+def _trusted_source(name: str, folder: Path, trust: bool) -> str:
+    """Path of the process model in the folder; no other file is ever run."""
+    if name != PROCESS:
+        raise HybridmapError(
+            f"{folder / SPECIFICATION}: names the process model '{name}'; only those of hybridmap and {PROCESS} beside it"
+            " are run."
+        )
+    if not trust:
+        raise HybridmapError(
+            f"{folder / PROCESS}: the model has a process model of its own, a program that would be run; read it, and"
+            " load with trust=True if you trust it."
+        )
+    return str(folder / PROCESS)
+
+
+def load_members(folder: str | os.PathLike[str], trust: bool = False) -> Model | None:
+    """Rebuild the ensemble of a folder as one model with a member axis, None where there is only one member.
+
+    Arguments and errors are those of :func:`load_model`.
+    """
     folder = Path(folder)
     spec = _specification(folder)
     if MEMBERS not in (spec.get(FILES) or {}) and not (folder / MEMBERS).is_file():
         return None
     weights = _tensors(folder, MEMBERS, spec)
-    model = load_model(folder)
+    model = load_model(folder, trust)
     try:
         together = stack([model] * len(next(iter(weights.values()))))
     except (StopIteration, *MISFITS) as error:

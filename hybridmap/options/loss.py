@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
@@ -43,7 +44,7 @@ class LossOptions:
         metadata={"description": "Weights of terms beside the data; each is logged under its own name."},
     )
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist, or a number out of range."""
@@ -51,8 +52,18 @@ class LossOptions:
         for name in [self.name] if isinstance(self.name, str) else self.name.values():
             if name not in LOSS_NAMES:
                 raise ValueError(f"no loss '{name}'; there are {sorted(LOSS_NAMES)}.")
+        self._check_numbers()
         if unknown := sorted(set(self.penalties) - set(get_args(PenaltyName))):
             raise ValueError(f"no penalty '{unknown[0]}'; there are {list(get_args(PenaltyName))}.")
+
+    def _check_numbers(self) -> None:
+        """Weights and penalties are finite and not negative; errors of observations are above 0."""
+        numbers = {"weights": self.weights, "penalties": self.penalties, "observation_sd": self.observation_sd}
+        for key, values in numbers.items():
+            for name, value in values.items() if isinstance(values, Mapping) else ():
+                if not math.isfinite(value) or value < 0 or (key == "observation_sd" and value == 0):
+                    least = "above 0" if key == "observation_sd" else "at least 0"
+                    raise ValueError(f"{key}.{name} is {value:g}; it must be a finite number, {least}.")
 
     def name_of(self, target: str) -> str:
         """Loss of one target."""

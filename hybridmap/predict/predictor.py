@@ -41,9 +41,9 @@ class Predictor:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision)
+        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision, recipe.trust)
         self.model: Model = self.members[0]
-        self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty)
+        self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty, recipe.trust)
         has_spread = self._sampler is not None or len(self.members) > 1
         source = Source(recipe, self.model, model_maps(self.model), has_spread)
         kinds = [kind(source) for kind in KINDS]

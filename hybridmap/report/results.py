@@ -170,11 +170,12 @@ class Results:
 
     def model(self, experiment: str) -> Model:
         """The model of the maps, or of the first fold where there are none."""
-        return load_model(self._any_model(experiment))
+        return load_model(self._any_model(experiment), self.config.experiment(experiment).own_process)
 
     def global_parameters(self, experiment: str) -> list[dict[str, Any]]:
         """Value and unit of every parameter learned as one number; of an ensemble, the mean of its members."""
-        model = load_members(self._any_model(experiment)) or self.model(experiment)
+        trust = self.config.experiment(experiment).own_process
+        model = load_members(self._any_model(experiment), trust) or self.model(experiment)
         if not isinstance(model, HybridModel) or not model.shared_names or model.process is None:
             return []
         with torch.no_grad():

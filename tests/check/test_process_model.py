@@ -94,7 +94,9 @@ def test_trained_and_kept_with_its_weights(small_region: tuple[Config, Path], mo
     tables = folder / "samples.parquet", folder / "splits.parquet"
     train_experiment(Config.model_validate(raw), "mine", ["all"], *tables, tmp_path)
     model_file.unlink()
-    model = load_model(tmp_path / "all/model")
+    with pytest.raises(HybridmapError, match="a program that would be run; read it, and load with trust=True"):
+        load_model(tmp_path / "all/model")
+    model = load_model(tmp_path / "all/model", trust=True)
     assert model.neural_names == ("k_slow",)
     assert (tmp_path / "all/model/process.py").read_text() == SOURCE
 

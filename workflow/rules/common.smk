@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from hybridmap.check import inputs
-from hybridmap.config.reading import parse_config
+from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path
@@ -12,12 +12,39 @@ from hybridmap.files.sums import lost_file
 from hybridmap.fingerprint import stage_code
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
-try:
-    CONFIG = parse_config(config, "configuration")
-except HybridmapError as error:
-    raise WorkflowError(str(error)) from None
 
-FILES = RegionFiles(Path(CONFIG.results) / CONFIG.region)
+
+def read_config():
+    """The configuration, read from its files again: snakemake keeps no lines, and takes the last of two equal keys."""
+    over = workflow.config_settings.configfiles
+    files = [f for f in workflow.configfiles if Path(f).absolute() not in over]
+    try:
+        if not (files or over):  # used as a module of another workflow
+            return parse_config(config, "configuration")
+        return load_config(*files, *over, over=workflow.config_settings.config)
+    except HybridmapError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def expand(patterns, **names):
+    """The patterns with every combination of names; unlike that of snakemake it leaves other braces alone."""
+    patterns = [patterns] if isinstance(patterns, (str, Path)) else patterns
+    filled = [str(pattern) for pattern in patterns]
+    for key, values in names.items():
+        values = [values] if isinstance(values, str) else values
+        filled = [
+            text.replace(f"{{{key}}}", str(value)) for text in filled for value in values
+        ]
+    return filled
+
+
+def results_folder(results: str) -> Path:
+    """Where results lie; absolute where a command would take the name of the folder for an option."""
+    return Path(results).absolute() if results.startswith("-") else Path(results)
+
+
+CONFIG = read_config()
+FILES = RegionFiles(results_folder(CONFIG.results) / CONFIG.region)
 EXPERIMENT = FILES.experiment("{experiment}")
 LOGS = FILES.logs
 BENCHMARKS = FILES.benchmarks
@@ -109,18 +136,16 @@ if CONFIG.predict.intervals == "conformal":
 if CONFIG.predict.applicability:
     MAP_INPUTS["applicability"] = EXPERIMENT.applicability
 PREDICT = (
-    "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
-    " --model {params.model} --cube {params.cube} {params.options} --out {params.store} --workers {threads} --log {log}"
+    "hybridmap predict {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+    " --model {params.model:q} --cube {params.cube:q} {params.options:q} --out {params.store:q} --workers {threads}"
+    " --log {log:q}"
 )
 PARTS = CONFIG.predict.parts
 PREDICT_PART = f"{PREDICT} --part {{wildcards.part}}/{PARTS}"
 PREDICT_WHOLE = f"{PREDICT} --rasters {{params.rasters}} --summary {{output.summary}}"
 
 
-def map_options(wildcards, input) -> str:
-    """Options of predict for the inputs that the configuration asks for."""
-    return " ".join(
-        f"--{name} {input.get(name)}"
-        for name in ("calibration", "applicability")
-        if name in MAP_INPUTS
-    )
+def map_options(wildcards, input) -> list[str]:
+    """Options of predict for the inputs that the configuration asks for, each a word of the command."""
+    named = [n for n in ("calibration", "applicability") if n in MAP_INPUTS]
+    return [word for n in named for word in (f"--{n}", str(input.get(n)))]

@@ -21,9 +21,9 @@ rule applicability:
         model=subpath(input.model, parent=True),
         code=code_of("applicability"),
     shell:
-        "hybridmap applicability {input.settings} {input.experiment} --experiment {wildcards.experiment}"
-        " --model {params.model} --samples {input.samples} --splits {input.splits} --out {output.area}"
-        " --threads {threads} --log {log}"
+        "hybridmap applicability {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+        " --model {params.model:q} --samples {input.samples:q} --splits {input.splits:q} --out {output.area:q}"
+        " --threads {threads} --log {log:q}"
 
 
 # With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.
@@ -110,8 +110,8 @@ rule stac:
         maps=subpath(input.maps, parent=True),
         code=code_of("stac"),
     shell:
-        "hybridmap stac {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
-        " --summary {input.summary} --samples {input.samples} --out {output.item} --log {log}"
+        "hybridmap stac {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+        " --maps {params.maps:q} --summary {input.summary:q} --samples {input.samples:q} --out {output.item:q} --log {log:q}"
 
 
 rule totals:
@@ -136,8 +136,8 @@ rule totals:
         code=code_of("totals"),
         content=content(inputs.totals_files),
     shell:
-        "hybridmap totals {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
-        " --out {output.table} --log {log}"
+        "hybridmap totals {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+        " --maps {params.maps:q} --out {output.table:q} --log {log:q}"
 
 
 rule maps:
@@ -174,13 +174,13 @@ rule diagnose_experiment:
     params:
         model=subpath(input.weights, parent=True),
         maps=lambda wildcards, input: (
-            f"--maps {Path(input.maps).parent.as_posix()}" if input.get("maps") else ""
+            ["--maps", Path(input.maps).parent.as_posix()] if input.get("maps") else []
         ),
         folder=subpath(output.verdict, parent=True),
         code=code_of("diagnose"),
     shell:
-        "hybridmap diagnose {input.settings} --experiment {wildcards.experiment} --predictions {input.predictions}"
-        " {params.maps} --model {params.model} --out {params.folder} --log {log}"
+        "hybridmap diagnose {input.settings:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
+        " {params.maps:q} --model {params.model:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:
@@ -210,4 +210,4 @@ rule reference:
         code=code_of("reference"),
         content=content(inputs.reference_files),
     shell:
-        "hybridmap reference {input.settings} --maps {params.store} --out {output.comparison} --log {log}"
+        "hybridmap reference {input.settings:q} --maps {params.store:q} --out {output.comparison:q} --log {log:q}"

@@ -79,5 +79,5 @@ rule report:
         code=stage_code("report"),
         content=content(inputs.report_files),
     shell:
-        "hybridmap report {input.settings} --results {params.results} --out {output.page}"
-        " --figures {params.figures} --log {log}"
+        "hybridmap report {input.settings:q} --results {params.results:q} --out {output.page:q}"
+        " --figures {params.figures:q} --log {log:q}"

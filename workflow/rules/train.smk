@@ -25,8 +25,9 @@ if CONFIG.fan_out:
             code=code_of("train"),
             tables=content(inputs.experiment_files, "experiment"),
         shell:
-            "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
-            " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+            "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {wildcards.fold:q}"
+            " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
+            " --log {log:q}"
 
 else:
 
@@ -58,8 +59,9 @@ else:
                 code=code_of("train", name),
                 tables=DIGESTS.of(inputs.experiment_files(CONFIG, name)),
             shell:
-                "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
-                " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+                "hybridmap train {input.settings:q} --experiment {params.experiment:q} --fold {params.folds:q}"
+                " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
+                " --log {log:q}"
 
 
 rule evaluate:
@@ -94,8 +96,8 @@ rule evaluate:
         ],
         code=code_of("evaluate"),
     shell:
-        "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
-        " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
+        "hybridmap evaluate {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --folds {params.folds:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
 rule baseline:
@@ -120,8 +122,8 @@ rule baseline:
         folder=subpath(output.metrics, parent=True),
         code=stage_code("baseline"),
     shell:
-        "hybridmap baseline {input.settings} --name {wildcards.baseline} --samples {input.samples}"
-        " --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+        "hybridmap baseline {input.settings:q} --name {wildcards.baseline:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
 rule fit:
