@@ -135,8 +135,8 @@ class ObservationSource(Signs):
 
     name: Name = Field(description="Name of the source and of its file.")
     path: str = Field(
-        description="Text with any delimiter (also .gz, .bz2, .zip), Parquet, GeoParquet, GeoPackage, xlsx, ods or NetCDF,"
-        " or the folder of a known format, under data_root."
+        description="Text with any delimiter (also .gz, .bz2, .zip), Parquet, GeoParquet, GeoPackage, xlsx, ods or"
+        " NetCDF, or the folder of a known format, under data_root."
     )
     format: Name | None = Field(
         None, description="A known format (docs/formats): its columns need not be mapped. None: an ordinary table."

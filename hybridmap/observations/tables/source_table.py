@@ -1,4 +1,4 @@
-"""Tables as users have them, opened by their header and read in chunks: text, Parquet, vector files, workbooks, NetCDF."""
+"""Tables as users have them, opened by their header and read in chunks, whatever kind of file they are."""
 
 from __future__ import annotations
 

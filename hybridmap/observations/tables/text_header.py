@@ -56,7 +56,7 @@ class Header(NamedTuple):
 
 
 def read_header(sample: str, options: HeaderOptions) -> Header:
-    """Read the names of the columns and tell the delimiter.
+    r"""Read the names of the columns and tell the delimiter.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def read_header(sample: str, options: HeaderOptions) -> Header:
 
     Examples
     --------
-    >>> read_header("a;b\\n1,5;2\\n", HeaderOptions())
+    >>> read_header("a;b\n1,5;2\n", HeaderOptions())
     Header(names=('a', 'b'), delimiter=';', quote='"', body=1)
     """
     lines = _lines(sample)
