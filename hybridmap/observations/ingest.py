@@ -15,7 +15,8 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import LAYER_COLUMNS, MEASURED
 from hybridmap.observations.sources.coordinates import DegreeBounds, check_one_place_a_site
-from hybridmap.observations.sources.layers import layers_of_rows
+from hybridmap.observations.sources.domains import judge_domains
+from hybridmap.observations.sources.layers import derive, layers_of_rows
 from hybridmap.observations.sources.opened_source import open_source
 from hybridmap.observations.sources.row_steps import read_rows
 from hybridmap.observations.sources.unit_checks import check_units
@@ -90,10 +91,12 @@ def read_source(
     """
     opened = open_source(source, data_root)
     path = opened.table.path
-    rows = read_rows(opened, DegreeBounds.of(grid), DropCounts("ingest") if drops is None else drops)
-    tables = [layers_of_rows(rows, columns, opened.source, path) for columns in opened.layer_maps]
+    drops = DropCounts("ingest") if drops is None else drops
+    rows = read_rows(opened, DegreeBounds.of(grid), drops)
+    tables = [layers_of_rows(rows, columns, opened.source, path, opened.rules) for columns in opened.layer_maps]
     layers = pd.concat(tables, ignore_index=True)
     for columns in opened.layer_maps:
         check_units(path, layers, columns)
+    layers = derive(judge_domains(layers, drops))
     check_one_place_a_site(path, layers)
     return layers[list(LAYER_COLUMNS)]

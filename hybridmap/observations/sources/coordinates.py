@@ -16,6 +16,7 @@ from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.cells import CellRules
 
 LON, LAT = "__lon", "__lat"
 """Columns of parsed coordinates [degrees], beside those of the table."""
@@ -57,16 +58,24 @@ class CoordinateReader:
         From the projection of the source; None for degrees of WGS84.
     bounds : DegreeBounds
         Of the region.
+    rules : CellRules
+        How the cells are written.
     """
 
     path: Path
     columns: Mapping[str, Column]
     to_degrees: Transformer | None
     bounds: DegreeBounds
+    rules: CellRules
 
     @classmethod
     def of(
-        cls, source: ObservationSource, path: Path, columns: Mapping[str, Column], bounds: DegreeBounds
+        cls,
+        source: ObservationSource,
+        path: Path,
+        columns: Mapping[str, Column],
+        bounds: DegreeBounds,
+        rules: CellRules,
     ) -> CoordinateReader:
         """Reader for a source.
 
@@ -80,6 +89,8 @@ class CoordinateReader:
             Where fields come from.
         bounds : DegreeBounds
             Of the region.
+        rules : CellRules
+            How the cells are written.
 
         Returns
         -------
@@ -91,12 +102,12 @@ class CoordinateReader:
             If the projection is not known.
         """
         if source.crs is None:
-            return cls(path, columns, None, bounds)
+            return cls(path, columns, None, bounds, rules)
         try:
             projection = CRS.from_user_input(source.crs)
         except CRSError:
             raise HybridmapError(f"source '{source.name}': crs '{source.crs}' is no known projection.") from None
-        return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds)
+        return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds, rules)
 
     def add_coordinates(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return `rows` with :data:`LON` and :data:`LAT`; HybridmapError if they look like metres, or swapped."""
@@ -117,7 +128,9 @@ class CoordinateReader:
 
     def _number(self, rows: pd.DataFrame, field: str) -> pd.Series:
         column = self.columns[field]
-        return cells.number(rows, column, f"{self.path}: column '{column.column}' for '{field}'").values
+        origin = f"{self.path}: column '{column.column}' for '{field}'"
+        quantity = "angle" if self.to_degrees is None else ""
+        return cells.number(rows, column, origin, self.rules, quantity).values
 
     def _check_degrees(self, lon: pd.Series, lat: pd.Series) -> None:
         beyond = (lon.abs() > 360) | (lat.abs() > 360)

@@ -12,6 +12,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.observations.formats.registry import open_as_format, resolve_join
 from hybridmap.observations.tables import cells
 from hybridmap.observations.tables.filters import rows_that_match
+from hybridmap.observations.tables.missing_codes import plain_text
 from hybridmap.observations.tables.source_table import SourceTable
 
 KEY = "__key"
@@ -135,7 +136,7 @@ def add_columns(rows: pd.DataFrame, keys: pd.Series, added: pd.DataFrame) -> pd.
 
 def _key(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
     """Columns as one text, numbers without a decimal point where they are whole; "" if the first is empty."""
-    words = [cells.plain_text(rows[name]).str.removesuffix(".0").astype(object) for name in columns]
+    words = [plain_text(rows[name]).str.removesuffix(".0").astype(object) for name in columns]
     joined = words[0]
     for further in words[1:]:
         joined = joined + "|" + further

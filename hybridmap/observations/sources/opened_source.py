@@ -12,6 +12,8 @@ from hybridmap.files.paths import under
 from hybridmap.observations.formats.registry import open_as_format, resolve_source
 from hybridmap.observations.schema import FIELDS, MEASURED, REQUIRED
 from hybridmap.observations.sources.joins import JoinedTable, open_join
+from hybridmap.observations.tables.cells import CellRules
+from hybridmap.observations.tables.number_signs import NumberSigns
 from hybridmap.observations.tables.source_table import SourceTable
 
 LOG = logging.getLogger("hybridmap")
@@ -45,6 +47,18 @@ class OpenedSource:
     def layer_maps(self) -> list[dict[str, Column]]:
         """One map of fields to columns for each layer that a row of the table holds: one, or several if it is wide."""
         return [{**self.columns, **overlay} for overlay in self.source.layers or [{}]]
+
+    @property
+    def rules(self) -> CellRules:
+        """How the cells of its tables are written."""
+        source, tables = self.source, [self.table, *(join.table for join in self.joins)]
+        return CellRules(
+            NumberSigns(source.decimal, source.thousands),
+            tuple(source.missing),
+            tuple(source.not_detected),
+            source.below_lod,
+            all(table.is_comma_delimited for table in tables),
+        )
 
     @property
     def column_names(self) -> set[str]:

@@ -82,7 +82,7 @@ def read_rows(opened: OpenedSource, bounds: DegreeBounds, drops: DropCounts) -> 
 
 def row_steps(opened: OpenedSource, bounds: DegreeBounds) -> list[Step]:
     """Steps for the chunks of a source: tables that every row must have a partner in, filters, coordinates, region."""
-    coordinates = CoordinateReader.of(opened.source, opened.table.path, opened.columns, bounds)
+    coordinates = CoordinateReader.of(opened.source, opened.table.path, opened.columns, bounds, opened.rules)
     return [
         *(_join_step(table) for table in opened.joins if table.join.required),
         *(_filter_step(column, values, True) for column, values in opened.source.where.items()),
