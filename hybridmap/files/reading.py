@@ -81,7 +81,7 @@ def read_npz(path: Path) -> dict[str, Any]:
         with np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, AttributeError, NotImplementedError) as error:
-        raise damaged(path, error) from None
+        raise damaged(path, "no archive of arrays" if "pickle" in str(error) else error) from None
     except (zipfile.BadZipFile, zlib.error, MemoryError) as error:
         raise damaged(path, error) from None
 
