@@ -15,7 +15,7 @@ from hybridmap.config.grid import Grid
 from hybridmap.config.layers import Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
-from hybridmap.config.overlay import over_defaults
+from hybridmap.config.overlay import merge, over_defaults
 from hybridmap.config.section import Name, Section
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
@@ -28,6 +28,9 @@ class Demo(Section):
 
     sites: int = Field(1500, ge=100, description="Number of sampled places.")
     seed: int = Field(0, description="Same seed, same landscape.")
+    build: Build = Field(
+        Build(), description="How the demo's layers become sites, below 'build'; a region without demo takes none of it."
+    )
 
 
 class Config(Section):
@@ -75,6 +78,16 @@ class Config(Section):
         defaults = raw["experiment_defaults"]
         experiments = raw.get("experiments") or []
         return {**raw, "experiments": [over_defaults(defaults, e) if isinstance(e, dict) else e for e in experiments]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_build_over_that_of_the_demo(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("demo"), dict):
+            return raw
+        of_demo, build = raw["demo"].get("build"), raw.get("build", {})
+        if not isinstance(of_demo, dict) or not isinstance(build, dict):
+            return raw
+        return {**raw, "build": merge(of_demo, build)}
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
