@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -40,6 +41,19 @@ HeaderRow = Annotated[int | list[int], BeforeValidator(_no_boolean), AfterValida
 Decimal = Literal[".", ","]
 Thousands = Literal[",", ".", " ", "'", ""]
 Codes = Annotated[list[str | float], BeforeValidator(_no_booleans)]
+
+
+def _refuse_what_yaml_made(value: Any) -> Any:
+    """Refuse what YAML made of a word that stands without quotes: yes, no, on, off, ~, a date."""
+    if isinstance(value, bool) or value is None or isinstance(value, date):
+        reading = {True: "true", False: "false", None: "null"}.get(value, str(value))
+        raise ValueError(
+            f'YAML reads a value as {reading}; quote it as the table has it, for example "yes", "NO" or "2018-06-01"'
+        )
+    return value
+
+
+FilterValue = Annotated[str | float, BeforeValidator(_refuse_what_yaml_made)]
 
 
 class Signs(Section):
@@ -103,12 +117,14 @@ class Join(Section):
     by: dict[str, str] = Field(default={}, description="Column of the first table → column of this one.")
     take: dict[str, str] = Field(default={}, description="New name → column of this table.")
     columns: dict[str, Column] = Field(default={}, description="Schema fields that this table adds.")
-    where: dict[str, list[str | float]] = Field(default={}, description="Use rows whose column has one of the values.")
+    where: dict[str, list[FilterValue]] = Field(default={}, description="Use rows whose column has one of the values.")
     combine: Literal["one", "first", "sum", "mean"] = Field(
         "one", description="What becomes of several rows with one identifier; 'one' refuses them."
     )
     required: bool = Field(False, description="Drop (and count) rows of the first table that have no partner.")
-    optional: bool = Field(False, description="A missing file is no error.")
+    optional: bool = Field(
+        False, description="A missing file is no error, nor that no row has a partner in it (which is said)."
+    )
     encoding: str = Field("utf-8", description="Of a text file.")
     skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
     delimiter: Delimiter | None = Field(
@@ -169,11 +185,15 @@ class ObservationSource(Signs):
     layers: list[dict[str, Column]] = Field(
         default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
     )
-    where: dict[str, list[str | float]] = Field(
+    where: dict[str, list[FilterValue]] = Field(
         default={}, description="Keep rows whose column has one of the values; * and ? stand for any letters."
     )
-    exclude: dict[str, list[str | float]] = Field(
+    exclude: dict[str, list[FilterValue]] = Field(
         default={}, description="Drop rows whose column has one of the values."
+    )
+    organic_horizons: list[str] = Field(
+        default=["O*", "L", "F", "H", "LF", "FH", "LFH"],
+        description="Horizons (field 'horizon') that lie above the mineral surface; * and ? stand for any letters.",
     )
     fraction_method: str = Field("", description="How POC and MOC were measured, for all rows.")
     biomass_method: str = Field("", description="How microbial biomass was measured, for all rows.")
@@ -238,7 +258,7 @@ class Build(Section):
     top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
     bottom_cm: float = Field(20.0, gt=0, description="The layer that the process model describes.")
     min_coverage: float = Field(
-        0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
+        0.8, gt=0, le=1, description="Share of the interval, or of a stock's depth, that a profile's layers must cover."
     )
     max_gap_cm: float = Field(5.0, ge=0, description="Widest gap between the layers of a profile inside the interval.")
     depth: Literal["slice", "spline"] = Field(
@@ -252,7 +272,9 @@ class Build(Section):
         False, description="Continue the deepest layer to the end of a stock (flagged), if half of it is known."
     )
     pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
-    missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
+    missing_coarse_fragments: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] = Field(
+        "median", description="Volume fraction where none was measured; 'median': that of the sites where they were."
+    )
     limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from hybridmap.config.grid import Grid
 from hybridmap.config.layers import Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
-from hybridmap.config.overlay import over_defaults
+from hybridmap.config.overlay import merge, over_defaults
 from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
@@ -33,6 +33,10 @@ class Demo(Section):
 
     sites: int = Field(1500, ge=100, le=10_000_000, description="Number of sampled places.")
     seed: Seed = Field(0, description="Same seed, same landscape.")
+    build: Build = Field(
+        Build(),
+        description="How the demo's layers become sites, below 'build'; a region without demo takes none of it.",
+    )
 
 
 class Config(Section):
@@ -89,6 +93,16 @@ class Config(Section):
         if not isinstance(experiments, list):
             return raw
         return {**raw, "experiments": [over_defaults(defaults, e) if isinstance(e, dict) else e for e in experiments]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_build_over_that_of_the_demo(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("demo"), dict):
+            return raw
+        of_demo, build = raw["demo"].get("build"), raw.get("build", {})
+        if not isinstance(of_demo, dict) or not isinstance(build, dict):
+            return raw
+        return {**raw, "build": merge(of_demo, build)}
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

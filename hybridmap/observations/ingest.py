@@ -15,8 +15,9 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import LAYER_COLUMNS, MEASURED
 from hybridmap.observations.sources.coordinates import DegreeBounds, check_one_place_a_site
+from hybridmap.observations.sources.derived_fields import count_unfinished_differences, derive_fields
 from hybridmap.observations.sources.domains import judge_domains
-from hybridmap.observations.sources.layers import derive, layers_of_rows
+from hybridmap.observations.sources.layers import layers_of_rows
 from hybridmap.observations.sources.opened_source import open_source
 from hybridmap.observations.sources.row_steps import read_rows
 from hybridmap.observations.sources.unit_checks import check_units
@@ -97,6 +98,7 @@ def read_source(
     layers = pd.concat(tables, ignore_index=True)
     for columns in opened.layer_maps:
         check_units(path, layers, columns)
-    layers = derive(judge_domains(layers, drops))
+        count_unfinished_differences(rows, columns, opened.source.name, drops)
+    layers = derive_fields(judge_domains(layers, drops), opened.source, opened.fields, path, drops)
     check_one_place_a_site(path, layers)
     return layers[list(LAYER_COLUMNS)]

@@ -11,6 +11,7 @@ MOLAR_MASS_CARBON = 12.011
 
 UNITS: dict[str, dict[str, float]] = {
     "angle": {"degrees": 1.0},
+    "acidity": {"1": 1.0},
     "depth": {"cm": 1.0, "m": 100.0, "mm": 0.1, "inch": 2.54},
     "content": {
         "g/kg": 1.0,

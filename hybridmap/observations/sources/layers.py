@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.config import Column, ObservationSource
-from hybridmap.observations.density import fine_earth
 from hybridmap.observations.schema import FIELDS, LAYER_COLUMNS, LAYER_NUMBERS
 from hybridmap.observations.sources.coordinates import LAT, LON
 from hybridmap.observations.tables import cells
@@ -66,14 +65,6 @@ def layers_of_rows(
     return layers.assign(**missing)
 
 
-def derive(layers: pd.DataFrame) -> pd.DataFrame:
-    """Layers with what follows from other fields: densities from stocks, contents from shares, the fine earth."""
-    layers = layers.copy()
-    _derive_carbon(layers)
-    _derive_fine_earth(layers)
-    return layers
-
-
 def _field(
     rows: pd.DataFrame, field: str, column: Column, origin: str, rules: CellRules
 ) -> tuple[pd.Series, NDArray[np.bool_]]:
@@ -107,28 +98,3 @@ def _fill_labels(layers: pd.DataFrame, source: ObservationSource) -> None:
     for field, label in labels.items():
         of_row = layers[field] if field in layers else pd.Series("", index=layers.index)
         layers[field] = of_row.where(of_row != "", label)
-
-
-def _derive_carbon(layers: pd.DataFrame) -> None:
-    """Densities from stocks [kg m-2], contents of fractions from their shares."""
-    if "soc_stock_kg_m2" in layers:
-        thickness_m = (layers["bottom_cm"] - layers["top_cm"]) / 100.0
-        density = layers["soc_stock_kg_m2"] / thickness_m.where(thickness_m > 0)
-        layers["soc_density_kg_m3"] = layers["soc_density_kg_m3"].fillna(density)
-    for share, content in (("poc_share", "poc_g_kg"), ("moc_share", "moc_g_kg")):
-        if share in layers:
-            from_share = layers[share] * layers.get("oc_g_kg", np.nan)
-            layers[content] = layers[content].fillna(from_share)
-
-
-def _derive_fine_earth(layers: pd.DataFrame) -> None:
-    """Fine-earth density and fragments by volume from those of the whole soil and by mass."""
-    if not {"bd_whole_g_cm3", "cf_mass"} & set(layers):
-        return
-    nothing = pd.Series(np.nan, index=layers.index)
-    fields = ("bd_fine_g_cm3", "bd_whole_g_cm3", "cf_vol", "cf_mass")
-    bd_fine, bd_whole, cf_vol, cf_mass = (layers.get(field, nothing) for field in fields)
-    layers["bd_fine_g_cm3"], layers["cf_vol"] = fine_earth(bd_fine, bd_whole, cf_vol, cf_mass)
-    is_converted = layers["bd_fine_g_cm3"].notna() & bd_fine.isna()
-    if "bd_method" in layers:
-        layers["bd_method"] = layers["bd_method"].where(~is_converted, "whole soil less fragments")
