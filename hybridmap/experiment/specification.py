@@ -13,6 +13,7 @@ from hybridmap.model import Model
 from hybridmap.model.specification import build_model
 from hybridmap.process import get_process
 from hybridmap.train import TrainingOptions
+from hybridmap.train.penalties import penalties_of
 
 
 def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
@@ -63,8 +64,10 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
     """
     torch.manual_seed(experiment.seed if seed is None else seed)
     try:
-        return build_model(spec)
-    except ValueError as error:
+        model = build_model(spec)
+        penalties_of(model, experiment.loss.penalties)
+        return model
+    except (ValueError, HybridmapError) as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
 
 

@@ -8,6 +8,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path, under
 from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.fingerprint import stage_code
+from hybridmap.report.expected import with_capacity, with_main_map
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 try:
@@ -21,10 +22,9 @@ LOGS = FILES.logs
 BENCHMARKS = FILES.benchmarks
 SOURCES = [s.name for s in CONFIG.observations]
 EXPERIMENTS = [e.name for e in CONFIG.experiments]
-# The experiments whose process model has a mineral capacity to compare MOC with.
-SATURATING = [
-    e.name for e in CONFIG.experiments if e.process and e.process.name == "five_pool"
-]
+# The experiments whose reports surely have these figures; where there is more to draw, the page shows it too.
+WITH_SOC_MAP = with_main_map(CONFIG)
+SATURATING = with_capacity(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 

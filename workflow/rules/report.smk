@@ -37,7 +37,7 @@ rule report:
             labels={"what": "Full report"},
         ),
         soc=report(
-            expand(FILES.figure("{experiment}_soc"), experiment=MAPPED),
+            expand(FILES.figure("{experiment}_soc"), experiment=WITH_SOC_MAP),
             caption="../report/soc_map.rst",
             category="Maps",
         ),
