@@ -16,9 +16,14 @@ CAPACITY = "capacity"
 
 
 def with_main_map(config: Config) -> list[str]:
-    """Names of the experiments that surely map the main quantity: it is a target, and no list of maps leaves it out."""
+    """Names of the experiments that surely have that map: it is of a target, and no list of maps leaves it out."""
     is_listed = not config.predict.maps or MAIN in config.predict.maps
-    return [e.name for e in config.experiments if e.map and is_listed and MAIN in e.targets]
+    return with_main_target(config) if is_listed else []
+
+
+def with_main_target(config: Config) -> list[str]:
+    """Names of the experiments that make maps and are trained on the main quantity, so that stocks follow."""
+    return [e.name for e in config.experiments if e.map and MAIN in e.targets]
 
 
 def with_capacity(config: Config) -> list[str]:

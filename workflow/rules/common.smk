@@ -8,7 +8,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path, under
 from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.fingerprint import stage_code
-from hybridmap.report.expected import with_capacity, with_main_map
+from hybridmap.report.expected import with_capacity, with_main_map, with_main_target
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 try:
@@ -25,6 +25,8 @@ EXPERIMENTS = [e.name for e in CONFIG.experiments]
 # The experiments whose reports surely have these figures; where there is more to draw, the page shows it too.
 WITH_SOC_MAP = with_main_map(CONFIG)
 SATURATING = with_capacity(CONFIG)
+# Stocks and the comparison with a published map need SOC.
+WITH_SOC = with_main_target(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
