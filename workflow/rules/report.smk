@@ -27,7 +27,9 @@ rule report:
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
         totals=expand(EXPERIMENT.totals, experiment=WITH_SOC if CONFIG.totals else []),
         references=(
-            expand(EXPERIMENT.reference, experiment=WITH_SOC) if CONFIG.reference else []
+            expand(EXPERIMENT.reference, experiment=WITH_SOC)
+            if CONFIG.reference
+            else []
         ),
     output:
         page=report(
