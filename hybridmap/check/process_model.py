@@ -120,7 +120,7 @@ def _declaration(model: ProcessModel, _: int) -> Outcome:
             if not _described(d)
         ),
         _name_problem([d.name for d in inputs]),
-        _name_problem([d.name for d in (*model.parameters, *model.outputs)]),  # a map has one name
+        _name_problem([*(p.name for p in model.parameters), *(v.name for v in model.outputs)]),  # a map has one name
         *_output_problems(model),
     ]
     if problem := next(filter(None, problems), ""):
