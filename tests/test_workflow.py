@@ -43,9 +43,16 @@ SMALL: dict[str, Any] = {
             "global": "all",
             "targets": ["soc", "poc", "moc"],
         },
+        {
+            "name": "own_moc",
+            "process": {"name": "only_moc.py", "options": {}},
+            "neural": ["k_slow"],
+            "global": "all",
+            "targets": ["moc"],
+        },
     ],
 }
-"""Two experiments of the demo, and the model that docs/own_model.md shows."""
+"""Two experiments of the demo, the model that docs/own_model.md shows, and the same with `moc` alone."""
 
 
 def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
@@ -55,11 +62,20 @@ def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str
     assert source
     if not (folder / "two_pools.py").exists():
         (folder / "two_pools.py").write_text(source.group(1))
+        (folder / "only_moc.py").write_text(only_moc(source.group(1)))
     (folder / "small.yaml").write_text(yaml.safe_dump({**SMALL, **change}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command += ["--configfile", str(folder / "small.yaml"), "--directory", str(folder)]
     return command, {**os.environ, "PATH": path}
+
+
+def only_moc(source: str) -> str:
+    """The model of the docs with one output; its checks go with the others."""
+    for pattern in (r'        Variable\("(poc|soc)".*\n', r"    checks = .*\n", r'"poc": [^,]*, ', r', "soc": [^}]*'):
+        source, count = re.subn(pattern, "", source)
+        assert count
+    return source
 
 
 def snakemake(folder: Path, change: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
@@ -85,6 +101,9 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert page.count("data:image/png;base64,") >= 12
     assert 'src="http' not in page
     assert cog_validate(region / "experiments/own/maps/k_slow.tif")[0]
+    assert not (region / "report/figures/own_moc_soc.png").exists()
+    assert (region / "report/figures/own_moc_scatter.png").is_file()
+    assert 'id="own_moc"' in page
     for part in ("Quality control", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
         assert part in page
     verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())

@@ -14,6 +14,7 @@ from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
 from hybridmap.process import ProcessModel, get_process
 from hybridmap.train import TrainingOptions
+from hybridmap.train.penalties import penalties_of
 
 
 def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
@@ -82,8 +83,9 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
         model = build_model(spec)
         if isinstance(model, HybridModel):
             check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
+        penalties_of(model, experiment.loss.penalties)
         return model
-    except ValueError as error:
+    except (ValueError, HybridmapError) as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
 
 

@@ -11,9 +11,6 @@ from hybridmap.options.limits import Positive, check_options
 
 LossName = Literal["kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian"]
 Weighting = Literal["equal", "inverse_count", "sqrt_count", "learned"]
-PenaltyName = Literal[
-    "feasibility", "saturation", "dissolved", "violation", "cosh_prior", "entropy", "l1", "smoothness"
-]
 LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
 DEFAULT_LOSS: LossName = "kge"
 
@@ -39,9 +36,12 @@ class LossOptions:
     beta: Positive = field(
         default=1.0, metadata={"description": "Where smooth_l1 turns straight, in the unit of the target."}
     )
-    penalties: Mapping[PenaltyName, float] = field(
+    penalties: Mapping[str, float] = field(
         default_factory=dict,
-        metadata={"description": "Weights of terms beside the data; each is logged under its own name."},
+        metadata={
+            "description": "Weights of terms beside the data, those that the process model offers included; each is"
+            " logged under its own name."
+        },
     )
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
@@ -53,8 +53,6 @@ class LossOptions:
             if name not in LOSS_NAMES:
                 raise ValueError(f"no loss '{name}'; there are {sorted(LOSS_NAMES)}.")
         self._check_numbers()
-        if unknown := sorted(set(self.penalties) - set(get_args(PenaltyName))):
-            raise ValueError(f"no penalty '{unknown[0]}'; there are {list(get_args(PenaltyName))}.")
 
     def _check_numbers(self) -> None:
         """Weights and penalties are finite and not negative; errors of observations are above 0."""

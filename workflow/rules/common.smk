@@ -10,6 +10,7 @@ from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.files.sources import MEMORY, Digests
 from hybridmap.files.sums import lost_file
 from hybridmap.fingerprint import stage_code
+from hybridmap.report.expected import with_capacity, with_main_map, with_main_target
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 
@@ -50,10 +51,11 @@ LOGS = FILES.logs
 BENCHMARKS = FILES.benchmarks
 SOURCES = [s.name for s in CONFIG.observations]
 EXPERIMENTS = [e.name for e in CONFIG.experiments]
-# The experiments whose process model has a mineral capacity to compare MOC with.
-SATURATING = [
-    e.name for e in CONFIG.experiments if e.process and e.process.name == "five_pool"
-]
+# The experiments whose reports surely have these figures; where there is more to draw, the page shows it too.
+WITH_SOC_MAP = with_main_map(CONFIG)
+SATURATING = with_capacity(CONFIG)
+# Stocks and the comparison with a published map need SOC.
+WITH_SOC = with_main_target(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
