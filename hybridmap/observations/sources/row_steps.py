@@ -74,7 +74,10 @@ def read_rows(opened: OpenedSource, bounds: DegreeBounds, drops: DropCounts) -> 
     _count(opened.source.name, total, steps, drops)
     if sum(map(len, chunks)) == 0:
         raise _no_rows(opened, total, steps)
-    rows = _add_further_tables(pd.concat(chunks), opened.joins)
+    rows = pd.concat(chunks)
+    for table in opened.joins:
+        if not table.join.required and not _places(opened, table):
+            rows = _add_further_table(rows, table)
     for name in names - set(rows.columns):  # of an optional table that is not there
         rows[name] = ""
     return rows
@@ -82,11 +85,13 @@ def read_rows(opened: OpenedSource, bounds: DegreeBounds, drops: DropCounts) -> 
 
 def row_steps(opened: OpenedSource, bounds: DegreeBounds) -> list[Step]:
     """Steps for the chunks of a source: tables that every row must have a partner in, filters, coordinates, region."""
+    placed = [table for table in opened.joins if _places(opened, table) and not table.join.required]
     coordinates = CoordinateReader.of(opened.source, opened.table.path, opened.columns, bounds, opened.rules)
     return [
         *(_join_step(table) for table in opened.joins if table.join.required),
         *(_filter_step(column, values, True) for column, values in opened.source.where.items()),
         *(_filter_step(column, values, False) for column, values in opened.source.exclude.items()),
+        *(Step(partial(_add_further_table, table=table)) for table in placed),
         Step(coordinates.add_coordinates),
         Step(coordinates.drop_outside, "outside_region", "outside the bounds of the region"),
     ]
@@ -125,10 +130,13 @@ def _no_rows(opened: OpenedSource, total: int, steps: list[Step]) -> HybridmapEr
     )
 
 
-def _add_further_tables(rows: pd.DataFrame, joins: list[JoinedTable]) -> pd.DataFrame:
-    """Add the tables that a row need not have a partner in; of them only the rows that are asked for are kept."""
-    for table in joins:
-        if not table.join.required:
-            keys = table.keys(rows)
-            rows = add_columns(rows, keys, table.rows_by_key(set(keys)))
-    return rows
+def _places(opened: OpenedSource, table: JoinedTable) -> bool:
+    """Whether a table gives the coordinates, so that it is added before anything else is asked of a row."""
+    names = {opened.columns[field].column for field in ("lon", "lat")}
+    return bool(names & set(table.new_columns))
+
+
+def _add_further_table(rows: pd.DataFrame, table: JoinedTable) -> pd.DataFrame:
+    """Add a table that a row need not have a partner in; of it only the rows that are asked for are kept."""
+    keys = table.keys(rows)
+    return add_columns(rows, keys, table.rows_by_key(set(keys)))
