@@ -111,10 +111,12 @@ def row_steps(opened: OpenedSource, bounds: DegreeBounds, filters: list[RowFilte
     filters : list of RowFilter
         Of the source, in order.
     """
+    placed = [table for table in opened.joins if _places(opened, table) and not table.join.required]
     coordinates = CoordinateReader.of(opened.source, opened.table.path, opened.columns, bounds, opened.rules)
     return [
         *(_join_step(table) for table in opened.joins if table.join.required),
         *(Step(row_filter, "filter", row_filter.reason) for row_filter in filters),
+        *(Step(partial(_add_further_table, table=table)) for table in placed),
         Step(coordinates.add_coordinates),
         Step(coordinates.drop_outside, "outside_region", "outside the bounds of the region"),
     ]
@@ -190,7 +192,7 @@ def _no_rows(opened: OpenedSource, total: int, steps: list[Step]) -> HybridmapEr
 def _add_further_tables(rows: pd.DataFrame, opened: OpenedSource, drops: DropCounts) -> pd.DataFrame:
     """Add the tables that a row need not have a partner in; of them only the rows that are asked for are kept."""
     for table in opened.joins:
-        if table.join.required:
+        if table.join.required or _places(opened, table):
             continue
         keys = table.keys(rows)
         partners = table.rows_by_key(set(keys))
@@ -200,3 +202,15 @@ def _add_further_tables(rows: pd.DataFrame, opened: OpenedSource, drops: DropCou
         _judge_partners(opened, table, len(rows), len(rows) - missing, str(keys.iloc[0]))
         rows = add_columns(rows, keys, partners)
     return rows
+
+
+def _places(opened: OpenedSource, table: JoinedTable) -> bool:
+    """Whether a table gives the coordinates, so that it is added before anything else is asked of a row."""
+    names = {opened.columns[field].column for field in ("lon", "lat")}
+    return bool(names & set(table.new_columns))
+
+
+def _add_further_table(rows: pd.DataFrame, table: JoinedTable) -> pd.DataFrame:
+    """Add a table that a row need not have a partner in; of it only the rows that are asked for are kept."""
+    keys = table.keys(rows)
+    return add_columns(rows, keys, table.rows_by_key(set(keys)))

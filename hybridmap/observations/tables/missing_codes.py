@@ -33,7 +33,7 @@ def plain_text(cells: pd.Series) -> pd.Series:
         if (known.abs() < 2.0**63).all() and (known % 1 == 0).all():
             cells = cells.astype("Int64")
     words = cells.astype("string").fillna("")
-    if not words.map(str.isascii).all():
+    if not words.map(str.isascii).astype(bool).all():
         words = words.str.replace(INVISIBLE, "", regex=True)
     return words.str.strip()
 

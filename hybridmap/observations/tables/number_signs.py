@@ -12,7 +12,7 @@ APART = "'’\u00a0\u202f\u2009"
 """Signs inside a number that can only part thousands."""
 AMBIGUOUS = r"[-+]?[1-9]\d{{0,2}}{sign}\d{{3}}"
 GROUPS = r"[-+]?\d{{1,3}}(?:{sign}\d{{3}})+(?:{decimal}\d*)?"
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")
 
 
 class NumberSigns(NamedTuple):
@@ -131,7 +131,7 @@ def _roles(words: pd.Series, sign: str) -> set[str]:
     """What a sign is for certain, "decimal" or "thousands", in any of the words."""
     other = COMMA if sign == POINT else POINT
     used = words[words.str.contains(sign, regex=False)]
-    used = used[used.str.fullmatch(r"[-+]?[\d.,' ]*(?:[eE][-+]?\d+)?")]
+    used = used[used.str.fullmatch(r"[-+]?[\d.,' ]*(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")]
     last = used.str.rfind(sign) > used.str.rfind(other)
     has_other, count = used.str.contains(other, regex=False), used.str.count(re.escape(sign))
     ambiguous = used.str.fullmatch(AMBIGUOUS.format(sign=re.escape(sign)))

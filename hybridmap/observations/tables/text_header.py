@@ -94,7 +94,11 @@ def read_header(sample: str, options: HeaderOptions) -> Header:
     # In tab-separated files a lone quotation mark is a letter.
     quote = '"' if delimiter != "\t" or QUOTED_CELL.search("".join(lines)) else ""
     records, last = _records(lines, delimiter, quote, [row - options.rows[0] for row in options.rows])
-    return Header(column_names(records), delimiter, quote, options.rows[0] - 1 + last + options.skip_rows)
+    names = column_names(records)
+    following = next((cells for cells in reader(lines[last + options.skip_rows :], delimiter, quote) if cells), [])
+    if delimiter == SPACE and len(following) == len(names) + 1:  # R's write.table names its rows, not their column
+        names = ("Unnamed: rows", *names)
+    return Header(names, delimiter, quote, options.rows[0] - 1 + last + options.skip_rows)
 
 
 def column_names(records: Sequence[Sequence[str]]) -> tuple[str, ...]:
