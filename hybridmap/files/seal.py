@@ -46,7 +46,7 @@ def sealed(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def unsealed(content: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a mapping without its digest; None if it has another one. A mapping without digest passes.
+    """Return a mapping without its digest; None if it has another one, or none.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def unsealed(content: dict[str, Any]) -> dict[str, Any] | None:
     >>> unsealed({**sealed({"factor": 1.5}), "factor": 1.7})
     """
     rest = {key: value for key, value in content.items() if key != SEAL}
-    return rest if content.get(SEAL, _digest(rest)) == _digest(rest) else None
+    return rest if content.get(SEAL) == _digest(rest) else None
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ rule predict_part:
     params:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
-        store=EXPERIMENT.maps,
+        store=str(EXPERIMENT.maps),
         options=map_options,
         code=code_of("predict"),
         tables=content(inputs.experiment_files, "experiment"),
@@ -78,11 +78,16 @@ rule predict:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
         store=subpath(output.store, parent=True),
-        rasters=EXPERIMENT.rasters,
+        rasters=str(EXPERIMENT.rasters),
         options=map_options,
         code=code_of("predict"),
         tables=content(inputs.experiment_files, "experiment"),
-        lost=lost(EXPERIMENT.maps, EXPERIMENT.rasters),
+        lost=lost(
+            EXPERIMENT.map_list,
+            metadata(EXPERIMENT.maps),
+            EXPERIMENT.maps,
+            EXPERIMENT.rasters,
+        ),
     shell:
         PREDICT_WHOLE
 
@@ -178,6 +183,7 @@ rule diagnose_experiment:
         ),
         folder=subpath(output.verdict, parent=True),
         code=code_of("diagnose"),
+        lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
         "hybridmap diagnose {input.settings} --experiment {wildcards.experiment} --predictions {input.predictions}"
         " {params.maps} --model {params.model} --out {params.folder} --log {log}"

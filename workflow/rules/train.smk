@@ -24,6 +24,11 @@ if CONFIG.fan_out:
             folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
             code=code_of("train"),
             tables=content(inputs.experiment_files, "experiment"),
+            lost=lost(
+                EXPERIMENT.fold("{fold}").weights,
+                EXPERIMENT.fold("{fold}").specification,
+                EXPERIMENT.fold("{fold}").history,
+            ),
         shell:
             "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
             " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
@@ -57,6 +62,7 @@ else:
                 folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
                 code=code_of("train", name),
                 tables=DIGESTS.of(inputs.experiment_files(CONFIG, name)),
+                lost=lost(*models_of(name)),
             shell:
                 "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
                 " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
@@ -93,6 +99,12 @@ rule evaluate:
             Path(m).parent.parent.as_posix() for m in input.models
         ],
         code=code_of("evaluate"),
+        lost=lost(
+            EXPERIMENT.scores.metrics,
+            EXPERIMENT.scores.predictions,
+            EXPERIMENT.scores.intervals,
+            EXPERIMENT.scores.conformal,
+        ),
     shell:
         "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
         " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
