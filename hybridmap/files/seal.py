@@ -41,8 +41,9 @@ def is_intact(content: bytes) -> bool:
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a mapping with its digest under :data:`SEAL`."""
-    return {**content, SEAL: _digest(content)}
+    """Return a mapping with its digest under :data:`SEAL`, in the place of any that it has."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    return {**rest, SEAL: _digest(rest)}
 
 
 def unsealed(content: dict[str, Any]) -> dict[str, Any] | None:
