@@ -30,7 +30,7 @@ include: "workflow/rules/maps.smk"
 include: "workflow/rules/report.smk"
 
 
-# All results, so that what was deleted is made again: Snakemake asks for nothing that no rule here asks for.
+# A result of every job, so that what was deleted is made again; their other files are what `lost` looks for.
 rule all:
     default_target: True
     input:
@@ -40,11 +40,15 @@ rule all:
         rules.sample.output,
         rules.split.output,
         expand(rules.ingest.output, source=SOURCES),
-        [file for name in EXPERIMENTS for file in models_of(name)],
-        expand(rules.evaluate.output, experiment=EXPERIMENTS),
+        [
+            FILES.experiment(name).fold(fold).weights
+            for name in EXPERIMENTS
+            for fold in (folds_of(name) if CONFIG.fan_out else folds_of(name)[:1])
+        ],
+        expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
         expand(rules.baseline.output, baseline=CONFIG.baselines),
-        expand(rules.diagnose_experiment.output, experiment=EXPERIMENTS),
-        expand(rules.predict.output, experiment=MAPPED),
+        expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
+        expand(rules.predict.output.summary, experiment=MAPPED),
         expand(rules.stac.output, experiment=MAPPED),
         expand(
             rules.applicability.output,

@@ -41,12 +41,13 @@ def is_intact(content: bytes) -> bool:
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a mapping with its digest under :data:`SEAL`."""
-    return {**content, SEAL: _digest(content)}
+    """Return a mapping with its digest under :data:`SEAL`, in the place of any that it has."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    return {**rest, SEAL: _digest(rest)}
 
 
 def unsealed(content: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a mapping without its digest; None if it has another one. A mapping without digest passes.
+    """Return a mapping without its digest; None if it has another one, or none.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def unsealed(content: dict[str, Any]) -> dict[str, Any] | None:
     >>> unsealed({**sealed({"factor": 1.5}), "factor": 1.7})
     """
     rest = {key: value for key, value in content.items() if key != SEAL}
-    return rest if content.get(SEAL, _digest(rest)) == _digest(rest) else None
+    return rest if content.get(SEAL) == _digest(rest) else None
 
 
 def _digest(content: dict[str, Any]) -> str:

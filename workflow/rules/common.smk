@@ -105,13 +105,18 @@ def content(files, wildcard: str = ""):
 PLAN = {"is_made": False}
 
 
-def lost(*places: Path):
-    """What is lost of results that are many files: it plans them again; a job that starts has lost nothing."""
+def lost(result: Path, *others: Path):
+    """First file that is gone of a job whose result is there: it plans the job again.
+
+    Snakemake would not miss a file that nothing else needs to be made anew. Files that a store or a folder consists of
+    are those that its sums name. A job that starts has lost nothing: that is what it records.
+    """
 
     def first(wildcards) -> str:
-        if PLAN["is_made"]:
+        paths = [Path(str(path).format(**wildcards)) for path in (result, *others)]
+        if PLAN["is_made"] or not paths[0].exists():
             return ""
-        names = (lost_file(Path(str(place).format(**wildcards))) for place in places)
+        names = (lost_file(p) or ("" if p.exists() else p.name) for p in paths)
         return next(filter(None, names), "")
 
     return first

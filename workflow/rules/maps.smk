@@ -82,7 +82,12 @@ rule predict:
         options=map_options,
         code=code_of("predict"),
         tables=content(inputs.experiment_files, "experiment"),
-        lost=lost(EXPERIMENT.maps, EXPERIMENT.rasters),
+        lost=lost(
+            EXPERIMENT.map_list,
+            metadata(EXPERIMENT.maps),
+            EXPERIMENT.maps,
+            EXPERIMENT.rasters,
+        ),
     shell:
         PREDICT_WHOLE
 
@@ -178,6 +183,7 @@ rule diagnose_experiment:
         ),
         folder=subpath(output.verdict, parent=True),
         code=code_of("diagnose"),
+        lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
         "hybridmap diagnose {input.settings:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
         " {params.maps:q} --model {params.model:q} --out {params.folder:q} --log {log:q}"

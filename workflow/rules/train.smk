@@ -24,6 +24,11 @@ if CONFIG.fan_out:
             folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
             code=code_of("train"),
             tables=content(inputs.experiment_files, "experiment"),
+            lost=lost(
+                EXPERIMENT.fold("{fold}").weights,
+                EXPERIMENT.fold("{fold}").specification,
+                EXPERIMENT.fold("{fold}").history,
+            ),
         shell:
             "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {wildcards.fold:q}"
             " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
@@ -58,6 +63,7 @@ else:
                 folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
                 code=code_of("train", name),
                 tables=DIGESTS.of(inputs.experiment_files(CONFIG, name)),
+                lost=lost(*models_of(name)),
             shell:
                 "hybridmap train {input.settings:q} --experiment {params.experiment:q} --fold {params.folds:q}"
                 " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
@@ -95,6 +101,12 @@ rule evaluate:
             Path(m).parent.parent.as_posix() for m in input.models
         ],
         code=code_of("evaluate"),
+        lost=lost(
+            EXPERIMENT.scores.metrics,
+            EXPERIMENT.scores.predictions,
+            EXPERIMENT.scores.intervals,
+            EXPERIMENT.scores.conformal,
+        ),
     shell:
         "hybridmap evaluate {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
         " --splits {input.splits:q} --folds {params.folds:q} --out {params.folder:q} --threads {threads} --log {log:q}"
