@@ -8,7 +8,7 @@ from functools import partial
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
-from hybridmap.covariates.raster_source import check_layer
+from hybridmap.covariates.layer_check import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import checked_model, model_spec, training_options

@@ -29,7 +29,7 @@ from hybridmap.grid.mask import region_mask
 from hybridmap.grid.region_grid import RegionGrid
 
 LOG = logging.getLogger("hybridmap")
-VERSION = 1
+VERSION = 2
 """Raised when the same settings give other numbers than before."""
 NO_MATTER = {"description", "licence", "unit", "group"}
 """Keys of a layer that change none of its numbers."""

@@ -16,7 +16,7 @@ from hybridmap.config.reading import parse_config
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derive import bioclim
 from hybridmap.covariates.layers import PreparedLayer, prepare_layers
-from hybridmap.covariates.raster_source import check_layer
+from hybridmap.covariates.layer_check import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 
