@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,16 @@ ALIGNED = 1e-4
 """Pixels by which the sides of aligned cells may deviate from rows and columns of pixels."""
 TIE = 1e-6
 """Pixels by which a point on the border of two belongs to the later one, so that rounding does not decide."""
+ROUNDING = 1e-7
+"""Pixels by which a window may miss the next pixel and still begin there, so that pixels under a cell are kept as are."""
 BORDER = 2
 """Unknown pixels around those of a block, so that the two under a window beyond it are both unknown."""
 AT_ONCE = 4_000_000
 """Samples of classes that are sorted at a time."""
 Field = NDArray[np.float32]
 Numbers = NDArray[np.float64]
+Choice = NDArray[np.bool_] | None
+"""Some cells of a block, shape (row, column), or all."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,15 @@ class Cells:
         """Cells of a block."""
         rows, columns = (np.arange(r.start, r.stop, dtype=np.float64) for r in (block.rows, block.columns))
         middle = block.lattice(rows + 0.5, columns + 0.5)
-        edges_x = block.lattice(rows + 0.5, np.append(columns, block.columns.stop))
-        edges_y = block.lattice(np.append(rows, block.rows.stop), columns + 0.5)
-        period = block.locator.period
-        east = Places(_turn(np.diff(edges_x.column, axis=1), period), np.diff(edges_x.line, axis=1))
-        south = Places(_turn(np.diff(edges_y.column, axis=0), period), np.diff(edges_y.line, axis=0))
+        corners = block.lattice(np.append(rows, block.rows.stop), np.append(columns, block.columns.stop))
+        # Only in a block that no polynomial stands for may longitudes jump.
+        period = block.locator.period if block.nodes is None else None
+        north, west = (
+            Places(corners.column[:-1], corners.line[:-1]),
+            Places(corners.column[:, :-1], corners.line[:, :-1]),
+        )
+        east = Places(_turn(np.diff(north.column, axis=1), period), np.diff(north.line, axis=1))
+        south = Places(_turn(np.diff(west.column, axis=0), period), np.diff(west.line, axis=0))
         return cls(block, 0.0, middle, east, south)
 
     @property
@@ -106,16 +115,17 @@ class Cells:
         )
         return bool(inside.all())
 
-    def points(self, down: float, across: float, where: NDArray[np.bool_]) -> Places:
-        """Pixels under a place in some cells, given in shares of a cell from its north-west corner, shape (cell,)."""
+    def points(self, down: float, across: float, where: Choice = None) -> Places:
+        """Pixels under a place in some cells, or all, given in shares of a cell from its north-west corner."""
         rows = np.arange(self.block.rows.start, self.block.rows.stop) + down
         columns = np.arange(self.block.columns.start, self.block.columns.stop) + across
-        if self.block.nodes is None:
-            i, j = np.nonzero(where)
-            places = self.block.locator.exact(rows[i], columns[j], self.block.middle)
-            return Places(places.column + self.shift, places.line)
-        places = self.block.lattice(rows, columns)
-        return Places(places.column[where] + self.shift, places.line[where])
+        if self.block.nodes is not None or where is None:
+            places = self.block.lattice(rows, columns)
+            columns_of, lines_of = (n if where is None else n[where] for n in (places.column, places.line))
+            return Places(columns_of + self.shift, lines_of)
+        i, j = np.nonzero(where)
+        places = self.block.locator.exact(rows[i], columns[j], self.block.middle)
+        return Places(places.column + self.shift, places.line)
 
 
 def _turn(difference: Numbers, period: float | None) -> Numbers:
@@ -149,7 +159,11 @@ def resampled(pixels: Pixels, cells: Cells, kind: str, min_share: float) -> Fiel
     if kind == "mode":
         return _mode(pixels, cells, min_share)
     wide = kind == "continuous"
-    total, weight = _aligned_sums(pixels, cells, wide) if cells.is_aligned else _sums(pixels, cells, wide)
+    is_whole = cells.within(pixels) and not np.isnan(pixels.values).any()
+    sums = _aligned_sums(pixels, cells, wide) if cells.is_aligned else _sums(pixels, cells, wide, is_whole)
+    total, weight = sums
+    if is_whole:
+        return np.asarray(total, dtype="float32")
     unknown = weight < max(min_share - 1e-6, 1e-6)
     if wide:
         # As the pixel at the centre decides where a pixel is larger, coasts stay where the raster has them.
@@ -186,7 +200,7 @@ def _mode(pixels: Pixels, cells: Cells, min_share: float) -> Field:
     for count in np.unique(samples):
         flat = np.flatnonzero(samples == count)
         for part in np.array_split(flat, -(-flat.size * count**2 // AT_ONCE)):
-            where = np.zeros(samples.shape, dtype=bool)
+            where = np.zeros(samples.shape, dtype=np.bool_)
             where.flat[part] = True
             offsets = (np.arange(count) + 0.5) / count
             drawn = [_nearest(pixels, cells.points(down, east, where)) for down in offsets for east in offsets]
@@ -236,80 +250,114 @@ def _overlaps(centre: Numbers, size: Numbers, first: int, count: int) -> csr_arr
     return csr_array((share[valid], (cell[valid], pixel[valid].astype(int))), shape=(len(centre), count))
 
 
-def _sums(pixels: Pixels, cells: Cells, wide: bool) -> tuple[Numbers, Numbers]:
+def _sums(pixels: Pixels, cells: Cells, wide: bool, is_whole: bool) -> tuple[Numbers, Numbers]:
     """Sum of values and of weights of known pixels over parts of cells, shape (row, column)."""
     shape = cells.centre.line.shape
     total, weight = np.zeros(shape), np.zeros(shape)
     for where, step, parts in _groups(cells):
-        total[where], weight[where] = _group_sums(pixels, cells, where, _Parts(step, *parts, wide))
+        sums = _group_sums(pixels, cells, where, _Parts(step, *parts, wide, is_whole))
+        if where is None:
+            return sums
+        total[where], weight[where] = sums
     return total, weight
 
 
-def _groups(cells: Cells) -> Iterator[tuple[NDArray[np.bool_], int, tuple[int, int]]]:
+def _groups(cells: Cells) -> Iterator[tuple[Choice, int, tuple[int, int]]]:
     """Cells with the same squares of pixels and the same number of parts down and across."""
     across = np.maximum(abs(cells.east.column), abs(cells.east.line))
     down = np.maximum(abs(cells.south.column), abs(cells.south.line))
-    finest = np.nan_to_num(np.maximum(across, down), nan=1.0)
+    finest = np.maximum(across, down)
+    if (finest <= 1.0).all():
+        yield None, 1, (1, 1)
+        return
+    finest = np.nan_to_num(finest, nan=1.0)
     step = 2 ** np.clip(np.ceil(np.log2(np.maximum(finest, 1.0) / FINEST)), 0, 12).astype(int)
     parts = [np.clip(np.ceil(np.nan_to_num(s, nan=1.0) / step - 1e-3), 1, FINEST).astype(int) for s in (down, across)]
     key = (step * (FINEST + 1) + parts[0]) * (FINEST + 1) + parts[1]
-    for one in np.unique(key).tolist():
+    is_single = key.min() == key.max()
+    for one in [int(key[0, 0])] if is_single else np.unique(key).tolist():
         rest, number = divmod(one, FINEST + 1)
-        yield key == one, rest // (FINEST + 1), (rest % (FINEST + 1), number)
+        yield None if is_single else key == one, rest // (FINEST + 1), (rest % (FINEST + 1), number)
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """Pixels of a square that are averaged first, parts of a cell down and across, and whether windows are wide."""
+    """How cells are cut.
+
+    Attributes
+    ----------
+    step : int
+        Edge of the squares of pixels that are averaged first.
+    down, across : int
+        Parts of a cell.
+    wide : bool
+        Whether windows are at least as large as a pixel.
+    is_whole : bool
+        Whether every pixel under the cells is known.
+    """
 
     step: int
     down: int
     across: int
     wide: bool
+    is_whole: bool
 
 
-def _group_sums(pixels: Pixels, cells: Cells, where: NDArray[np.bool_], parts: _Parts) -> tuple[Numbers, Numbers]:
+def _group_sums(pixels: Pixels, cells: Cells, where: Choice, parts: _Parts) -> tuple[Numbers, Numbers]:
     """As :func:`_sums`, of cells that are cut into the same parts."""
     values, known, line, column = _coarser(pixels, parts.step)
     width = _part_size(cells.east.column, cells.south.column, where, parts)
     height = _part_size(cells.east.line, cells.south.line, where, parts)
-    total, weight = np.zeros(width.shape), np.zeros(width.shape)
+    total: Any = 0.0
+    weight: Any = 0.0
     stride = values.shape[1]
     flat, flat_known = values.ravel(), known.ravel()
-    is_whole = bool(np.isfinite(pixels.values).all()) and cells.within(pixels)
     for i in range(parts.down):
         for j in range(parts.across):
             at = cells.points((i + 0.5) / parts.down, (j + 0.5) / parts.across, where)
             first_line, second = _pair(at.line / parts.step, height, line, values.shape[0])
             first_column, right = _pair(at.column / parts.step, width, column, stride)
             index = first_line * stride + first_column
-            total += _four(flat, index, stride, second, right)
-            weight += 1.0 if is_whole else _four(flat_known, index, stride, second, right)
+            total = total + _four(flat, index, stride, second, right)
+            weight = weight + (1.0 if parts.is_whole else _four(flat_known, index, stride, second, right))
     count = parts.down * parts.across
-    return total / count, weight / count
+    return total / np.float32(count), weight / count
 
 
-def _part_size(east: Numbers, south: Numbers, where: NDArray[np.bool_], parts: _Parts) -> Field:
+def _part_size(east: Numbers, south: Numbers, where: Choice, parts: _Parts) -> Any:
     """Pixels from side to side of a part of a cell, no more than one."""
-    east, south = abs(east[where]) / parts.step, abs(south[where]) / parts.step
+    if where is not None:
+        east, south = east[where], south[where]
+    east, south = abs(east) / parts.step, abs(south) / parts.step
+    narrow = east + south <= 1.0
+    if parts.wide and narrow.all():
+        return 1.0
     size = np.clip(east / parts.across + south / parts.down, 1e-6, 1.0)
-    size = np.where(east + south <= 1.0, 1.0, size) if parts.wide else size
-    return np.asarray(np.nan_to_num(size, nan=1.0), dtype="float32")
+    return np.nan_to_num(np.where(narrow, 1.0, size) if parts.wide else size, nan=1.0)
 
 
-def _pair(place: Numbers, size: Field, first: int, count: int) -> tuple[NDArray[np.intp], Field]:
+def _pair(place: Numbers, size: Any, first: int, count: int) -> tuple[NDArray[np.intp], Field]:
     """First of the two pixels under a window on an axis of a bordered array, and the share of the second."""
     low = place - 0.5 * size
-    pixel = np.floor(low)
-    share = np.clip((low + size - pixel - 1.0) / size, 0.0, 1.0)
-    return _inside(pixel, first, count - 1), np.asarray(np.nan_to_num(share), dtype="float32")
+    pixel = np.floor(low + ROUNDING)
+    share = np.maximum(low - pixel, 0.0)
+    if np.ndim(size):
+        share = np.clip((share + size - 1.0) / size, 0.0, 1.0)
+    return _inside(pixel, first, count - 1), np.asarray(np.nan_to_num(share, copy=False), dtype="float32")
 
 
 def _four(flat: Field, index: NDArray[np.intp], stride: int, down: Field, right: Field) -> Field:
     """Weighted sum of a pixel, its neighbour to the right, and the two below."""
-    upper = flat.take(index) * (1 - right) + flat.take(index + 1) * right
-    lower = flat.take(index + stride) * (1 - right) + flat.take(index + stride + 1) * right
-    return np.asarray(upper * (1 - down) + lower * down)
+    # Sums of products, not differences: where few pixels are known, differences would leave little of the digits.
+    left = 1.0 - right
+    upper = flat.take(index) * left
+    upper += flat.take(index + 1) * right
+    lower = flat.take(index + stride) * left
+    lower += flat.take(index + (stride + 1)) * right
+    upper *= 1.0 - down
+    lower *= down
+    upper += lower
+    return upper
 
 
 def _coarser(pixels: Pixels, step: int) -> tuple[Field, Field, int, int]:

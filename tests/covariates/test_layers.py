@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from conftest import write_raster
 from numpy.typing import NDArray
-from rasterio.transform import Affine, from_origin
+from rasterio.transform import from_origin
 
 from hybridmap.config import Config
 from hybridmap.config.reading import parse_config
@@ -293,14 +293,6 @@ def test_one_failed_layer_does_not_lose_the_others(tmp_path: Path, plane: Field)
 # Files that are not what they seem
 
 
-def rotated(path: Path, plane: Field) -> None:
-    with rasterio.open(
-        path, "w", driver="GTiff", height=ROWS, width=COLUMNS, count=1, dtype="float32", crs="EPSG:3035",
-        transform=from_origin(WEST, NORTH, 1000, 1000) @ Affine.rotation(12),
-    ) as file:  # fmt: skip
-        file.write(plane, 1)
-
-
 def undeclared(kind: str, value: float) -> Any:
     def make(path: Path, plane: Field) -> None:
         values = plane.astype(kind)
@@ -332,7 +324,6 @@ def degrees_called_metres(path: Path, plane: Field) -> None:
 
 
 RASTERS: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "rotated": (rotated, {}, "the raster is rotated; make it north-up"),
     "int16_without_nodata": (undeclared("int16", -32768), {}, "are -32768, which looks like a nodata value"),
     "float_without_nodata": (undeclared("float32", -9999), {}, "add 'nodata: -9999'"),
     "float_minimum": (undeclared("float32", -3.4028234663852886e38), {}, "looks like a nodata value"),
