@@ -111,4 +111,4 @@ def _check_range(layer: Raster, variable: Variable, grid: RegionGrid, data_root:
 
 def _values(layer: Raster, grid: RegionGrid, data_root: str) -> np.ndarray:
     with open_source(layer, grid, data_root) as source:
-        return sampled_values(source, grid, layer.valid_range)
+        return sampled_values(source)

@@ -13,7 +13,7 @@ from hybridmap.check.tables import check_table
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
-from hybridmap.covariates.raster_source import check_layer
+from hybridmap.covariates.layer_check import check_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.specification import training_options
 from hybridmap.fetch.catalogue import find_entry

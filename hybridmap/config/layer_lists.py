@@ -66,7 +66,9 @@ def _expand(layer: Any, origin: str) -> list[Layer]:
     if bands:
         return [_member(plain, _word(band), band=band) for band in bands]
     if isinstance(classes, dict) and encoding == "one_hot":
-        return [_share(plain, str(code), str(word)) for code, word in classes.items()]
+        shares = [_share(plain, str(code), str(word)) for code, word in classes.items()]
+        listed = sorted({number for share in shares for number in share["equals"]})
+        return [{**share, "listed": listed} for share in shares]
     return [plain]
 
 
@@ -97,7 +99,7 @@ def _month(layer: Layer, month: int) -> Layer:
     path = str(layer.get("path", ""))
     if "{month}" in path:
         return _member(layer, f"{month:02d}", path=path.replace("{month}", f"{month:02d}"))
-    return _member(layer, f"{month:02d}", band=month)
+    return _member(layer, f"{month:02d}", band=month, of_bands=12)
 
 
 def _share(layer: Layer, codes: str, word: str) -> Layer:

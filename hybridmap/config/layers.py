@@ -33,23 +33,34 @@ class Raster(Section):
     band: int | str = Field(1, description="Band number from 1, or its description.")
     variable: str | None = Field(None, description="Variable of a NetCDF file or array of a Zarr store.")
     crs: str | None = Field(None, description="Only where the file declares none, for example EPSG:4326.")
-    kind: Literal["continuous", "average", "categorical"] = Field(
-        "continuous", description="Warped bilinear, as cell average, or nearest."
+    kind: Literal["continuous", "average", "categorical", "mode"] = Field(
+        "continuous",
+        description="Area mean of the cell, bilinear where a pixel is larger; area mean always; nearest pixel; or the"
+        " class of the largest area.",
+    )
+    min_share: float = Field(
+        0.0, ge=0.0, le=1.0, description="Least share of a cell that known pixels cover for it to have a value."
     )
     unit: Unit = Field("1", description="Unit after scale and offset.")
     scale: float | None = Field(
         None, description="Value = pixel * scale + offset; None: what the file declares, or 1 and 0."
     )
     offset: float | None = Field(None, description="See scale.")
-    nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
+    nodata: float | list[float] | None = Field(
+        None, description="Value, or list of values, of pixels without data; replaces what the file declares."
+    )
     equals: list[float] | None = Field(
         None, description="1 where the pixel is one of these classes, else 0; averaged to the share of the cell."
     )
     missing: Literal["drop", "median", "nearest"] | float = Field(
         "drop", description="Cells without data: not used, or filled with the median, the nearest value, or a number."
     )
+    listed: list[float] | None = Field(
+        None, description="All classes of the layer; `check` says how many pixels have another. Set by 'classes'."
+    )
+    of_bands: int | None = Field(None, description="Bands that the file must have; 12 where 'months' are bands.")
     group: str = Field("", description="Layer that this one was made of by months, bands or classes.")
-    valid_range: tuple[float, float] | None = Field(None, description="Values outside, after scaling, become missing.")
+    valid_range: tuple[float, float] | None = Field(None, description="Pixels outside, after scaling, are unknown.")
     description: str = Field("", description="What the layer is.")
     licence: str = Field("", description="Printed in the report.")
 

@@ -43,7 +43,7 @@ def create_grid_store(path: Path, grid: RegionGrid, attributes: Mapping[str, Any
     root = zarr.create_group(str(path), zarr_format=3, overwrite=True)
     root.attrs.update({"Conventions": "CF-1.11", **attributes})
     kinds = ("longitude", "latitude") if grid.crs.is_geographic else ("projection_x_coordinate",) * 2
-    units = ("degrees_east", "degrees_north") if grid.crs.is_geographic else ("m", "m")
+    units = ("degrees_east", "degrees_north") if grid.crs.is_geographic else (grid.unit(),) * 2
     for axis, values, kind, unit in zip("xy", (grid.x, grid.y), kinds, units, strict=True):
         array = root.create_array(axis, shape=values.shape, dtype="float64", dimension_names=(axis,))
         array[:] = values
