@@ -179,7 +179,11 @@ def check_one_place_a_site(path: Path, layers: pd.DataFrame) -> None:
     if is_far.any():
         row, other_row = located[is_far].iloc[0], first[is_far].iloc[0]
         raise HybridmapError(
-            f"{path}: site '{row['site_id']}' has two coordinates, ({other_row['lon']:.6g}, {other_row['lat']:.6g}) in row"
-            f" {int(other_row['source_row'])} and ({row['lon']:.6g}, {row['lat']:.6g}) in row {row['source_row']}; correct"
+            f"{path}: site '{row['site_id']}' has two coordinates, ({_degrees(other_row)}) in row"
+            f" {int(other_row['source_row'])} and ({_degrees(row)}) in row {row['source_row']}; correct"
             " the table, or make the identifier unique with 'also: [lat, lon]'."
         )
+
+
+def _degrees(row: pd.Series) -> str:
+    return f"{round(float(row['lon']), 6)}, {round(float(row['lat']), 6)}"
