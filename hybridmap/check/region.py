@@ -9,7 +9,7 @@ from pathlib import Path
 from hybridmap.check.layers import check_forcing, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
 from hybridmap.check.polygons import polygon_checks
-from hybridmap.check.tables import check_table
+from hybridmap.check.tables import check_mapping, check_table
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
@@ -70,6 +70,8 @@ def _input_checks(config: Config) -> Iterator[Check]:
     """Tables and rasters; those of the synthetic landscape are checked once they are made."""
     if config.demo is not None and not under(config.data_root, "made.json").is_file():
         yield "data_root", partial(_demo_root, config)
+        for source in config.observations:
+            yield f"observations {source.name}", partial(check_mapping, source)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
