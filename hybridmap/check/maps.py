@@ -59,7 +59,9 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     for section in ("totals", "reference"):
         needed = STOCK if section == "totals" else "soc"
         if getattr(config, section) and needed not in names:
-            mistakes.append(f"{section}: is made of the map '{needed}', which this experiment has not; give it map: false.")
+            mistakes.append(
+                f"{section}: is made of the map '{needed}', which this experiment has not; give it map: false."
+            )
         elif getattr(config, section) and config.predict.maps and needed not in config.predict.maps:
             mistakes.append(f"{section}: is made of the map '{needed}'; add it to predict.maps.")
     if mistakes:

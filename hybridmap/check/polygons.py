@@ -43,5 +43,7 @@ def _named(config: Config, polygons: str, attribute: str, least: int) -> str:
     path = under(config.data_root, polygons)
     named = read_named_polygons(path, attribute, RegionGrid.of(config.grid))
     if len(named) < least:
-        raise HybridmapError(f"{path}: {len(named)} values of '{attribute}' in the region, at least {least} are needed.")
+        raise HybridmapError(
+            f"{path}: {len(named)} values of '{attribute}' in the region, at least {least} are needed."
+        )
     return f"{len(named)} polygons by '{attribute}'"

@@ -65,7 +65,9 @@ class Experiment(Section):
     def _bounds_in_order(self) -> Experiment:
         for name, (low, high) in self.bounds.items():
             if not low < high:
-                raise ValueError(f"experiment '{self.name}': bounds of {name} are [{low:g}, {high:g}]; they must increase")
+                raise ValueError(
+                    f"experiment '{self.name}': bounds of {name} are [{low:g}, {high:g}]; they must increase"
+                )
             start = self.start.get(name)
             if start is not None and not low < start < high:
                 raise ValueError(

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from hybridmap.config.section import File, Section
 
-
 MOST_CELLS = 10**11
 """Cells of a grid: all land at 40 m; more is a slip in a unit."""
 

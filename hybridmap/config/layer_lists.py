@@ -123,7 +123,9 @@ def _cell(key: str, cell: str, path: Path, row: int) -> Any:
     try:
         return yaml.safe_load(cell)
     except (yaml.YAMLError, ValueError):
-        raise HybridmapError(f"{path}: row {row}, column '{key}': '{cell}' cannot be read; write it as in YAML.") from None
+        raise HybridmapError(
+            f"{path}: row {row}, column '{key}': '{cell}' cannot be read; write it as in YAML."
+        ) from None
 
 
 def _read_table(path: Path) -> list[Layer]:

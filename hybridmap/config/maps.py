@@ -33,7 +33,10 @@ class Predict(Section):
     interval_of: list[str] = Field(["soc"], description="Maps that get an interval: targets, and parameters by spread.")
     applicability: bool = Field(True, description="Also map where the model applies (dissimilarity to the sites).")
     references: int = Field(
-        1000, ge=10, le=10_000_000, description="Training sites that a cell is compared with; fewer are faster, and the loss is said."
+        1000,
+        ge=10,
+        le=10_000_000,
+        description="Training sites that a cell is compared with; fewer are faster, and the loss is said.",
     )
     scenarios: dict[Name, Annotated[dict[Name, Change], Field(min_length=1)]] = Field(
         default={}, description="Scenario → forcing → change; maps of the difference, with parameters held."

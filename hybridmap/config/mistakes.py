@@ -64,7 +64,7 @@ def _sentence(problem: Any, raw: Any, root: type[BaseModel]) -> str:
 def _short(value: Any) -> str:
     """A value as it was written, cut in the middle where it is long."""
     text = repr(value) if not isinstance(value, int) or abs(value) < 10**50 else "a number of over 50 digits"
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE - 20]} … {text[-15:]}"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 20]} … {text[-15:]}"
 
 
 def dotted(location: Location, raw: Any) -> str:

@@ -36,7 +36,9 @@ class Config(Section):
 
     region: Name = Field("demo", description="Name of the region and of its folder under results.")
     title: str = Field("", description="For the report.")
-    data_root: Folder = Field(".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded.")
+    data_root: Folder = Field(
+        ".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded."
+    )
     results: Results = Field("results", description="Folder for everything that is made.")
     demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
     outside: list[Folder] = Field(

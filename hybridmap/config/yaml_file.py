@@ -59,7 +59,9 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     except yaml.YAMLError as error:
         raise HybridmapError(_yaml_problem(error, path)) from None
     except (ValueError, RecursionError) as error:  # a date such as 2024-13-45, a number of ten thousand digits
-        raise HybridmapError(f"{path}: not valid YAML ({str(error).splitlines()[0]}); check dates and numbers.") from None
+        raise HybridmapError(
+            f"{path}: not valid YAML ({str(error).splitlines()[0]}); check dates and numbers."
+        ) from None
     return _mapping(raw, path), lines
 
 
@@ -113,7 +115,9 @@ def _check_depth(text: str, path: Path) -> None:
             depth -= 1
         if depth > DEEPEST:
             line = event.start_mark.line + 1
-            raise HybridmapError(f"{path}, line {line}: more than {DEEPEST} blocks inside each other; check the brackets.")
+            raise HybridmapError(
+                f"{path}, line {line}: more than {DEEPEST} blocks inside each other; check the brackets."
+            )
 
 
 def _places(node: yaml.Node, path: Path, place: Place, seen: set[int]) -> Iterator[tuple[Place, int]]:

@@ -52,6 +52,6 @@ def _problem(parameter: Parameter, value: float) -> str:
         return "must be above 0: it is learned on a logarithmic scale"
     if parameter.lower >= 0 and value < 0:
         return f"must not be negative: its bounds are {parameter.lower:g} to {parameter.upper:g} {parameter.unit}"
-    if parameter.unit == "1" and 0 <= parameter.lower and parameter.upper <= 1 and value > 1:
+    if parameter.unit == "1" and parameter.lower >= 0 and parameter.upper <= 1 and value > 1:
         return f"must not exceed 1: it is a share, with bounds {parameter.lower:g} to {parameter.upper:g}"
     return ""

@@ -28,7 +28,10 @@ TRAPS = [
     ("splits: [{name: block, folds: 010}]", r"line 1: YAML reads 010 as another number"),
     ("title: NO", r"line 1: title: .*got False; write text in quotes"),
     ("title: 2024-01-01", r"line 1: title: .*write text in quotes"),
-    ("splits: [{name: block, seed: yes}, {name: random}]", r"line 1: splits\.block\.seed: expected a number or text, found a switch"),
+    (
+        "splits: [{name: block, seed: yes}, {name: random}]",
+        r"line 1: splits\.block\.seed: expected a number or text, found a switch",
+    ),
     (ONE + "training: {max_epochs: on}}", r"line 2: experiments\.a\.training\.max_epochs: expected a number"),
     ("observations:\n  - {name: s, path: t, where: {k: [no]}}", r"line 2: observations\.s\.where\.k"),
     (b"title: \xff", r"line 1: not UTF-8"),
@@ -48,7 +51,9 @@ def test_traps_of_yaml_are_refused_with_their_line(tmp_path: Path, text: str | b
 
 
 def test_words_in_quotes_and_plain_numbers_are_what_they_look_like(tmp_path: Path) -> None:
-    config = read(tmp_path, "title: 'NO'\nsplits:\n  - {name: block, folds: 10, buffer_km: 1.0e-3}\n  - {name: random}\n")
+    config = read(
+        tmp_path, "title: 'NO'\nsplits:\n  - {name: block, folds: 10, buffer_km: 1.0e-3}\n  - {name: random}\n"
+    )
     assert config.title == "NO"
     assert (config.splits[0].folds, config.splits[0].buffer_km) == (10, 0.001)
     assert read(tmp_path, "title: '1:30'\noffline: yes\n").offline
@@ -120,7 +125,20 @@ def test_nonsense_is_refused(tmp_path: Path, text: str, says: str) -> None:
     assert "\n" not in str(error.value)
 
 
-FOLDERS = ["", " ", "/", "//", "/./", "a\nb", "a\0b", "a\x7fb", "x" * 256, "é" * 200, "/".join(["abc"] * 1500), "{fold}"]
+FOLDERS = [
+    "",
+    " ",
+    "/",
+    "//",
+    "/./",
+    "a\nb",
+    "a\0b",
+    "a\x7fb",
+    "x" * 256,
+    "é" * 200,
+    "/".join(["abc"] * 1500),
+    "{fold}",
+]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
