@@ -14,14 +14,11 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    PLAN["is_made"] = True
+
+
 include: "workflow/rules/common.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        FILES.report,
-    localrule: True
 
 
 include: "workflow/rules/settings.smk"
@@ -31,3 +28,28 @@ include: "workflow/rules/covariates.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/report.smk"
+
+
+# All results, so that what was deleted is made again: Snakemake asks for nothing that no rule here asks for.
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+        rules.build.output,
+        rules.cube.output,
+        rules.sample.output,
+        rules.split.output,
+        expand(rules.ingest.output, source=SOURCES),
+        [file for name in EXPERIMENTS for file in models_of(name)],
+        expand(rules.evaluate.output, experiment=EXPERIMENTS),
+        expand(rules.baseline.output, baseline=CONFIG.baselines),
+        expand(rules.diagnose_experiment.output, experiment=EXPERIMENTS),
+        expand(rules.predict.output, experiment=MAPPED),
+        expand(rules.stac.output, experiment=MAPPED),
+        expand(
+            rules.applicability.output,
+            experiment=MAPPED if CONFIG.predict.applicability else [],
+        ),
+        expand(rules.totals.output, experiment=MAPPED if CONFIG.totals else []),
+        expand(rules.reference.output, experiment=MAPPED if CONFIG.reference else []),
+    localrule: True

@@ -33,18 +33,18 @@ def main() -> None:
     values = low + torch.tensor(v["para"]) * (high - low)
     parameters = {p.name: values[:, i] for i, p in enumerate(published.parameters)}
     forcing = {f.name: torch.tensor(v[f.name]) for f in published.forcing}
-    before = published(parameters, forcing)["soc"]
+    published_soc = published(parameters, forcing)["soc"]
     shallow = torch.tensor(v["nbedrock"]).amax(1) < 20
-    print(f"{len(before)} sites, {int(shallow.sum())} with bedrock inside the column.\n")
+    print(f"{len(published_soc)} sites, {int(shallow.sum())} with bedrock inside the column.\n")
     print("| departure | sites changed by over 1 % | median change there | largest | densest layer after [kg m-3] |")
     print("|---|---|---|---|---|")
-    print(f"| as published | – | – | – | {float(before.max()) / 1e3:.3g} |")
+    print(f"| as published | – | – | – | {float(published_soc.max()) / 1e3:.3g} |")
     for name, options in SWITCHES.items():
-        after = get_process("clm5", **options)(parameters, forcing)["soc"]
-        ratio = (published.stock(after, 9) / published.stock(before, 9) - 1).numpy()
+        soc = get_process("clm5", **options)(parameters, forcing)["soc"]
+        ratio = (published.stock(soc, 9) / published.stock(published_soc, 9) - 1).numpy()
         hit = np.abs(ratio) > 0.01
         median, largest = (f"{100 * f(ratio[hit]):+.1f} %" if hit.any() else "–" for f in (np.median, extreme))
-        print(f"| {name} | {int(hit.sum())} | {median} | {largest} | {float(after.max()) / 1e3:.3g} |")
+        print(f"| {name} | {int(hit.sum())} | {median} | {largest} | {float(soc.max()) / 1e3:.3g} |")
 
 
 def extreme(values: np.ndarray) -> float:

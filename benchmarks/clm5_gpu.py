@@ -86,10 +86,10 @@ def agree(device: str = "cuda", sites: int = 300) -> None:
     raw, f = unit(sites).double(), {n: v.double() for n, v in forcing(sites).items()}
     expected = step("torch", raw.clone().requires_grad_(), f)
     scale = expected.abs().amax(1, keepdim=True)
-    there = {n: v.to(device) for n, v in f.items()}
+    device_forcing = {n: v.to(device) for n, v in f.items()}
     for kernel in ("triton", "torch", "dense"):
-        found = step(kernel, raw.to(device).detach().requires_grad_(), there).cpu()
-        worst = float(((found - expected).abs() / (expected.abs() + 1e-6 * scale)).max())
+        gradients = step(kernel, raw.to(device).detach().requires_grad_(), device_forcing).cpu()
+        worst = float(((gradients - expected).abs() / (expected.abs() + 1e-6 * scale)).max())
         print(f"largest difference of a gradient from the CPU, {kernel}: {worst:.1e}")
         if kernel == "triton" and not worst < 1e-6:
             sys.exit("The fused kernels differ from the CPU by more than 1e-6: no times are printed.")
@@ -132,14 +132,14 @@ def issue_slots(listing: str) -> tuple[int, int]:
     for line in listing.splitlines():
         if label := re.match(r"(\.L_x_\d+):", line):
             labels[label[1]] = len(instructions)
-        elif found := re.match(r"\s*/\*[0-9a-f]+\*/\s+(.*)", line):
-            instructions.append(found[1])
+        elif instruction := re.match(r"\s*/\*[0-9a-f]+\*/\s+(.*)", line):
+            instructions.append(instruction[1])
     cost = [2 if re.search(r"\b(DFMA|DADD|DMUL|DSETP)", text) else 1 for text in instructions]
     total = sum(cost)
-    for place, text in enumerate(instructions):
+    for row, text in enumerate(instructions):
         target = re.search(r"BRA\b.*`\((\.L_x_\d+)\)", text)
-        if target and labels[target[1]] < place:
-            total += 19 * sum(cost[labels[target[1]] : place + 1])
+        if target and labels[target[1]] < row:
+            total += 19 * sum(cost[labels[target[1]] : row + 1])
     return len(instructions), total
 
 
@@ -171,9 +171,9 @@ def compile_for(capability: int) -> None:
                 aligned[(i,)] = [["tt.divisibility", 16]]
         source = ASTSource(kernel, signature=signature, constexprs=constants, attrs=aligned)
         options = {"num_warps": 1, "enable_fp_fusion": True}
-        made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
         with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-            file.write(made.asm["cubin"])
+            file.write(compiled.asm["cubin"])
             file.flush()
             usage = subprocess.check_output([tools / "cuobjdump", "-res-usage", file.name], text=True)
             listing = subprocess.check_output([tools / "nvdisasm", "-c", file.name], text=True)
@@ -181,7 +181,7 @@ def compile_for(capability: int) -> None:
         length, run = issue_slots(listing)
         per_site = run * 20 / MONTHS_BLOCK if kernel is months_to_layers else run / BLOCK
         slots += per_site
-        print(f"| {made.metadata.name} | {registers} | {stack} | {length} | {per_site:.0f} |", flush=True)
+        print(f"| {compiled.metadata.name} | {registers} | {stack} | {length} | {per_site:.0f} |", flush=True)
     if capability == 90:
         bound = 132 * 4 * 1.755e9 / slots
         print(f"An H100 (132 multiprocessors of 4 schedulers, 1.755 GHz) has slots for {bound:.2g} sites/s: a bound.")
@@ -190,11 +190,11 @@ def compile_for(capability: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compile", type=int, nargs="+", metavar="CAPABILITY", help="90 for an H100, 80 for an A100")
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     if importlib.util.find_spec("triton") is None:
         sys.exit("clm5_gpu.py: Triton is not installed here; pip install -r requirements-kernels.lock.")
-    if chosen.compile:
-        for capability in chosen.compile:
+    if args.compile:
+        for capability in args.compile:
             compile_for(capability)
     elif torch.cuda.is_available():
         timings()

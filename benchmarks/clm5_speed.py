@@ -80,17 +80,17 @@ def best(run: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def kept_bytes(run: Callable[[], torch.Tensor]) -> int:
+def saved_bytes(run: Callable[[], torch.Tensor]) -> int:
     """Bytes of distinct storages that autograd keeps for the backward pass."""
-    seen: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         run()
-    return sum(seen.values())
+    return sum(sizes.values())
 
 
 def floors(f: Tensors) -> tuple[float, float]:
@@ -126,7 +126,7 @@ def main() -> None:
             values = low + raw * (high - low)
             return {p.name: values[:, i] for i, p in enumerate(PARAMETERS)}
 
-        def ours(f: Tensors = f) -> torch.Tensor:
+        def solve_by_matrix(f: Tensors = f) -> torch.Tensor:
             return model(parameters(), f)["soc"]
 
         def backward(solve: Callable[[], torch.Tensor], raw: torch.Tensor = raw) -> object:
@@ -134,15 +134,16 @@ def main() -> None:
 
         repeats = max(3, min(60, 20000 // batch))
         with torch.no_grad():
-            forward = best(ours, repeats)
-        both = best(lambda: backward(ours), repeats)
+            forward = best(solve_by_matrix, repeats)
+        total = best(lambda: backward(solve_by_matrix), repeats)
         scale, against = 1e3 / batch, "– | –"
         if batch <= 1024:  # the dense matrices of more sites need gigabytes
             rival = best(lambda f=f: backward(lambda: dense(model, parameters(), f)), 2)
-            against = f"{rival * scale:.2f} | {rival / both:.0f}x"
-        kept = kept_bytes(ours) / batch / 1e3
+            against = f"{rival * scale:.2f} | {rival / total:.0f}x"
+        saved = saved_bytes(solve_by_matrix) / batch / 1e3
         print(
-            f"| {batch} | {threads} | {forward * scale:.4f} | {both * scale:.4f} | {against} | {kept:.0f} |", flush=True
+            f"| {batch} | {threads} | {forward * scale:.4f} | {total * scale:.4f} | {against} | {saved:.0f} |",
+            flush=True,
         )
     print("\n| batch | threads | moving the forcing [ms/site] | exponentials [ms/site] |\n|---|---|---|---|")
     for batch, threads in ((1024, 1), (8192, 1), (8192, 4)):

@@ -3,6 +3,8 @@
 python benchmarks/continental.py europe
 """
 
+from __future__ import annotations
+
 import argparse
 import multiprocessing
 import resource
@@ -11,13 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hybridmap.config import Config
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = "some_neural"
 
 
-def config_of(name: str, folder: Path) -> object:
+def config_of(name: str, folder: Path) -> Config:
     from hybridmap.config.reading import load_config
 
     over = folder / "over.yaml"
@@ -32,7 +37,7 @@ def config_of(name: str, folder: Path) -> object:
 def stand_ins(name: str, folder: Path) -> None:
     from hybridmap.testing.stand_ins import write_stand_ins
 
-    write_stand_ins(config_of(name, folder), sites=20_000)  # type: ignore[arg-type]
+    write_stand_ins(config_of(name, folder), sites=20_000)
 
 
 def observations(name: str, folder: Path) -> None:
@@ -42,18 +47,18 @@ def observations(name: str, folder: Path) -> None:
 
     config = config_of(name, folder)
     tables = []
-    for source in config.observations:  # type: ignore[attr-defined]
+    for source in config.observations:
         tables.append(folder / f"{source.name}.parquet")
-        ingest(source, config.data_root, RegionGrid.of(config.grid), tables[-1])  # type: ignore[attr-defined]
+        ingest(source, config.data_root, RegionGrid.of(config.grid), tables[-1])
     outputs = folder / "o.parquet", folder / "q.csv", folder / "d.parquet"
-    build(config.build, config.grid, tables, *outputs)  # type: ignore[attr-defined]
+    build(config.build, config.grid, tables, *outputs)
 
 
 def cube(name: str, folder: Path) -> None:
     from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
 
-    config: Any = config_of(name, folder)
+    config = config_of(name, folder)
     build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
 
 
@@ -62,7 +67,7 @@ def samples(name: str, folder: Path) -> None:
     from hybridmap.samples.sample import sample
     from hybridmap.samples.splits import split
 
-    config: Any = config_of(name, folder)
+    config = config_of(name, folder)
     sample(folder / "o.parquet", folder / "cube.zarr", folder / "s.parquet", folder / "qs.csv")
     grid = RegionGrid.of(config.grid)
     split(config.splits, grid, folder / "s.parquet", folder / "f.parquet", config.data_root, folder / "cube.zarr")
@@ -73,9 +78,9 @@ def train(name: str, folder: Path) -> None:
     from hybridmap.experiment.training import train_folds
 
     config = config_of(name, folder)
-    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)  # type: ignore[attr-defined]
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
     tables = folder / "s.parquet", folder / "f.parquet"
-    train_folds(config.experiment(EXPERIMENT), layers, ["all"], *tables, folder, "cpu")  # type: ignore[attr-defined]
+    train_folds(config.experiment(EXPERIMENT), layers, ["all"], *tables, folder, "cpu")
 
 
 def maps(name: str, folder: Path) -> None:
@@ -83,9 +88,9 @@ def maps(name: str, folder: Path) -> None:
     from hybridmap.predict.run import predict
 
     config = config_of(name, folder)
-    block = config.predict.model_copy(update={"intervals": "none"})  # type: ignore[attr-defined]
-    uncertainty = config.experiment(EXPERIMENT).uncertainty  # type: ignore[attr-defined]
-    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0  # type: ignore[attr-defined]
+    block = config.predict.model_copy(update={"intervals": "none"})
+    uncertainty = config.experiment(EXPERIMENT).uncertainty
+    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
     recipe = Recipe(folder / "all/model", block, uncertainty, depth_m)
     predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
@@ -113,7 +118,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder_name:
         folder = Path(folder_name)
-        for stage, (work, made) in STAGES.items():
+        for stage, (work, output) in STAGES.items():
             queue = context.Queue()
             process = context.Process(target=measured, args=(work, args.region, folder, queue))
             process.start()
@@ -121,7 +126,7 @@ def main() -> None:
             if process.exitcode:
                 sys.exit(f"{stage} failed")
             seconds, memory = queue.get()
-            size = sum(f.stat().st_size for f in (folder / made).rglob("*") if f.is_file()) if made else 0
+            size = sum(f.stat().st_size for f in (folder / output).rglob("*") if f.is_file()) if output else 0
             print(f"{stage:18} {seconds:7.1f} s {memory:6.2f} GB memory {size / 1e9:6.2f} GB on disk", flush=True)
 
 

@@ -45,7 +45,7 @@ def config_of(folder: Path, size: int, layers: int) -> Any:
     return parse_config(raw, "benchmark")
 
 
-def ours(folder: Path, size: int, layers: int) -> None:
+def build_with_hybridmap(folder: Path, size: int, layers: int) -> None:
     from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
 
@@ -53,7 +53,7 @@ def ours(folder: Path, size: int, layers: int) -> None:
     build_cube(RegionLayers.of(config), folder / "cube.zarr", config.predict.tile)
 
 
-def theirs(folder: Path, size: int, layers: int) -> None:
+def build_with_xarray(folder: Path, size: int, layers: int) -> None:
     """Each layer warped by rioxarray, all concatenated and written by xarray."""
     import rioxarray
     import xarray as xr
@@ -92,7 +92,7 @@ def main() -> None:
         folder = Path(name)
         write_sources(folder, args.size)
         for layers in args.layers:
-            for label, work in (("ours", ours), ("theirs", theirs)):
+            for label, work in (("ours", build_with_hybridmap), ("theirs", build_with_xarray)):
                 if args.only not in (None, label):
                     continue
                 queue = context.Queue()

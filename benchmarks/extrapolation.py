@@ -54,11 +54,11 @@ def main() -> None:
             print(f"| {model} | " + " | ".join(cells) + " |")
         for baseline in ("linear", "random_forest", "gradient_boosting"):
             table = pd.read_csv(folder / "baselines" / baseline / "metrics.csv")
-            chosen = table[(table["fold"] == "pooled") & (table["subset"] == "all") & (table["target"] == "soc")]
-            chosen = chosen.set_index("scheme")
+            pooled = table[(table["fold"] == "pooled") & (table["subset"] == "all") & (table["target"] == "soc")]
+            pooled = pooled.set_index("scheme")
             print(
                 f"| {baseline} | "
-                + " | ".join(f"{chosen.loc[s, 'kge']:.2f} / {chosen.loc[s, 'nse']:.2f}" for s in SCHEMES)
+                + " | ".join(f"{pooled.loc[s, 'kge']:.2f} / {pooled.loc[s, 'nse']:.2f}" for s in SCHEMES)
                 + " |"
             )
         print()

@@ -34,17 +34,17 @@ class Rival(nn.Module):
         return x
 
 
-def twin(rival: Rival, ours: KAN) -> KAN:
-    """Give ours the curves of pykan's layers."""
+def twin(rival: Rival, encoder: KAN) -> KAN:
+    """Give an encoder the curves of pykan's layers."""
     with torch.no_grad():
-        for theirs, layer in zip(rival.layers, ours.layers, strict=True):
+        for source, layer in zip(rival.layers, encoder.layers, strict=True):
             layer.lower.fill_(-5.0)
             layer.step.fill_(10.0 / 30)
             # pykan: mask * (scale_base silu(x) + scale_sp spline(x))
-            layer.coefficients.copy_((theirs.coef * (theirs.scale_sp * theirs.mask)[..., None]).transpose(0, 1))
-            layer.base_weight.copy_(theirs.scale_base * theirs.mask)
+            layer.coefficients.copy_((source.coef * (source.scale_sp * source.mask)[..., None]).transpose(0, 1))
+            layer.base_weight.copy_(source.scale_base * source.mask)
             layer.bias.zero_()
-    return ours
+    return encoder
 
 
 def step(model: nn.Module, x: torch.Tensor) -> float:
@@ -54,14 +54,14 @@ def step(model: nn.Module, x: torch.Tensor) -> float:
     return 1e3 * (time.process_time() - start)
 
 
-def kept(model: nn.Module, x: torch.Tensor) -> float:
+def saved_mebibytes(model: nn.Module, x: torch.Tensor) -> float:
     """MiB that the graph holds for the backward pass, parameters and input aside, each storage once."""
-    known = {p.untyped_storage().data_ptr() for p in [*model.parameters(), *model.buffers(), x]}
+    inputs = {p.untyped_storage().data_ptr() for p in [*model.parameters(), *model.buffers(), x]}
     sizes: dict[int, int] = {}
 
     def pack(t: torch.Tensor) -> torch.Tensor:
         storage = t.untyped_storage()
-        if storage.data_ptr() not in known:
+        if storage.data_ptr() not in inputs:
             sizes[storage.data_ptr()] = storage.nbytes()
         return t
 
@@ -77,7 +77,7 @@ def main() -> None:
     for name, (n_in, hidden, n_out) in SHAPES.items():
         widths = [n_in, *hidden, n_out]
         rival = Rival(widths)
-        ours = twin(rival, KAN(n_in, n_out, hidden, base="silu"))
+        encoder = twin(rival, KAN(n_in, n_out, hidden, base="silu"))
         x = torch.rand(BATCH, n_in) * 2 - 1
         exact = Rival(widths).double()
         for layer in exact.layers:  # pykan lays its knots in float32: lay them in float64
@@ -86,7 +86,7 @@ def main() -> None:
         for layer in double.layers:
             layer.step.fill_(10.0 / 30)
         gap = float((exact(x.double()) - double(x.double())).abs().max().detach())
-        models = {"pykan KANLayer": rival, "KAN": ours, "MLP, same widths": MLP(n_in, n_out, hidden, dropout=0.0)}
+        models = {"pykan KANLayer": rival, "KAN": encoder, "MLP, same widths": MLP(n_in, n_out, hidden, dropout=0.0)}
         times: dict[str, list[float]] = {label: [] for label in models}
         for model in models.values():
             step(model, x)
@@ -97,7 +97,7 @@ def main() -> None:
         print(f"{name}: largest difference from pykan in float64 {gap:.1e}")
         for label, model in models.items():
             median = statistics.median(times[label])
-            print(f"  {label:18s} {median:8.2f} ms   {base / median:6.1f}x   kept {kept(model, x):7.2f} MiB")
+            print(f"  {label:18s} {median:8.2f} ms   {base / median:6.1f}x   kept {saved_mebibytes(model, x):7.2f} MiB")
 
 
 if __name__ == "__main__":

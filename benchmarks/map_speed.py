@@ -42,27 +42,27 @@ def write_cube(path: Path, size: int, cells: int = 0) -> None:
     group = root.create_group("forcing")
     names = ("clm5_cell",) if cells else ("npp", "mat")
     forcing = {n: create_layer(group, n, grid.sizes, TILE, {"units": "1"}) for n in names}
-    about = {"shape": (size, size), "dtype": "uint8", "chunks": (TILE, TILE), "dimension_names": ("y", "x")}
-    complete = root.create_array("complete", **about)  # type: ignore[arg-type]
+    options = {"shape": (size, size), "dtype": "uint8", "chunks": (TILE, TILE), "dimension_names": ("y", "x")}
+    complete = root.create_array("complete", **options)  # type: ignore[arg-type]
     rows, columns = np.mgrid[0:size, 0:size].astype("float32")
     sea = np.sin(rows / 700) + np.cos(columns / 900) < -0.9
     for row in range(0, size, TILE):
         for col in range(0, size, TILE):
-            here = np.s_[row : row + TILE, col : col + TILE]
+            window = np.s_[row : row + TILE, col : col + TILE]
             random = np.random.default_rng([row, col])
-            r, c = rows[here], columns[here]
+            r, c = rows[window], columns[window]
             values = np.stack([np.sin(r / (40 + 3 * k)) + np.cos(c / (50 + 2 * k)) for k in range(LAYERS)])
             values = (values + random.normal(0, 0.1, values.shape)).round(2).astype("float32")
-            lost = sea[here] | (random.random(r.shape) < 0.01)
-            values[:, lost] = np.nan
-            complete[here] = ~lost
-            layers[(slice(None), *here)] = values
+            missing = sea[window] | (random.random(r.shape) < 0.01)
+            values[:, missing] = np.nan
+            complete[window] = ~missing
+            layers[(slice(None), *window)] = values
             if cells:
                 number = (r // 50 * 100 + c // 50) % cells
-                forcing["clm5_cell"][here] = np.where(lost, np.nan, number)
+                forcing["clm5_cell"][window] = np.where(missing, np.nan, number)
             else:
-                forcing["npp"][here] = np.where(lost, np.nan, 500 + 100 * values[0])
-                forcing["mat"][here] = np.where(lost, np.nan, 10 + values[1])
+                forcing["npp"][window] = np.where(missing, np.nan, 500 + 100 * values[0])
+                forcing["mat"][window] = np.where(missing, np.nan, 10 + values[1])
     root.attrs["region"] = "benchmark"
 
 
@@ -98,14 +98,14 @@ def write_area(folder: Path) -> None:
     """Calibration and area of applicability of 10,000 sites."""
     import json
 
-    from hybridmap.evaluate.applicability import fit_applicability
+    from hybridmap.evaluate.applicability_threshold import fit_applicability
 
     random = np.random.default_rng(0)
     x = (random.normal(0, 1, (10_000, LAYERS)) + random.normal(0, 1, (10_000, 1))).astype("float32")
     names, weight = [f"c{k}" for k in range(LAYERS)], random.gamma(0.5, size=LAYERS).astype("float32")
     fit_applicability(x, random.integers(0, 5, 10_000), names, weight).save(folder / "area.npz")
-    told = {"method": "mc_dropout", "level": 0.9, "blocks": 200, "factors": dict.fromkeys(TARGETS, 2.0)}
-    (folder / "conformal.json").write_text(json.dumps(told))
+    calibration = {"method": "mc_dropout", "level": 0.9, "blocks": 200, "factors": dict.fromkeys(TARGETS, 2.0)}
+    (folder / "conformal.json").write_text(json.dumps(calibration))
 
 
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
@@ -130,11 +130,11 @@ def predict_maps(folder: Path, **options: Any) -> None:
     predict(Job(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
 
-def ours(folder: Path) -> None:
+def plain(folder: Path) -> None:
     predict_maps(folder)
 
 
-def ours_bf16(folder: Path) -> None:
+def in_bfloat16(folder: Path) -> None:
     """Encoder in bfloat16."""
     predict_maps(folder, precision="bfloat16")
 
@@ -161,10 +161,10 @@ def stages(folder: Path) -> None:
     store = MapStore(folder / "stages.zarr")
     store.begin("", predictor.layers, cube, TILE, "")
     tiles = list(tiles_of(cube.grid, TILE))
-    some = tiles[:: max(1, len(tiles) // 12)]
-    predict_tile(predictor, cube, some[0])  # warm
+    timed_tiles = tiles[:: max(1, len(tiles) // 12)]
+    predict_tile(predictor, cube, timed_tiles[0])  # warm
     seconds = dict.fromkeys(("read", "compute", "write"), 0.0)
-    for tile in some:
+    for tile in timed_tiles:
         times = [time.process_time()]
         cube.read_window(tile)
         times.append(time.process_time())
@@ -172,13 +172,13 @@ def stages(folder: Path) -> None:
         times.append(time.process_time())
         store.write(tile, maps, predictor.layers, "")
         times.append(time.process_time())
-        read, both, write = np.diff(times)
-        for name, value in (("read", read), ("compute", both - read), ("write", write)):
-            seconds[name] += value * len(tiles) / len(some)
+        read, read_and_compute, write = np.diff(times)
+        for name, value in (("read", read), ("compute", read_and_compute - read), ("write", write)):
+            seconds[name] += value * len(tiles) / len(timed_tiles)
     shutil.rmtree(folder / "stages.zarr.partial")
     limit = sum(seconds.values()) / (os.cpu_count() or 1)
-    told = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    print(f"      stages alone, CPU-s of all tiles: {told}; over the cores {limit:.1f} s", flush=True)
+    listing = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    print(f"      stages alone, CPU-s of all tiles: {listing}; over the cores {limit:.1f} s", flush=True)
 
 
 def map_blocks(folder: Path) -> None:
@@ -237,8 +237,8 @@ def forest(folder: Path) -> None:
 
 WAYS: dict[str, Callable[[Path], None]] = {
     "stages": stages,
-    "ours": ours,
-    "ours_bf16": ours_bf16,
+    "ours": plain,
+    "ours_bf16": in_bfloat16,
     "product": product,
     "map_blocks": map_blocks,
     "forest": forest,
@@ -273,7 +273,7 @@ def main() -> None:
             for label, way in WAYS.items():
                 if args.only and label not in args.only:
                     continue
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                usage_at_start = resource.getrusage(resource.RUSAGE_CHILDREN)
                 process = context.Process(target=way, args=(folder,))
                 start = time.perf_counter()
                 process.start()
@@ -290,8 +290,8 @@ def main() -> None:
                     continue
                 if label == "forest":
                     seconds = float((folder / "forest.txt").read_text())
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+                cpu = usage.ru_utime + usage.ru_stime - usage_at_start.ru_utime - usage_at_start.ru_stime
                 rate = size * size / seconds / 1e6
                 row = f"{size:5} {label:11} {seconds:7.1f} s {rate:6.3f} million cells/s {cpu:6.1f} CPU-s"
                 print(f"{row} {peak[0]:5.2f} GB", flush=True)

@@ -23,13 +23,14 @@ def scores(folder: Path, scheme: str) -> str:
     files = [*folder.glob("experiments/*/evaluation/metrics.csv"), *folder.glob("baselines/*/metrics.csv")]
     table = pd.concat(pd.read_csv(f) for f in sorted(files))
     pooled = table[(table["fold"] == "pooled") & (table["scheme"] == scheme) & (table["subset"] == "all")]
-    order = "mean linear random_forest gradient_boosting pure_network all_global some_neural some_neural_kan all_neural"
-    order = [*order.split(), "some_neural_relaxed", "all_neural_relaxed"]
+    names = "mean linear random_forest gradient_boosting pure_network all_global some_neural some_neural_kan all_neural"
+    order = [*names.split(), "some_neural_relaxed", "all_neural_relaxed"]
     body = []
     for model in order:
-        chosen = pooled[pooled["model"] == model].drop_duplicates("target").set_index("target")
+        by_target = pooled[pooled["model"] == model].drop_duplicates("target").set_index("target")
         cells = [
-            f"{chosen.loc[t, 'kge']:.2f} / {chosen.loc[t, 'nse']:.2f}" if t in chosen.index else "–" for t in TARGETS
+            f"{by_target.loc[t, 'kge']:.2f} / {by_target.loc[t, 'nse']:.2f}" if t in by_target.index else "–"
+            for t in TARGETS
         ]
         body.append([model, *cells])
     n = pooled[pooled["model"] == "mean"].drop_duplicates("target").set_index("target")["n"]
@@ -43,9 +44,11 @@ def intervals(folder: Path) -> str:
         table = pd.read_csv(file)
         pooled = table[(table["fold"] == "pooled") & (table["scheme"] == "block")]
         for source, group in pooled.groupby("source", sort=False):
-            found = group.set_index("target")
+            by_target = group.set_index("target")
             cells = [
-                f"{found.loc[t, 'coverage']:.2f} ({found.loc[t, 'width']:.1f})" for t in TARGETS if t in found.index
+                f"{by_target.loc[t, 'coverage']:.2f} ({by_target.loc[t, 'width']:.1f})"
+                for t in TARGETS
+                if t in by_target.index
             ]
             body.append([file.parents[1].name, str(source), *cells])
     return rows([["share held (mean width)", "source", *TARGETS.values()], *body])
@@ -54,24 +57,24 @@ def intervals(folder: Path) -> str:
 def reference(folder: Path) -> str:
     body = []
     for file in sorted(folder.glob("experiments/*/reference.json")):
-        found = json.loads(file.read_text())
-        numbers = [f"{found[k]:.2f}" for k in ("pearson", "pearson_log", "bias", "mean", "reference_mean")]
-        body.append([file.parent.name, str(found["n"]), *numbers])
+        agreement = json.loads(file.read_text())
+        numbers = [f"{agreement[k]:.2f}" for k in ("pearson", "pearson_log", "bias", "mean", "reference_mean")]
+        body.append([file.parent.name, str(agreement["n"]), *numbers])
     return rows([["experiment", "cells", "r", "r of logarithms", "bias", "mean", "reference mean"], *body])
 
 
 def verdicts(folder: Path) -> str:
     body = []
     for file in sorted(folder.glob("experiments/*/diagnostics/verdict.json")):
-        found = json.loads(file.read_text())
-        if found["plausible"] is None:
+        verdict = json.loads(file.read_text())
+        if verdict["plausible"] is None:
             continue
         cells = json.loads((file.parent / "saturation.json").read_text())["cells"]
         name = file.parents[1].name
         median = cells["quantiles"]["moc_saturation"]["0.5"]
         shares = [f"{cells[k]:.1%}" for k in ("above_capacity", "nearly_full", "infeasible")]
-        body.append([name, "plausible" if found["plausible"] else "implausible", f"{median:.2f}", *shares,
-                     "; ".join(found["notes"]) or "–"])  # fmt: skip
+        body.append([name, "plausible" if verdict["plausible"] else "implausible", f"{median:.2f}", *shares,
+                     "; ".join(verdict["notes"]) or "–"])  # fmt: skip
     return rows([["experiment", "verdict", "median MOC/Qmax", "above 1", "0.95–1", "no steady state", "notes"], *body])
 
 

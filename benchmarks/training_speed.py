@@ -75,7 +75,7 @@ def loss_of(model: torch.nn.Module, batch: list[torch.Tensor]) -> torch.Tensor:
     return multi_task_loss(out, dict(zip(TARGETS, targets, strict=True))).total
 
 
-def ordinary(process: str, data: SiteData) -> None:
+def with_loop(process: str, data: SiteData) -> None:
     for training, validation in folds():
         model = fresh(process, data, training)
         optimiser = torch.optim.AdamW(model.parameters(), lr=0.005, weight_decay=1e-4)
@@ -123,7 +123,7 @@ def with_lightning(process: str, data: SiteData) -> None:
         )
 
 
-def ours(process: str, data: SiteData) -> None:
+def with_hybridmap(process: str, data: SiteData) -> None:
     members = []
     for training, validation in folds():
         torch.manual_seed(0)
@@ -145,15 +145,15 @@ def main() -> None:
         {k: v.to(args.device) for k, v in base.targets.items()},
     )
     times = {}
-    for name, run in (("DataLoader loop", ordinary), ("Lightning", with_lightning), ("hybridmap", ours)):
+    for name, run in (("DataLoader loop", with_loop), ("Lightning", with_lightning), ("hybridmap", with_hybridmap)):
         start = time.perf_counter()
         run(args.process, data)
         times[name] = time.perf_counter() - start
     print(f"{FOLDS} folds x {EPOCHS} epochs, {args.process}, {args.device}, {torch.get_num_threads()} threads")
     for name, seconds in times.items():
-        each = 1e3 * seconds / EPOCHS
+        milliseconds = 1e3 * seconds / EPOCHS
         ratio = seconds / times["hybridmap"]
-        print(f"  {name:16s} {seconds:7.2f} s   {each:8.1f} ms an epoch of all folds   {ratio:5.1f}x")
+        print(f"  {name:16s} {seconds:7.2f} s   {milliseconds:8.1f} ms an epoch of all folds   {ratio:5.1f}x")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def write(folder: Path) -> None:
             shifted.to_csv(path, sep="\t", index=False, mode="a", header=copy == 0)
 
 
-def ours(folder: Path) -> int:
+def read_with_hybridmap(folder: Path) -> int:
     from hybridmap.config import Config
     from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.ingest import read_source
@@ -49,7 +49,7 @@ def ours(folder: Path) -> int:
     return len(read_source(config.observations[0], config.data_root, RegionGrid.of(config.grid)))
 
 
-def theirs(folder: Path) -> int:
+def read_with_pandas(folder: Path) -> int:
     """The usual way: all of each file, joined, then cut to the region."""
     tables = [pd.read_csv(folder / f"wosis_201909_{n}.tsv", sep="\t", low_memory=False)
               for n in ("layers_chemical", "layers_physical", "profiles")]  # fmt: skip
@@ -71,7 +71,7 @@ def main() -> None:
         write(folder)
         for file in sorted(folder.iterdir()):
             print(f"{file.name}: {file.stat().st_size / 1e6:.0f} MB")
-        for label, work in (("ours", ours), ("pandas", theirs)):
+        for label, work in (("ours", read_with_hybridmap), ("pandas", read_with_pandas)):
             queue = context.Queue()
             process = context.Process(target=measured, args=(work, folder, queue))
             process.start()

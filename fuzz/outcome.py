@@ -89,7 +89,9 @@ def shape(message: str) -> str:
 
 def shortened(messages: str) -> str:
     """Return the first and the last of long messages."""
-    return messages if len(messages) < 40_000 else f"{messages[:5_000]}\n{GAP}\n{messages[-30_000:]}"
+    if len(messages) < 40_000:
+        return messages
+    return f"{messages[:5_000]}\n{GAP}\n{messages[-30_000:].partition(chr(10))[2]}"
 
 
 def _verb(step: Step) -> str:

@@ -30,7 +30,7 @@ def settle_vector_functions() -> None:
         for function in VECTOR_FUNCTIONS:
             number = torch.full((1,), 0.5, dtype=dtype, requires_grad=True)
             with torch.enable_grad():
-                function(number).sum().backward()
+                torch.autograd.grad(function(number).sum(), number)
 
 
 settle_vector_functions()

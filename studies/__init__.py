@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 
 Scores = dict[str, float]
+"""Name of a score → value."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,27 @@ def encoder_row(
     scores: Sequence[str], title: str, encoder: Mapping[str, object], constraint: str | None,
     published: Sequence[float], **more: object,
 ) -> Row:  # fmt: skip
-    """Make a row that differs in encoder and constraint; `published` numbers are of the first of `scores`."""
+    """Make a row that differs in encoder and constraint.
+
+    Parameters
+    ----------
+    scores : sequence of str
+        Scores in the order of `published`.
+    title : str
+        Of the row.
+    encoder : mapping
+        Name and options of the encoder.
+    constraint : str or None
+        Name of the constraint; None is a network without a process.
+    published : sequence of float
+        Published numbers of the first of `scores`.
+    **more
+        Further settings.
+
+    Returns
+    -------
+    Row
+    """
     settings = {"encoder": encoder, "constraint": constraint, **more}
     return Row(title, dict(zip(scores, published, strict=False)), settings)
 
@@ -55,7 +75,7 @@ class Study:
         By name.
     run : callable
         (row name, seeds) → one dict of scores a seed.
-    each : str
+    per_parameter : str
         Prefix of further scores, one a parameter, that make a second table; none if empty.
     """
 
@@ -65,7 +85,7 @@ class Study:
     scores: Mapping[str, str]
     rows: Mapping[str, Row]
     run: Callable[[str, Sequence[int]], list[Scores]]
-    each: str = ""
+    per_parameter: str = ""
 
 
 MODULES = ("respiration", "clm5_recovery", "clm5_coverage", "retention")
@@ -73,8 +93,5 @@ MODULES = ("respiration", "clm5_recovery", "clm5_coverage", "retention")
 
 def studies() -> dict[str, Study]:
     """All studies by name."""
-    found: dict[str, Study] = {}
-    for name in MODULES:
-        module: ModuleType = importlib.import_module(f"{__name__}.{name}")
-        found |= module.STUDIES
-    return found
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in MODULES]
+    return {name: study for module in modules for name, study in module.STUDIES.items()}

@@ -17,24 +17,39 @@ from hybridmap.testing.clm5_sites import COVARIATES
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study
 from studies.clm5_recovery import FOLDS, Clm5Profiles, make_case
-from studies.parallel import spread
+from studies.parallel import run_in_processes
 
 PASSES, SHARE = 200, 0.1
 """Predictions with units left out, and the share left out."""
 
 
 def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores]:
-    """Train one fold a seed and compare dropout intervals with the prescribed parameters of the test sites."""
-    return spread(run_seed, [(dict(rows[name].settings), seed) for seed in seeds])
+    """Train one fold a seed and compare dropout intervals with the prescribed parameters of the test sites.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        Rows of the study.
+    name : str
+        Row to run.
+    seeds : sequence of int
+        One result each.
+
+    Returns
+    -------
+    list of dict of str to float
+        Scores of each seed.
+    """
+    return run_in_processes(run_seed, [(dict(rows[name].settings), seed) for seed in seeds])
 
 
 def run_seed(settings: Mapping[str, Any], seed: int) -> Scores:
     """Train on three folds of blocks, stop on one, test on one."""
     names = [p.name for p in Clm5Profiles().parameters]
     case = make_case(names, seed)
-    place = torch.tensor(np.stack([case.sites.lon, case.sites.lat], axis=1), dtype=torch.float32)
+    coordinates = torch.tensor(np.stack([case.sites.lon, case.sites.lat], axis=1), dtype=torch.float32)
     covariates = [*COVARIATES, "lon", "lat"] if settings["positional"] else list(COVARIATES)
-    x = torch.cat([case.data.covariates, place], dim=1)[:, : len(covariates)]
+    x = torch.cat([case.data.covariates, coordinates], dim=1)[:, : len(covariates)]
     data = SiteData(x, case.data.forcing, {"log_soc_profile": case.data.targets["log_soc_profile"]})
     torch.manual_seed(seed)
     inputs = MixedInputs(covariates, {}, ["lon", "lat"]) if settings["positional"] else None
@@ -51,29 +66,29 @@ def run_seed(settings: Mapping[str, Any], seed: int) -> Scores:
     )
     k = seed % FOLDS
     test, stop = case.fold == k, case.fold == (k + 1) % FOLDS
-    rows = [torch.tensor(np.flatnonzero(part)) for part in (~test & ~stop, stop)]
+    rows = [torch.tensor(np.flatnonzero(sites)) for sites in (~test & ~stop, stop)]
     options = TrainingOptions(
         learning_rate=0.005, batch_size=64, max_epochs=150, patience=40, schedule="cosine",
         loss=LossOptions("mse", penalties={"cosh_prior": 1e-4}),
     )  # fmt: skip
     fit_members([Member(model, rows[0], rows[1], seed)], data, options)
-    part = data.rows(torch.tensor(np.flatnonzero(test)))
+    tested = data.rows(torch.tensor(np.flatnonzero(test)))
     with torch.no_grad():
-        out = model.run(part.covariates, part.forcing)
-    draws = dropout_draws(model, part.covariates, part.forcing, PASSES)
-    predicted, observed = out.outputs["log_soc_profile"], part.targets["log_soc_profile"]
+        out = model.run(tested.covariates, tested.forcing)
+    draws = dropout_draws(model, tested.covariates, tested.forcing, PASSES)
+    predicted, observed = out.outputs["log_soc_profile"], tested.targets["log_soc_profile"]
     scores = {"soc_r2": metrics.nse(predicted.exp().numpy(), observed.exp().numpy())}
-    held: dict[str, list[float]] = {"coverage_range": [], "coverage_95": [], "correlation": []}
+    agreement: dict[str, list[float]] = {"coverage_range": [], "coverage_95": [], "correlation": []}
     for j, name in enumerate(names):
         low, high = model.bounds_of(name)
         true = low + case.truth.positions[test, j] * (high - low)
         values = draws[f"parameter.{name}"]
         wide, central = interval(values, range_=True), interval(values, 0.95)
-        held["coverage_range"].append(metrics.coverage(wide.lower.numpy(), wide.upper.numpy(), true))
-        held["coverage_95"].append(metrics.coverage(central.lower.numpy(), central.upper.numpy(), true))
-        held["correlation"].append(metrics.pearson(out.outputs[f"parameter.{name}"].numpy(), true))
-        scores[f"coverage.{name}"] = held["coverage_range"][-1]
-    return scores | {key: float(np.mean(values)) for key, values in held.items()}
+        agreement["coverage_range"].append(metrics.coverage(wide.lower.numpy(), wide.upper.numpy(), true))
+        agreement["coverage_95"].append(metrics.coverage(central.lower.numpy(), central.upper.numpy(), true))
+        agreement["correlation"].append(metrics.pearson(out.outputs[f"parameter.{name}"].numpy(), true))
+        scores[f"coverage.{name}"] = agreement["coverage_range"][-1]
+    return scores | {key: float(np.mean(values)) for key, values in agreement.items()}
 
 
 ROWS = {
@@ -93,6 +108,6 @@ STUDIES = {
         },
         ROWS,
         partial(run, ROWS),
-        each="coverage.",
+        per_parameter="coverage.",
     )
 }  # fmt: skip

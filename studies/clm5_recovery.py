@@ -23,7 +23,7 @@ from hybridmap.samples.schemes import degree_blocks
 from hybridmap.testing.clm5_sites import COVARIATES, Clm5Sites, Relationships, make_clm5_sites, make_relationships
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study, encoder_row
-from studies.parallel import spread
+from studies.parallel import run_in_processes
 
 FOUR = ("efolding", "tau4s3", "fs1s3", "w_scaling")
 """The parameters that SOC is most sensitive to."""
@@ -94,7 +94,7 @@ class LayerValues(ProcessModel):
 
 
 class Case(NamedTuple):
-    """Synthetic truth: sites, relationships, data and folds."""
+    """Synthetic truth: sites, relationships, data, fold of each site, and mean SOC by layer [g m-3]."""
 
     sites: Clm5Sites
     truth: Relationships
@@ -104,7 +104,21 @@ class Case(NamedTuple):
 
 
 def make_case(parameters: Sequence[str], seed: int, n: int = 1018) -> Case:
-    """Make sites, known relationships of `parameters`, and the SOC they give at the observation depths."""
+    """Make sites, known relationships of parameters, and the SOC they give at the observation depths.
+
+    Parameters
+    ----------
+    parameters : sequence of str
+        Names of the CLM5 parameters that follow covariates.
+    seed : int
+        Of sites and relationships.
+    n : int
+        Number of sites.
+
+    Returns
+    -------
+    Case
+    """
     sites = make_clm5_sites(n, seed)
     truth = make_relationships(sites.covariates, len(parameters), seed)
     process = Clm5Profiles()
@@ -126,24 +140,54 @@ def make_case(parameters: Sequence[str], seed: int, n: int = 1018) -> Case:
 
 
 def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores]:
-    """Train the five folds of a row for every seed, each fold in a process of its own; mean over folds."""
+    """Train the five folds of a row for every seed, each fold in a process of its own; mean over folds.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        Rows of the study.
+    name : str
+        Row to run.
+    seeds : sequence of int
+        One result each.
+
+    Returns
+    -------
+    list of dict of str to float
+        Scores of each seed.
+    """
     settings = dict(rows[name].settings)
-    scores = spread(run_fold, [(settings, seed, k) for seed in seeds for k in range(FOLDS)])
+    scores = run_in_processes(run_fold, [(settings, seed, k) for seed in seeds for k in range(FOLDS)])
     groups = [scores[i : i + FOLDS] for i in range(0, len(scores), FOLDS)]
     return [{key: float(np.mean([s[key] for s in group])) for key in group[0]} for group in groups]
 
 
 def run_fold(settings: Mapping[str, Any], seed: int, k: int) -> Scores:
-    """Train and score one fold."""
+    """Train and score one fold.
+
+    Parameters
+    ----------
+    settings : mapping
+        Of the row.
+    seed : int
+        Of sites, relationships and the training.
+    k : int
+        Fold that tests; the next one stops the training.
+
+    Returns
+    -------
+    dict of str to float
+        Scores, and the seconds of the training.
+    """
     case = make_case(FOUR, seed)
     test, stop = case.fold == k, case.fold == (k + 1) % FOLDS
     torch.manual_seed(1000 * seed + k)
     model = _model(settings, case)
-    rows = [torch.tensor(np.flatnonzero(part)) for part in (~test & ~stop, stop)]
-    began = time.perf_counter()
+    rows = [torch.tensor(np.flatnonzero(sites)) for sites in (~test & ~stop, stop)]
+    start = time.perf_counter()
     data = replace(case.data, targets={t: case.data.targets[t] for t in model.target_names})
     fit_members([Member(model, rows[0], rows[1], seed, f"fold {k}")], data, training(settings))
-    return _score(model, case, k) | {"seconds": time.perf_counter() - began}
+    return _score(model, case, k) | {"seconds": time.perf_counter() - start}
 
 
 def training(settings: Mapping[str, Any]) -> TrainingOptions:
@@ -175,19 +219,19 @@ def _model(settings: Mapping[str, Any], case: Case) -> HybridModel:
 
 def _score(model: HybridModel, case: Case, k: int) -> Scores:
     test = torch.tensor(np.flatnonzero(case.fold == k))
-    part = case.data.rows(test)
+    tested = case.data.rows(test)
     with torch.no_grad():
-        found = model.run(part.covariates, part.forcing)
-    soc, seen = found.outputs["soc_profile"].numpy().ravel(), part.targets["soc_profile"].numpy().ravel()
-    scores = {"soc_r2": metrics.nse(soc, seen)}
+        out = model.run(tested.covariates, tested.forcing)
+    soc, observed = out.outputs["soc_profile"].numpy().ravel(), tested.targets["soc_profile"].numpy().ravel()
+    scores = {"soc_r2": metrics.nse(soc, observed)}
     if isinstance(model.process, LayerValues):
         return scores
     true = case.truth.positions[test.numpy()]
-    latent = [metrics.nse(found.position[:, j].numpy(), true[:, j]) for j in range(len(FOUR))]
+    latent = [metrics.nse(out.position[:, j].numpy(), true[:, j]) for j in range(len(FOUR))]
     x = case.sites.covariates[test.numpy()]
     learned = shares(dependence_importance(partial(_positions, model), x, points=50))
-    spread = case.truth.edges[test.numpy()].std(axis=0, ddof=1)
-    return scores | {"latent_r2": float(np.mean(latent)), "kl": metrics.kl_importance(shares(spread), learned)}
+    true_importance = case.truth.edges[test.numpy()].std(axis=0, ddof=1)
+    return scores | {"latent_r2": float(np.mean(latent)), "kl": metrics.kl_importance(shares(true_importance), learned)}
 
 
 def _positions(model: HybridModel, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import torch
 
-Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
-def spread(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]]) -> list[Result]:
-    """Call `function` with each of `tasks`, as many at a time as torch was given threads; results in their order."""
+def run_in_processes(function: Callable[..., Value], calls: Iterable[tuple[Any, ...]]) -> list[Value]:
+    """Values of `function` for each tuple of arguments, in their order; as many at a time as torch has threads."""
     workers = max(1, min(torch.get_num_threads(), len(os.sched_getaffinity(0))))
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return [job.result() for job in [pool.submit(function, *task) for task in tasks]]
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawning, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return [job.result() for job in [pool.submit(function, *arguments) for arguments in calls]]

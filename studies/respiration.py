@@ -30,7 +30,24 @@ SAMPLE = 2000
 
 
 def run(form: RbForm, rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores]:
-    """Train one row for all seeds side by side and score it on 2008, of which a fifth is warmer than any training."""
+    """Train one row for all seeds side by side and score it on 2008, of which a fifth is warmer than any training.
+
+    Parameters
+    ----------
+    form : {"linear", "nonlinear"}
+        Form of the latent base rate.
+    rows : mapping of str to Row
+        Rows of the study.
+    name : str
+        Row to run.
+    seeds : sequence of int
+        One result each.
+
+    Returns
+    -------
+    list of dict of str to float
+        Scores of each seed.
+    """
     settings: dict[str, Any] = dict(rows[name].settings)
     tables = [make_neustift(form, seed=seed).table for seed in seeds]
     data = SiteData(
@@ -61,8 +78,8 @@ def run(form: RbForm, rows: Mapping[str, Row], name: str, seeds: Sequence[int]) 
     histories = fit_members(members, data, options)
     best = [min(row["validation_loss"] for row in history) for history in histories]
     return [
-        _scores(one.model, table, form) | {"validation_mse": mse}
-        for one, table, mse in zip(members, tables, best, strict=True)
+        _scores(member.model, table, form) | {"validation_mse": mse}
+        for member, table, mse in zip(members, tables, best, strict=True)
     ]
 
 

@@ -81,7 +81,22 @@ OPTIONS = TrainingOptions(
 
 
 def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores]:
-    """Train five folds for every seed side by side; Shapley values of available water by the first fold's model."""
+    """Train five folds for every seed side by side; Shapley values of available water by the first fold's model.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        Rows of the study.
+    name : str
+        Row to run.
+    seeds : sequence of int
+        One result each.
+
+    Returns
+    -------
+    list of dict of str to float
+        Scores of each seed.
+    """
     data, units, x, columns = _data(dict(rows[name].settings))
     folds = [assign_groups(units, FOLDS, seed) for seed in seeds]
     members = [_member(columns, fold, k, seed) for fold, seed in zip(folds, seeds, strict=True) for k in range(FOLDS)]
@@ -92,17 +107,17 @@ def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores
     ]
 
 
-def fitted(name: str) -> tuple[HybridModel, NDArray[np.float32], list[str]]:
+def fit_row(name: str) -> tuple[HybridModel, NDArray[np.float32], list[str]]:
     """Train the first fold of a row with seed 0: the model, all samples (sample, predictor) and their names."""
     data, units, x, columns = _data(dict(ROWS[name].settings))
-    one = _member(columns, assign_groups(units, FOLDS, 0), 0, 0)
-    fit_members([one], data, OPTIONS)
-    assert isinstance(one.model, HybridModel)
-    return one.model, x, columns
+    member = _member(columns, assign_groups(units, FOLDS, 0), 0, 0)
+    fit_members([member], data, OPTIONS)
+    assert isinstance(member.model, HybridModel)
+    return member.model, x, columns
 
 
 def _data(settings: dict[str, Any]) -> tuple[SiteData, pd.Series, NDArray[np.float32], list[str]]:
-    """Tensors, what is dealt into folds, and predictors of a row."""
+    """Tensors, unit that goes into one fold (site or sample), and predictors of a row with their names."""
     curves = READERS[settings["source"]](shared_data())
     columns = list(settings["predictors"])
     x = curves.table[columns].to_numpy("float32")
@@ -116,13 +131,13 @@ def _data(settings: dict[str, Any]) -> tuple[SiteData, pd.Series, NDArray[np.flo
 
 
 def _member(columns: list[str], fold: NDArray[np.int64], k: int, seed: int) -> Member:
-    parts = [torch.tensor(np.flatnonzero(p)) for p in (_train(fold, k), fold == (k + 1) % FOLDS)]
+    rows = [torch.tensor(np.flatnonzero(sites)) for sites in (_train(fold, k), fold == (k + 1) % FOLDS)]
     torch.manual_seed(100 * seed + k)
-    return Member(_model(columns), parts[0], parts[1], seed, f"fold {k}")
+    return Member(_model(columns), rows[0], rows[1], seed, f"fold {k}")
 
 
 def _train(fold: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
-    return (fold != k) & (fold != (k + 1) % FOLDS)
+    return np.asarray((fold != k) & (fold != (k + 1) % FOLDS))
 
 
 def _model(columns: Sequence[str]) -> HybridModel:
@@ -152,18 +167,18 @@ def _score(
     }
     if "oc" not in columns:
         return scores
-    spots, phi = awc_shapley(models[0], x)
+    samples, phi = awc_shapley(models[0], x)
     j = columns.index("oc")
-    slope = np.polyfit(spots[:, j], phi[:, j], 1)[0]
+    slope = np.polyfit(samples[:, j], phi[:, j], 1)[0]
     return scores | {"awc_per_oc": float(1000.0 * slope), "awc_by_oc": float(1000.0 * np.abs(phi[:, j]).mean())}
 
 
 def awc_shapley(model: HybridModel, x: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shapley values [m3 m-3] of available water at up to 400 samples: the samples and the values, (sample, input)."""
     random = np.random.default_rng(0)
-    spots = x[random.choice(len(x), min(EXPLAINED, len(x)), replace=False)].astype(float)
+    samples = x[random.choice(len(x), min(EXPLAINED, len(x)), replace=False)].astype(float)
     background = x[random.choice(len(x), min(BACKGROUND, len(x)), replace=False)].astype(float)
-    return spots, shapley_values(partial(_available, model), spots, background)[0]
+    return samples, shapley_values(partial(_available, model), samples, background)[0]
 
 
 def _available(model: HybridModel, x: NDArray[np.float64]) -> NDArray[np.float64]:

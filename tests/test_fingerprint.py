@@ -28,6 +28,8 @@ BY_NAME: dict[str, Iterable[str]] = {
     "hybridmap.encoders.declarations": [f"hybridmap.encoders.{f.stem}" for f in ROOT.glob("hybridmap/encoders/*.py")],
 }
 """Modules that others load by their names; an import graph does not see these."""
+TYPES_ALONE = re.compile(r"^if TYPE_CHECKING:\n(?:    .*\n|\n)+", re.MULTILINE)
+"""What a type checker alone sees of a module."""
 
 
 class Graph:
@@ -47,7 +49,7 @@ class Graph:
         """Names that a module imports from packages that load them on first use."""
         spec = importlib.util.find_spec(module)
         assert spec
-        source = Path(str(spec.origin)).read_text()
+        source = TYPES_ALONE.sub("", Path(str(spec.origin)).read_text())
         statements = re.findall(r"^ *from (hybridmap[\w.]*) import (\([^)]*\)|[^\n]*)", source, re.MULTILINE)
         return [(package, name) for package, names in statements for name in re.findall(r"\w+", names)]
 

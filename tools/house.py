@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "hybridmap"
-WIDTH, FLOOR, BOX_WIDTH, BOX_HEIGHT, MARGIN = 900, 84, 140, 44, 20
+FLOOR, BOX_WIDTH, BOX_HEIGHT, GAP, MARGIN = 84, 130, 44, 40, 20
 SHIMS = ("constraints", "hybrid", "losses", "metrics")
 """Modules that only repeat names of other rooms."""
 Edges = dict[str, set[str]]
@@ -81,13 +81,18 @@ def floors_of(edges: Edges) -> list[list[str]]:
     return floors[::-1]
 
 
+def width_of(floors: list[list[str]]) -> int:
+    """Width of a picture that holds the widest floor."""
+    return max(map(len, floors)) * (BOX_WIDTH + GAP) + 2 * MARGIN
+
+
 def box_centres(floors: list[list[str]]) -> dict[str, tuple[float, float]]:
-    """Middle of the box of every room; floors with one room lean sideways in turn, so that arrows can pass."""
-    centres = {}
+    """Middle of the box of every room; odd floors lean sideways in turn, so that arrows can pass."""
+    centres, middle = {}, width_of(floors) / 2
     for number, floor in enumerate(floors):
-        shift = (-90, 90)[number % 2] if len(floor) % 2 else 0
+        shift = (-80, 80)[number % 2] if len(floor) in (1, 3) else 0
         for k, room in enumerate(floor):
-            x = WIDTH / 2 + shift + (k - (len(floor) - 1) / 2) * (BOX_WIDTH + 60)
+            x = middle + shift + (k - (len(floor) - 1) / 2) * (BOX_WIDTH + GAP)
             centres[room] = (x, MARGIN + number * FLOOR + BOX_HEIGHT / 2)
     return centres
 
@@ -104,16 +109,16 @@ def drawing(package: Path, contract: Path) -> str:
     edges = without_detours(room_edges(package, set(read_rooms(contract))))
     floors = floors_of(edges)
     centres = box_centres(floors)
-    height = 2 * MARGIN + FLOOR * (len(floors) - 1) + BOX_HEIGHT
+    width, height = width_of(floors), 2 * MARGIN + FLOOR * (len(floors) - 1) + BOX_HEIGHT
     body = [
         *_arrows(edges, centres),
         *(_box(room, *centre, subtitle(package, room)) for room, centre in centres.items()),
     ]
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         ' font-family="sans-serif">\n<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"'
         ' markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#8a9096"/></marker></defs>\n'
-        f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
+        f'<rect width="{width}" height="{height}" fill="white"/>'
     )
     return "\n".join([head, *body, "</svg>\n"])
 

@@ -27,6 +27,8 @@ BANNED = {
     "variable": frozenset(f"{PRONOUNS} {ADVERBS} {VERBS}".split()),
     "function": frozenset(f"{PRONOUNS} {ADVERBS} {PARTICIPLES}".split()),
 }
+CONTRACT = {"hybridmap/train/losses.py": {"known"}}
+"""Names that users pass by keyword, so they stay: file → names."""
 FOLDERS = ("hybridmap", "studies", "tools", "benchmarks")
 
 
@@ -67,7 +69,8 @@ def main(folders: list[str]) -> int:
     """Print every fault as ``path:line: name`` and return how many files have one."""
     count = 0
     for path in sorted(p for folder in folders for p in Path(folder).rglob("*.py")):
-        lines = faults(path.read_text(encoding="utf-8"))
+        settled = CONTRACT.get(path.as_posix(), set())
+        lines = [fault for fault in faults(path.read_text(encoding="utf-8")) if fault[1] not in settled]
         count += bool(lines)
         for line, name in lines:
             sys.stdout.write(f"{path}:{line}: the name '{name}' says nothing; say what it holds\n")

@@ -44,7 +44,7 @@ def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> 
     except HybridmapError as error:
         mistakes = [str(error)]
     if source.format is None and not source.layers and set(COORDINATES) <= set(source.columns):
-        mistakes += [said for part in _parts(source, grid) if (said := _fault(part, data_root, grid))]
+        mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid))]
     raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
 
 
@@ -59,7 +59,7 @@ def check_mapping(source: ObservationSource) -> str:
     if source.format is not None:
         return "made later"
     maps = [{**source.columns, **overlay} for overlay in source.layers or [{}]]
-    mistakes = [said for columns in maps for item in columns.items() if (said := _mapping_fault(source.name, *item))]
+    mistakes = [fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, *item))]
     missing = [field for field in REQUIRED if not any(field in columns for columns in maps)]
     mistakes += [f"the schema field '{field}' is not mapped; add it to columns." for field in missing]
     if mistakes:

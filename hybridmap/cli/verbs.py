@@ -85,13 +85,14 @@ def _evaluate(config: Config, args: argparse.Namespace) -> None:
 def _baseline(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.baselines import baseline
 
-    baseline(config, args.name, args.samples, args.splits, args.out)
+    baseline(args.name, config.covariates, config.splits, args.samples, args.splits, args.out)
 
 
 def _applicability(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.evaluate.applicability_stage import learn_applicability
+    from hybridmap.evaluate.applicability_threshold import learn_applicability
 
-    learn_applicability(config, args.experiment, args.model, args.samples, args.splits, args.out)
+    experiment, references = config.experiment(args.experiment), config.predict.references
+    learn_applicability(experiment, config.covariates, references, args.model, args.samples, args.splits, args.out)
 
 
 def _predict(config: Config, args: argparse.Namespace) -> None:
@@ -155,7 +156,9 @@ def _diagnose(config: Config, args: argparse.Namespace) -> None:
 def _reference(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.reference_map import compare_reference
 
-    compare_reference(config, args.maps, args.out)
+    if config.reference is None:
+        raise HybridmapError(f"region '{config.region}' has no 'reference'.")
+    compare_reference(config.reference, config.data_root, args.maps, args.out)
 
 
 def _report(config: Config, args: argparse.Namespace) -> None:
@@ -207,8 +210,8 @@ def _fetch(args: argparse.Namespace) -> None:
         fetch(name, args.to / name, args.offline)
     if not args.names:
         for name, entry in catalogue().items():
-            how = entry.size if entry.files else f"by hand from {entry.request}"
-            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {how})\n")
+            source = entry.size if entry.files else f"by hand from {entry.request}"
+            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {source})\n")
 
 
 def _clm5_forcing(args: argparse.Namespace) -> None:

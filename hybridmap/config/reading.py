@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from hybridmap.config.places import check_places
 from hybridmap.config.region import Config
 from hybridmap.config.yaml_file import Place, read_yaml
 from hybridmap.errors import HybridmapError
-from hybridmap.files.paths import under
 
 
 def load_config(*paths: str | os.PathLike[str], over: Mapping[str, Any] | None = None) -> Config:
@@ -57,6 +56,10 @@ def parse_config(raw: dict[str, Any], origin: str, lines: Lines | None = None) -
     lines : Lines, optional
         Files and lines of its values.
 
+    Returns
+    -------
+    Config
+
     Raises
     ------
     HybridmapError
@@ -64,37 +67,35 @@ def parse_config(raw: dict[str, Any], origin: str, lines: Lines | None = None) -
     """
     written = raw
     lines = Lines() if lines is None else lines
-    raw = expand_layers(raw, origin)
+    raw = expand_layers(_with_own_inputs(raw), origin)
 
-    def where(location: Place) -> str:
+    def line_of(location: Place) -> str:
         return lines.find(place_in_file(location, written, raw)) or origin
 
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
         location, sentence = explain(error, raw, Config)
-        raise HybridmapError(f"{where(location)}: {sentence}") from None
-    _check_switches(raw, config, where)
+        raise HybridmapError(f"{line_of(location)}: {sentence}") from None
+    _check_switches(raw, config, line_of)
     check_places(config)
     return config
 
 
-def data_path(config: Config, path: str) -> Path:
-    """Return `path` under the data root, with ``${VARIABLE:-default}`` expanded.
-
-    Raises
-    ------
-    HybridmapError
-        If a variable without default is not set.
-    """
-    return under(config.data_root, path)
+def _with_own_inputs(raw: dict[str, Any]) -> dict[str, Any]:
+    """A synthetic region reads what is made for it, never what was made for another one."""
+    if raw.get("demo") is None or "data_root" in raw:
+        return raw
+    fields = Config.model_fields
+    results, region = (raw.get(key, fields[key].default) for key in ("results", "region"))
+    return {**raw, "data_root": f"{results}/{region}/inputs"}
 
 
-def _check_switches(raw: dict[str, Any], config: Config, where: Any) -> None:
+def _check_switches(raw: dict[str, Any], config: Config, line_of: Callable[[Place], str]) -> None:
     """Refuse true and false where a number is meant, which pydantic takes for 1 and 0."""
     for place in _numbers_of_switches(raw, config.model_dump(by_alias=True)):
         raise HybridmapError(
-            f"{where(place)}: {dotted(place, raw)}: expected a number or text, found a switch (true, false, yes, no,"
+            f"{line_of(place)}: {dotted(place, raw)}: expected a number or text, found a switch (true, false, yes, no,"
             " on, off); write text in quotes."
         )
 
@@ -109,5 +110,5 @@ def _numbers_of_switches(written: Any, understood: Any, place: Place = ()) -> It
             if key in understood:
                 yield from _numbers_of_switches(value, understood[key], (*place, key))
     elif isinstance(written, list) and isinstance(understood, list | tuple):
-        for number, (value, other) in enumerate(zip(written, understood, strict=False)):
-            yield from _numbers_of_switches(value, other, (*place, number))
+        for number, (value, read_as) in enumerate(zip(written, understood, strict=False)):
+            yield from _numbers_of_switches(value, read_as, (*place, number))

@@ -6,22 +6,26 @@ Reading, overlaying and checking files is in :mod:`hybridmap.config.reading`.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
+from hybridmap.config.baselines import BASELINES
 from hybridmap.config.cross_references import check_names
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
 from hybridmap.config.layers import Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
-from hybridmap.config.overlay import over_defaults
+from hybridmap.config.overlay import merge, over_defaults
 from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
 
-Baseline = Literal["linear", "random_forest", "gradient_boosting"]
+if TYPE_CHECKING:
+    BaselineName = str
+else:
+    BaselineName = Literal[tuple(BASELINES)]
 
 
 class Demo(Section):
@@ -29,6 +33,10 @@ class Demo(Section):
 
     sites: int = Field(1500, ge=100, le=10_000_000, description="Number of sampled places.")
     seed: Seed = Field(0, description="Same seed, same landscape.")
+    build: Build = Field(
+        Build(),
+        description="How the demo's layers become sites, below 'build'; a region without demo takes none of it.",
+    )
 
 
 class Config(Section):
@@ -37,7 +45,9 @@ class Config(Section):
     region: Name = Field("demo", description="Name of the region and of its folder under results.")
     title: str = Field("", description="For the report.")
     data_root: Folder = Field(
-        ".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded."
+        ".",
+        description="Folder that relative paths start from; ${VARIABLE:-default} is expanded. If a synthetic region"
+        " says nothing, where its inputs are made.",
     )
     results: Results = Field("results", description="Folder for everything that is made.")
     demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
@@ -64,9 +74,7 @@ class Config(Section):
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")
-    baselines: list[Baseline] = Field(
-        [], description="Ordinary models on the same folds: linear, random_forest, gradient_boosting."
-    )
+    baselines: list[BaselineName] = Field([], description=f"Ordinary models on the same folds: {', '.join(BASELINES)}.")
     fan_out: bool = Field(
         False,
         description="Train every fold in a job of its own (several GPUs, a cluster), not all of an experiment in one.",
@@ -85,6 +93,16 @@ class Config(Section):
         if not isinstance(experiments, list):
             return raw
         return {**raw, "experiments": [over_defaults(defaults, e) if isinstance(e, dict) else e for e in experiments]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_build_over_that_of_the_demo(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("demo"), dict):
+            return raw
+        of_demo, build = raw["demo"].get("build"), raw.get("build", {})
+        if not isinstance(of_demo, dict) or not isinstance(build, dict):
+            return raw
+        return {**raw, "build": merge(of_demo, build)}
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

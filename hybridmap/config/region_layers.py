@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybridmap.config.region import Config, Grid, Raster
+from hybridmap.config.grid import Grid
+from hybridmap.config.layers import Raster
+from hybridmap.config.region import Config
 from hybridmap.files.paths import under
 
 

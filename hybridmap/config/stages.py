@@ -20,6 +20,8 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
+OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")
+"""Sections of which an experiment takes a part."""
 LAYER_FACTS = ("name", "kind", "unit")
 """What a model must know of a layer."""
 
@@ -44,21 +46,24 @@ def stage_settings(config: Config, stage: str, experiment: str | None = None) ->
     str
         One line of JSON.
     """
-    sections = config.model_dump(mode="json", by_alias=True, include=set(STAGE_SECTIONS[stage]))
+    names = set(STAGE_SECTIONS[stage]) - (set(OF_ONE_EXPERIMENT) if experiment is not None else set())
+    sections = config.model_dump(mode="json", by_alias=True, include=names)
     if stage == "cube":  # what maps hold is no matter of the cube
         sections["predict"] = {"tile": sections["predict"]["tile"]}
     if experiment is not None:
-        sections |= _one_experiment(sections, config.experiment(experiment).splits, experiment)
+        sections |= _one_experiment(config, experiment)
     return json.dumps(sections, sort_keys=True)
 
 
-def _one_experiment(sections: dict[str, Any], schemes: list[str], experiment: str) -> dict[str, Any]:
-    """The sections of an experiment without what is only of others."""
+def _one_experiment(config: Config, name: str) -> dict[str, Any]:
+    """The sections of an experiment without what is only of others, which may be hundreds."""
+    experiment = config.experiment(name)
+    splits = [split for split in config.splits if split.name in experiment.splits]
     return {
-        "experiments": [e for e in sections["experiments"] if e["name"] == experiment],
-        "splits": [split for split in sections["splits"] if split["name"] in schemes],
+        "experiments": [experiment.model_dump(mode="json", by_alias=True)],
+        "splits": [split.model_dump(mode="json", by_alias=True) for split in splits],
         **{
-            kind: [{fact: layer[fact] for fact in LAYER_FACTS} for layer in sections[kind]]
+            kind: [layer.model_dump(mode="json", include=set(LAYER_FACTS)) for layer in getattr(config, kind)]
             for kind in ("covariates", "forcing")
         },
     }

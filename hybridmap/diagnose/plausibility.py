@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import zarr
 
 from hybridmap.config import Experiment
 from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.store import thinned_map
+from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
 from hybridmap.train import load_model
 
@@ -25,11 +26,23 @@ PINNED_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement: `value` of a saturation summary must not exceed `limit`, or the experiment is implausible."""
+    """One requirement on a saturation summary.
+
+    Attributes
+    ----------
+    name : str
+        In ``verdict.json``.
+    limit : float
+        Share of sites or cells above which the experiment is implausible.
+    value : callable
+        Saturation summary → share.
+    meaning : str
+        What is the matter where it fails.
+    """
 
     name: str
     limit: float
-    value: Callable[[dict[str, Any]], float]
+    value: Callable[[Mapping[str, Any]], float]
     meaning: str
 
 
@@ -65,23 +78,32 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
         The diagnostics folder.
     """
     model = load_model(model_dir, experiment.own_process)
-    table = pd.read_parquet(predictions)
+    table = read_parquet(predictions)
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
-    places: dict[str, dict[str, Any]] = {}
+    summaries: dict[str, dict[str, Any]] = {}
     if set(VARIABLES) <= set(sites):
-        places["sites"] = summarise({name: sites[name] for name in VARIABLES})
+        summaries["sites"] = summarise({name: sites[name] for name in VARIABLES})
         if maps is not None:
-            store = zarr.open_group(str(maps), mode="r")
+            store = open_verified(maps)
             if set(VARIABLES) <= set(store.array_keys()):  # predict.maps may leave them out
-                places["cells"] = summarise({name: thinned_map(store[name]) for name in VARIABLES})
-    verdict = judge(model, places, sites)
-    write_json(places, out / "saturation.json")
+                summaries["cells"] = summarise({name: thinned_map(store[name]) for name in VARIABLES})
+    verdict = judge(model, summaries, sites)
+    write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     LOG.info("%s: %s", experiment.name, "; ".join(verdict["reasons"]) or "plausible")
 
 
-def judge(model: Model, places: dict[str, dict[str, Any]], sites: pd.DataFrame) -> dict[str, Any]:
+def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.DataFrame) -> dict[str, Any]:
     """Verdict from saturation summaries of sites and cells.
+
+    Parameters
+    ----------
+    model : HybridModel or NetworkModel
+        For bounds and formulation.
+    summaries : mapping of str to mapping
+        "sites" or "cells" → what :func:`hybridmap.diagnose.saturation.summarise` gives for them.
+    sites : DataFrame
+        Test sites with the learned parameters as ``parameter.P``.
 
     Returns
     -------
@@ -89,23 +111,23 @@ def judge(model: Model, places: dict[str, dict[str, Any]], sites: pd.DataFrame) 
         ``plausible`` (None for a model without a process), ``reasons`` against it, ``notes``, and ``checks`` with
         value, limit and outcome each.
     """
-    if not isinstance(model, HybridModel) or not places:
+    if not isinstance(model, HybridModel) or not summaries:
         note = "no process model with pools to check: nothing ties its targets to each other"
         return {"plausible": None, "formulation": "", "reasons": [], "notes": [note], "checks": []}
     formulation = str(getattr(model.process, "formulation", ""))
     checks: list[dict[str, Any]] = []
     reasons: list[str] = []
     notes: list[str] = []
-    for where, summary in places.items():
+    for scope, summary in summaries.items():
         for check in CHECKS:
             if not summary["n"]:
                 continue
             value = check.value(summary)
             passed = value <= check.limit
-            checks.append({"name": check.name, "where": where, "value": value, "limit": check.limit, "passed": passed})
+            checks.append({"name": check.name, "where": scope, "value": value, "limit": check.limit, "passed": passed})
             if not passed:
-                said = f"{check.meaning} at {value:.1%} of the {where}"
-                (notes if formulation == "constrained" and check.name in LEAKY else reasons).append(said)
+                finding = f"{check.meaning} at {value:.1%} of the {scope}"
+                (notes if formulation == "constrained" and check.name in LEAKY else reasons).append(finding)
     notes += [f"{name} lies on a bound at {share:.0%} of the sites" for name, share in _pinned(model, sites).items()]
     return {
         "plausible": not reasons,

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 BINS = np.linspace(0.0, 1.5, 31)
 """Edges of the histogram of MOC/Qmax; what lies outside is counted in `below` and `above`."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NEARLY_FULL = 0.95
+"""MOC/Qmax from which mineral surfaces count as full."""
 VARIABLES = ("moc_saturation", "margin_uptake", "margin_poc", "feasible")
 
 
@@ -29,10 +30,18 @@ def summarise(values: Mapping[str, ArrayLike]) -> dict[str, Any]:
     dict
         ``n``; shares ``above_capacity`` (MOC/Qmax over 1), ``nearly_full`` (0.95 to 1), ``negative``,
         ``infeasible`` (no steady state of the leak-free structure); ``quantiles`` of each variable; ``histogram``.
+
+    Examples
+    --------
+    >>> ones = [1.0, 1.0, 1.0, 1.0]
+    >>> soil = {"moc_saturation": [0.4, 0.97, 1.2, float("nan")], "feasible": [1.0, 1.0, 0.0, 1.0]}
+    >>> summary = summarise(soil | {"margin_uptake": ones, "margin_poc": ones})
+    >>> summary["n"], round(summary["above_capacity"], 2), round(summary["infeasible"], 2)
+    (3, 0.33, 0.33)
     """
     arrays = {name: np.asarray(values[name], dtype=float).ravel() for name in VARIABLES}
-    known = np.isfinite(arrays["moc_saturation"])
-    arrays = {name: array[known] for name, array in arrays.items()}
+    complete = np.isfinite(arrays["moc_saturation"])
+    arrays = {name: array[complete] for name, array in arrays.items()}
     saturation = arrays["moc_saturation"]
     n = int(saturation.size)
     if n == 0:
@@ -54,5 +63,5 @@ def summarise(values: Mapping[str, ArrayLike]) -> dict[str, Any]:
     }
 
 
-def _quantiles(values: np.ndarray) -> dict[str, float]:
+def _quantiles(values: NDArray[np.float64]) -> dict[str, float]:
     return {f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)}

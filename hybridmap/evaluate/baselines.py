@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.linear_model import LinearRegression
 
-from hybridmap.config import Config
+from hybridmap.config import Raster, Split
+from hybridmap.config.baselines import BASELINES, FEW_SITES, Baseline
 from hybridmap.errors import HybridmapError
-from hybridmap.evaluate.scores import SITE_COLUMNS, score_table
+from hybridmap.evaluate.predictions import SITE_COLUMNS, fold_columns
+from hybridmap.evaluate.scores import score_table
 from hybridmap.experiment.site_data import COVARIATE, FORCING
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
 from hybridmap.train.losses import MIN_OBSERVATIONS
 
 LOG = logging.getLogger("hybridmap")
+Array = NDArray[np.float64]
 
 
-def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, out: Path) -> None:
+class _Fold(NamedTuple):
+    """Sites of a fold: predictors (site, column), whether each trains, and whether it stops the training."""
+
+    predictors: Array
+    trains: NDArray[np.bool_]
+    stops: NDArray[np.bool_]
+
+
+def baseline(
+    name: str, covariates: Sequence[Raster], schemes: Sequence[Split], samples_path: Path, splits_path: Path, out: Path
+) -> None:
     """Fit one kind of ordinary model to every target and fold; write ``predictions.parquet`` and ``metrics.csv``.
 
     A model a target, on covariates and forcing alike: the information that a hybrid model has. They train on the
@@ -32,35 +46,40 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
 
     Parameters
     ----------
-    config : Config
-        The region.
-    name : {"linear", "random_forest", "gradient_boosting"}
-        Kind of model.
+    name : str
+        A key of :data:`hybridmap.config.baselines.BASELINES`.
+    covariates : sequence of Raster
+        Covariates of the region; those of kind "categorical" are classes.
+    schemes : sequence of Split
+        Split schemes of the region.
     samples_path, splits_path : Path
         Tables of the sample and split stages.
     out : Path
         Folder of the baseline.
+
+    Raises
+    ------
+    HybridmapError
+        If a fold has too few observations of a target to train.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
-    columns = [c for c in samples.columns if c.startswith((COVARIATE, FORCING))]
-    categorical = [COVARIATE + layer.name in columns and layer.kind == "categorical" for layer in config.covariates]
-    classes = [COVARIATE + layer.name for layer, yes in zip(config.covariates, categorical, strict=True) if yes]
-    x = _inputs(samples[columns], classes if name == "linear" else [])
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
+    predictors = _predictors(samples, covariates if BASELINES[name].one_hot else [])
     targets = [t for t, q in QUANTITIES.items() if samples[q.column].notna().sum() >= MIN_OBSERVATIONS]
-    schemes = {s.name: s.runs for s in config.splits}
     tables = []
-    for fold in fold_ids(schemes):
+    for fold in fold_ids({scheme.name: scheme.runs for scheme in schemes}):
         if fold == MAP_FOLD:
             continue
-        parts = roles_in_fold(samples, splits, fold, next(iter(schemes)))
-        scheme, _, number = fold.rpartition("-")
-        columns_out: dict[str, Any] = {"scheme": scheme, "fold": int(number), "part": parts}
+        parts = roles_in_fold(samples, splits, fold, schemes[0].name)
+        sites = _Fold(predictors, (parts == "train").to_numpy(), (parts == "validation").to_numpy())
+        predicted = {}
         for target in targets:
-            seen = samples[QUANTITIES[target].column].to_numpy(float)
-            columns_out[f"observed.{target}"] = seen.astype("float32")
-            columns_out[f"predicted.{target}"] = _predict(name, x, seen, parts.to_numpy(), fold).astype("float32")
-            columns_out[f"mean.{target}"] = np.float32(np.nanmean(seen[(parts == "train").to_numpy()]))
-        tables.append(pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns_out, index=samples.index)], axis=1))
+            observed = samples[QUANTITIES[target].column].to_numpy(float)
+            try:
+                predicted[target] = _predict(BASELINES[name], sites, observed).astype("float32")
+            except HybridmapError as error:
+                raise HybridmapError(f"baseline '{name}', fold '{fold}': {error}") from None
+        columns = pd.DataFrame(fold_columns(samples, fold, parts, predicted), index=samples.index)
+        tables.append(pd.concat([samples[SITE_COLUMNS], columns], axis=1))
     predictions = pd.concat(tables, ignore_index=True)
     table = score_table(predictions, name, targets)
     write_parquet(predictions, out / "predictions.parquet")
@@ -68,32 +87,32 @@ def baseline(config: Config, name: str, samples_path: Path, splits_path: Path, o
     LOG.info("%s: %d folds of %s", name, len(tables), ", ".join(targets))
 
 
-def _inputs(table: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
-    """Predictors (site, column); classes as one column each."""
+def _predictors(samples: pd.DataFrame, layers: Sequence[Raster]) -> Array:
+    """Covariates and forcing (site, column); those of `layers` that are classes as one column a class."""
+    table = samples[[c for c in samples.columns if c.startswith((COVARIATE, FORCING))]]
+    classes = [COVARIATE + layer.name for layer in layers if layer.kind == "categorical"]
+    classes = [column for column in classes if column in table]
     plain = table.drop(columns=classes).to_numpy(float)
-    return np.hstack([plain, *(pd.get_dummies(table[c]).to_numpy(float) for c in classes)])
+    return np.hstack([plain, *(pd.get_dummies(table[column]).to_numpy(float) for column in classes)])
 
 
-def _predict(
-    name: str, x: NDArray[np.float64], y: NDArray[np.float64], part: NDArray[Any], fold: str
-) -> NDArray[np.float64]:
-    known = np.isfinite(y)
-    train, stop = known & (part == "train"), known & (part == "validation")
+def _predict(kind: Baseline, sites: _Fold, observed: Array) -> Array:
+    """Predictions at all sites (site,) of a model that is trained on the fold; HybridmapError where too few train."""
+    x, measured = sites.predictors, np.isfinite(observed)
+    train, stop = measured & sites.trains, measured & sites.stops
     if train.sum() < MIN_OBSERVATIONS:
         raise HybridmapError(
-            f"baseline '{name}', fold '{fold}': {train.sum()} observations in the training part,"
-            f" {MIN_OBSERVATIONS} are needed; use fewer folds."
+            f"{train.sum()} observations in the training part, {MIN_OBSERVATIONS} are needed; use fewer folds."
         )
-    if name == "linear":
-        return LinearRegression().fit(x[train], y[train]).predict(x)
-    if name == "random_forest":
-        return RandomForestRegressor(200, min_samples_leaf=2, random_state=0).fit(x[train], y[train]).predict(x)
-    boosting = HistGradientBoostingRegressor(max_iter=300, learning_rate=0.06, random_state=0, early_stopping=False)
-    if train.sum() < 40:  # leaves of the default size would hold all sites
-        boosting.set_params(min_samples_leaf=3)
-    boosting.fit(x[train], y[train])
-    if stop.sum() < MIN_OBSERVATIONS:
-        return boosting.predict(x)
-    errors = [np.mean((p - y[stop]) ** 2) for p in boosting.staged_predict(x[stop])]
+    model = _estimator(kind, int(train.sum())).fit(x[train], observed[train])
+    if not kind.staged or stop.sum() < MIN_OBSERVATIONS:
+        return np.asarray(model.predict(x))
+    errors = [np.mean((p - observed[stop]) ** 2) for p in model.staged_predict(x[stop])]
     best = int(np.argmin(errors)) + 1
-    return next(p for k, p in enumerate(boosting.staged_predict(x), 1) if k == best)
+    return next(np.asarray(p) for k, p in enumerate(model.staged_predict(x), 1) if k == best)
+
+
+def _estimator(kind: Baseline, sites: int) -> Any:
+    module, _, name = kind.estimator.partition(":")
+    options = {**kind.options, **(kind.few_sites if sites < FEW_SITES else {})}
+    return getattr(importlib.import_module(module), name)(**options)

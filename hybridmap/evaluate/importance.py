@@ -1,20 +1,26 @@
-"""What a function's inputs do to its outputs: partial dependence and Shapley values; torch and numpy only."""
+"""What inputs do to outputs: partial dependence, Shapley values, and shuffled covariates; torch and numpy only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from math import factorial
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from hybridmap.model import TableModel
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
 """From inputs (sample, input) to outputs (sample,) or (sample, output)."""
 EXACT_INPUTS = 12
 """Most inputs for which all 2^n coalitions are worked out."""
+SHUFFLED_SITES = 4000
+"""Most sites among which covariates are shuffled."""
 
 
 class Dependence(NamedTuple):
@@ -41,14 +47,25 @@ def partial_dependence(
         Size of the grid.
     grid : {"uniform", "quantile"}
         Equally spaced from the smallest to the largest value, or at quantiles, which does not over-count empty tails.
+
+    Returns
+    -------
+    Dependence
+        The grid and the mean output at each of its points.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 5.0], [1.0, 7.0]])
+    >>> partial_dependence(lambda rows: 3.0 * rows[:, 0] + rows[:, 1], x, column=0, points=2).mean.ravel()
+    array([6., 9.])
     """
     values = x[:, column]
-    places = np.linspace(0.0, 1.0, points)
-    spots = np.quantile(values, places) if grid == "quantile" else values.min() + places * np.ptp(values)
+    fractions = np.linspace(0.0, 1.0, points)
+    grid_values = np.quantile(values, fractions) if grid == "quantile" else values.min() + fractions * np.ptp(values)
     rows = np.repeat(x[None], points, axis=0)
-    rows[:, :, column] = spots[:, None]
+    rows[:, :, column] = grid_values[:, None]
     out = np.asarray(function(rows.reshape(-1, x.shape[1]))).reshape(points, len(x), -1)
-    return Dependence(spots, out.mean(axis=1))
+    return Dependence(grid_values, out.mean(axis=1))
 
 
 def dependence_importance(
@@ -58,10 +75,23 @@ def dependence_importance(
     grid: Literal["uniform", "quantile"] = "uniform",
     categorical: Sequence[int] = (),
 ) -> Array:
-    """Spread of the partial dependence of every input (Greenwell et al. 2018, arXiv 1805.04755).
+    """Standard deviation of the partial dependence on every input (Greenwell et al. 2018, arXiv 1805.04755).
 
-    The standard deviation over the grid (ddof 1), or a quarter of the range for categorical inputs. Correlated inputs
-    are extrapolated: read it beside the correlation matrix.
+    Over the grid (ddof 1), or a quarter of the range for categorical inputs. Correlated inputs are extrapolated: read
+    it beside the correlation matrix.
+
+    Parameters
+    ----------
+    function : callable
+        (sample, input) to (sample,) or (sample, output).
+    x : array, shape (sample, input)
+        Samples to average over.
+    points : int
+        Size of the grid.
+    grid : {"uniform", "quantile"}
+        As in :func:`partial_dependence`.
+    categorical : sequence of int
+        Inputs that are classes.
 
     Returns
     -------
@@ -83,7 +113,7 @@ def dependence_importance(
 
 def shares(importance: Array) -> Array:
     """Columns of (input, output) scaled to sum to 1."""
-    return importance / np.maximum(importance.sum(axis=0, keepdims=True), 1e-300)
+    return np.asarray(importance / np.maximum(importance.sum(axis=0, keepdims=True), 1e-300))
 
 
 def shapley_values(
@@ -110,31 +140,82 @@ def shapley_values(
         They sum to the output minus `base`.
     base : array, shape (sample,)
         Mean output over the background.
+
+    Examples
+    --------
+    >>> x, background = np.array([[1.0, 2.0]]), np.zeros((4, 2))
+    >>> values, base = shapley_values(lambda rows: rows[:, 0] + 10.0 * rows[:, 1], x, background)
+    >>> values
+    array([[ 1., 20.]])
     """
     n = x.shape[1]
-    worth: dict[tuple[int, ...], Array] = {}
+    outputs: dict[tuple[int, ...], Array] = {}
 
-    def value(coalition: tuple[int, ...]) -> Array:
-        if coalition not in worth:
+    def output(coalition: tuple[int, ...]) -> Array:
+        if coalition not in outputs:
             rows = np.repeat(background[None], len(x), axis=0)
             rows[:, :, list(coalition)] = x[:, None, list(coalition)]
-            worth[coalition] = np.asarray(function(rows.reshape(-1, n))).reshape(len(x), -1).mean(axis=1)
-        return worth[coalition]
+            outputs[coalition] = np.asarray(function(rows.reshape(-1, n))).reshape(len(x), -1).mean(axis=1)
+        return outputs[coalition]
 
-    result = np.zeros(x.shape)
-    if n <= EXACT_INPUTS:
-        for j in range(n):
-            others = [i for i in range(n) if i != j]
-            for size in range(n):
-                weight = factorial(size) * factorial(n - size - 1) / factorial(n)
-                for coalition in combinations(others, size):
-                    joined = tuple(sorted((*coalition, j)))
-                    result[:, j] += weight * (value(joined) - value(coalition))
-        return result, value(())
+    values = np.zeros(x.shape)
+    for coalition, j, weight in _exact_steps(n) if n <= EXACT_INPUTS else _sampled_steps(n, permutations, seed):
+        values[:, j] += weight * (output(tuple(sorted((*coalition, j)))) - output(coalition))
+    return values, output(())
+
+
+Step = tuple[tuple[int, ...], int, float]
+"""A coalition of inputs, the input that joins it, and the weight of what that changes."""
+
+
+def _exact_steps(n: int) -> Iterator[Step]:
+    for j in range(n):
+        for size in range(n):
+            weight = factorial(size) * factorial(n - size - 1) / factorial(n)
+            yield from ((c, j, weight) for c in combinations([i for i in range(n) if i != j], size))
+
+
+def _sampled_steps(n: int, permutations: int, seed: int) -> Iterator[Step]:
     random = np.random.default_rng(seed)
     for _ in range(permutations):
-        order = random.permutation(n)
-        for place, j in enumerate(order):
-            before = tuple(sorted(int(i) for i in order[:place]))
-            result[:, j] += (value(tuple(sorted((*before, int(j))))) - value(before)) / permutations
-    return result, value(())
+        order = [int(i) for i in random.permutation(n)]
+        yield from ((tuple(sorted(order[:rank])), j, 1.0 / permutations) for rank, j in enumerate(order))
+
+
+def covariate_importance(
+    model: TableModel, covariates: Tensor, forcing: Mapping[str, Tensor], outputs: Sequence[str]
+) -> NDArray[np.float32]:
+    """How much predictions move when one covariate is shuffled among sites.
+
+    Root mean square change over the standard deviation, mean over `outputs`.
+
+    Parameters
+    ----------
+    model : HybridModel or NetworkModel
+        Trained.
+    covariates : Tensor, shape (site, covariate)
+        Physical units.
+    forcing : mapping of str to Tensor, shape (site, ...)
+        In the units of the model.
+    outputs : sequence of str
+        Outputs of the model.
+
+    Returns
+    -------
+    array, shape (covariate,)
+    """
+    random = np.random.default_rng(0)
+    rows = torch.from_numpy(np.sort(random.permutation(len(covariates))[:SHUFFLED_SITES]))
+    x, driven = covariates[rows], {name: values[rows] for name, values in forcing.items()}
+    order = torch.from_numpy(random.permutation(len(x)))
+    with torch.inference_mode():
+        plain = model(x, driven)
+        sd = {name: plain[name].double().std().clamp(min=1e-12) for name in outputs}
+        importance = np.zeros(x.shape[1], "float32")
+        for i in range(x.shape[1]):
+            changed = x.clone()
+            changed[:, i] = x[order, i]
+            shuffled = model(changed, driven)
+            changes = [((shuffled[n] - plain[n]).double().square().nanmean().sqrt() / sd[n]) for n in outputs]
+            importance[i] = float(torch.stack(changes).mean())
+    return importance

@@ -8,20 +8,36 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
+from hybridmap.evaluate.predictions import POOLED
 from hybridmap.model import HybridModel, Model
 from hybridmap.model.draws import SMALLEST_SPREAD, conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
 from hybridmap.train import load_members
 
-POOLED = "pooled"
+Columns = dict[str, NDArray[Any]]
 
 
-def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Columns ``lower.X``, ``upper.X`` and ``sd.X`` of every target and learned parameter, in its unit.
+def interval_columns(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> Columns:
+    """Interval and standard deviation of every target and learned parameter, from ensemble or dropout.
 
-    Empty where the experiment has no source of spread. `folder` holds the trained model, `samples` the sites.
+    Parameters
+    ----------
+    experiment : Experiment
+        Says source, level and targets.
+    model : HybridModel or NetworkModel
+        Trained model of a fold.
+    folder : Path
+        Where it is stored, with its members.
+    samples : DataFrame
+        Sites with covariates and forcing.
+
+    Returns
+    -------
+    dict of str to array, shape (site,)
+        ``lower.X``, ``upper.X`` and ``sd.X`` in the unit of X; empty where the experiment has no source of uncertainty.
     """
     source = experiment.uncertainty
     if source.method == "none":
@@ -38,14 +54,31 @@ def drawn_columns(experiment: Experiment, model: Model, folder: Path, samples: p
         names += [f"parameter.{p}" for p in (*model.neural_names, *model.shared_names)]
     columns = {}
     for name in names:
-        found = interval(draws[name], source.level)
+        limits = interval(draws[name], source.level)
         for key in ("lower", "upper", "sd"):
-            columns[f"{key}.{name}"] = getattr(found, key).numpy()
+            columns[f"{key}.{name}"] = getattr(limits, key).numpy()
     return columns
 
 
-def central(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Predictions of every output at the sites: the mean of the members of an ensemble, else those of the model."""
+def central_predictions(experiment: Experiment, model: Model, folder: Path, samples: pd.DataFrame) -> Columns:
+    """Predictions of every output at the sites: the mean of the members of an ensemble, else those of the model.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Says whether there is an ensemble.
+    model : HybridModel or NetworkModel
+        Trained model of a fold.
+    folder : Path
+        Where it is stored, with its members.
+    samples : DataFrame
+        Sites with covariates and forcing.
+
+    Returns
+    -------
+    dict of str to array, shape (site,)
+        Every output in its unit.
+    """
     if experiment.uncertainty.method != "ensemble":
         return dict(model.predict(samples))
     members = load_members(folder, experiment.own_process)
@@ -68,30 +101,42 @@ def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experime
         Block of every row.
     experiment : Experiment
         Says targets and level.
+
+    Returns
+    -------
+    DataFrame
+        A copy of `predictions` with these columns; NaN outside the test part.
     """
     table = predictions.copy()
     level = experiment.uncertainty.level
-    drawn = [c.removeprefix("sd.") for c in map(str, table.columns) if c.startswith("sd.")]
-    parameters = [name for name in drawn if name.startswith("parameter.")]
+    parameters = [c.removeprefix("sd.") for c in map(str, table.columns) if c.startswith("sd.parameter.")]
     ends = [f"conformal_{end}.{n}" for n in (*experiment.targets, *parameters) for end in ("lower", "upper")]
     table[ends] = np.nan
     test = table["part"] == "test"
     for (scheme, fold), group in table[test].groupby(["scheme", "fold"]):
-        others = test & (table["scheme"] == scheme) & (table["fold"] != fold)
+        held_out = test & (table["scheme"] == scheme) & (table["fold"] != fold)
         factors = []
         for target in experiment.targets:
-            spread = _spread(table, target)
+            scale = _scale(table, target)
             residual = table[f"observed.{target}"] - table[f"predicted.{target}"]
-            factor = conformal_factor(residual[others], spread[others], blocks[others], level)
-            factors.append(factor)
-            _widen(table, group.index, target, f"predicted.{target}", factor * spread[group.index])
+            factors.append(conformal_factor(residual[held_out], scale[held_out], blocks[held_out], level))
+            _set_interval(table, target, table.loc[group.index, f"predicted.{target}"], factors[-1] * scale)
         for name in parameters:
-            _widen(table, group.index, name, name, float(np.mean(factors)) * table.loc[group.index, f"sd.{name}"])
+            _set_interval(table, name, table.loc[group.index, name], float(np.mean(factors)) * table[f"sd.{name}"])
     return table
 
 
 def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experiment) -> dict[str, Any]:
     """What intervals of a map need: for each target the factor on its spread, from all test sites of the first scheme.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for :func:`calibrate`.
+    blocks : Series
+        Block of every row.
+    experiment : Experiment
+        Says targets, level and the source of uncertainty.
 
     Returns
     -------
@@ -105,7 +150,7 @@ def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experi
     factors: dict[str, float | None] = {}
     for target in experiment.targets:
         residual = predictions[f"observed.{target}"] - predictions[f"predicted.{target}"]
-        factor = conformal_factor(residual[test], _spread(predictions, target)[test], blocks[test], source.level)
+        factor = conformal_factor(residual[test], _scale(predictions, target)[test], blocks[test], source.level)
         factors[target] = factor if np.isfinite(factor) else None
     return {
         "scheme": scheme,
@@ -116,16 +161,19 @@ def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experi
     }
 
 
-def _spread(table: pd.DataFrame, target: str) -> pd.Series:
+def _scale(table: pd.DataFrame, target: str) -> pd.Series:
+    """What a conformal factor multiplies: the standard deviation of the draws, or 1 where there are none."""
     column = f"sd.{target}"
     if column not in table:
         return pd.Series(1.0, index=table.index)
     return table[column].clip(lower=SMALLEST_SPREAD)
 
 
-def _widen(table: pd.DataFrame, rows: pd.Index, name: str, centre: str, width: pd.Series) -> None:
-    table.loc[rows, f"conformal_lower.{name}"] = table.loc[rows, centre] - width
-    table.loc[rows, f"conformal_upper.{name}"] = table.loc[rows, centre] + width
+def _set_interval(table: pd.DataFrame, name: str, centre: pd.Series, half_width: pd.Series) -> None:
+    """Fill both ends of an interval in the rows of `centre`."""
+    rows = centre.index
+    table.loc[rows, f"conformal_lower.{name}"] = centre - half_width[rows]
+    table.loc[rows, f"conformal_upper.{name}"] = centre + half_width[rows]
 
 
 def interval_table(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
@@ -148,10 +196,10 @@ def interval_table(predictions: pd.DataFrame, experiment: Experiment) -> pd.Data
                 if f"{prefix}lower.{target}" not in group:
                     continue
                 low, high = group[f"{prefix}lower.{target}"], group[f"{prefix}upper.{target}"]
-                seen = group[f"observed.{target}"]
-                held = metrics.coverage(low, high, seen)
-                width, score = metrics.interval_width(low, high), metrics.interval_score(low, high, seen, level)
-                n = int(seen.notna().sum())
-                rows.append([experiment.name, scheme, source, fold, target, level, n, held, held - level, width, score])
-    key = ["experiment", "scheme", "source", "fold", "target", "level", "n"]
-    return pd.DataFrame(rows, columns=[*key, "coverage", "error", "width", "interval_score"])
+                observed = group[f"observed.{target}"]
+                coverage = metrics.coverage(low, high, observed)
+                width, score = metrics.interval_width(low, high), metrics.interval_score(low, high, observed, level)
+                key = [experiment.name, scheme, source, fold, target, level, int(observed.notna().sum())]
+                rows.append([*key, coverage, coverage - level, width, score])
+    names = ["experiment", "scheme", "source", "fold", "target", "level", "n"]
+    return pd.DataFrame(rows, columns=[*names, "coverage", "error", "width", "interval_score"])

@@ -4,66 +4,94 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import zarr
+from numpy.typing import NDArray
 
-from hybridmap.config import Config
+from hybridmap.config import Reference
 from hybridmap.covariates.warp import warp_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
+from hybridmap.grid.verified_store import open_verified
 
 LOG = logging.getLogger("hybridmap")
 
 
-def reference_map(config: Config, grid: RegionGrid) -> np.ndarray:
-    """The reference on `grid` [unit of the reference], the weighted sum of its layers; NaN where it has no data.
+def reference_map(reference: Reference, grid: RegionGrid, data_root: str) -> NDArray[np.float32]:
+    """Warp a published map onto `grid`: the weighted sum of its layers.
+
+    Parameters
+    ----------
+    reference : Reference
+        Layers of the published map, and their weights.
+    grid : RegionGrid
+        Target cells.
+    data_root : str
+        Folder of its files.
+
+    Returns
+    -------
+    array, shape (row, column)
+        In the unit of the reference, NaN where it has no data.
 
     Raises
     ------
     HybridmapError
-        If the region has no reference, or weights and layers differ in number.
+        If weights and layers differ in number, or a layer cannot be warped.
     """
-    reference = config.reference
-    if reference is None:
-        raise HybridmapError(f"region '{config.region}' has no 'reference'.")
     if len(reference.weights) != len(reference.layers):
         raise HybridmapError(
             f"reference '{reference.name}': {len(reference.weights)} weights for {len(reference.layers)} layers."
         )
-    layers = [warp_layer(layer, grid, config.data_root) for layer in reference.layers]
-    return sum(w * layer for w, layer in zip(reference.weights, layers, strict=True))  # type: ignore[return-value]
+    total = np.zeros((grid.height, grid.width), "float32")
+    for weight, layer in zip(reference.weights, reference.layers, strict=True):
+        np.add(total, weight * warp_layer(layer, grid, data_root), out=total)
+    return total
 
 
-def compare_reference(config: Config, maps: Path, out: Path) -> None:
-    """Write the agreement of the SOC map in `maps` with the reference: n, Pearson r, bias, RMSE, both means."""
-    root = zarr.open_group(str(maps), mode="r")
+def compare_reference(reference: Reference, data_root: str, maps: Path, out: Path) -> None:
+    """Write the agreement of the SOC map with a published one: n, Pearson r, bias, RMSE, both means.
+
+    Parameters
+    ----------
+    reference : Reference
+        The published map.
+    data_root : str
+        Folder of its files.
+    maps : Path
+        ``maps.zarr`` with a map ``soc``.
+    out : Path
+        JSON file to write; scores in the unit of the reference, means weighted by true cell area.
+
+    Raises
+    ------
+    HybridmapError
+        As :func:`reference_map`, or if there is no map ``soc``.
+    """
+    root = open_verified(maps)
     grid = grid_of(root)
-    reference = reference_map(config, grid)
-    assert config.reference is not None
+    published = reference_map(reference, grid, data_root)
     if "soc" not in root:
         raise HybridmapError(f"{maps}: no map 'soc' to compare with the reference; add it to predict.maps.")
-    predicted = read_map(root["soc"])
-    both = np.isfinite(predicted) & np.isfinite(reference)
+    mapped = read_map(root["soc"])
+    valid = np.isfinite(mapped) & np.isfinite(published)
     # True areas, so that a geographic grid does not overweight the north.
-    area = grid.cell_areas()[both]
-    ours, theirs = predicted[both].astype(float), reference[both].astype(float)
-    result: dict[str, Any] = {
-        "reference": config.reference.name,
-        "citation": config.reference.citation,
-        "unit": config.reference.unit,
-        "n": int(both.sum()),
-        "pearson": metrics.pearson(ours, theirs),
-        "pearson_log": metrics.pearson(np.log(ours.clip(1e-3)), np.log(theirs.clip(1e-3))),
-        "bias": metrics.bias(ours, theirs),
-        "rmse": metrics.rmse(ours, theirs),
-        "mean": float(np.average(ours, weights=area)) if both.any() else None,
-        "reference_mean": float(np.average(theirs, weights=area)) if both.any() else None,
+    cell_areas = grid.cell_areas()[valid]
+    predicted, observed = mapped[valid].astype(float), published[valid].astype(float)
+    agreement = {
+        "reference": reference.name,
+        "citation": reference.citation,
+        "unit": reference.unit,
+        "n": int(valid.sum()),
+        "pearson": metrics.pearson(predicted, observed),
+        "pearson_log": metrics.pearson(np.log(predicted.clip(1e-3)), np.log(observed.clip(1e-3))),
+        "bias": metrics.bias(predicted, observed),
+        "rmse": metrics.rmse(predicted, observed),
+        "mean": float(np.average(predicted, weights=cell_areas)) if valid.any() else None,
+        "reference_mean": float(np.average(observed, weights=cell_areas)) if valid.any() else None,
     }
-    LOG.info("SOC against %s: r %.2f, bias %.1f %s", result["reference"], result["pearson"], result["bias"],
-             result["unit"])  # fmt: skip
-    write_json(result, out)
+    LOG.info("SOC against %s: r %.2f, bias %.1f %s", *(agreement[k] for k in ("reference", "pearson", "bias", "unit")))
+    write_json(agreement, out)

@@ -6,13 +6,20 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
-from hybridmap.evaluate.intervals import POOLED, calibrate, central, drawn_columns, interval_table, map_factors
-from hybridmap.files.tables import write_csv, write_json, write_parquet
+from hybridmap.evaluate.intervals import (
+    calibrate,
+    central_predictions,
+    interval_columns,
+    interval_table,
+    map_factors,
+)
+from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, fold_columns
+from hybridmap.files.reading import read_parquet
+from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
@@ -28,7 +35,6 @@ SCORES = {
     "bias": metrics.bias,
 }
 """Columns of ``metrics.csv``; rmse, mae and bias in the unit of the target."""
-SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
 
 
 def evaluate(
@@ -47,16 +53,13 @@ def evaluate(
     out : Path
         The evaluation folder.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictions = pd.concat(
         [_predict_fold(experiment, samples, splits, fold, folder) for fold, folder in models.items()],
         ignore_index=True,
     )
-    place = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
-    found = place.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
-    blocks = found["block"].where(found["block"] != "", found["group_id"].astype(str))
-    blocks = pd.Series(blocks.to_numpy(), index=predictions.index)
-    write_json(map_factors(predictions, blocks, experiment), out / "conformal.json")
+    blocks = _blocks_of(predictions, splits)
+    write_state(map_factors(predictions, blocks, experiment), out / "conformal.json")
     predictions = calibrate(predictions, blocks, experiment)
     write_csv(interval_table(predictions, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, list(experiment.targets))
@@ -88,7 +91,7 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
     rows = []
     test = predictions[predictions["part"] == "test"]
     groups = [((s, str(f), p), g) for (s, f, p), g in predictions.groupby(["scheme", "fold", "part"], sort=True)]
-    groups += [((s, POOLED, "test"), _once(g)) for s, g in test.groupby("scheme", sort=True)]
+    groups += [((s, POOLED, "test"), _one_row_a_site(g)) for s, g in test.groupby("scheme", sort=True)]
     for (scheme, fold, part), group in groups:
         subsets = {"all": group}
         if fold == POOLED:
@@ -104,8 +107,16 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
     return pd.DataFrame(rows, columns=names)
 
 
-def _once(test: pd.DataFrame) -> pd.DataFrame:
-    """One row a site: where several models of a nested scheme tested it, the mean of their predictions."""
+def _blocks_of(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
+    """Block of every row, or the group of the site in a scheme without blocks."""
+    sites = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
+    rows = sites.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
+    blocks = rows["block"].where(rows["block"] != "", rows["group_id"].astype(str))
+    return pd.Series(blocks.to_numpy(), index=predictions.index)
+
+
+def _one_row_a_site(test: pd.DataFrame) -> pd.DataFrame:
+    """Where several models of a nested scheme tested a site, the mean of their predictions."""
     if not test["site_id"].duplicated().any():
         return test
     mean = [c for c in test if str(c).startswith(("predicted.", "mean."))]
@@ -118,15 +129,8 @@ def _predict_fold(
 ) -> pd.DataFrame:
     model = load_model(folder, experiment.own_process)
     parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
-    outputs = pd.DataFrame(central(experiment, model, folder, samples), index=samples.index)
-    scheme, _, number = fold.rpartition("-")
-    columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
-    training = parts == "train"
-    for target in experiment.targets:
-        observed = samples[QUANTITIES[target].column]
-        columns[f"observed.{target}"] = observed.astype("float32")
-        columns[f"predicted.{target}"] = outputs[target]
-        columns[f"mean.{target}"] = np.float32(observed[training].mean())
-    rest = outputs.drop(columns=list(experiment.targets))
-    columns |= drawn_columns(experiment, model, folder, samples)
-    return pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns, index=samples.index), rest], axis=1)
+    outputs = pd.DataFrame(central_predictions(experiment, model, folder, samples), index=samples.index)
+    columns = fold_columns(samples, fold, parts, {target: outputs[target] for target in experiment.targets})
+    columns |= interval_columns(experiment, model, folder, samples)
+    internals = outputs.drop(columns=list(experiment.targets))
+    return pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns, index=samples.index), internals], axis=1)

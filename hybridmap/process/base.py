@@ -103,6 +103,15 @@ def check_call(
 ) -> tuple[int, torch.dtype, torch.device]:
     """Check the names and shapes of a call.
 
+    Parameters
+    ----------
+    model : ProcessModel
+        Any model.
+    parameters : mapping of str to Tensor, shape (site,) or ()
+        In the units of the model.
+    forcing : mapping of str to Tensor, shape (site, ...)
+        In the units of the model.
+
     Returns
     -------
     sites : int
@@ -117,11 +126,11 @@ def check_call(
     ValueError
         For an unknown name, a missing forcing, or a shape that does not fit the number of sites.
     """
-    known = {p.name for p in model.parameters}
+    parameter_names = {p.name for p in model.parameters}
     required = {v.name for v in model.forcing if not v.optional}
     allowed = {v.name for v in model.forcing}
-    if unknown := set(parameters) - known:
-        raise ValueError(f"{model.name} has no parameter {sorted(unknown)}; it has {sorted(known)}.")
+    if unknown := set(parameters) - parameter_names:
+        raise ValueError(f"{model.name} has no parameter {sorted(unknown)}; it has {sorted(parameter_names)}.")
     if missing := required - set(forcing):
         raise ValueError(f"{model.name} needs the forcing {sorted(missing)}.")
     if unknown := set(forcing) - allowed:
@@ -148,6 +157,15 @@ def gather_inputs(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], torch.dtype]:
     """Complete `parameters` with defaults, check names, and lift everything to float64.
 
+    Parameters
+    ----------
+    model : ProcessModel
+        Any model.
+    parameters : mapping of str to Tensor, shape (site,) or ()
+        In the units of the model; a missing one takes its default.
+    forcing : mapping of str to Tensor, shape (site, ...)
+        In the units of the model.
+
     Returns
     -------
     parameters, forcing : dict of str to Tensor
@@ -165,14 +183,15 @@ def gather_inputs(
     def lift(value: Tensor | float) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float64, device=device)
 
-    full = {p.name: parameters.get(p.name, p.default) for p in model.parameters}
+    completed = {p.name: parameters.get(p.name, p.default) for p in model.parameters}
     # One conversion for all parameters of a shape instead of one each: small batches are bound by calls.
-    narrow = [n for n, v in full.items() if torch.is_tensor(v) and v.shape == (sites,) and v.dtype == torch.float32]
+    float32 = torch.float32
+    narrow = [n for n, v in completed.items() if torch.is_tensor(v) and v.shape == (sites,) and v.dtype == float32]
     if len(narrow) > 1:
-        together = torch.stack([torch.as_tensor(full[n], device=device) for n in narrow]).double()
-        full |= dict(zip(narrow, together.unbind(0), strict=True))
+        stacked = torch.stack([torch.as_tensor(completed[n], device=device) for n in narrow]).double()
+        completed |= dict(zip(narrow, stacked.unbind(0), strict=True))
     return (
-        {name: lift(value) for name, value in full.items()},
+        {name: lift(value) for name, value in completed.items()},
         {name: lift(value) for name, value in forcing.items()},
         dtype,
     )
@@ -214,13 +233,27 @@ def check_inputs(model: ProcessModel, parameters: Mapping[str, Tensor], forcing:
         Any model.
     parameters, forcing : mapping of str to Tensor
         As for the model, in its units.
+
+    Raises
+    ------
+    ValueError
+        For the first value outside its range, with its site.
+
+    Examples
+    --------
+    >>> from hybridmap.process import get_process
+    >>> model = get_process("respiration")
+    >>> check_inputs(model, {"q10": torch.tensor([1.4])}, {"air_temperature": torch.tensor([10.0])})
+    >>> check_inputs(model, {}, {"air_temperature": torch.tensor([283.15])})
+    Traceback (most recent call last):
+    ValueError: respiration: forcing 'air_temperature' is 283.15 at site 0, expected -60 to 60 degC; check its unit.
     """
-    known = {p.name: (p.lower, p.upper, p.unit, "parameter") for p in model.parameters}
+    bounds = {p.name: (p.lower, p.upper, p.unit, "parameter") for p in model.parameters}
     ranges = {v.name: (*v.valid_range, v.unit, "forcing") for v in model.forcing if v.valid_range is not None}
     for name, value in {**parameters, **forcing}.items():
-        if name not in known and name not in ranges:
+        if name not in bounds and name not in ranges:
             continue
-        low, high, unit, kind = known.get(name) or ranges[name]
+        low, high, unit, kind = bounds.get(name) or ranges[name]
         outside = (value < low) | (value > high)
         if bool(outside.any()):
             site = int(outside.reshape(outside.shape[0], -1).any(1).nonzero()[0]) if outside.ndim else 0

@@ -17,6 +17,15 @@ class Respiration(ProcessModel):
     """Reco = rb * q10 ** ((T - 15 degC) / 10 K), Cohrs et al. (2024, doi 10.1088/2632-2153/ad5a60).
 
     A wrong q10 is absorbed exactly by a base rate that varies with temperature: report both together.
+
+    Examples
+    --------
+    Ten degrees of warming multiply the base rate by `q10`:
+
+    >>> import torch
+    >>> parameters = {"rb": torch.tensor(3.0), "q10": torch.tensor(2.0)}
+    >>> Respiration()(parameters, {"air_temperature": torch.tensor([5.0, 15.0, 25.0])})["reco"]
+    tensor([1.5000, 3.0000, 6.0000])
     """
 
     name: ClassVar[str] = "respiration"
@@ -31,6 +40,6 @@ class Respiration(ProcessModel):
         """Ecosystem respiration per site, in the unit of `rb`; see :class:`ProcessModel`."""
         p, f, dtype = gather_inputs(self, parameters, forcing)
         reco = p["rb"] * p["q10"] ** ((f["air_temperature"] - REFERENCE_TEMPERATURE) / 10.0)
-        found = {"reco": reco.to(dtype)}
-        warn_missing(self, found)
-        return found
+        outputs = {"reco": reco.to(dtype)}
+        warn_missing(self, outputs)
+        return outputs

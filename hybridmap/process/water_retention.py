@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing, widest
 
 FIELD_CAPACITY_CM, WILTING_POINT_CM = 10.0**1.8, 10.0**4.2
 """Suctions [cm] between which water is available to plants (pF 1.8 and 4.2)."""
@@ -32,6 +32,14 @@ class WaterRetention(ProcessModel):
     ----------
     clamp : bool
         Whether adsorbed water beyond oven dryness is 0 instead of slightly negative.
+
+    Examples
+    --------
+    Saturation, the wilting point and oven dryness of the default soil:
+
+    >>> suction = torch.tensor([0.0, 10**4.2, 6.3e6])
+    >>> WaterRetention()({}, {"h": suction})["theta"].round(decimals=3)
+    tensor([0.4500, 0.0410, 0.0000])
     """
 
     name: ClassVar[str] = "water_retention"
@@ -66,10 +74,10 @@ class WaterRetention(ProcessModel):
             adsorbed = adsorbed.clamp(min=0.0)
         out = {"theta_c": p["theta_s"] * w, "theta_a": adsorbed * (1.0 - w)}
         out["theta"] = out["theta_c"] + out["theta_a"]
-        shape = torch.broadcast_shapes(*(v.shape for v in out.values()))
-        found = {v.name: out[v.name].expand(shape).to(dtype) for v in self.outputs}
-        warn_missing(self, {"theta": found["theta"]})
-        return found
+        shape = out["theta"].shape
+        outputs = {v.name: out[v.name].expand(shape).to(dtype) for v in self.outputs}
+        warn_missing(self, {"theta": outputs["theta"]})
+        return outputs
 
     def available_water(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """Water [m3 m-3] held between field capacity (pF 1.8) and the wilting point (pF 4.2); x 1000 is mm per m.
@@ -78,9 +86,14 @@ class WaterRetention(ProcessModel):
         ----------
         parameters : mapping of str to Tensor, shape (site,) or ()
             As for :meth:`__call__`; both contents come from one curve, so the result is positive.
+
+        Returns
+        -------
+        Tensor, shape (site,)
+            In the dtype of the first parameter.
         """
         like = next(iter(parameters.values()))
-        sites = torch.broadcast_shapes(*(v.shape for v in parameters.values())) or (1,)
+        sites = widest(parameters.values()) or (1,)
         suction = like.new_tensor([FIELD_CAPACITY_CM, WILTING_POINT_CM], dtype=torch.float64).expand(*sites, 2)
         theta = self(parameters, {"h": suction})["theta"]
         return (theta[..., 0] - theta[..., 1]).to(like.dtype)

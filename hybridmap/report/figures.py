@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
-from hybridmap.config.reading import data_path
 from hybridmap.encoders.interface import Curves, as_encoder
-from hybridmap.evaluate.intervals import POOLED
+from hybridmap.evaluate.predictions import POOLED
+from hybridmap.files.paths import under
 from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import saturation_figure
 from hybridmap.plot.distances import distances_figure
@@ -30,7 +30,7 @@ CURVES = 6
 def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
     """Draw every figure into `folder`; returns, per experiment, correlations of learned and true quantities."""
     boundaries = results.config.boundaries
-    frame = MapFrame.read(results.grid, data_path(results.config, boundaries) if boundaries else None)
+    frame = MapFrame.read(results.grid, under(results.config.data_root, boundaries) if boundaries else None)
     _draw_observations(results, frame, folder)
     test = results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
     comparison_figure(test[test["scheme"] == results.first_scheme], results.first_scheme, folder / "comparison.png")

@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridmap.config import Config
-from hybridmap.evaluate.intervals import POOLED
+from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
 from hybridmap.quantities import QUANTITIES
 from hybridmap.report.figures import draw_figures

@@ -11,9 +11,9 @@ import yaml
 
 from hybridmap import __version__
 from hybridmap.config import Config
-from hybridmap.config.reading import data_path
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.digest import sha256_of
+from hybridmap.files.paths import under
 from hybridmap.files.results import RegionFiles
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
@@ -33,7 +33,7 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
             "path": source.path,
             "licence": source.licence,
             "citation": source.citation,
-            "sha256": sha256_of(data_path(config, source.path)),
+            "sha256": sha256_of(under(config.data_root, source.path)),
         }
         for source in config.observations
     ]

@@ -54,9 +54,13 @@ def make_clm5_sites(n: int = 1018, seed: int = 0, observations: int = 8) -> Clm5
     n : int
         Number of sites.
     seed : int
-        Of places, climate, soils and depths.
+        Of coordinates, climate, soils and depths.
     observations : int
         Most observed depths at a site; each has at least three.
+
+    Returns
+    -------
+    Clm5Sites
     """
     random = np.random.default_rng(seed)
     lon, lat = random.uniform(*BOX[:2], n), random.uniform(*BOX[2:], n)
@@ -111,23 +115,23 @@ def _forcing(
 
 
 class _Fields:
-    """Smooth random surfaces over the sites with mean near 0 and spread near 1."""
+    """Smooth random surfaces over the sites with mean near 0 and standard deviation near 1."""
 
     def __init__(self, random: np.random.Generator, lon: Array, lat: Array) -> None:
-        self.random, self.place = random, np.stack([(lon + 96.0) / 12.0, (lat - 37.0) / 8.0], axis=1)
+        self.random, self.coordinates = random, np.stack([(lon + 96.0) / 12.0, (lat - 37.0) / 8.0], axis=1)
 
     def __call__(self) -> Array:
         waves = self.random.normal(size=(2, 24))
         phase = self.random.uniform(0, 2 * np.pi, 24)
-        smooth = np.sqrt(2.0 / 24) * np.cos(self.place @ waves + phase).sum(axis=1)
-        return 0.9 * smooth + 0.45 * self.random.normal(size=len(self.place))
+        smooth = np.sqrt(2.0 / 24) * np.cos(self.coordinates @ waves + phase).sum(axis=1)
+        return np.asarray(0.9 * smooth + 0.45 * self.random.normal(size=len(self.coordinates)))
 
 
 def _squash(x: Array) -> Array:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-FUNCTIONS: dict[int, Callable[[Array], Array]] = {
+CURVES: dict[int, Callable[[Array], Array]] = {
     1: lambda x: x,
     2: lambda x: x**2,
     3: lambda x: np.log2(x + 2.5),
@@ -161,9 +165,13 @@ def make_relationships(covariates: Array, parameters: int, seed: int = 0) -> Rel
     covariates : array, shape (site, covariate)
         Scaled to [0, 1].
     parameters : int
-        How many parameters to make.
+        Number of parameters to make.
     seed : int
         Of choices and curves.
+
+    Returns
+    -------
+    Relationships
 
     Notes
     -----
@@ -174,16 +182,16 @@ def make_relationships(covariates: Array, parameters: int, seed: int = 0) -> Rel
     n, inputs = covariates.shape
     positions, edges = np.zeros((n, parameters)), np.zeros((n, inputs, parameters))
     for p in range(parameters):
-        chosen = random.permutation(inputs)[:2]
+        pair = random.permutation(inputs)[:2]
         kinds = random.integers(1, 6, size=2)
-        for column, kind in zip(chosen, kinds, strict=True):
+        for column, kind in zip(pair, kinds, strict=True):
             a, b, c, d = numbers.uniform(-1, 1, 4)
-            values = c * FUNCTIONS[int(kind)](a * covariates[:, column] + b) + d
+            values = c * CURVES[int(kind)](a * covariates[:, column] + b) + d
             edges[:, column, p] = (values - values.mean()) / values.std(ddof=1)
         total = edges[:, :, p].sum(axis=1)
         scale = 0.6 / np.ptp(total)
         shift = 0.5 - scale * 0.5 * (total.max() + total.min())
         edges[:, :, p] *= scale
-        edges[:, chosen, p] += 0.5 * shift
+        edges[:, pair, p] += 0.5 * shift
         positions[:, p] = edges[:, :, p].sum(axis=1)
     return Relationships(positions, edges)

@@ -33,7 +33,7 @@ TRUE_NEURAL = ("cue", "q_max", "f_poc", "vmax_p", "km_p")
 """Parameters that vary over the landscape; all others are at their defaults."""
 
 NOISE = {"soc": 0.12, "poc": 0.20, "moc": 0.12, "mbc": 0.20}
-"""Standard deviation of the logarithm of each observed pool: spread inside a cell and in the laboratory."""
+"""Standard deviation of the logarithm of each observed pool: inside a cell and in the laboratory."""
 MISSING = {"poc": 0.65, "moc": 0.65, "mbc": 0.94}
 """Share of sites without a measurement."""
 
@@ -99,12 +99,12 @@ def make_landscape(
     forcing = {"npp": np.clip(npp, 60.0, 1300.0), "mat": covariates["temperature"]}
     parameters = true_parameters(covariates)
     pools = _run(parameters, forcing, depth_m)
-    row, col = _places(land, sites, random)
+    row, col = _site_cells(land, sites, random)
     observed = {name: pools[name][row, col] * random.lognormal(0.0, sd, sites) for name, sd in NOISE.items()}
-    fractions = random.random(sites) < MISSING["poc"]
-    biomass = random.random(sites) < MISSING["mbc"]
-    for name, gone in (("poc", fractions), ("moc", fractions), ("mbc", biomass)):
-        observed[name] = np.where(gone, np.nan, observed[name])
+    no_fractions = random.random(sites) < MISSING["poc"]
+    no_biomass = random.random(sites) < MISSING["mbc"]
+    for name, missing in (("poc", no_fractions), ("moc", no_fractions), ("mbc", no_biomass)):
+        observed[name] = np.where(missing, np.nan, observed[name])
     return Landscape(land, covariates, forcing, parameters, pools, row, col, observed)
 
 
@@ -137,12 +137,12 @@ def _run(parameters: dict[str, Field], forcing: dict[str, Field], depth_m: float
 def _smooth(rows: int, columns: int, scale: float, random: np.random.Generator) -> Field:
     """Standard normal field with a correlation length of `scale` cells."""
     field = gaussian_filter(random.normal(size=(rows, columns)), scale, mode="reflect")
-    return (field - field.mean()) / field.std()
+    return np.asarray((field - field.mean()) / field.std())
 
 
 def _fields(rows: int, columns: int, random: np.random.Generator) -> tuple[dict[str, Field], NDArray[np.bool_]]:
     unit = min(rows, columns) / 120.0
-    relief, rock, wet, use, rain, fine = (
+    relief, rock, wet, land_use, rain, fine = (
         _smooth(rows, columns, scale * unit, random) for scale in (14.0, 12.0, 7.0, 9.0, 22.0, 2.5)
     )
     north = np.linspace(1.0, -1.0, rows)[:, None] * np.ones((1, columns))
@@ -156,9 +156,9 @@ def _fields(rows: int, columns: int, random: np.random.Generator) -> tuple[dict[
     temperature = 11.5 - 3.0 * north - 0.0055 * elevation + 0.25 * fine
     precipitation = np.clip(720.0 + 0.35 * elevation - 160.0 * east + 130.0 * rain, 250.0, None)
     clay = np.clip(24.0 + 10.0 * rock - 0.004 * elevation + 1.5 * fine, 3.0, 65.0)
-    sand = np.clip(92.0 - 1.55 * clay + 6.0 * use, 2.0, 92.0)
+    sand = np.clip(92.0 - 1.55 * clay + 6.0 * land_use, 2.0, 92.0)
     ph = np.clip(6.1 + 0.5 * rock - 0.0022 * (precipitation - 750.0) + 0.1 * fine, 3.8, 8.2)
-    forest = 1.0 / (1.0 + np.exp(-(0.0022 * (elevation - 700.0) + 1.1 * use)))
+    forest = 1.0 / (1.0 + np.exp(-(0.0022 * (elevation - 700.0) + 1.1 * land_use)))
     cropland = np.clip((1.0 - forest) * (0.85 - 0.05 * steepness) + 0.03 * fine, 0.0, 1.0)
     wetness = np.clip(9.4 + 1.4 * wet - 0.22 * slope, 3.0, 15.0)
     ndvi = np.clip(0.42 + 0.22 * forest + 0.06 * rain + 0.02 * (temperature - 9.0) + 0.02 * fine, 0.1, 0.92)
@@ -169,17 +169,17 @@ def _fields(rows: int, columns: int, random: np.random.Generator) -> tuple[dict[
     return dict(zip(COVARIATES, values, strict=True)), ~(coast | lake)
 
 
-def _places(
+def _site_cells(
     land: NDArray[np.bool_], sites: int, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cells of the sites: half spread evenly over land, half around survey centres."""
+    """Row and column of the sites: half spread evenly over land, half around survey centres."""
     row, col = np.nonzero(land)
     even = random.choice(len(row), size=sites - sites // 2)
     centres = random.choice(len(row), size=max(4, sites // 60))
     near = random.choice(centres, size=sites // 2)
-    spread = min(land.shape) / 30.0
-    r = np.clip(np.rint(row[near] + random.normal(0, spread, sites // 2)), 0, land.shape[0] - 1).astype(int)
-    c = np.clip(np.rint(col[near] + random.normal(0, spread, sites // 2)), 0, land.shape[1] - 1).astype(int)
+    radius = min(land.shape) / 30.0
+    r = np.clip(np.rint(row[near] + random.normal(0, radius, sites // 2)), 0, land.shape[0] - 1).astype(int)
+    c = np.clip(np.rint(col[near] + random.normal(0, radius, sites // 2)), 0, land.shape[1] - 1).astype(int)
     wet = ~land[r, c]
     r[wet], c[wet] = row[near][wet], col[near][wet]
     return np.concatenate([row[even], r]), np.concatenate([col[even], c])

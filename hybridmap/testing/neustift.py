@@ -25,7 +25,7 @@ NOISE, NOISE_LIMIT = 0.1, 0.95
 
 @dataclass(frozen=True)
 class Neustift:
-    """One experiment of the years 2003 to 2008 with its parts.
+    """One experiment of the years 2003 to 2008, split into training, validation and test.
 
     Attributes
     ----------
@@ -58,6 +58,10 @@ def make_neustift(
         Leave training rows above the 0.8 quantile of training temperature out, from training only.
     temperature : array, optional, shape (157776,)
         Measured half-hourly air temperature [degC] of 2003 to 2011 instead of the synthetic one.
+
+    Returns
+    -------
+    Neustift
     """
     features = half_hours()
     if temperature is not None:
@@ -95,7 +99,7 @@ def half_hours() -> pd.DataFrame:
     days = np.arange(len(time)) / 48.0 + 0.25 / 24.0
     season = np.cos(2.0 * np.pi * (days - 190.0) / 365.25)
     ta_det = 6.9 + 9.3 * season + (3.2 + 1.6 * season) * np.cos(2.0 * np.pi * (hour - 14.5) / 24.0)
-    table = pd.DataFrame(
+    table: pd.DataFrame = pd.DataFrame(
         {
             "time": time,
             "sw_in_pot": radiation,
@@ -127,7 +131,7 @@ def potential_radiation(day_of_year: NDArray[np.integer], hour: Array) -> Array:
     latitude = np.radians(LATITUDE)
     angle = np.radians(15.0 * (solar - 12.0))
     height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(angle)
-    return np.maximum(0.0, SOLAR_CONSTANT * distance * height)
+    return np.asarray(np.maximum(0.0, SOLAR_CONSTANT * distance * height))
 
 
 def _moving_mean(values: Array) -> Array:
@@ -139,10 +143,10 @@ def _weather(n: int) -> Array:
     """Autocorrelated departures of temperature [K], the same in every experiment."""
     from scipy.signal import lfilter
 
-    memory, spread = 0.985, 3.2
-    shocks = spread * np.random.default_rng(0).standard_normal(n)
+    memory, sd = 0.985, 3.2
+    shocks = sd * np.random.default_rng(0).standard_normal(n)
     shocks[1:] *= np.sqrt(1.0 - memory**2)
-    return lfilter([1.0], [1.0, -memory], shocks)
+    return np.asarray(lfilter([1.0], [1.0, -memory], shocks))
 
 
 def _truncated_normal(random: np.random.Generator, n: int) -> Array:

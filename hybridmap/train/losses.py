@@ -58,9 +58,7 @@ def _select(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, valid: Tensor | None) -> Tensor:
-    if valid is None:
-        return values.mean(-1)
-    return _select(values, valid).sum(-1) / valid.sum(-1).clamp(min=1)
+    return values.mean(-1) if valid is None else _select(values, valid).sum(-1) / valid.sum(-1).clamp(min=1)
 
 
 def kge_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None, variant: str = "2009") -> Tensor:
@@ -329,9 +327,8 @@ def multi_task_loss(
         terms[target] = torch.where(present, term.detach(), torch.nan)
     if log_variance is None:
         total = total / torch.where(norm > 0, norm, torch.ones_like(norm))
-    if first.ndim == 1:
-        terms = {name: term for name, term in terms.items() if not bool(torch.isnan(term))}
-    return MultiTaskLoss(total, terms)
+    stacked = first.ndim > 1
+    return MultiTaskLoss(total, {name: term for name, term in terms.items() if stacked or not bool(torch.isnan(term))})
 
 
 def has_spread(values: Tensor, known: Tensor) -> Tensor:

@@ -149,9 +149,9 @@ def workbook(sheets: Mapping[str, Rows]) -> bytes:
 def _sheet_row(number: int, cells: list[Any]) -> str:
     body = ""
     for column, cell in zip(NAMES, cells, strict=False):
-        where = f'r="{column}{number}"'
+        reference = f'r="{column}{number}"'
         if isinstance(cell, str):
-            body += f'<c {where} t="inlineStr"><is><t>{escape(cell)}</t></is></c>'
+            body += f'<c {reference} t="inlineStr"><is><t>{escape(cell)}</t></is></c>'
         elif cell is not None:
-            body += f"<c {where}><v>{cell}</v></c>"
+            body += f"<c {reference}><v>{cell}</v></c>"
     return f'<row r="{number}">{body}</row>'

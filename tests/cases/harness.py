@@ -140,13 +140,13 @@ class Case:
             *([] if self.build is None else [f"build: {json.dumps(build)}"]),
             "observations:",
             f"  - {{name: s, path: {self.stored or self.path}, licence: x, columns: {{{fields}}}{source}}}",
-            *(f"  - {other}" for other in self.more),
+            *(f"  - {entry}" for entry in self.more),
         ]
         return "\n".join(lines) + "\n"
 
     def names(self) -> list[str]:
         """Names of all sources."""
-        return ["s", *(re.findall(r"name: (\w+)", other)[0] for other in self.more)]
+        return ["s", *(re.findall(r"name: (\w+)", entry)[0] for entry in self.more)]
 
 
 @dataclass(repr=False)
@@ -246,22 +246,22 @@ def _compare(table: pd.DataFrame, columns: Mapping[str, Mapping[str, Any]]) -> N
     for column, by_site in columns.items():
         for site, wanted_values in by_site.items():
             values = table.loc[names == site, column].tolist()
-            _same(values, wanted_values, f"{column} of {site}")
+            _check_values(values, wanted_values, f"{column} of {site}")
 
 
-def _same(values: list[Any], expected: Any, where: str) -> None:
+def _check_values(values: list[Any], expected: Any, label: str) -> None:
     if expected is None:
-        assert all(pd.isna(value) or value == "" for value in values), f"{where}: {values}, expected no value"
+        assert all(pd.isna(value) or value == "" for value in values), f"{label}: {values}, expected no value"
         return
     listed = expected if isinstance(expected, list) else [expected]
-    assert len(values) == len(listed), f"{where}: {values}, expected {listed}"
+    assert len(values) == len(listed), f"{label}: {values}, expected {listed}"
     for value, number in zip(values, listed, strict=True):
         if isinstance(number, str):
-            assert value == number, where
+            assert value == number, label
         elif number is None:
-            assert pd.isna(value), where
+            assert pd.isna(value), label
         else:
-            assert value == pytest.approx(number, rel=2e-3), f"{where}: {value}, expected {number}"
+            assert value == pytest.approx(number, rel=2e-3), f"{label}: {value}, expected {number}"
 
 
 def refuses(*words: str, at_ingest: bool = False) -> Expectation:
@@ -285,15 +285,15 @@ def refuses(*words: str, at_ingest: bool = False) -> Expectation:
     return expectation
 
 
-def counts(word: str, number: int, before: int | None = None) -> Expectation:
+def counts(word: str, number: int, rows_before: int | None = None) -> Expectation:
     """A line of ``quality.csv`` whose rule, reason or unit has `word` and that dropped `number`."""
 
     def expectation(run: Run) -> None:
         lines = run.quality
         text = lines["rule"] + " " + lines["reason"] + " " + lines["unit"]
         hits = lines[text.str.contains(word, case=False, regex=True) & (lines["dropped"] == number)]
-        if before is not None:
-            hits = hits[hits["before"] == before]
+        if rows_before is not None:
+            hits = hits[hits["before"] == rows_before]
         assert len(hits), f"no line '{word}' that counts {number}:\n{lines.to_string()}"
 
     return expectation
@@ -321,7 +321,7 @@ def silent_about(*words: str) -> Expectation:
     return expectation
 
 
-def both(*expectations: Expectation) -> Expectation:
+def all_of(*expectations: Expectation) -> Expectation:
     """All of them."""
 
     def expectation(run: Run) -> None:
@@ -351,6 +351,8 @@ def parametrised(group: str, cases: Sequence[Case]) -> pytest.MarkDecorator:
     marks = {True: [pytest.mark.xfail(strict=True, reason="issue 16")], False: []}
     names = [f"{group}-{case.name}" for case in cases]
     assert len(set(names)) == len(names), f"two cases of one name in {group}"
+    stale = {name for name in PENDING if name.startswith(f"{group}-")} - set(names)
+    assert not stale, f"pending, but no case: {sorted(stale)}"
     parameters = [
         pytest.param(case, id=name, marks=marks[name in PENDING]) for name, case in zip(names, cases, strict=True)
     ]

@@ -15,7 +15,7 @@ from cases.harness import (
     Case,
     Expectation,
     Run,
-    both,
+    all_of,
     counts,
     either,
     holds,
@@ -43,7 +43,7 @@ def not_measured(*names: str) -> Expectation:
                 soc_density_kg_m3=dict.fromkeys(names, ESTIMATED), bd_source=dict.fromkeys(names, "manrique_jones1991")
             ),
             # or the whole-soil density with the fragments that the region assumes (0), as S14 allows
-            both(sites(soc_density_kg_m3=dict.fromkeys(names, 33.0)), says("coarse fragments")),
+            all_of(sites(soc_density_kg_m3=dict.fromkeys(names, 33.0)), says("coarse fragments")),
         )(run)
 
     return expectation
@@ -270,7 +270,7 @@ S11 = [
     Case(
         "fitted_of_nothing_measured",
         FIVE,
-        (either(refuses("fitted", "measured"), both(honest, silent_about("from the measured rows"))),),
+        (either(refuses("fitted", "measured"), all_of(honest, silent_about("from the measured rows"))),),
         build={"pedotransfer": "federer1993_fitted"},
     ),
     Case(
@@ -305,7 +305,7 @@ def test_constants_have_their_own_name(case: Case, tmp_path: Path) -> None:
 
 COVER = f"{OC}, landcover: lc, sand_pct: {{column: sand, unit: pct}}, silt_pct: {{column: silt, unit: pct}}, clay_pct: {{column: clay, unit: pct}}"
 CULTIVATED = sites(bd_source={"A": "hollis2012_cultivated"}, bd_fine_g_cm3={"A": 1.385})
-OTHER = sites(bd_source={"A": "hollis2012_mineral"}, bd_fine_g_cm3={"A": 1.2539})
+NOT_CULTIVATED = sites(bd_source={"A": "hollis2012_mineral"}, bd_fine_g_cm3={"A": 1.2539})
 FIELDS_OF_CROPS = (
     "Wheat",
     "wheat",
@@ -354,7 +354,7 @@ DEEP = {"top_cm": 30, "bottom_cm": 100}
 
 S12 = [
     *(Case(f"crop_{spelled(cover)}", covered(cover), (CULTIVATED,), COVER) for cover in FIELDS_OF_CROPS),
-    *(Case(f"other_{spelled(cover)}", covered(cover), (OTHER,), COVER) for cover in OTHER_COVERS),
+    *(Case(f"other_{spelled(cover)}", covered(cover), (NOT_CULTIVATED,), COVER) for cover in OTHER_COVERS),
     Case(
         "subsoil_of_a_crop",
         covered("Cropland", "30,100", 5),
@@ -380,7 +380,7 @@ S12 = [
     Case(
         "parquet",
         frame(oc=[15.0], lc=["Uncultivated heath"], sand=[40.0], silt=[40.0], clay=[20.0]),
-        (OTHER,),
+        (NOT_CULTIVATED,),
         COVER,
         path="t.parquet",
     ),

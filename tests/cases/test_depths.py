@@ -5,7 +5,7 @@
 from pathlib import Path
 
 import pandas as pd
-from cases.harness import BD, OC, PLACE, Case, both, counts, either, holds, layers, parametrised, refuses, says, sites
+from cases.harness import BD, OC, PLACE, Case, all_of, counts, either, holds, layers, parametrised, refuses, says, sites
 
 STOCK = "soc_stock_kg_m2: {column: st, unit: Mg/ha}"
 NESTED = "id,lon,lat,top,bot,st\nB,10.1,50,0,5,18\nB,10.1,50,0,30,75\nB,10.1,50,0,100,130\n"
@@ -324,13 +324,13 @@ NONE_LEFT = [
     Case(
         "some_above",
         "id,lon,lat,top,bot,oc\nA,10,50,-5,0,300\nA,10,50,0,20,20\n",
-        (both(sites(oc_g_kg={"A": 20.0}), counts("depth|surface", 1)),),
+        (all_of(sites(oc_g_kg={"A": 20.0}), counts("depth|surface", 1)),),
     ),
     Case("unit_of_depth", "id,lon,lat,top,bot,oc\nA,10,50,0,0.2,20\n", (refuses("thinner|unit|depth"),)),
     Case(
         "same_place_twice",
         f"{HEAD}A,10,50,A,0,20,20,1\nA,10,50,A,0,20,20,1\n",
-        (both(sites(oc_g_kg={"A": 20.0}), says("same layer")),),
+        (all_of(sites(oc_g_kg={"A": 20.0}), says("same layer")),),
         PAIR,
         place=PLACE,
     ),

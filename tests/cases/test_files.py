@@ -10,7 +10,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 from cases.files import frame, points, table
-from cases.harness import OC, Case, Expectation, both, either, holds, layers, parametrised, refuses, says
+from cases.harness import OC, Case, Expectation, all_of, either, holds, layers, parametrised, refuses, says
 
 TEXT = table("oc", "20", "30")
 RIGHT = layers(oc_g_kg={"A": 20.0, "B": 30.0}, lon={"A": 10.0, "B": 10.1})
@@ -20,15 +20,15 @@ MUCH = frame(oc=[99.0, 98.0])
 
 def numbered(*rows: int) -> Expectation:
     """The table is right and its layers are in these lines of the file."""
-    return both(RIGHT, layers(source_row=dict(zip("AB", rows, strict=True))))
+    return all_of(RIGHT, layers(source_row=dict(zip("AB", rows, strict=True))))
 
 
-CHOOSE = refuses(r"t\.\w+", "test_points|first", "survey_2018|second", "layer")
+NAMES_LAYERS = refuses(r"t\.\w+", "test_points|first", "survey_2018|second", "layer")
 STYLES = pd.DataFrame({"f_table_name": ["t"], "styleQML": ["<qgis/>"]})
 DENSITY = "joins: [{path: j.gpkg, by: {id: id}, take: {bdj: bd}, columns: {bd_fine_g_cm3: {column: bdj, unit: g/cm3}}}]"
 
 S20 = [
-    Case("two_layers", {"test_points": points(MUCH), "survey_2018": points(FRAME)}, (CHOOSE,), path="t.gpkg"),
+    Case("two_layers", {"test_points": points(MUCH), "survey_2018": points(FRAME)}, (NAMES_LAYERS,), path="t.gpkg"),
     Case(
         "layer_named",
         {"test_points": points(MUCH), "survey_2018": points(FRAME)},
@@ -52,10 +52,10 @@ S20 = [
         source=DENSITY,
         files={"j.gpkg": {"old": points(FRAME.assign(bd=1.0)), "new": points(FRAME.assign(bd=1.2))}},
     ),
-    Case("two_sheets", {"first": MUCH, "second": FRAME}, (CHOOSE,), path="t.xlsx"),
+    Case("two_sheets", {"first": MUCH, "second": FRAME}, (NAMES_LAYERS,), path="t.xlsx"),
     Case("sheet_named", {"first": MUCH, "second": FRAME}, (RIGHT,), source="layer: second", path="t.xlsx"),
-    Case("two_sheets_of_ods", {"first": MUCH, "second": FRAME}, (CHOOSE,), path="t.ods"),
-    Case("two_members", {"first.csv": TEXT.replace("20", "99"), "second.csv": TEXT}, (CHOOSE,), path="t.zip"),
+    Case("two_sheets_of_ods", {"first": MUCH, "second": FRAME}, (NAMES_LAYERS,), path="t.ods"),
+    Case("two_members", {"first.csv": TEXT.replace("20", "99"), "second.csv": TEXT}, (NAMES_LAYERS,), path="t.zip"),
     Case(
         "member_named",
         {"first.csv": TEXT.replace("20", "99"), "second.csv": TEXT},
@@ -180,7 +180,7 @@ def test_packing_and_letters_of_a_name_do_not_matter(case: Case, tmp_path: Path)
     holds(case, tmp_path)
 
 
-NOTHING = pd.DataFrame([[None] * 6] * 2, columns=FRAME.columns).astype(
+EMPTY_ROWS = pd.DataFrame([[None] * 6] * 2, columns=FRAME.columns).astype(
     FRAME.dtypes.replace({FRAME["top"].dtype: "float64"}).to_dict()
 )
 
@@ -192,7 +192,7 @@ U4 = [
     Case("trailing_tabs", TEXT.replace(",", "\t") + "\t\t\t\t\t\n", (numbered(2, 3),)),
     Case(
         "parquet",
-        pd.concat([FRAME.astype({"top": "float64", "bot": "float64"}), NOTHING], ignore_index=True),
+        pd.concat([FRAME.astype({"top": "float64", "bot": "float64"}), EMPTY_ROWS], ignore_index=True),
         (RIGHT,),
         path="t.parquet",
     ),

@@ -11,7 +11,7 @@ from cases.harness import (
     MANRIQUE,
     OC,
     Case,
-    both,
+    all_of,
     counts,
     either,
     holds,
@@ -26,7 +26,7 @@ from conftest import ROOT
 PEAT = "id,lon,lat,top,bot,oc,peat,irrigated,hzn,iso,day\nA,10,50,0,20,20,no,FALSE,01,SE,12:29\nB,10.1,50,0,20,450,yes,TRUE,02,NO,12:30\n"
 QUOTE = refuses("exclude", "quote")
 NO_MATCH = either(refuses(r"t\.csv", "exclude", "matches no"), says("matches no"))
-ONLY_A = both(layers(oc_g_kg={"A": 20.0, "B": None}), counts("filter|exclude|one of", 1, before=2))
+ONLY_A = all_of(layers(oc_g_kg={"A": 20.0, "B": None}), counts("filter|exclude|one of", 1, rows_before=2))
 
 S2 = [
     Case("yes", PEAT, (QUOTE,), source="exclude: {peat: [yes]}"),
@@ -48,13 +48,13 @@ S2 = [
     Case(
         "one_of_two_matches_none",
         PEAT,
-        (either(refuses("exclude", "'bog'", "matches no"), both(ONLY_A, says("'bog'"))),),
+        (either(refuses("exclude", "'bog'", "matches no"), all_of(ONLY_A, says("'bog'"))),),
         source='exclude: {peat: ["yes", bog]}',
     ),
     Case(
         "where_that_matches_some",
         PEAT,
-        (either(refuses("where", "'bog'", "matches no"), both(ONLY_A, says("'bog'"))),),
+        (either(refuses("where", "'bog'", "matches no"), all_of(ONLY_A, says("'bog'"))),),
         source='where: {peat: ["no", bog]}',
     ),
     Case("quoted", PEAT, (ONLY_A,), source='exclude: {peat: ["yes"]}'),
@@ -101,8 +101,8 @@ def test_a_filter_says_what_it_does(case: Case, tmp_path: Path) -> None:
 JOIN = "joins: [{path: bd.csv, by: {id: id}, take: {bdj: bd, cfj: cf}, columns: {bd_fine_g_cm3: {column: bdj, unit: g/cm3}, cf_vol: {column: cfj, unit: pct}}}]"
 NUMBERED = "id,lon,lat,top,bot,oc\n00123,10,50,0,20,20\n00124,10.1,50,0,20,30\n"
 PARTNER = "id,bd,cf\n123,1.05,40\n124,0.95,35\n"
-NONE = refuses(r"bd\.csv", "0 of 2", "00123", "123", "by|join")
-JOINED = both(sites(soc_density_kg_m3={"00123": 12.6, "00124": 18.525}), counts(r"bd\.csv", 0, before=2))
+NO_PARTNER = refuses(r"bd\.csv", "0 of 2", "00123", "123", "by|join")
+JOINED = all_of(sites(soc_density_kg_m3={"00123": 12.6, "00124": 18.525}), counts(r"bd\.csv", 0, rows_before=2))
 FOUR = "id,lon,lat,top,bot,oc\nA,10,50,0,20,20\nB,10.1,50,0,20,30\nC,10.2,50,0,20,30\nD,10.3,50,0,20,30\n"
 
 
@@ -112,7 +112,7 @@ def joined(name: str) -> str:
 
 
 S3 = [
-    Case("leading_zeros", NUMBERED, (either(NONE, JOINED),), source=JOIN, files={"bd.csv": PARTNER}),
+    Case("leading_zeros", NUMBERED, (either(NO_PARTNER, JOINED),), source=JOIN, files={"bd.csv": PARTNER}),
     Case(
         "capitals",
         NUMBERED.replace("0012", "a"),
@@ -147,7 +147,7 @@ S3 = [
     Case(
         "parquet_partner",
         NUMBERED,
-        (either(refuses(r"bd\.parquet", "0 of 2", "00123", "123"), both(sites(soc_density_kg_m3={"00123": 12.6}))),),
+        (either(refuses(r"bd\.parquet", "0 of 2", "00123", "123"), all_of(sites(soc_density_kg_m3={"00123": 12.6}))),),
         source=joined("bd.parquet"),
         files={"bd.parquet": pd.DataFrame({"id": [123, 124], "bd": [1.05, 0.95], "cf": [40, 35]})},
     ),
@@ -175,21 +175,21 @@ S3 = [
     Case(
         "one_of_four_warns",
         FOUR,
-        (says(r"bd\.csv.*1 of 4"), counts(r"bd\.csv", 3, before=4)),
+        (says(r"bd\.csv.*1 of 4"), counts(r"bd\.csv", 3, rows_before=4)),
         source=JOIN,
         files={"bd.csv": "id,bd,cf\nA,1.05,40\n"},
     ),
     Case(
         "three_of_four",
         FOUR,
-        (counts(r"bd\.csv", 1, before=4),),
+        (counts(r"bd\.csv", 1, rows_before=4),),
         source=JOIN,
         files={"bd.csv": "id,bd,cf\nA,1.05,40\nB,1,0\nC,1,0\n"},
     ),
     Case(
         "all",
         NUMBERED,
-        (counts(r"bd\.csv", 0, before=2),),
+        (counts(r"bd\.csv", 0, rows_before=2),),
         source=JOIN,
         files={"bd.csv": PARTNER.replace("12", "0012")},
     ),
@@ -220,8 +220,8 @@ UNKNOWN = says("coarse fragments unknown|coarse fragments are unknown")
 WHOLE_ROWS = "id,lon,lat,top,bot,oc,bd\nA,10,50,0,20,20,1.45\nB,10.1,50,0,20,20,0.95\n"
 # Either with the fragments that the region assumes (said), or by the function (counted): never in silence.
 UNUSED = either(
-    both(sites(soc_density_kg_m3={"A": 29.0, "B": 19.0}), UNKNOWN),
-    both(sites(soc_density_kg_m3={"A": 24.2056, "B": 24.2056}), counts("bd_whole|whole", 2), UNKNOWN),
+    all_of(sites(soc_density_kg_m3={"A": 29.0, "B": 19.0}), UNKNOWN),
+    all_of(sites(soc_density_kg_m3={"A": 24.2056, "B": 24.2056}), counts("bd_whole|whole", 2), UNKNOWN),
 )
 
 S14 = [

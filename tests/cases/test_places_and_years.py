@@ -15,7 +15,7 @@ from cases.harness import (
     Case,
     Expectation,
     Run,
-    both,
+    all_of,
     counts,
     either,
     holds,
@@ -47,11 +47,11 @@ def campaigns(**by_year: float) -> Expectation:
         )
         assert rows["group_id"].nunique() == 1
 
-    def told(run: Run) -> None:
+    def in_the_log(run: Run) -> None:
         assert len(run.sites) == 1
         says("campaign|several years|years of sampling")(run)
 
-    return either(apart, told)
+    return either(apart, in_the_log)
 
 
 S15 = [
@@ -120,7 +120,7 @@ def test_campaigns_stay_apart_or_are_said(case: Case, tmp_path: Path) -> None:
 
 
 PLACES = "id,lon,lat,top,bot,oc,bd,y\n"
-OTHER = "{name: o, path: o.csv, licence: x, columns: {site_id: id, lon: lon, lat: lat, top_cm: {column: top, unit: cm}, bottom_cm: {column: bot, unit: cm}, oc_g_kg: {column: oc, unit: g/kg}, bd_fine_g_cm3: {column: bd, unit: g/cm3}, year: y}}"
+SECOND_SOURCE = "{name: o, path: o.csv, licence: x, columns: {site_id: id, lon: lon, lat: lat, top_cm: {column: top, unit: cm}, bottom_cm: {column: bot, unit: cm}, oc_g_kg: {column: oc, unit: g/kg}, bd_fine_g_cm3: {column: bd, unit: g/cm3}, year: y}}"
 
 
 def groups(number: int, size: int) -> Expectation:
@@ -141,7 +141,7 @@ def beside(
         f"{PLACES}{site},{place},0,20,{oc},1,{year}\n"
         for site, place, oc, year in zip("AW", here_and_there, (30, 25), (2009, 2015), strict=True)
     )
-    return Case(name, first, expects, YEAR, more=(OTHER,), files={"o.csv": second}, grid=grid or WORLD)
+    return Case(name, first, expects, YEAR, more=(SECOND_SOURCE,), files={"o.csv": second}, grid=grid or WORLD)
 
 
 S17 = [
@@ -188,7 +188,7 @@ def two_sources(name: str, first: list[str], second: list[str], expects: tuple[E
         )
         for letter, rows in (("A", first), ("B", second))
     ]
-    return Case(name, texts[0], expects, YEAR, more=(OTHER,), files={"o.csv": texts[1]})
+    return Case(name, texts[0], expects, YEAR, more=(SECOND_SOURCE,), files={"o.csv": texts[1]})
 
 
 ALL_FIVE = sites(oc_g_kg={"A1": 12.0, "A2": 35.0, "A3": 80.0, "B1": 7.0, "B2": 22.0})
@@ -274,13 +274,13 @@ S19 = [
     Case(
         "nonsense",
         dated("spring", "2009"),
-        (either(no_year("spring"), both(layers(year={"A": None, "B": 2009.0}), says("year"))),),
+        (either(no_year("spring"), all_of(layers(year={"A": None, "B": 2009.0}), says("year"))),),
         BY_DATE,
     ),
     Case(
         "sample_number",
         dated("S-2018-77", "2009"),
-        (either(no_year("S-2018-77"), both(layers(year={"A": None}), says("year"))),),
+        (either(no_year("S-2018-77"), all_of(layers(year={"A": None}), says("year"))),),
         BY_DATE,
     ),
     Case(
@@ -336,19 +336,19 @@ WEST = layers(lon={"W0": -100.0, "W1": -99.99, "W29": -99.71})
 TURN = refuses(r"t\.csv", "lon", "360")
 
 U1 = [
-    Case("all_rows", ring(260.0), (either(both(WEST, says("360")), TURN),), grid=STATES),
-    Case("some_rows", ring(-100.0, -100.0, 260.0), (either(both(WEST, says("360")), TURN),), grid=STATES),
+    Case("all_rows", ring(260.0), (either(all_of(WEST, says("360")), TURN),), grid=STATES),
+    Case("some_rows", ring(-100.0, -100.0, 260.0), (either(all_of(WEST, says("360")), TURN),), grid=STATES),
     Case(
         "parquet",
         frame(oc=[20.0] * 3).assign(lon=[260.0, 261.0, 262.0], lat=40.0),
-        (either(both(layers(lon={"A": -100.0}), says("360")), refuses(r"t\.parquet", "lon", "360")),),
+        (either(all_of(layers(lon={"A": -100.0}), says("360")), refuses(r"t\.parquet", "lon", "360")),),
         grid=STATES,
         path="t.parquet",
     ),
     Case(
         "across_greenwich",
         ring(355.0, 5.0).replace(",40,", ",47,"),
-        (either(both(layers(lon={"W0": -5.0, "W1": 5.01}), says("360")), TURN),),
+        (either(all_of(layers(lon={"W0": -5.0, "W1": 5.01}), says("360")), TURN),),
     ),
     Case(
         "one_slip",
@@ -356,7 +356,7 @@ U1 = [
         (either(counts("outside|360", 1), TURN),),
     ),
     Case("wrong_sign_of_some", ring(-100.0, -100.0, 100.0), (counts("outside", 10),), grid=STATES),
-    Case("whole_world", ring(260.0), (either(both(WEST, says("360")), TURN),), grid=WORLD),
+    Case("whole_world", ring(260.0), (either(all_of(WEST, says("360")), TURN),), grid=WORLD),
     Case(
         "beyond_the_ring",
         ring(-100.0).replace("W3,-99.97", "W3,400.0"),

@@ -231,7 +231,7 @@ def test_organic_matter_has_a_factor(case: Case, tmp_path: Path) -> None:
 
 
 TOTAL = "tc_g_kg: {column: tc, unit: pct}, ph: ph"
-BOTH = f"{TOTAL}, ic_g_kg: {{column: tic, unit: pct}}"
+WITH_INORGANIC = f"{TOTAL}, ic_g_kg: {{column: tic, unit: pct}}"
 CALCAREOUS = either(counts("inorganic|carbonate|total carbon", 1), says("inorganic|carbonate"))
 
 D_TOTAL = [
@@ -239,13 +239,13 @@ D_TOTAL = [
         "blank_in_acid_soil",
         table("tc,tic,ph", "2.0,,4.8", "3.0,,5.9", "6.9,4.5,8.1"),
         (layers(oc_g_kg={"A": 20.0, "B": 30.0, "C": 24.0}), says("pH|acid")),
-        BOTH,
+        WITH_INORGANIC,
     ),
     Case(
         "blank_in_calcareous_soil",
         table("tc,tic,ph", "2.0,,4.8", "6.9,,8.1"),
         (layers(oc_g_kg={"A": 20.0, "B": None}), CALCAREOUS),
-        BOTH,
+        WITH_INORGANIC,
     ),
     Case("ph_alone", table("tc,ph", "2.0,4.8", "6.9,8.1"), (layers(oc_g_kg={"A": 20.0, "B": None}), CALCAREOUS), TOTAL),
     Case(
@@ -261,19 +261,22 @@ D_TOTAL = [
         "tc_g_kg: {column: tc, unit: pct}",
     ),
     Case(
-        "nought_is_measured", table("tc,tic,ph", "2.0,0,8.1", "3.0,0,"), (layers(oc_g_kg={"A": 20.0, "B": 30.0}),), BOTH
+        "nought_is_measured",
+        table("tc,tic,ph", "2.0,0,8.1", "3.0,0,"),
+        (layers(oc_g_kg={"A": 20.0, "B": 30.0}),),
+        WITH_INORGANIC,
     ),
     Case(
         "organic_goes_before",
         table("oc,tc,tic,ph", "18,2.0,,4.8", ",3.0,,5.9"),
         (layers(oc_g_kg={"A": 18.0, "B": 30.0}),),
-        f"{OC}, {BOTH}",
+        f"{OC}, {WITH_INORGANIC}",
     ),
     Case(
         "more_inorganic_than_total",
         table("tc,tic,ph", "2.0,3.0,8.1", "3.0,1,8"),
         (layers(oc_g_kg={"A": None, "B": 20.0}), counts("inorganic|organic carbon|total carbon", 1)),
-        BOTH,
+        WITH_INORGANIC,
     ),
     Case(
         "carbonate_by_factor",
@@ -285,7 +288,7 @@ D_TOTAL = [
         "parquet",
         frame(tc=[2.0, 6.9], tic=[np.nan, 4.5], ph=[4.8, 8.1]),
         (layers(oc_g_kg={"A": 20.0, "B": 24.0}),),
-        BOTH,
+        WITH_INORGANIC,
         path="t.parquet",
     ),
     Case(

@@ -1,4 +1,4 @@
-"""Area of applicability: exact distances, the published threshold, and a stated loss where sites are thinned."""
+"""Area of applicability: exact distances, ranges, and the file."""
 
 from pathlib import Path
 
@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.evaluate.applicability import Applicability, covariate_importance, fit_applicability, nearest
-from hybridmap.evaluate.applicability_stage import learn_applicability
-from hybridmap.train import load_model
+from hybridmap.evaluate.applicability import Applicability, nearest
+from hybridmap.evaluate.applicability_threshold import fit_applicability
+
+
+def plane(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return random.normal(10, 4, (n, 3)).astype("float32"), random.integers(0, 5, n)
 
 
 @given(st.integers(1, 700), st.integers(1, 60), st.integers(1, 9), st.integers(0, 9))
@@ -23,63 +26,6 @@ def test_distances_are_those_of_a_search_tree(points: int, references: int, feat
     x, r = (random.normal(0, 3, (n, features)).astype("float32") for n in (points, references))
     found = nearest(torch.from_numpy(x), torch.from_numpy(r)).numpy()
     np.testing.assert_allclose(found, cKDTree(r).query(x)[0], atol=5e-3)
-
-
-def plane(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(seed)
-    return random.normal(10, 4, (n, 3)).astype("float32"), random.integers(0, 5, n)
-
-
-def test_index_and_threshold_follow_their_definition() -> None:
-    x, folds = plane()
-    weight = np.array([2.0, 1.0, 0.0], "float32")
-    area = fit_applicability(x, folds, ["a", "b", "c"], weight)
-    assert (area.agreement, area.excess, len(area.references)) == (1.0, 0.0, 400)
-    scaled = (x - x.mean(0)) / x.std(0) * weight / 2.0
-    pairs = np.linalg.norm(scaled[:, None] - scaled[None], axis=2)
-    mean = pairs[np.triu_indices(len(x), 1)].mean()
-    assert area.mean_distance == pytest.approx(mean, rel=1e-5)
-    held = np.array([pairs[i, folds != folds[i]].min() for i in range(len(x))]) / mean
-    low, high = np.quantile(held, [0.25, 0.75])
-    assert area.threshold == pytest.approx(held[held <= high + 1.5 * (high - low)].max(), rel=1e-3)
-    # A covariate that moves nothing does not count, and a training site has index 0.
-    moved = torch.from_numpy(x + np.array([0, 0, 50], "float32"))
-    assert area.dissimilarity(moved).max() < 1e-3
-    far = area.dissimilarity(torch.from_numpy(x + np.array([80, 0, 0], "float32")))
-    assert (far > area.threshold).all()
-
-
-def test_out_of_range_counts_covariates() -> None:
-    x, folds = plane()
-    area = fit_applicability(x, folds, ["a", "b", "c"], np.ones(3, "float32"))
-    low, high = x.min(0), x.max(0)
-    cells = torch.from_numpy(np.stack([x[0], high + 1, np.array([low[0] - 1, x[0, 1], x[0, 2]])]).astype("float32"))
-    assert area.out_of_range(cells).tolist() == [0, 3, 1]
-
-
-def test_classes_are_equal_or_not() -> None:
-    random = np.random.default_rng(0)
-    x = np.column_stack([random.integers(1, 4, 300), random.normal(0, 1, 300)]).astype("float32")
-    area = fit_applicability(x, np.arange(300) % 3, ["c", "n"], np.ones(2, "float32"), {"c": [1, 2, 3]})
-    one = area.features(torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [7.0, 0.0]]))
-    distance = torch.cdist(one, one)
-    assert distance[0, 1] == pytest.approx(1.0)
-    assert distance[0, 2] == pytest.approx(1.0)  # class 3 is no farther from 1 than class 2
-    assert distance[0, 3] > 0
-
-
-def test_thinned_references_say_what_they_lose() -> None:
-    random = np.random.default_rng(1)
-    x = (random.normal(0, 1, (3000, 4)) @ random.normal(0, 1, (4, 12))).astype("float32")
-    folds = random.integers(0, 5, 3000)
-    names = [f"c{i}" for i in range(12)]
-    exact = fit_applicability(x, folds, names, np.ones(12, "float32"), references=3000)
-    thin = fit_applicability(x, folds, names, np.ones(12, "float32"), references=400)
-    assert len(thin.references) <= 400
-    assert 0.9 < thin.agreement < 1
-    assert thin.excess > 0
-    cells = torch.from_numpy((random.normal(0, 1.6, (2000, 4)) @ random.normal(0, 1, (4, 12))).astype("float32"))
-    assert (thin.dissimilarity(cells) >= exact.dissimilarity(cells) - 1e-3).all()
 
 
 def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -92,48 +38,16 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.references, area.references)
     assert [p.name for p in tmp_path.iterdir()] == ["area.npz"]
     (tmp_path / "bad.npz").write_text("no archive")
-    with pytest.raises(HybridmapError, match=r"bad.npz: not a file of 'hybridmap applicability'"):
+    with pytest.raises(HybridmapError, match=r"bad.npz: damaged \(no archive of arrays\); delete it and run again"):
         Applicability.load(tmp_path / "bad.npz")
     np.savez(tmp_path / "old.npz", version=0, names=np.array(["a"]))
     with pytest.raises(HybridmapError, match=r"old.npz: written by another version"):
         Applicability.load(tmp_path / "old.npz")
 
 
-def test_too_few_folds_are_named() -> None:
-    x, _ = plane()
-    with pytest.raises(HybridmapError, match="at least two folds"):
-        fit_applicability(x, np.zeros(400, int), ["a", "b", "c"], np.ones(3, "float32"))
-
-
-def test_a_model_that_ignores_covariates_applies_everywhere() -> None:
+def test_out_of_range_counts_covariates() -> None:
     x, folds = plane()
-    area = fit_applicability(x, folds, ["a", "b", "c"], np.zeros(3, "float32"))
-    far = torch.from_numpy(x + 1000)
-    assert (area.dissimilarity(far) <= area.threshold).all()
-    assert (area.out_of_range(far) == 3).all()
-
-
-def test_the_area_of_a_trained_model(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
-    config, folder = small_region
-    model = trained / "some_neural/all/model"
-    arguments = config, "some_neural", model, folder / "samples.parquet", folder / "splits.parquet"
-    for name in ("one.npz", "two.npz"):
-        learn_applicability(*arguments, tmp_path / name)
-    area, again = (Applicability.load(tmp_path / n) for n in ("one.npz", "two.npz"))
-    np.testing.assert_array_equal(area.references, again.references)
-    assert area.threshold == again.threshold > 0
-    trained_model = load_model(model)
-    assert tuple(area.names) == trained_model.covariate_names
-    assert area.importance.max() == 1.0
-    assert area.importance.min() >= 0.0
-
-
-def test_importance_is_zero_for_what_the_model_ignores(small_region: tuple[Config, Path], trained: Path) -> None:
-    model = load_model(trained / "some_neural/all/model")
-    with torch.no_grad():
-        model.encoder.hidden[0].linear.weight[:, 0] = 0.0
-    x = torch.randn(500, len(model.covariate_names)) * model.standardise.sd + model.standardise.mean
-    forcing = {"npp": torch.full((500,), 500.0), "mat": torch.full((500,), 9.0)}
-    found = covariate_importance(model, x, forcing, ["soc"])
-    assert found[0] == 0.0
-    assert (found[1:] > 0).any()
+    area = fit_applicability(x, folds, ["a", "b", "c"], np.ones(3, "float32"))
+    low, high = x.min(0), x.max(0)
+    cells = torch.from_numpy(np.stack([x[0], high + 1, np.array([low[0] - 1, x[0, 1], x[0, 2]])]).astype("float32"))
+    assert area.out_of_range(cells).tolist() == [0, 3, 1]

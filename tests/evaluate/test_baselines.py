@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 
 from hybridmap.config import Config
+from hybridmap.config.baselines import BASELINES
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.baselines import baseline
 from hybridmap.samples.folds import roles_in_fold
 
 
-@pytest.mark.parametrize("name", ["linear", "random_forest", "gradient_boosting"])
+@pytest.mark.parametrize("name", BASELINES)
 def test_baselines_score_the_same_test_sites(small_region: tuple[Config, Path], tmp_path: Path, name: str) -> None:
     config, folder = small_region
-    baseline(config, name, folder / "samples.parquet", folder / "splits.parquet", tmp_path)
+    tables = folder / "samples.parquet", folder / "splits.parquet"
+    baseline(name, config.covariates, config.splits, *tables, tmp_path)
     table, scores = pd.read_parquet(tmp_path / "predictions.parquet"), pd.read_csv(tmp_path / "metrics.csv")
     samples, splits = pd.read_parquet(folder / "samples.parquet"), pd.read_parquet(folder / "splits.parquet")
     one = table[table["fold"] == 1].set_index("site_id")
@@ -38,12 +40,13 @@ def test_test_sites_never_train(small_region: tuple[Config, Path], tmp_path: Pat
     out = []
     for k, table in enumerate((samples, changed)):
         table.to_parquet(tmp_path / "s.parquet")
-        baseline(config, "linear", tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / str(k))
+        tables = tmp_path / "s.parquet", folder / "splits.parquet"
+        baseline("linear", config.covariates, config.splits, *tables, tmp_path / str(k))
         found = pd.read_parquet(tmp_path / str(k) / "predictions.parquet")
         out.append(found.loc[found["fold"] == 0, "predicted.soc"].to_numpy())
     np.testing.assert_array_equal(*out)
     samples.loc[~test, "mbc_kg_m3"] = np.nan
     samples.to_parquet(tmp_path / "s.parquet")
     with pytest.raises(HybridmapError, match="'linear', fold 'block-0': 0 observations in the training part"):
-        baseline(config, "linear", tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "x")
+        baseline("linear", config.covariates, config.splits, *tables, tmp_path / "x")
     assert not (tmp_path / "x").exists()

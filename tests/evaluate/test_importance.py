@@ -1,13 +1,22 @@
 """Partial dependence and Shapley values against the vectors, and the check of the retention study."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from hybridmap.evaluate.importance import dependence_importance, partial_dependence, shapley_values, shares
+from hybridmap.config import Config
+from hybridmap.evaluate.importance import (
+    covariate_importance,
+    dependence_importance,
+    partial_dependence,
+    shapley_values,
+    shares,
+)
 from hybridmap.process import get_process
+from hybridmap.train import load_model
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +86,14 @@ def test_available_water_of_a_transparent_pedotransfer():
     expected = [0.0101336929967, -0.00593044498363, 0, 0.0105651889878]
     np.testing.assert_allclose(values[0], expected, rtol=1e-8, atol=1e-12)
     assert base[0] == pytest.approx(0.280745090051, rel=1e-10)
+
+
+def test_importance_is_zero_for_what_the_model_ignores(small_region: tuple[Config, Path], trained: Path) -> None:
+    model = load_model(trained / "some_neural/all/model")
+    with torch.no_grad():
+        model.encoder.hidden[0].linear.weight[:, 0] = 0.0
+    x = torch.randn(500, len(model.covariate_names)) * model.standardise.sd + model.standardise.mean
+    forcing = {"npp": torch.full((500,), 500.0), "mat": torch.full((500,), 9.0)}
+    found = covariate_importance(model, x, forcing, ["soc"])
+    assert found[0] == 0.0
+    assert (found[1:] > 0).any()

@@ -1,6 +1,5 @@
-"""Scores of held-out sites, the floor of the mean, and the verdict."""
+"""Scores of held-out sites, and the floor of the mean."""
 
-import json
 import sys
 import types
 from pathlib import Path
@@ -11,8 +10,6 @@ import pytest
 from trainings import train_experiment
 
 from hybridmap.config import Config
-from hybridmap.diagnose.plausibility import diagnose, judge
-from hybridmap.diagnose.saturation import summarise
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.scores import evaluate
@@ -90,48 +87,6 @@ def test_predict_takes_a_table_and_names_what_it_lacks(small_region: tuple[Confi
     np.testing.assert_array_equal(out["soc"], model.predict(plain)["soc"])
     with pytest.raises(HybridmapError, match="no covariate 'wetness'"):
         model.predict(samples.drop(columns="covariate.wetness"))
-
-
-def test_verdict_of_a_sound_model_and_of_none(
-    evaluated: tuple[Config, Path, Path], trained: Path, tmp_path: Path
-) -> None:
-    config, _, out = evaluated
-    for name, plausible in (("some_neural", True), ("pure_network", None)):
-        args = out / name / "predictions.parquet", None, trained / name / "all/model", tmp_path / name
-        diagnose(config.experiment(name), *args)
-        assert json.loads((tmp_path / name / "verdict.json").read_text())["plausible"] is plausible
-
-
-@pytest.mark.parametrize(
-    ("saturation", "feasible", "reason"),
-    [
-        ([0.5, 1.04, 0.6], [1, 1, 1], "exceeds the capacity"),
-        ([0.5, -0.2, 0.6], [1, 1, 1], "MOC is negative"),
-        ([0.5, 0.7, 0.6], [1, 0, 1], "no steady state"),
-        ([0.99, 0.98, 0.6], [1, 1, 1], "surfaces are full"),
-    ],
-)
-def test_impossible_soils_are_implausible(
-    trained: Path, saturation: list[float], feasible: list[int], reason: str
-) -> None:
-    summary = summarise(
-        {"moc_saturation": saturation, "feasible": feasible, "margin_uptake": [1.0] * 3, "margin_poc": [1.0] * 3}
-    )
-    model = load_model(trained / "some_neural_relaxed/all/model")
-    middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
-    verdict = judge(model, {"sites": summary}, pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()}))
-    assert verdict["plausible"] is False
-    assert len(verdict["reasons"]) == 1
-    assert reason in verdict["reasons"][0]
-    assert "33.3%" in verdict["reasons"][0] or reason == "surfaces are full"
-
-
-def test_histogram_counts_every_site() -> None:
-    values = np.array([-0.1, 0.0, 0.5, 1.0, 1.49, 2.0, np.nan])
-    ones = np.ones(7)
-    summary = summarise({"moc_saturation": values, "feasible": ones, "margin_uptake": ones, "margin_poc": ones})
-    histogram = summary["histogram"]
-    assert summary["n"] == 6 == sum(histogram["counts"]) + histogram["below"] + histogram["above"]
 
 
 def test_a_target_that_no_training_site_has_is_named(small_region: tuple[Config, Path], tmp_path: Path) -> None:

@@ -28,16 +28,16 @@ def test_saved_model_predicts_the_same(tmp_path, process):
 SOURCE = (ROOT / "docs/own_model.md").read_text().split("```python\n")[1].split("```")[0]
 
 
-def test_a_process_model_in_the_folder_runs_only_if_told_so(tmp_path, monkeypatch):
+def test_a_process_model_in_the_folder_runs_only_if_told_so(tmp_path):
     source = tmp_path / "mine.py"
-    source.write_text(SOURCE)
+    mark = tmp_path / "ran"
+    source.write_text(f"open({str(mark)!r}, 'w').close()\n" + SOURCE)
     spec = SPEC | {
         "process": {"name": str(source), "options": {}}, "neural": ["k_slow"], "shared": "all", "fixed": {},
         "bounds": {}, "start": {}, "targets": ["soc", "poc", "moc"],
     }  # fmt: skip
     save_model(model_of(spec), spec, tmp_path / "model")
-    mark = tmp_path / "ran"
-    (tmp_path / "model/process.py").write_text(f"open({str(mark)!r}, 'w').close()\n" + SOURCE)
+    mark.unlink()
     for attempt in (load_model, load_members, hybridmap.load):
         if attempt is not load_members:  # one member, and so nothing to load
             with pytest.raises(HybridmapError, match="read it, and load with trust=True"):

@@ -15,7 +15,7 @@ import hybridmap
 from hybridmap.config import Change, Config
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
-from hybridmap.evaluate.applicability_stage import learn_applicability
+from hybridmap.evaluate.applicability_threshold import learn_applicability
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.model.draws import dropout_draws, ensemble_draws, mean_of
 from hybridmap.predict import predictor, run
@@ -37,7 +37,8 @@ def evaluated(small_region: tuple[Config, Path], trained: Path, tmp_path_factory
     models = {f"block-{k}": trained / f"some_neural/block-{k}/model" for k in range(3)}
     tables = folder / "samples.parquet", folder / "splits.parquet"
     evaluate(config.experiment("some_neural"), *tables, models, out)
-    learn_applicability(config, "some_neural", trained / "some_neural/all/model", *tables, out / "area.npz")
+    experiment, model = config.experiment("some_neural"), trained / "some_neural/all/model"
+    learn_applicability(experiment, config.covariates, config.predict.references, model, *tables, out / "area.npz")
     return out
 
 

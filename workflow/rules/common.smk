@@ -1,15 +1,16 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
-import hashlib
 from pathlib import Path
 
+from hybridmap.check import inputs
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
-from hybridmap.files.paths import expand as expand_path, under
+from hybridmap.files.paths import expand as expand_path
 from hybridmap.files.results import RegionFiles, metadata
+from hybridmap.files.sources import MEMORY, Digests
+from hybridmap.files.sums import lost_file
 from hybridmap.fingerprint import stage_code
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
-
 
 
 def read_config():
@@ -31,7 +32,9 @@ def expand(patterns, **names):
     for key, values in names.items():
         values = [values] if isinstance(values, str) else values
         filled = [
-            text.replace(f"{{{key}}}", str(value)) for text in filled for value in values
+            text.replace(f"{{{key}}}", str(value))
+            for text in filled
+            for value in values
         ]
     return filled
 
@@ -82,16 +85,44 @@ def code_of(verb: str, experiment: str = "{experiment}"):
     return code
 
 
-def tables_of(experiment: str) -> str:
-    """Fingerprint of the tables that the options of a process model name."""
-    process = CONFIG.experiment(experiment).process
-    names = (
-        [v for v in process.options.values() if isinstance(v, str)] if process else []
-    )
-    digest = hashlib.sha256()
-    for file in (Path(n) for n in names if Path(n).suffix and Path(n).is_file()):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+DIGESTS = Digests(FILES.folder / MEMORY)
+
+
+def content(files, wildcard: str = ""):
+    """Digest of the user's files of a stage, by content: a touched but equal one plans nothing.
+
+    Looked at anew when the job starts, because a fetch may bring the files first.
+    """
+
+    def digest(wildcards) -> str:
+        names = [wildcards[wildcard]] if wildcard else []
+        return DIGESTS.of(files(CONFIG, *names))
+
+    return digest
+
+
+PLAN = {"is_made": False}
+
+
+def lost(*places: Path):
+    """What is lost of results that are many files: it plans them again; a job that starts has lost nothing."""
+
+    def first(wildcards) -> str:
+        if PLAN["is_made"]:
+            return ""
+        names = (lost_file(Path(str(place).format(**wildcards))) for place in places)
+        return next(filter(None, names), "")
+
+    return first
+
+
+def models_of(experiment: str) -> list[Path]:
+    """Files of all trained models of an experiment."""
+    is_ensemble = CONFIG.experiment(experiment).uncertainty.ensemble_size > 1
+    folds = [FILES.experiment(experiment).fold(fold) for fold in folds_of(experiment)]
+    files = [(f.weights, f.specification, f.history) for f in folds]
+    members = [f.members for f in folds] if is_ensemble else []
+    return [*(file for group in files for file in group), *members]
 
 
 # What a map is made of: files, and how they are named to the command.

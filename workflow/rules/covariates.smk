@@ -18,6 +18,8 @@ rule cube:
     params:
         store=subpath(output.store, parent=True),
         code=stage_code("cube"),
+        content=content(inputs.cube_files),
+        lost=lost(FILES.cube),
     shell:
         "hybridmap cube {input.settings:q} --out {params.store:q} --workers {threads} --log {log:q}"
 
@@ -74,6 +76,7 @@ rule split:
     params:
         store=subpath(input.store, parent=True),
         code=stage_code("split"),
+        content=content(inputs.split_files),
     shell:
         "hybridmap split {input.settings:q} --samples {input.samples:q} --cube {params.store:q} --out {output.table:q}"
         " --log {log:q}"

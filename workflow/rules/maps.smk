@@ -45,9 +45,10 @@ rule predict_part:
     params:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
-        store=EXPERIMENT.maps,
+        store=str(EXPERIMENT.maps),
         options=map_options,
         code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
     shell:
         PREDICT_PART
 
@@ -77,9 +78,11 @@ rule predict:
         model=subpath(input.model, parent=True),
         cube=subpath(input.store, parent=True),
         store=subpath(output.store, parent=True),
-        rasters=EXPERIMENT.rasters,
+        rasters=str(EXPERIMENT.rasters),
         options=map_options,
         code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
+        lost=lost(EXPERIMENT.maps, EXPERIMENT.rasters),
     shell:
         PREDICT_WHOLE
 
@@ -116,7 +119,6 @@ rule totals:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
-        polygons=[under(CONFIG.data_root, t.polygons) for t in CONFIG.totals],
     output:
         table=EXPERIMENT.totals,
     log:
@@ -132,6 +134,7 @@ rule totals:
     params:
         maps=subpath(input.maps, parent=True),
         code=code_of("totals"),
+        content=content(inputs.totals_files),
     shell:
         "hybridmap totals {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
         " --maps {params.maps:q} --out {output.table:q} --log {log:q}"
@@ -205,5 +208,6 @@ rule reference:
     params:
         store=subpath(input.maps, parent=True),
         code=code_of("reference"),
+        content=content(inputs.reference_files),
     shell:
         "hybridmap reference {input.settings:q} --maps {params.store:q} --out {output.comparison:q} --log {log:q}"

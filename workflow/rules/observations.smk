@@ -41,6 +41,7 @@ rule ingest:
         runtime=20,
     params:
         code=stage_code("ingest"),
+        content=content(inputs.source_files, "source"),
     shell:
         "hybridmap ingest {input.settings:q} --source {wildcards.source:q} --out {output.table:q}"
         " --quality {output.quality:q} --log {log:q}"

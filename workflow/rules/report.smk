@@ -77,6 +77,7 @@ rule report:
         results=subpath(input.samples, parent=True),
         figures=subpath(output.comparison, parent=True),
         code=stage_code("report"),
+        content=content(inputs.report_files),
     shell:
         "hybridmap report {input.settings:q} --results {params.results:q} --out {output.page:q}"
         " --figures {params.figures:q} --log {log:q}"

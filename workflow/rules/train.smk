@@ -23,7 +23,7 @@ if CONFIG.fan_out:
         params:
             folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
             code=code_of("train"),
-            tables=lambda wildcards: tables_of(wildcards.experiment),
+            tables=content(inputs.experiment_files, "experiment"),
         shell:
             "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {wildcards.fold:q}"
             " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
@@ -41,14 +41,7 @@ else:
                 samples=FILES.samples,
                 splits=FILES.splits,
             output:
-                expand(
-                    [
-                        FILES.experiment(name).fold("{fold}").weights,
-                        FILES.experiment(name).fold("{fold}").specification,
-                        FILES.experiment(name).fold("{fold}").history,
-                    ],
-                    fold=folds_of(name),
-                ),
+                models_of(name),
             log:
                 f"{LOGS}/train/{name}.log",
             benchmark:
@@ -64,7 +57,7 @@ else:
                 folds=folds_of(name),
                 folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
                 code=code_of("train", name),
-                tables=tables_of(name),
+                tables=DIGESTS.of(inputs.experiment_files(CONFIG, name)),
             shell:
                 "hybridmap train {input.settings:q} --experiment {params.experiment:q} --fold {params.folds:q}"
                 " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"

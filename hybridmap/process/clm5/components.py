@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,29 +21,43 @@ HALF_ULP = 2.0**-54
 """A share of 1 minus less than this is 1 in float64."""
 
 
-def bulk_components(
-    p: Mapping[str, Tensor],
-    f: Mapping[str, Tensor],
-    pools: Tensor,
-    diagonal: Tensor,
-    k: Tensor,
-    shares: Tensor,
-    as_published: bool,
-) -> dict[str, Tensor]:
-    """Trace SOC to its process components (Xu et al. 2025).
+class Solution(NamedTuple):
+    """A solved column with all that led to it, float64, layer before site.
 
-    Parameters
+    Attributes
     ----------
-    p, f : mapping of str to Tensor
-        Parameters (site,) and forcing, float64.
+    parameters : dict of str to Tensor, shape (site,)
+        In the units of the model.
+    forcing : dict of str to Tensor, shape (site, ...)
+        In the units of the model.
     pools : Tensor, shape (7, layer, site)
         Steady state [g m-3].
     diagonal : Tensor, shape (layer, site)
         Main diagonal of the vertical operator [day-1].
-    k : Tensor, shape (7, layer, site)
-        Decay rates [day-1].
-    shares : Tensor, shape (layer, site)
-        Depth distribution of the input.
+    decay_rates : Tensor, shape (7, layer, site)
+        Of the pools [day-1].
+    depth_shares : Tensor, shape (layer, site)
+        Depth distribution of the input [1].
+    bad : Tensor of bool, shape (site,)
+        Whether a number is missing or a layer never decomposes.
+    """
+
+    parameters: dict[str, Tensor]
+    forcing: dict[str, Tensor]
+    pools: Tensor
+    diagonal: Tensor
+    decay_rates: Tensor
+    depth_shares: Tensor
+    bad: Tensor
+
+
+def bulk_components(solution: Solution, as_published: bool) -> dict[str, Tensor]:
+    """Trace SOC to its process components (Xu et al. 2025).
+
+    Parameters
+    ----------
+    solution : Solution
+        Steady state of the sites.
     as_published : bool
         Weight pools by the plain sum over layers, and the litter fraction by its published slip.
 
@@ -54,6 +68,7 @@ def bulk_components(
         ``transfer`` (share passed on), ``allocation`` (effective beta, per cm), ``input`` [g m-2 yr-1] and
         ``litter_fraction`` (share of decomposed litter that reaches soil).
     """
+    p, f, pools = solution.parameters, solution.forcing, solution.pools
     thickness = THICKNESS[:, None].to(pools)
     soc_mass = pools[4:].sum(0) * thickness
     total = soc_mass.sum(0)
@@ -69,15 +84,15 @@ def bulk_components(
     if as_published:
         litter = p["fl1s1"] + p["fl2s1"] + p["fl3s2"] - 2.0
     else:
-        decomposed = (pools[1:4] * k[1:4] * thickness).sum(1)
-        kept = torch.stack([p["fl1s1"], p["fl2s1"], p["fl3s2"]])
-        litter = (kept * decomposed).sum(0) / decomposed.sum(0)
+        decomposed = (pools[1:4] * solution.decay_rates[1:4] * thickness).sum(1)
+        fractions = torch.stack([p["fl1s1"], p["fl2s1"], p["fl3s2"]])
+        litter = (fractions * decomposed).sum(0) / decomposed.sum(0)
     return {
         "environment": (x * soc_mass).sum(0) / total,
-        "transport": DAYS * (diagonal * soc_mass).sum(0) / total,
+        "transport": DAYS * (solution.diagonal * soc_mass).sum(0) / total,
         "decomposition": (rates * weights).sum(0) / weights.sum(0),
         "transfer": passed / flow[1:].sum(0),
-        "allocation": _effective_beta(p["beta"], shares, as_published),
+        "allocation": _effective_beta(p["beta"], solution.depth_shares, as_published),
         "input": torch.as_tensor(daily),
         "litter_fraction": litter,
     }
@@ -93,7 +108,7 @@ def _effective_beta(beta: Tensor, shares: Tensor, as_published: bool) -> Tensor:
     bottom = torch.exp(100.0 * INTERFACE[LAYERS - 1].to(beta) * logarithm)
     tail = torch.exp(100.0 * INTERFACE[:LAYERS, None].to(beta) * logarithm) - bottom
     left = torch.where(shares[:1] < 1.0, tail / (1.0 - bottom), torch.zeros_like(tail))
-    known = left > (HALF_ULP if as_published else 0.0)
-    safe = torch.where(known, left, torch.ones_like(left))
-    each = torch.exp(torch.log(safe) / (100.0 * NODE_DEPTH[:LAYERS, None].to(beta)))
-    return torch.where(known, each, torch.zeros_like(each)).sum(0) / known.sum(0)
+    supplied = left > (HALF_ULP if as_published else 0.0)
+    safe = torch.where(supplied, left, torch.ones_like(left))
+    betas = torch.exp(torch.log(safe) / (100.0 * NODE_DEPTH[:LAYERS, None].to(beta)))
+    return torch.where(supplied, betas, torch.zeros_like(betas)).sum(0) / supplied.sum(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -70,6 +70,7 @@ def steady_state(
     pools : Tensor, shape (site, 7, layer)
         g m-3, float64; NaN at bad sites.
     soc : Tensor, shape (site, layer)
+        g m-3, float64; NaN at bad sites.
     bad : Tensor of int8, shape (site,)
         1 where a number is missing or a layer never decomposes.
     """
@@ -79,7 +80,7 @@ def steady_state(
     fields = [_whole(forcing[name], stacked) for name in (*MONTHLY, *LAYERED)]
     # Without sand the kernel does not read; any pointer will do.
     fields.append(fields[-1] if sand is None else _whole(sand, stacked))
-    pools, soc, bad = _Column.apply(stacked, sand is not None, switches, *fields)
+    pools, soc, bad = _solve_columns(stacked, sand is not None, switches, *fields)
     return pools.permute(2, 0, 1), soc.T, bad
 
 
@@ -105,9 +106,9 @@ class _Column(torch.autograd.Function):
     def forward(
         ctx: Any, parameters: Tensor, has_sand: bool, switches: tuple[bool, bool, bool], *fields: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        from hybridmap.process.clm5.gpu.column import FACTOR_ROWS, MONTH_ROWS
         from hybridmap.process.clm5.gpu.forward import column_forward
         from hybridmap.process.clm5.gpu.months import months_to_layers
-        from hybridmap.process.clm5.gpu.parts import FACTOR_ROWS, MONTH_ROWS
 
         leak, below, fixed_floor = switches
         parameters = parameters.contiguous()
@@ -121,7 +122,7 @@ class _Column(torch.autograd.Function):
 
         means, pools, soc, factors = room(MONTH_ROWS), room(7), room(), room(FACTOR_ROWS)
         bad = torch.empty(sites, dtype=torch.int8, device=parameters.device)
-        with torch.cuda.device_of(parameters):  # kernels start on the current device
+        with torch.cuda.device(parameters.get_device()):  # kernels start on the current device
             months_to_layers[(-(-sites // MONTHS_BLOCK), LAYERS)](
                 parameters, *layered, *monthly[4:], geometry, means, sites,
                 HAS_SAND=has_sand, BEDROCK_LEAK=leak, FIXED_FLOOR=fixed_floor, BLOCK=MONTHS_BLOCK, **sizes,
@@ -149,10 +150,13 @@ class _Column(torch.autograd.Function):
         soc = torch.zeros_like(pools[0]) if grad_soc is None else grad_soc.contiguous()
         adjoint = torch.empty((6, LAYERS, sites), dtype=torch.float64, device=pools.device)
         gradients = torch.empty((len(parameters), sites), dtype=torch.float64, device=pools.device)
-        with torch.cuda.device_of(pools):
+        with torch.cuda.device(pools.get_device()):
             column_backward[(-(-sites // BLOCK),)](
                 soc if grad_pools is None else grad_pools.contiguous(), soc, parameters, *monthly[:4], *monthly[5:],
                 means, _geometry(pools.device), pools, factors, bad, adjoint, gradients, sites,
                 HAS_POOLS=grad_pools is not None, BELOW_BEDROCK=ctx.below, BLOCK=BLOCK, **ctx.sizes,
             )  # fmt: skip
         return (gradients.to(parameters), *(None,) * (2 + len(MONTHLY) + len(LAYERED) + 1))
+
+
+_solve_columns: Callable[..., tuple[Tensor, Tensor, Tensor]] = _Column.apply

@@ -14,9 +14,23 @@ INPUTS = ("input_cwd", "input_litter1", "input_litter2", "input_litter3")
 
 
 def depth_fractions(beta: Tensor, forcing: Mapping[str, Tensor], below_bedrock: bool) -> Tensor:
-    """Share of the input that enters each layer, shape (layer, site), summing to 1.
+    """Share of the input that enters each layer.
 
     beta ** (100 z) remains below depth z [m]; everything enters the first layer where the ground never thaws.
+
+    Parameters
+    ----------
+    beta : Tensor, shape (site,)
+        Shape of the profile, per cm.
+    forcing : mapping of str to Tensor
+        ``nbedrock`` and ``altmax_lastyear`` [m], each (site, month).
+    below_bedrock : bool
+        Whether litter enters the layers under the bedrock too.
+
+    Returns
+    -------
+    Tensor, shape (layer, site)
+        Sums to 1 over the layers.
     """
     edges = torch.cat([INTERFACE.new_zeros(1), INTERFACE[:LAYERS]]).to(beta)[:, None]
     remaining = torch.exp(100.0 * edges * torch.log(beta))

@@ -63,26 +63,26 @@ class Clm5Interval(ProcessModel):
         """Carbon of the layer and the column; a site whose cell is not in the table is NaN."""
         cell = forcing["clm5_cell"]
         cells = len(next(iter(self.table.values())))
-        known = torch.isfinite(cell) & (cell >= 0) & (cell < cells)
-        index = torch.where(known, cell, 0.0).round().long()
+        in_table = torch.isfinite(cell) & (cell >= 0) & (cell < cells)
+        index = torch.where(in_table, cell, 0.0).round().long()
         if self.table["input_cwd"].device != cell.device:
             self.table = {name: values.to(cell.device) for name, values in self.table.items()}  # once, then it stays
         driven = {name: values[index] for name, values in self.table.items()}
         # One missing number makes a site NaN and leaves the others alone.
-        driven["input_cwd"] = torch.where(known[:, None], driven["input_cwd"], torch.nan)
+        driven["input_cwd"] = torch.where(in_table[:, None], driven["input_cwd"], torch.nan)
         out = self.clm5(parameters, driven)
         soc = out["soc"]
         depth = forcing.get("depth", soc.new_tensor(DEFAULT_DEPTH)).to(soc)
-        found = {
-            "soc": self._to(soc, depth) / depth * 1e-3,
-            "soc_stock_1m": self._to(soc, soc.new_tensor(1.0)) * 1e-3,
+        outputs = {
+            "soc": self._stock_above(soc, depth) / depth * 1e-3,
+            "soc_stock_1m": self._stock_above(soc, soc.new_tensor(1.0)) * 1e-3,
             "litter_stock": (out["pools"][:, :4].sum(1) @ THICKNESS[:LAYERS].to(soc)) * 1e-3,
         }
-        shape = widest(found.values())
-        return {name: value.expand(shape).to(soc) for name, value in found.items()}
+        shape = widest(outputs.values())
+        return {name: value.expand(shape).to(soc) for name, value in outputs.items()}
 
     @staticmethod
-    def _to(soc: Tensor, depth: Tensor) -> Tensor:
+    def _stock_above(soc: Tensor, depth: Tensor) -> Tensor:
         """Stock [g m-2] from the surface to `depth` [m] of layers (site, layer) [g m-3], each of one density."""
         thickness = THICKNESS[:LAYERS].to(soc)
         top = thickness.cumsum(0) - thickness

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,10 +12,10 @@ from torch import Tensor
 from hybridmap.process.base import Parameter, ProcessModel, Variable, check_call, gather_inputs
 from hybridmap.process.clm5 import fused
 from hybridmap.process.clm5.calendar import DAYS
-from hybridmap.process.clm5.components import bulk_components
+from hybridmap.process.clm5.components import Solution, bulk_components
 from hybridmap.process.clm5.inputs import depth_fractions, layer_inputs
-from hybridmap.process.clm5.scalars import MonthMeans
-from hybridmap.process.clm5.solve import FRACTIONS, SteadyState
+from hybridmap.process.clm5.scalars import month_means
+from hybridmap.process.clm5.solve import FRACTIONS, solve_steady_state
 from hybridmap.process.clm5.transport import mixing, simple
 from hybridmap.process.clm5.vertical import LAYERS, NODE_DEPTH, THICKNESS
 
@@ -68,18 +68,6 @@ OUTPUTS = (
 )
 
 
-class _State(NamedTuple):
-    """What a solve leaves for outputs and components; layer before site."""
-
-    p: dict[str, Tensor]
-    f: dict[str, Tensor]
-    pools: Tensor
-    diagonal: Tensor
-    k: Tensor
-    shares: Tensor
-    bad: Tensor
-
-
 class Clm5(ProcessModel):
     """Steady state of the CLM5 soil-carbon matrix (Lu et al. 2020; Tao et al. 2020; Xu et al. 2025, as released).
 
@@ -104,6 +92,33 @@ class Clm5(ProcessModel):
     kernel : {"auto", "torch", "triton"}
         How to compute: by tensor operations, or on a CUDA device by fused kernels, which need Triton. "auto" takes
         the kernels where it can, and says why where a GPU must do without. The numbers agree to rounding.
+
+    Raises
+    ------
+    ValueError
+        For an unknown option value.
+
+    Examples
+    --------
+    One site, every month alike, 10 degC in all layers:
+
+    >>> constant = {
+    ...     "input_cwd": 5.0, "input_litter1": 10.0, "input_litter2": 20.0, "input_litter3": 10.0,
+    ...     "altmax": 42.0, "altmax_lastyear": 42.0, "nbedrock": 12.0,
+    ...     "soil_temperature": 283.15, "w_scalar": 0.6, "o_scalar": 1.0, "n_scalar": 0.8,
+    ... }
+    >>> model = Clm5()
+    >>> sizes = {"site": 1, "layer": 20, "month": 12}
+    >>> forcing = {
+    ...     v.name: torch.full([sizes[d] for d in v.dims], constant[v.name]) for v in model.forcing if not v.optional
+    ... }
+    >>> out = model({}, forcing)
+    >>> tuple(out["pools"].shape)
+    (1, 7, 20)
+    >>> out["soc"][0, [0, 5, 10]].round()  # g m-3
+    tensor([39092., 23468.,  7246.])
+    >>> model.stock(out["soc"]).round()  # g m-2
+    tensor([34993.])
     """
 
     name: ClassVar[str] = "clm5"
@@ -143,8 +158,8 @@ class Clm5(ProcessModel):
         if self._takes_kernels(forcing):
             return self._by_kernels(parameters, forcing)
         p, f, dtype = gather_inputs(self, parameters, forcing)
-        state = self._solve(p, f)
-        pools, bad = state.pools.permute(2, 0, 1), state.bad
+        solution = self._solve(p, f)
+        pools, bad = solution.pools.permute(2, 0, 1), solution.bad
         if bool(bad.any()):
             _warn_bad(bad)
             pools = torch.where(bad[:, None, None], torch.nan, pools)
@@ -163,14 +178,14 @@ class Clm5(ProcessModel):
 
     def _by_kernels(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         _, dtype, device = check_call(self, parameters, forcing)
-        full = [
+        completed = [
             parameters[p.name].to(device, dtype)
             if p.name in parameters
             else torch.full((), p.default, dtype=dtype, device=device)
             for p in self.parameters
         ]
         pools, soc, bad = fused.steady_state(
-            full, forcing, (self.bedrock_leak, self.inputs_below_bedrock, self.fixed_floor)
+            completed, forcing, (self.bedrock_leak, self.inputs_below_bedrock, self.fixed_floor)
         )
         # A graph that is being captured cannot wait for a number.
         capturing = device.type == "cuda" and torch.cuda.is_current_stream_capturing()
@@ -181,13 +196,11 @@ class Clm5(ProcessModel):
     def components(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Bulk components behind SOC, each (site,); see :func:`hybridmap.process.clm5.components.bulk_components`."""
         p, f, dtype = gather_inputs(self, parameters, forcing)
-        state = self._solve(p, f)
-        found = bulk_components(
-            state.p, state.f, state.pools, state.diagonal, state.k, state.shares, self.published_components
-        )
-        return {name: torch.where(state.bad, torch.nan, value).to(dtype) for name, value in found.items()}
+        solution = self._solve(p, f)
+        components = bulk_components(solution, self.published_components)
+        return {name: torch.where(solution.bad, torch.nan, value).to(dtype) for name, value in components.items()}
 
-    def _solve(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> _State:
+    def _solve(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> Solution:
         sites = f["input_cwd"].shape[0]
         p = {name: value if value.shape == (sites,) else value.expand(sites) for name, value in p.items()}
         p, f, bad = _screen(p, f)
@@ -200,19 +213,19 @@ class Clm5(ProcessModel):
         cellulose = decay_litter * litter2
         k = torch.stack([decay * cwd, decay_litter * litter1, cellulose, cellulose, *(decay * rate for rate in soil)])
         fractions = torch.stack([p[name] for name in FRACTIONS])
-        fractions_of_depth = depth_fractions(p["beta"], f, self.inputs_below_bedrock)
+        depth_shares = depth_fractions(p["beta"], f, self.inputs_below_bedrock)
         up, down = self.couplings(p, f)
-        supply = layer_inputs(f, fractions_of_depth)
-        pools = SteadyState.apply(up, down, k, fractions, supply, self.transport != "mixing")
-        return _State(p, f, pools, up + down, k, fractions_of_depth, bad)
+        supply = layer_inputs(f, depth_shares)
+        pools = solve_steady_state(up, down, k, fractions, supply, self.transport != "mixing")
+        return Solution(p, f, pools, up + down, k, depth_shares, bad)
 
     def decay(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Environmental scalars of soil and of litter, dimensionless, shape (layer, site)."""
-        means: tuple[Tensor, Tensor] = MonthMeans.apply(
+        soil, litter = month_means(
             p["q10"], p["w_scaling"], f["soil_temperature"], f["w_scalar"], f["o_scalar"], f["n_scalar"]
         )
         depth = torch.exp(-NODE_DEPTH[:LAYERS, None].to(p["efolding"]) / p["efolding"])
-        return depth * means[0], depth * means[1]
+        return depth * soil, depth * litter
 
     def couplings(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Coupling of each layer with the one above and below [day-1], shape (layer, site); see :meth:`bands`."""
@@ -225,7 +238,7 @@ class Clm5(ProcessModel):
     def bands(self, p: Mapping[str, Tensor], f: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Lower, main and upper diagonal of the vertical operator [day-1], each of shape (layer, site)."""
         up, down = self.couplings(p, f)
-        if self.transport != "mixing":  # rates out of a layer, found in the rows of its neighbours
+        if self.transport != "mixing":  # rates out of a layer, in the rows of its neighbours
             return -down.roll(1, 0), up + down, -up.roll(-1, 0)
         return -up, up + down, -down
 
@@ -244,9 +257,9 @@ class Clm5(ProcessModel):
         Tensor, shape (site, n), in the unit of `soc`.
         """
         nodes = NODE_DEPTH[:LAYERS].to(depth)
-        known = torch.nan_to_num(depth, nan=0.0).clamp(float(nodes[0]), float(nodes[-1]))
-        right = torch.searchsorted(nodes, known.contiguous()).clamp(1, LAYERS - 1)
-        share = (known - nodes[right - 1]) / (nodes[right] - nodes[right - 1])
+        bounded = torch.nan_to_num(depth, nan=0.0).clamp(float(nodes[0]), float(nodes[-1]))
+        right = torch.searchsorted(nodes, bounded.contiguous()).clamp(1, LAYERS - 1)
+        share = (bounded - nodes[right - 1]) / (nodes[right] - nodes[right - 1])
         low, high = soc.gather(1, right - 1), soc.gather(1, right)
         value = torch.where(share == 1, high, low + share.to(soc) * (high - low))
         return torch.where(depth.isnan(), torch.full_like(value, torch.nan), value)

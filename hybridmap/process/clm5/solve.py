@@ -10,6 +10,7 @@ eliminated side by side and meet in the middle, which halves the number of steps
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -25,11 +26,11 @@ STEPS = CENTRE
 # The lower half is a layer shorter: its first step repeats the lowest layer, and nothing couples to it.
 TOP, BOTTOM = list(range(CENTRE)), [LAYERS - 1, *range(LAYERS - 1, CENTRE, -1)]
 BY_STEP = tuple(layer for pair in zip(TOP, BOTTOM, strict=True) for layer in pair)
-BEFORE = tuple(layer + half * LAYERS for pair in zip(TOP, BOTTOM, strict=True) for half, layer in enumerate(pair))
-AFTER = tuple((place + LAYERS) % (2 * LAYERS) for place in BEFORE)
-"""Places of the couplings of each step with the step before and after, in those of all layers up and then down."""
+PREVIOUS = tuple(layer + half * LAYERS for pair in zip(TOP, BOTTOM, strict=True) for half, layer in enumerate(pair))
+NEXT = tuple((row + LAYERS) % (2 * LAYERS) for row in PREVIOUS)
+"""Rows of the couplings of each step with the step before and after, among those of all layers up and then down."""
 FROM_STEP = (*range(0, 2 * STEPS, 2), 2 * STEPS, *(2 * BOTTOM.index(j, 1) + 1 for j in range(CENTRE + 1, LAYERS)))
-"""Places of the layers among (step, half), the centre being the last."""
+"""Rows of the layers among (step, half), the centre being the last."""
 
 
 class SteadyState(torch.autograd.Function):
@@ -39,18 +40,26 @@ class SteadyState(torch.autograd.Function):
     def forward(
         ctx: Any, up: Tensor, down: Tensor, k: Tensor, fractions: Tensor, inputs: Tensor, by_columns: bool = False
     ) -> Tensor:
-        """Shapes: up and down (layer, site), k (7, layer, site), fractions (9, site), inputs (4, layer, site), float64.
+        """Solve for the pools.
 
         Parameters
         ----------
-        up, down : Tensor
+        up, down : Tensor, shape (layer, site)
             Couplings [day-1] of a layer with the one above and the one below; up[0] and down[-1] are 0. By rows the
             operator is ``(up + down) C[j] - up C[j-1] - down C[j+1]``, by columns its transpose.
+        k : Tensor, shape (7, layer, site)
+            Decay rates [day-1].
+        fractions : Tensor, shape (9, site)
+            Transfer fractions [1] in the order of :data:`FRACTIONS`.
+        inputs : Tensor, shape (4, layer, site)
+            Input to woody debris and litter, of any unit per day.
+        by_columns : bool
+            Whether the couplings stand in the columns of the operator.
 
         Returns
         -------
         Tensor, shape (7, layer, site)
-            Pools in the unit of `inputs` times days.
+            Pools in the unit of `inputs` times days, float64 as all arguments.
         """
         cwd_l2, l1s1, l2s1, l3s2 = fractions[:4]
         pools = torch.empty_like(k)
@@ -101,11 +110,11 @@ class SteadyState(torch.autograd.Function):
         )
         grad_k = pools * (arrives - adjoint)
         # A coupling sees the difference of two neighbours: of carbon by rows, of its adjoint by columns.
-        here, across_layers = (adjoint, pools) if across else (pools, adjoint)
-        step = across_layers[1:, 1:] - across_layers[1:, :-1]
+        factor, profile = (adjoint, pools) if across else (pools, adjoint)
+        step = profile[1:, 1:] - profile[1:, :-1]
         grad_up, grad_down = torch.zeros_like(k[0]), torch.zeros_like(k[0])
-        torch.sum(here[1:, 1:] * step, 0, out=grad_up[1:])
-        torch.sum(here[1:, :-1] * step, 0, out=grad_down[:-1])
+        torch.sum(factor[1:, 1:] * step, 0, out=grad_up[1:])
+        torch.sum(factor[1:, :-1] * step, 0, out=grad_down[:-1])
         flow = k * pools
         pairs = ((0, 2), (1, 4), (2, 4), (3, 5), (4, 5), (4, 6), (5, 4), (5, 6), (6, 4))
         grad_fractions = torch.stack([(flow[donor] * adjoint[receiver]).sum(0) for donor, receiver in pairs])
@@ -113,11 +122,15 @@ class SteadyState(torch.autograd.Function):
         return grad_up.neg_(), grad_down, grad_k, grad_fractions, adjoint[:4].clone(), None
 
 
+solve_steady_state: Callable[..., Tensor] = SteadyState.apply
+"""Pools at steady state, differentiable; arguments and value as of :meth:`SteadyState.forward`."""
+
+
 class _Chain(NamedTuple):
     """Couplings in the order of elimination: with the layer before, with the layer after, and of the centre."""
 
-    before: Tensor
-    after: Tensor
+    to_previous: Tensor
+    to_next: Tensor
     centre: Tensor
 
 
@@ -129,22 +142,22 @@ class _Factors(NamedTuple):
 
 
 @functools.cache
-def _index(places: tuple[int, ...], device: torch.device) -> Tensor:
-    return torch.tensor(places, device=device)
+def _index(rows: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(rows, device=device)
 
 
 def _by_step(values: Tensor) -> Tensor:
     """Values of shape (layer, ..., site) as (step, half, ..., site), without the centre."""
-    return values.index_select(0, _index(BY_STEP, values.device)).unflatten(0, (STEPS, 2))
+    return values.index_select(0, _index(BY_STEP, values.device)).view(STEPS, 2, *values.shape[1:])
 
 
 def _chain(up: Tensor, down: Tensor) -> _Chain:
     """Couplings by step: the upper half goes down, the lower half up."""
-    both = torch.cat([up, down])
-    before, after = (both.index_select(0, _index(places, up.device)) for places in (BEFORE, AFTER))
-    after[1] = 0.0
-    shape = (STEPS, 2)
-    return _Chain(before.unflatten(0, shape), after.unflatten(0, shape), torch.stack([up[CENTRE], down[CENTRE]]))
+    couplings = torch.cat([up, down])
+    to_previous, to_next = (couplings.index_select(0, _index(rows, up.device)) for rows in (PREVIOUS, NEXT))
+    to_next[1] = 0.0
+    shape = (STEPS, 2, up.shape[1])
+    return _Chain(to_previous.view(shape), to_next.view(shape), torch.stack([up[CENTRE], down[CENTRE]]))
 
 
 def _litter_factors(chain: _Chain, k: Tensor) -> _Factors:
@@ -154,12 +167,12 @@ def _litter_factors(chain: _Chain, k: Tensor) -> _Factors:
     the layer after.
     """
     base = _by_step(k.transpose(0, 1)).unbind(0)
-    before, after = chain.before[:, :, None].unbind(0), chain.after[:, :, None].unbind(0)
+    to_previous, to_next = chain.to_previous[:, :, None].unbind(0), chain.to_next[:, :, None].unbind(0)
     excess = base[0]
-    inverse = [(excess + after[0]).reciprocal_()]
+    inverse = [(excess + to_next[0]).reciprocal_()]
     for i in range(1, STEPS):
-        excess = torch.addcmul(base[i], before[i], excess * inverse[-1])
-        inverse.append((excess + after[i]).reciprocal_())
+        excess = torch.addcmul(base[i], to_previous[i], excess * inverse[-1])
+        inverse.append((excess + to_next[i]).reciprocal_())
     centre = k[:, CENTRE] + (chain.centre[:, None] * (excess * inverse[-1])).sum(0)
     steps, last = torch.stack(inverse), centre.reciprocal_()
     return _Factors(torch.cat([steps, steps[:, :, 1:]], 2), torch.cat([last, last[1:]]))
@@ -174,7 +187,7 @@ _TERMS = [
     for p in range(3) for q in range(3)
     for r, o in [((3 - p - q) % 3, 0) if p != q else ((q + 1) % 3, (q + 2) % 3)]
 ]  # fmt: skip
-TERMS = tuple(row[part] for part in range(4) for row in _TERMS)
+TERMS = tuple(row[position] for position in range(4) for row in _TERMS)
 
 
 def _invert(numbers: Tensor, sums: Tensor) -> Tensor:
@@ -183,14 +196,19 @@ def _invert(numbers: Tensor, sums: Tensor) -> Tensor:
     `numbers` (..., 21, site) holds the entries off the diagonal, without their sign, in its first nine rows; the others
     are filled here.
     """
-    square = numbers[..., :PIVOT, :].unflatten(-2, (3, 3))
+    square = _square(numbers[..., :PIVOT, :])
     torch.sum(square, -2, out=numbers[..., PIVOT:PARTIAL, :]).add_(sums)
-    torch.add(square, sums[..., None, :], out=numbers[..., PARTIAL:, :].unflatten(-2, (3, 3)))
-    chosen = numbers.index_select(-2, _index(TERMS, numbers.device)).unflatten(-2, (4, 9))
-    first, second, third, fourth = chosen.unbind(-3)
+    torch.add(square, sums[..., None, :], out=_square(numbers[..., PARTIAL:, :]))
+    terms = numbers.index_select(-2, _index(TERMS, numbers.device))
+    first, second, third, fourth = terms.view(*terms.shape[:-2], 4, 9, terms.shape[-1]).unbind(-3)
     adjugate = first.mul_(second).addcmul_(third, fourth)
     determinant = (adjugate[..., :3, :] * sums).sum(-2)
-    return adjugate.div(determinant[..., None, :]).unflatten(-2, (3, 3))
+    return _square(adjugate.div(determinant[..., None, :]))
+
+
+def _square(rows: Tensor) -> Tensor:
+    """Nine rows (..., 9, site) as matrices (..., 3, 3, site)."""
+    return rows.view(*rows.shape[:-2], 3, 3, rows.shape[-1])
 
 
 def _numbers(off: Tensor) -> Tensor:
@@ -208,7 +226,7 @@ def _soil_factors(chain: _Chain, k: Tensor, fractions: Tensor, by_columns: bool)
     s1s2, s1s3, s2s1, s2s3, s3s1 = fractions
     zero = torch.zeros_like(s1s2)
     # Row by row, received from soil 1, 2, 3; the transpose is received by them.
-    shares = torch.stack([zero, s2s1, s3s1, s1s2, zero, zero, s1s3, s2s3, zero]).unflatten(0, (3, 3))
+    shares = _square(torch.stack([zero, s2s1, s3s1, s1s2, zero, zero, s1s3, s2s3, zero]))
     respired = 1.0 - shares.sum(0)
     rate = k[:, 0]
     transfer = (shares * rate).transpose(0, 1)
@@ -221,19 +239,19 @@ def _soil_factors(chain: _Chain, k: Tensor, fractions: Tensor, by_columns: bool)
     by_step = _by_step(decay)[:, :, None]
     off = (by_step * transfer.flatten(0, 1)).unbind(0)
     base = (by_step * sums).unbind(0)
-    before, after = chain.before[:, :, None].unbind(0), chain.after[:, :, None].unbind(0)
+    to_previous, to_next = chain.to_previous[:, :, None].unbind(0), chain.to_next[:, :, None].unbind(0)
     outside = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0], dtype=k.dtype, device=k.device)[:, None]
-    through = ((chain.before[1:] * chain.after[:-1])[:, :, None] * outside).unbind(0)
+    through = ((chain.to_previous[1:] * chain.to_next[:-1])[:, :, None] * outside).unbind(0)
     excess, numbers = base[0], _numbers(off[0])
     entries = numbers[:, :PIVOT]
-    inverse = [_invert(numbers, excess + after[0])]
+    inverse = [_invert(numbers, excess + to_next[0])]
     for i in range(1, STEPS):
-        excess = torch.addcmul(base[i], before[i], (inverse[-1] * excess[:, None]).sum(2))
+        excess = torch.addcmul(base[i], to_previous[i], (inverse[-1] * excess[:, None]).sum(2))
         torch.addcmul(off[i], through[i - 1], inverse[-1].flatten(1, 2), out=entries)
-        inverse.append(_invert(numbers, excess + after[i]))
+        inverse.append(_invert(numbers, excess + to_next[i]))
     meeting = chain.centre[:, None]
     excess = decay[CENTRE] * sums + (meeting * (inverse[-1] * excess[:, None]).sum(2)).sum(0)
-    received = (outside * (meeting * after[-1]) * inverse[-1].flatten(1, 2)).sum(0)
+    received = (outside * (meeting * to_next[-1]) * inverse[-1].flatten(1, 2)).sum(0)
     centre = _invert(_numbers(decay[CENTRE] * transfer.flatten(0, 1) + received), excess)
     return _Factors(torch.stack(inverse), centre), weight
 
@@ -243,17 +261,19 @@ def _substitute(chain: _Chain, factors: _Factors, right: Tensor, transposed: boo
 
     Pivots of litter are numbers, those of soil are blocks.
     """
-    before, after, centre = chain
+    to_previous, to_next, centre = chain
     steps, last = factors
     blocks = steps.ndim == 5
     if transposed:
-        before, after, centre = (
-            torch.cat([torch.zeros_like(after[:1]), after[:-1]]), torch.cat([before[1:], centre[None]]), after[-1]
-        )  # fmt: skip
+        to_previous, to_next, centre = (
+            torch.cat([torch.zeros_like(to_next[:1]), to_next[:-1]]),
+            torch.cat([to_previous[1:], centre[None]]),
+            to_next[-1],
+        )
         steps, last = (steps.transpose(2, 3), last.transpose(0, 1)) if blocks else (steps, last)
     supply, pivots = _by_step(right.transpose(0, 1)).unbind(0), steps.unbind(0)
-    coupling = before[:, :, None].unbind(0)
-    onward = (steps * (after[:, :, None, None] if blocks else after[:, :, None])).unbind(0)
+    coupling = to_previous[:, :, None].unbind(0)
+    onward = (steps * (to_next[:, :, None, None] if blocks else to_next[:, :, None])).unbind(0)
     x = [(pivots[0] * supply[0][:, None]).sum(2) if blocks else pivots[0] * supply[0]]
     for i in range(1, STEPS):
         arrived = torch.addcmul(supply[i], coupling[i], x[-1])

@@ -50,9 +50,9 @@ def mixing(
     animals = active > PERMAFROST_DEPTH
     up, down, up_floor, down_floor = _conductances(active, bedrock, frost, animals, bedrock_leak, fixed_floor)
 
-    def mean(values: Tensor, chosen: Tensor) -> Tensor:
+    def mean(values: Tensor, states: Tensor) -> Tensor:
         total = values.new_zeros((values.shape[0], sites))
-        return total.index_add(1, site, values * (weight * chosen))
+        return total.index_add(1, site, values * (weight * states))
 
     everywhere = torch.ones_like(weight)
     a = (cryo / DAYS) * mean(up, frost) + (diffus / DAYS) * mean(up, animals) + mean(up_floor, everywhere)
@@ -69,6 +69,7 @@ def simple(slope: Tensor, up: Tensor, down: Tensor, nbedrock: Tensor) -> tuple[T
     slope, up, down : Tensor, shape (site,)
         Normalised in [0, 1]: slope in [-3, 0], log10 of the rates at 1 cm in [-12, -2].
     nbedrock : Tensor, shape (site, month)
+        Index of the bedrock layer.
 
     Returns
     -------
@@ -95,14 +96,14 @@ def _distinct_states(forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Ten
     active = torch.maximum(forcing["altmax"], forcing["altmax_lastyear"])
     bedrock = forcing["nbedrock"].trunc()
     months = active.shape[1]
-    seen = torch.where(active > PERMAFROST_DEPTH, torch.full_like(active, 99.0), active.clamp(min=0.0))
-    new = torch.ones_like(seen, dtype=torch.bool)
-    new[:, 1:] = (seen[:, 1:] != seen[:, :-1]) | (bedrock[:, 1:] != bedrock[:, :-1])
+    clipped = torch.where(active > PERMAFROST_DEPTH, torch.full_like(active, 99.0), active.clamp(min=0.0))
+    new = torch.ones_like(clipped, dtype=torch.bool)
+    new[:, 1:] = (clipped[:, 1:] != clipped[:, :-1]) | (bedrock[:, 1:] != bedrock[:, :-1])
     site, month = new.nonzero(as_tuple=True)
     start = site * months + month
     end = torch.cat([start[1:], start.new_tensor([new.numel()])])
     # The next state of a later site begins at month 0, so runs end at the year's end by themselves.
-    return site, seen[site, month], bedrock[site, month], (end - start).to(active) / months
+    return site, clipped[site, month], bedrock[site, month], (end - start).to(active) / months
 
 
 def _conductances(
@@ -125,12 +126,12 @@ def _conductances(
     shape = torch.where(level <= bedrock, shape, 0.0)
 
     spacing, w = SPACING[1:, None].to(active), WEIGHT[:, None].to(active)
-    upper, here = shape[:-1], shape[1:]
-    mixed = (upper > 0) & (here > 0)
-    safe_upper, safe_here = (torch.where(mixed, s, 1.0) for s in (upper, here))
-    g = torch.where(mixed, 1.0 / ((1 - w) / safe_here + w / safe_upper) / spacing, 0.0)
+    upper, lower = shape[:-1], shape[1:]
+    mixed = (upper > 0) & (lower > 0)
+    safe_upper, safe_lower = (torch.where(mixed, s, 1.0) for s in (upper, lower))
+    g = torch.where(mixed, 1.0 / ((1 - w) / safe_lower + w / safe_upper) / spacing, 0.0)
     # Where a level does not mix, its diffusivity is EPS and decides the conductance alone.
-    resistance = torch.where(here > 0, 0.0, 1 - w) + torch.where(upper > 0, 0.0, w)
+    resistance = torch.where(lower > 0, 0.0, 1 - w) + torch.where(upper > 0, 0.0, w)
     g_floor = torch.where(mixed, 0.0, EPS / (resistance.clamp(min=1e-12) * spacing))
     # Patankar's factor for the advective EPS; it is 1 for every real conductance.
     eased = g_floor * (1.0 - 0.1 * EPS / g_floor.clamp(min=EPS * 1e-3)).clamp(min=0.0) ** 5

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing, widest
+from hybridmap.process.five_pool.steady_state import constrained, leak_free, relaxed
 
 Formulation = Literal["relaxed", "constrained"]
 Enzyme = Literal["explicit", "implicit"]
@@ -35,9 +36,6 @@ Q10: dict[str, float] = {
 
 DEFAULT_DEPTH = 0.20
 """Thickness [m] of the layer where the forcing has no `depth`."""
-
-TOLERANCE = 1e-9
-"""Relative step at which Newton's method has arrived: the next one, which is always made, is its square."""
 
 POOLS = ("poc", "doc", "enz", "mbc", "moc")
 
@@ -120,6 +118,19 @@ class FivePool(ProcessModel):
     ------
     ValueError
         For an unknown option value.
+
+    Examples
+    --------
+    Two sites, a cold and a warm one; the leaks of the constrained form leave less carbon:
+
+    >>> forcing = {"npp": torch.tensor([400.0, 600.0]), "mat": torch.tensor([5.0, 12.0])}
+    >>> out = FivePool()({}, forcing)
+    >>> out["soc"].round(decimals=1)  # kg m-3
+    tensor([39.6000, 36.1000])
+    >>> out["moc_saturation"].round(decimals=2)
+    tensor([0.5300, 0.4900])
+    >>> FivePool(formulation="constrained")({}, forcing)["soc"].round(decimals=1)
+    tensor([39.4000, 35.9000])
     """
 
     name: ClassVar[str] = "five_pool"
@@ -160,27 +171,27 @@ class FivePool(ProcessModel):
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Steady-state pools [kg C m-3] and diagnostics per site; see :class:`ProcessModel`."""
         p, litter, dtype = self._at_site(parameters, forcing)
-        free = _leak_free(p, litter, self.turnover_exponent)
+        free = leak_free(p, litter, self.turnover_exponent)
         pools, respiration = (
-            _relaxed(p, free, self.necromass)
+            relaxed(p, free, self.necromass)
             if self.formulation == "relaxed"
-            else _constrained(p, litter, free, self.necromass, self.turnover_exponent)
+            else constrained(p, litter, free, self.necromass, self.turnover_exponent)
         )
         if self.enzyme == "implicit":
             pools = (*pools[:2], torch.zeros_like(pools[2]), *pools[3:])
         out = dict(zip(POOLS, pools, strict=True))
         out["soc"] = sum((out[name] for name in self.soc_includes), torch.zeros_like(litter))
         out["moc_saturation"] = out["moc"] / p["q_max"]
-        out["margin_uptake"], out["margin_poc"] = free["margin_uptake"], free["margin_poc"]
+        out["margin_uptake"], out["margin_poc"] = free.margin_uptake, free.margin_poc
         out["feasible"] = ((out["margin_uptake"] > 0) & (out["margin_poc"] > 0)).to(litter)
         out["extinct"] = (out["mbc"] <= 0).to(litter)
         out["respiration"] = respiration
         leaks = self.formulation == "constrained"
         out["leaching"] = p["k_leach"] * out["doc"] if leaks else torch.zeros_like(litter)
         shape = widest(out.values())
-        found = {name: value.expand(shape).to(dtype) for name, value in out.items()}
-        warn_missing(self, {"soc": found["soc"], "moc": found["moc"]})
-        return found
+        outputs = {name: value.expand(shape).to(dtype) for name, value in out.items()}
+        warn_missing(self, {"soc": outputs["soc"], "moc": outputs["moc"]})
+        return outputs
 
     def tendency(
         self, pools: Mapping[str, Tensor], parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
@@ -242,141 +253,3 @@ class FivePool(ProcessModel):
             # Enzymes in proportion to biomass, with the ratio folded into vmax_p.
             p["k_el"] = p["k_ep"]
         return p, litter, dtype
-
-
-def _leak_free(p: dict[str, Tensor], litter: Tensor, exponent: float) -> dict[str, Tensor]:
-    """Uptake, biomass, enzymes and POC supply where respiration must equal the litter input exactly."""
-    uptake = litter / (1.0 - p["cue"])
-    growth = p["cue"] * uptake
-    mbc = _biomass(growth, p["k_mb"], p["k_ep"], exponent)
-    turnover = p["k_mb"] * mbc**exponent
-    enz = p["k_ep"] * mbc / p["k_el"]
-    supply = p["f_poc"] * litter + p["a_p"] * turnover
-    return {
-        "uptake": uptake,
-        "mbc": mbc,
-        "turnover": turnover,
-        "enz": enz,
-        "supply": supply,
-        "margin_uptake": p["vmax_u"] * mbc / uptake - 1.0,
-        "margin_poc": p["vmax_p"] * enz / supply - 1.0,
-    }
-
-
-def _biomass(growth: Tensor, k_mb: Tensor, k_ep: Tensor, exponent: float) -> Tensor:
-    """Positive root of k_mb B^n + k_ep B = growth."""
-    if exponent == 1.0:
-        return growth / (k_mb + k_ep)
-    if exponent == 2.0:  # in the form that does not cancel
-        return 2.0 * growth / (k_ep + torch.sqrt(k_ep**2 + 4.0 * k_mb * growth))
-    with torch.no_grad():
-        # Newton from above on a convex function falls to the root without overshooting.
-        b = torch.minimum(growth / k_ep, (growth / k_mb) ** (1.0 / exponent))
-        for _ in range(60):
-            b = b - (k_mb * b**exponent + k_ep * b - growth) / (exponent * k_mb * b ** (exponent - 1.0) + k_ep)
-        slope = exponent * k_mb * b ** (exponent - 1.0) + k_ep
-    return b - (k_mb * b**exponent + k_ep * b - growth) / slope
-
-
-def _relaxed(p: dict[str, Tensor], free: dict[str, Tensor], necromass: str) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Closed form without guards; MOC is written so that it stays finite where DOC has its pole."""
-    uptake, mbc, enz, supply = free["uptake"], free["mbc"], free["enz"], free["supply"]
-    spare = p["vmax_u"] * mbc - uptake
-    doc = p["km_u"] * uptake / spare
-    poc = p["km_p"] * supply / (p["vmax_p"] * enz - supply)
-    adsorbed = p["k_ads"] * p["km_u"] * uptake
-    necro = p["a_m"] * free["turnover"] * spare
-    limited = adsorbed + necro if necromass == "capacity" else adsorbed
-    moc = (adsorbed + necro) / (p["k_des"] * spare + limited / p["q_max"])
-    return (poc, doc, enz, mbc, moc), (1.0 - p["cue"]) * uptake
-
-
-def _constrained(
-    p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor], necromass: str, exponent: float
-) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Steady state with leaching and fragmentation: one scalar root, then closed form."""
-    if exponent == 1.0:
-        saturation, mbc = _linear_turnover(p, litter)
-    else:
-        saturation = _solve_saturation(p, litter, free, exponent)
-        mbc = _living(p, saturation, exponent)
-    doc = p["km_u"] * saturation / (1.0 - saturation)
-    turnover = p["k_mb"] * mbc**exponent
-    enz = p["k_ep"] * mbc / p["k_el"]
-    supply = p["f_poc"] * litter + p["a_p"] * turnover
-
-    # Positive root of k_f P^2 + b P - L K_P = 0; each branch sees a safe argument so that neither makes a NaN.
-    b = p["k_frag"] * p["km_p"] + p["vmax_p"] * enz - supply
-    root = torch.sqrt(b**2 + 4.0 * p["k_frag"] * supply * p["km_p"])
-    above = b > 0
-    poc = torch.where(
-        above,
-        2.0 * supply * p["km_p"] / torch.where(above, b + root, torch.ones_like(b)),
-        (root - torch.where(above, torch.zeros_like(b), b)) / (2.0 * p["k_frag"]),
-    )
-
-    source = p["k_ads"] * doc + p["a_m"] * turnover
-    limited = source if necromass != "bypass" else p["k_ads"] * doc
-    moc = source / (p["k_des"] + limited / p["q_max"])
-    uptake = p["vmax_u"] * mbc * saturation
-    return (poc, doc, enz, mbc, moc), (1.0 - p["cue"]) * uptake
-
-
-def _living(p: dict[str, Tensor], s: Tensor, exponent: float) -> Tensor:
-    """Biomass that growth at the DOC saturation `s` sustains; 0 where it cannot pay for its enzymes."""
-    net = (p["cue"] * p["vmax_u"] * s - p["k_ep"]) / p["k_mb"]
-    if exponent == 2.0:
-        return torch.clamp(net, min=0.0)
-    alive = net > 0
-    return torch.where(alive, torch.where(alive, net, 1.0) ** (1.0 / (exponent - 1.0)), 0.0)
-
-
-def _linear_turnover(p: dict[str, Tensor], litter: Tensor) -> tuple[Tensor, Tensor]:
-    """DOC saturation and biomass for turnover in proportion to biomass: growth fixes DOC, input fixes biomass."""
-    sustains = (p["k_mb"] + p["k_ep"]) / (p["cue"] * p["vmax_u"])
-    leak = p["k_leach"] * p["km_u"]
-    limit = litter / (litter + leak)
-    alive = sustains < limit
-    s = torch.where(alive, sustains, limit)
-    left = litter - leak * s / (1.0 - s)
-    return s, torch.where(alive, left / ((1.0 - p["cue"]) * p["vmax_u"] * s), torch.zeros_like(left))
-
-
-def _solve_saturation(p: dict[str, Tensor], litter: Tensor, free: dict[str, Tensor], exponent: float) -> Tensor:
-    """Root s = D/(K_U + D) of the total carbon balance, by safeguarded Newton; gradient by the implicit function.
-
-    h(s) = (1-c) V_U s B(s) + k_l K_U s/(1-s) - I is increasing with one root in (0, I/(I + k_l K_U)].
-    """
-    power = 1.0 / (exponent - 1.0)
-    leak = p["k_leach"] * p["km_u"]
-    respired, gained = (1.0 - p["cue"]) * p["vmax_u"], p["cue"] * p["vmax_u"]
-
-    def balance(s: Tensor) -> tuple[Tensor, Tensor]:
-        mbc = _living(p, s, exponent)
-        growing = gained * s
-        free = 1.0 / (1.0 - s)
-        lost = leak * free
-        h = respired * s * mbc + lost * s - litter
-        growth = torch.where(mbc > 0, power * mbc * growing / (growing - p["k_ep"]), 0.0)
-        return h, respired * (mbc + growth) + lost * free
-
-    with torch.no_grad():
-        high = (litter / (litter + leak)).expand(widest([litter, *p.values()]))
-        low = torch.zeros_like(high)
-        start = free["uptake"] / (p["vmax_u"] * free["mbc"])
-        s = torch.where(start < 1.0, torch.minimum(start, high), high)
-        done = torch.zeros_like(s, dtype=torch.bool)
-        for _ in range(20 if exponent == 2.0 else 80):
-            h, slope = balance(s)
-            low, high = torch.where(h < 0, s, low), torch.where(h < 0, high, s)
-            step = s - h / slope
-            step = torch.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-            # A site that has arrived stays, so that its bits do not depend on how long its neighbours take.
-            arrived = (step - s).abs() <= TOLERANCE * s
-            s = torch.where(done, s, step)
-            done |= arrived
-            if s.device.type == "cpu" and bool((done | step.isnan()).all()):  # a GPU would have to wait for the answer
-                break
-        _, slope = balance(s)
-    h, _ = balance(s)
-    return s - h / slope

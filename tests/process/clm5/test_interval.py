@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 import zarr
 from history_files import history
+from map_recipes import recipe_of
 from trainings import train_experiment
 
 from hybridmap.cli import main
@@ -20,7 +21,8 @@ from hybridmap.covariates.clm5_forcing import read_clm5_forcing, write_clm5_cell
 from hybridmap.covariates.cube_build import build_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.predict import run
+from hybridmap.predict.recipe import Job
+from hybridmap.predict.run import Execution, predict
 from hybridmap.process import get_process
 from hybridmap.process.clm5.vertical import THICKNESS
 from hybridmap.samples.sample import sample
@@ -141,8 +143,8 @@ def test_clm5_is_trained_and_mapped_in_the_workflow(
     cells = pd.read_parquet(tmp_path / "s.parquet")["forcing.clm5_cell"]
     assert set(cells) <= set(range(30))  # the nearest, never a mean of numbers
     train_experiment(config, "clm5", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "clm5")
-    recipe = run.recipe_of(config, "clm5", tmp_path / "clm5/all/model")
-    run.predict(recipe, tmp_path / "cube.zarr", tmp_path / "maps.zarr", 2, "t")
+    recipe = recipe_of(config, "clm5", tmp_path / "clm5/all/model")
+    predict(Job(recipe, tmp_path / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(workers=2))
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert {"soc", "soc_stock", "soc_stock_1m", "litter_stock", "tau4s2", "beta"} <= set(root.array_keys())
     soc = np.asarray(root["soc"])

@@ -6,7 +6,7 @@ from clm5_inputs import forcing as clm5_forcing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybridmap.process import get_process
+from hybridmap.process import get_process, list_processes
 
 POOLS = ("poc", "doc", "enz", "mbc", "moc", "soc")
 MODELS = {
@@ -47,6 +47,10 @@ def values_at(model, positions):
         value = p.lower * (p.upper / p.lower) ** position if log else p.lower + position * (p.upper - p.lower)
         found[p.name] = torch.full((SITES,), min(max(value, p.lower), p.upper), dtype=torch.float64)
     return found
+
+
+def test_all_models_have_a_name():
+    assert list_processes() == ["clm5", "clm5_interval", "five_pool", "respiration", "water_retention"]
 
 
 boxes = st.lists(places, min_size=22, max_size=22)

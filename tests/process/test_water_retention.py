@@ -1,63 +1,43 @@
-"""Respiration and water retention against vectors, closed forms and bounds."""
-
-import csv
+"""Water retention against vectors, closed forms and bounds."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridmap.process import get_process, list_processes
+from hybridmap.process import get_process
 
 
 def columns(path):
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    return {k: [r[k] for r in rows] for k in rows[0]}
-
-
-def tensor(values):
-    return torch.tensor([float(v) for v in values], dtype=torch.float64)
-
-
-def test_all_models_are_found():
-    assert list_processes() == ["clm5", "clm5_interval", "five_pool", "respiration", "water_retention"]
-
-
-@pytest.mark.parametrize("kind", ["linear", "nonlinear"])
-def test_respiration_agrees(shared, kind):
-    v = columns(shared / "vectors/respiration/dev.csv")
-    out = get_process("respiration")(
-        {"rb": tensor(v[f"rb_{kind}"]), "q10": torch.tensor(1.5, dtype=torch.float64)},
-        {"air_temperature": tensor(v["ta"])},
-    )
-    np.testing.assert_allclose(out["reco"], tensor(v[f"reco_clean_{kind}"]), rtol=1e-9)
+    table = pd.read_csv(path).select_dtypes("number")
+    return {name: torch.tensor(table[name].to_numpy(float)) for name in table}
 
 
 def retention(v, **leaves):
     names = {"theta_s": "theta_s", "h_m": "h_m_cm", "sigma": "sigma", "theta_o": "theta_o", "h_d": "h_d_cm"}
-    return {n: leaves.get(n, tensor(v[c])) for n, c in names.items()}
+    return {n: leaves.get(n, v[c]) for n, c in names.items()}
 
 
 def test_retention_agrees(shared):
     v = columns(shared / "vectors/lk/dev.csv")
     model = get_process("water_retention", clamp=False)
-    out = model(retention(v), {"h": tensor(v["h_cm"])})
+    out = model(retention(v), {"h": v["h_cm"]})
     for name in ("theta", "theta_c", "theta_a"):
-        np.testing.assert_allclose(out[name], tensor(v[name]), rtol=1e-10, atol=1e-14)
-    np.testing.assert_allclose(model.available_water(retention(v)), tensor(v["awc"]), rtol=1e-10)
+        np.testing.assert_allclose(out[name], v[name], rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(model.available_water(retention(v)), v["awc"], rtol=1e-10)
 
 
 def test_retention_gradients_agree(shared):
     v = columns(shared / "vectors/lk/dev.csv")
     leaves = {n: t.requires_grad_() for n, t in retention(v).items()}
-    h = tensor(v["h_cm"]).requires_grad_()
+    h = v["h_cm"].requires_grad_()
     theta = get_process("water_retention", clamp=False)(leaves, {"h": h})["theta"]
     wanted = {"theta_s": "theta_s", "h_m": "h_m", "sigma": "sigma", "theta_o": "theta_o"}
     grads = torch.autograd.grad(theta.sum(), [*(leaves[n] for n in wanted), h])
     for gradient, name in zip(grads, [*wanted.values(), "h"], strict=True):
-        np.testing.assert_allclose(gradient, tensor(v[f"dtheta_d{name}"]), rtol=1e-8, atol=1e-13)
+        np.testing.assert_allclose(gradient, v[f"dtheta_d{name}"], rtol=1e-8, atol=1e-13)
 
 
 @given(

@@ -1,0 +1,48 @@
+"""Columns of a table of predictions: every sample of a fold with its part, what was observed and what was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from hybridmap.quantities import QUANTITIES
+
+POOLED = "pooled"
+"""Fold that stands for the test sites of all folds together."""
+SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
+"""Columns of the samples that every table of predictions has."""
+
+
+def fold_columns(
+    samples: pd.DataFrame, fold: str, parts: pd.Series, predicted: Mapping[str, ArrayLike]
+) -> dict[str, object]:
+    """Columns of one fold beside those of the sites.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Table of the sample stage.
+    fold : str
+        ``{scheme}-{k}``.
+    parts : Series
+        Part of each sample in the fold.
+    predicted : mapping of str to array, shape (site,)
+        Target → prediction in its unit.
+
+    Returns
+    -------
+    dict of str to column
+        ``scheme``, ``fold``, ``part``, and per target ``observed.T``, ``predicted.T`` and ``mean.T``, the mean of the
+        observations in the training part.
+    """
+    scheme, _, number = fold.rpartition("-")
+    columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
+    for target, values in predicted.items():
+        observed = samples[QUANTITIES[target].column]
+        columns[f"observed.{target}"] = observed.astype("float32")
+        columns[f"predicted.{target}"] = values
+        columns[f"mean.{target}"] = np.float32(observed[parts == "train"].mean())
+    return columns

@@ -1,0 +1,48 @@
+"""The verdict on an experiment."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from hybridmap.config import Config
+from hybridmap.diagnose.plausibility import diagnose, judge
+from hybridmap.diagnose.saturation import summarise
+from hybridmap.evaluate.scores import evaluate
+from hybridmap.train import load_model
+
+
+def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
+    config, folder = small_region
+    tables = folder / "samples.parquet", folder / "splits.parquet"
+    for name, plausible in (("some_neural", True), ("pure_network", None)):
+        experiment, out = config.experiment(name), tmp_path / name
+        models = {f"block-{k}": trained / name / f"block-{k}" / "model" for k in range(3)}
+        evaluate(experiment, *tables, models, out)
+        diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", out)
+        assert json.loads((out / "verdict.json").read_text())["plausible"] is plausible
+
+
+@pytest.mark.parametrize(
+    ("saturation", "feasible", "reason"),
+    [
+        ([0.5, 1.04, 0.6], [1, 1, 1], "exceeds the capacity"),
+        ([0.5, -0.2, 0.6], [1, 1, 1], "MOC is negative"),
+        ([0.5, 0.7, 0.6], [1, 0, 1], "no steady state"),
+        ([0.99, 0.98, 0.6], [1, 1, 1], "surfaces are full"),
+    ],
+)
+def test_impossible_soils_are_implausible(
+    trained: Path, saturation: list[float], feasible: list[int], reason: str
+) -> None:
+    summary = summarise(
+        {"moc_saturation": saturation, "feasible": feasible, "margin_uptake": [1.0] * 3, "margin_poc": [1.0] * 3}
+    )
+    model = load_model(trained / "some_neural_relaxed/all/model")
+    middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
+    verdict = judge(model, {"sites": summary}, pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()}))
+    assert verdict["plausible"] is False
+    assert len(verdict["reasons"]) == 1
+    assert reason in verdict["reasons"][0]
+    assert "33.3%" in verdict["reasons"][0] or reason == "surfaces are full"
