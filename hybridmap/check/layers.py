@@ -52,8 +52,8 @@ def check_temperature(layer: Raster, grid: RegionGrid, data_root: str) -> None:
         )
     if unit in CELSIUS and not COLDEST < middle < HOTTEST:
         raise HybridmapError(
-            f"{place}: unit {layer.unit}, but values around {middle:g}, which no place has; set scale and offset (offset:"
-            " -273.15 from Kelvin), or give the unit that the values have."
+            f"{place}: unit {layer.unit}, but values around {middle:g}, which no place has; set scale and offset"
+            " (offset: -273.15 from Kelvin), or give the unit that the values have."
         )
 
 
@@ -86,8 +86,8 @@ def check_forcing(config: Config, model: Model) -> None:
 
 
 def _check_unit(layer: Raster, variable: Variable) -> None:
-    for ours, theirs in ((KELVIN, CELSIUS), (CELSIUS, KELVIN)):
-        if layer.unit.lower() in ours and variable.unit.lower() in theirs:
+    for of_layer, of_model in ((KELVIN, CELSIUS), (CELSIUS, KELVIN)):
+        if layer.unit.lower() in of_layer and variable.unit.lower() in of_model:
             raise HybridmapError(
                 f"forcing '{layer.name}' has unit {layer.unit}, the process model takes {variable.unit}; set scale and"
                 f" offset of the layer, and unit: {variable.unit}."

@@ -50,20 +50,20 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     """
     names, notes = _maps_of(config, experiment, model)
     mistakes = []
-    for key, wanted in (("maps", config.predict.maps), ("packed", config.predict.packed)):
+    for key, asked_for in (("maps", config.predict.maps), ("packed", config.predict.packed)):
         mistakes += [
             f"predict.{key}: no map '{name}'{nearest(name, names)}; there are {sorted(names)}."
-            for name in wanted
+            for name in asked_for
             if name not in names
         ]
     for section in ("totals", "reference"):
-        needed = STOCK if section == "totals" else "soc"
-        if getattr(config, section) and needed not in names:
+        map_name = STOCK if section == "totals" else "soc"
+        if getattr(config, section) and map_name not in names:
             mistakes.append(
-                f"{section}: is made of the map '{needed}', which this experiment has not; give it map: false."
+                f"{section}: is made of the map '{map_name}', which this experiment has not; give it map: false."
             )
-        elif getattr(config, section) and config.predict.maps and needed not in config.predict.maps:
-            mistakes.append(f"{section}: is made of the map '{needed}'; add it to predict.maps.")
+        elif getattr(config, section) and config.predict.maps and map_name not in config.predict.maps:
+            mistakes.append(f"{section}: is made of the map '{map_name}'; add it to predict.maps.")
     if mistakes:
         raise HybridmapError("\n".join(mistakes))
     return notes
@@ -86,7 +86,8 @@ def check_interval_names(config: Config) -> str:
     names = {name for experiment in mapped for name in _names_or_none(config, experiment)}
     if unknown := [name for name in config.predict.interval_of if names and name not in names]:
         raise HybridmapError(
-            f"interval_of: no experiment has a map '{unknown[0]}'{nearest(unknown[0], names)}; there are {sorted(names)}."
+            f"interval_of: no experiment has a map '{unknown[0]}'{nearest(unknown[0], names)}; there are"
+            f" {sorted(names)}."
         )
     return f"intervals of {', '.join(config.predict.interval_of) or 'nothing'}"
 

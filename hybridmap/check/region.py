@@ -9,7 +9,7 @@ from pathlib import Path
 from hybridmap.check.layers import check_forcing, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
 from hybridmap.check.polygons import polygon_checks
-from hybridmap.check.tables import check_table
+from hybridmap.check.tables import check_mapping, check_table
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
@@ -45,8 +45,8 @@ def check(config: Config) -> list[str]:
         try:
             passed.append(f"ok   {subject}: {run()}")
         except HybridmapError as error:
-            said = str(error).removeprefix(f"experiment '{subject.removeprefix('experiment ')}': ")
-            mistakes += [f"{subject}: {line}" for line in said.splitlines()]
+            sentence = str(error).removeprefix(f"experiment '{subject.removeprefix('experiment ')}': ")
+            mistakes += [f"{subject}: {line}" for line in sentence.splitlines()]
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise HybridmapError("\n  ".join([f"{count} in region '{config.region}'", *mistakes]))
@@ -70,6 +70,8 @@ def _input_checks(config: Config) -> Iterator[Check]:
     """Tables and rasters; those of the synthetic landscape are checked once they are made."""
     if config.demo is not None and not under(config.data_root, "made.json").is_file():
         yield "data_root", partial(_demo_root, config)
+        for source in config.observations:
+            yield f"observations {source.name}", partial(check_mapping, source)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
@@ -82,13 +84,13 @@ def _input_checks(config: Config) -> Iterator[Check]:
 
 
 def _demo_root(config: Config) -> str:
-    made = RegionFiles(Path(config.results) / config.region).demo_inputs.parent
-    if under(config.data_root, "") != made:
+    folder = RegionFiles(Path(config.results) / config.region).demo_inputs.parent
+    if under(config.data_root, "") != folder:
         raise HybridmapError(
-            f"the synthetic inputs are made in {made}, but data_root is {config.data_root}; set data_root: '{made}', or"
-            " demo: null for inputs of your own."
+            f"the synthetic inputs are made in {folder}, but data_root is {config.data_root}; set data_root:"
+            f" '{folder}', or demo: null for inputs of your own."
         )
-    return str(made)
+    return str(folder)
 
 
 def _downloads(config: Config) -> str:
@@ -120,9 +122,9 @@ def _source(config: Config, source: ObservationSource) -> str:
 
 def _layer(config: Config, layer: Raster) -> str:
     if layer.derive is None:
-        said = check_layer(layer, RegionGrid.of(config.grid), config.data_root)
+        sentence = check_layer(layer, RegionGrid.of(config.grid), config.data_root)
         check_temperature(layer, RegionGrid.of(config.grid), config.data_root)
-        return said
+        return sentence
     inputs = inputs_of(layer, RegionLayers.of(config))
     return f"{layer.derive.function} of {', '.join(n for ns in inputs.values() for n in ns)}"
 

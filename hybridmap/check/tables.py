@@ -8,9 +8,11 @@ import pandas as pd
 from pyproj import Transformer
 
 from hybridmap.config import Column, ObservationSource
-from hybridmap.errors import HybridmapError
+from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import read_source
+from hybridmap.observations.schema import FIELDS, REQUIRED
+from hybridmap.observations.units import unit_factor
 
 COORDINATES = ("lon", "lat")
 
@@ -42,8 +44,40 @@ def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> 
     except HybridmapError as error:
         mistakes = [str(error)]
     if source.format is None and not source.layers and set(COORDINATES) <= set(source.columns):
-        mistakes += [said for part in _parts(source, grid) if (said := _fault(part, data_root, grid))]
+        mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid))]
     raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
+
+
+def check_mapping(source: ObservationSource) -> str:
+    """Check the column map of a table that is not there yet.
+
+    Raises
+    ------
+    HybridmapError
+        For a field that the schema has not, or a unit that its field cannot have; a line each.
+    """
+    if source.format is not None:
+        return "made later"
+    maps = [{**source.columns, **overlay} for overlay in source.layers or [{}]]
+    mistakes = [fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, *item))]
+    missing = [field for field in REQUIRED if not any(field in columns for columns in maps)]
+    mistakes += [f"the schema field '{field}' is not mapped; add it to columns." for field in missing]
+    if mistakes:
+        raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
+    return f"{len(source.columns)} columns mapped"
+
+
+def _mapping_fault(source: str, field: str, column: Column) -> str:
+    if field not in FIELDS:
+        return f"'{field}' is no field of the schema{nearest(field, FIELDS)}; fields are {list(FIELDS)}."
+    quantity = FIELDS[field].quantity
+    if quantity in ("text", "year", "angle"):
+        return ""
+    try:
+        unit_factor(quantity, column.unit, f"source '{source}': '{field}'")
+    except HybridmapError as error:
+        return str(error)
+    return ""
 
 
 def _fault(part: ObservationSource, data_root: str, grid: RegionGrid) -> str:

@@ -71,8 +71,8 @@ class Experiment(Section):
             start = self.start.get(name)
             if start is not None and not low < start < high:
                 raise ValueError(
-                    f"experiment '{self.name}': start of {name} is {start:g}, which is not between its bounds {low:g} and"
-                    f" {high:g}"
+                    f"experiment '{self.name}': start of {name} is {start:g}, which is not between its bounds"
+                    f" {low:g} and {high:g}"
                 )
         return self
 

@@ -48,11 +48,11 @@ def place_in_file(location: tuple[int | str, ...], written: Mapping[str, Any], e
     """
     if len(location) < 2 or not isinstance(location[1], int):
         return location
-    section, number, *rest = location
+    section, number, *rest = location[0], location[1], *location[2:]
     layers, entries = expanded.get(str(section)), written.get(str(section))
     if layers is entries or not isinstance(layers, list) or not isinstance(entries, list):
         return location
-    layer = layers[number] if int(number) < len(layers) else None
+    layer = layers[int(number)] if int(number) < len(layers) else None
     names = [layer.get("name"), layer.get("group")] if isinstance(layer, dict) else []
     for position, entry in enumerate(entries):
         if entry is layer or (isinstance(entry, dict) and entry.get("name") in names):

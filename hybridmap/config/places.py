@@ -39,10 +39,10 @@ def check_places(config: Config) -> None:
             path = expand(written)
         except HybridmapError:
             continue
-        for place, how in _reads(path, under(root, path)):
+        for place, prefix in _reads(path, under(root, path)):
             if not _is_allowed(place, root, allowed):
                 raise HybridmapError(
-                    f"{name}: {how}{place} lies outside data_root ({root}); move it there, or allow it by"
+                    f"{name}: {prefix}{place} lies outside data_root ({root}); move it there, or allow it by"
                     f" outside: ['{_suggestion(place)}']."
                 )
 
@@ -74,14 +74,14 @@ def _reads(path: str, file: Path) -> Iterator[tuple[str, str]]:
 
 def _vrt_sources(file: Path) -> Iterator[str]:
     """Files that a VRT reads, and those of VRTs among them; none for another file."""
-    waiting, seen = [file], {file}
+    waiting, visited = [file], {file}
     while waiting:
         vrt = waiting.pop()
         for source in _sources_of(vrt):
             yield source
             path = Path(source)
-            if not REMOTE.match(source) and path not in seen:
-                seen.add(path)
+            if not REMOTE.match(source) and path not in visited:
+                visited.add(path)
                 waiting.append(path)
 
 

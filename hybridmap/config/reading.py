@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,10 @@ def parse_config(raw: dict[str, Any], origin: str, lines: Lines | None = None) -
     lines : Lines, optional
         Files and lines of its values.
 
+    Returns
+    -------
+    Config
+
     Raises
     ------
     HybridmapError
@@ -65,15 +69,15 @@ def parse_config(raw: dict[str, Any], origin: str, lines: Lines | None = None) -
     lines = Lines() if lines is None else lines
     raw = expand_layers(_with_own_inputs(raw), origin)
 
-    def where(location: Place) -> str:
+    def line_of(location: Place) -> str:
         return lines.find(place_in_file(location, written, raw)) or origin
 
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
         location, sentence = explain(error, raw, Config)
-        raise HybridmapError(f"{where(location)}: {sentence}") from None
-    _check_switches(raw, config, where)
+        raise HybridmapError(f"{line_of(location)}: {sentence}") from None
+    _check_switches(raw, config, line_of)
     check_places(config)
     return config
 
@@ -87,11 +91,11 @@ def _with_own_inputs(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "data_root": f"{results}/{region}/inputs"}
 
 
-def _check_switches(raw: dict[str, Any], config: Config, where: Any) -> None:
+def _check_switches(raw: dict[str, Any], config: Config, line_of: Callable[[Place], str]) -> None:
     """Refuse true and false where a number is meant, which pydantic takes for 1 and 0."""
     for place in _numbers_of_switches(raw, config.model_dump(by_alias=True)):
         raise HybridmapError(
-            f"{where(place)}: {dotted(place, raw)}: expected a number or text, found a switch (true, false, yes, no,"
+            f"{line_of(place)}: {dotted(place, raw)}: expected a number or text, found a switch (true, false, yes, no,"
             " on, off); write text in quotes."
         )
 
@@ -106,5 +110,5 @@ def _numbers_of_switches(written: Any, understood: Any, place: Place = ()) -> It
             if key in understood:
                 yield from _numbers_of_switches(value, understood[key], (*place, key))
     elif isinstance(written, list) and isinstance(understood, list | tuple):
-        for number, (value, other) in enumerate(zip(written, understood, strict=False)):
-            yield from _numbers_of_switches(value, other, (*place, number))
+        for number, (value, read_as) in enumerate(zip(written, understood, strict=False)):
+            yield from _numbers_of_switches(value, read_as, (*place, number))

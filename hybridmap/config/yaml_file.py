@@ -19,6 +19,7 @@ DEEPEST = 40
 """Blocks inside each other; no configuration needs more, and readers that call themselves have an end."""
 LARGEST = 50_000_000
 """Bytes of a configuration file."""
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 MISREAD = re.compile(r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?|[-+]?0[0-7_]*[0-9_]+")
 """Plain words that YAML 1.1 takes for other numbers than they look like: 1:30 is 90, and 010 is 8."""
 
@@ -100,7 +101,7 @@ def _mapping(raw: Any, path: Path) -> dict[str, Any]:
 
 
 def _yaml_problem(error: yaml.YAMLError, path: Path) -> str:
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    mark: Any = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     line = f", line {mark.line + 1}" if mark else ""
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"{path}{line}: not valid YAML ({problem}); check the indentation and quotes."
@@ -120,18 +121,18 @@ def _check_depth(text: str, path: Path) -> None:
             )
 
 
-def _places(node: yaml.Node, path: Path, place: Place, seen: set[int]) -> Iterator[tuple[Place, int]]:
+def _places(node: Any, path: Path, place: Place, visited: set[int]) -> Iterator[tuple[Place, int]]:
     """Place and line of every value, refusing keys that stand twice and words that are misread as numbers.
 
     A block that aliases repeat is looked at once, or a few lines of aliases of aliases would never end.
     """
-    if id(node) in seen:
+    if id(node) in visited:
         return
-    seen.add(id(node))
+    visited.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for number, entry in enumerate(node.value):
             yield (*place, number), entry.start_mark.line + 1
-            yield from _places(entry, path, (*place, number), seen)
+            yield from _places(entry, path, (*place, number), visited)
     elif isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
         for key, value in node.value:
@@ -143,10 +144,9 @@ def _places(node: yaml.Node, path: Path, place: Place, seen: set[int]) -> Iterat
                 )
             first[word] = line
             yield (*place, word), line
-            yield from _places(value, path, (*place, word), seen)
-    elif isinstance(node, yaml.ScalarNode) and not node.style and MISREAD.fullmatch(str(node.value)):
-        if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
-            raise HybridmapError(
-                f"{path}, line {node.start_mark.line + 1}: YAML reads {node.value} as another number; write it in"
-                f" quotes ('{node.value}') if it is text, else as a plain number."
-            )
+            yield from _places(value, path, (*place, word), visited)
+    elif node.tag in NUMBERS and not node.style and MISREAD.fullmatch(str(node.value)):
+        raise HybridmapError(
+            f"{path}, line {node.start_mark.line + 1}: YAML reads {node.value} as another number; write it in"
+            f" quotes ('{node.value}') if it is text, else as a plain number."
+        )

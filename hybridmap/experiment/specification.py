@@ -9,7 +9,7 @@ import torch
 from hybridmap.config import Experiment
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
-from hybridmap.model import HybridModel, Model
+from hybridmap.model import Model
 from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
 from hybridmap.process import ProcessModel, get_process
@@ -81,7 +81,7 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
     torch.manual_seed(experiment.seed if seed is None else seed)
     try:
         model = build_model(spec)
-        if isinstance(model, HybridModel):
+        if model.process is not None:
             check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
         penalties_of(model, experiment.loss.penalties)
         return model

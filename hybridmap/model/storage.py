@@ -99,8 +99,8 @@ def _trusted_source(name: str, folder: Path, trust: bool) -> str:
     """Path of the process model in the folder; no other file is ever run."""
     if name != PROCESS:
         raise HybridmapError(
-            f"{folder / SPECIFICATION}: names the process model '{name}'; only those of hybridmap and {PROCESS} beside it"
-            " are run."
+            f"{folder / SPECIFICATION}: names the process model '{name}'; only those of hybridmap and {PROCESS}"
+            " beside it are run."
         )
     if not trust:
         raise HybridmapError(

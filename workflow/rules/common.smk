@@ -14,7 +14,6 @@ from hybridmap.report.expected import with_capacity, with_main_map, with_main_ta
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 
-
 def read_config():
     """The configuration, read from its files again: snakemake keeps no lines, and takes the last of two equal keys."""
     over = workflow.config_settings.configfiles
@@ -34,7 +33,9 @@ def expand(patterns, **names):
     for key, values in names.items():
         values = [values] if isinstance(values, str) else values
         filled = [
-            text.replace(f"{{{key}}}", str(value)) for text in filled for value in values
+            text.replace(f"{{{key}}}", str(value))
+            for text in filled
+            for value in values
         ]
     return filled
 

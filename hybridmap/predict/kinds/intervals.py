@@ -96,7 +96,8 @@ class IntervalMaps(MapKind):
 
 def _of_process(source: Source) -> list[str]:
     """Parameters of the process model: another experiment of the region may learn them for each cell."""
-    return [p.name for p in source.model.process.parameters] if isinstance(source.model, HybridModel) else []
+    process = source.model.process
+    return [] if process is None else [p.name for p in process.parameters]
 
 
 def _names(source: Source) -> tuple[str, ...]:
