@@ -116,7 +116,6 @@ PENDING = frozenset(
         "S18-many_on_one_coordinate",
         "S18-same_year_other_values",
         "S18-unknown_year_is_no_equal_year",
-        "S20-sheet_named",
         "S21-another_key",
         "S21-assumed_is_said",
         "S21-geopackage",
