@@ -113,15 +113,18 @@ def check_units(path: Path, table: pd.DataFrame, columns: Mapping[str, Column]) 
     _check_texture(judge)
     agrees = _check_mixing(judge)
     for field in TYPICAL:
-        if field in judged and not (agrees and field in (OC, BD)):
-            _check_median(judge, field)
+        if field in judged:
+            _check_median(judge, field, agrees)
     for field in ("poc_g_kg", "moc_g_kg", "mbc_g_kg"):
         _check_fraction(judge, field)
     _warn_of_two_units(judge)
 
 
-def _check_median(judge: _Judge, field: str) -> None:
+def _check_median(judge: _Judge, field: str, is_organic: bool) -> None:
+    """Raise HybridmapError for a median out of range; much carbon under a low bulk density is an organic soil."""
     low, high, likely = TYPICAL[field]
+    if is_organic:
+        low, high = (0.0 if field == BD else low), (1000.0 if field == OC else high)
     values = judge.values(field)
     if len(values) >= FEWEST and not low <= values.median() <= high:
         raise HybridmapError(

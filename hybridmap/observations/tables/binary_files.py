@@ -20,6 +20,12 @@ CHUNK_ROWS = 100_000
 """Rows of a Parquet file in memory at a time."""
 STYLES = ("layer_styles", "qgis_projects")
 """Tables of a GeoPackage that QGIS keeps for itself."""
+WHOLE_SHEETS = {
+    f"OGR_{kind}_{key}": value
+    for kind in ("XLSX", "ODS")
+    for key, value in (("HEADERS", "DISABLE"), ("FIELD_TYPES", "STRING"))
+}
+"""Settings of GDAL: every row of a sheet is a row, every cell a text."""
 LON, LAT = "lon", "lat"
 NO_CRS = "its points have no coordinate reference system (CRS); assign one, or map 'lon' and 'lat'"
 PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
@@ -142,9 +148,9 @@ class WorkbookFile:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            cells = pyogrio.read_dataframe(
-                self.path, layer=self.sheet, fid_as_index=True, HEADERS="DISABLE", FIELD_TYPES="STRING"
-            )
+            # Not as options of the file: GDAL keeps to them in the first sheet alone.
+            pyogrio.set_gdal_config_options(WHOLE_SHEETS)
+            cells = pyogrio.read_dataframe(self.path, layer=self.sheet, fid_as_index=True)
         return cells.fillna("").astype(str)
 
 

@@ -95,7 +95,9 @@ def read_header(sample: str, options: HeaderOptions) -> Header:
     quote = '"' if delimiter != "\t" or QUOTED_CELL.search("".join(lines)) else ""
     records, last = _records(lines, delimiter, quote, [row - options.rows[0] for row in options.rows])
     names = column_names(records)
-    following = next((cells for cells in reader(lines[last + options.skip_rows :], delimiter, quote) if cells), [])
+    following: list[str] = next(
+        (cells for cells in reader(lines[last + options.skip_rows :], delimiter, quote) if cells), []
+    )
     if delimiter == SPACE and len(following) == len(names) + 1:  # R's write.table names its rows, not their column
         names = ("Unnamed: rows", *names)
     return Header(names, delimiter, quote, options.rows[0] - 1 + last + options.skip_rows)
@@ -150,7 +152,7 @@ def _guess(lines: list[str]) -> str:
 def _score(lines: list[str], delimiter: str) -> tuple[bool, int]:
     """Whether the rows are as wide as the header, and how wide that is."""
     source = reader(lines, delimiter, '"')
-    header = next(source, [])
+    header: list[str] = next(source, [])
     widths = [len(cells) for cells, _ in zip(source, range(SAMPLE_ROWS), strict=False) if cells]
     width = len(header)
     is_even = width > 1 and (not widths or widths.count(width) * 2 >= len(widths))
