@@ -29,7 +29,7 @@ class Demo(Section):
     sites: int = Field(1500, ge=100, description="Number of sampled places.")
     seed: int = Field(0, description="Same seed, same landscape.")
     build: Build = Field(
-        Build(), description="How the demo's layers become sites, below 'build'; a region without demo takes none of it."
+        Build(), description="How the demo's layers become sites, below 'build'; no other region takes of it."
     )
 
 

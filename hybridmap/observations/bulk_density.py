@@ -42,7 +42,7 @@ class FineEarth:
 
 @dataclass(frozen=True)
 class Mixing:
-    """Bulk densities [g cm-3] of pure mineral and pure organic matter in the mixing law, as Federer et al. (1993) published them."""
+    """Bulk densities [g cm-3] of pure mineral and organic matter in the mixing law; by default as published (1993)."""
 
     mineral: float = 1.45
     organic: float = 0.11
@@ -229,9 +229,7 @@ def _fitted_mixing(name: str, oc_pct: Array, measured: Array) -> Mixing | None:
     return mixing
 
 
-def _estimates(
-    name: str, soil: FineEarth, layers: pd.DataFrame, mixing: Mixing | None
-) -> list[tuple[str, Array]]:
+def _estimates(name: str, soil: FineEarth, layers: pd.DataFrame, mixing: Mixing | None) -> list[tuple[str, Array]]:
     """Names and estimates [g cm-3] of the functions to try in turn; NaN where one does not apply."""
     fitted = [] if mixing is None else [(FITTED, mixing.density(soil.oc))]
     is_topsoil = ((layers["top_cm"] + layers["bottom_cm"]) / 2.0 < TOPSOIL_CM).to_numpy(dtype=bool)
