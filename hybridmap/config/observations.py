@@ -46,7 +46,7 @@ Codes = Annotated[list[str | float], BeforeValidator(_no_booleans)]
 def _refuse_what_yaml_made(value: Any) -> Any:
     """Refuse what YAML made of a word that stands without quotes: yes, no, on, off, ~, a date."""
     if isinstance(value, bool) or value is None or isinstance(value, date):
-        reading = {True: "true", False: "false", None: "null"}.get(value, str(value))
+        reading = "null" if value is None else str(value).lower()
         raise ValueError(
             f'YAML reads a value as {reading}; quote it as the table has it, for example "yes", "NO" or "2018-06-01"'
         )

@@ -143,11 +143,11 @@ def _say_what_shares_a_place(layers: pd.DataFrame) -> None:
     sites = layers.drop_duplicates("place_id").groupby(["lon", "lat"]).size()
     crowded = sites[sites >= MANY_SITES]
     if len(crowded):
-        lon, lat = crowded.idxmax()
+        worst = crowded.reset_index(name="count").sort_values("count").iloc[-1]
         LOG.warning(
             "%d coordinates have %d sites or more each, the most %d sites at one exact coordinate (%g, %g): a field, or"
             " rounded? They are always in one fold",
-            *(len(crowded), MANY_SITES, crowded.max(), lon, lat),
+            *(len(crowded), MANY_SITES, worst["count"], worst["lon"], worst["lat"]),
         )
 
 

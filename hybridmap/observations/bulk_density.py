@@ -42,7 +42,7 @@ class FineEarth:
 
 @dataclass(frozen=True)
 class Mixing:
-    """Bulk densities [g cm-3] of pure mineral and pure organic matter in the mixing law, as Federer et al. (1993) published them."""
+    """Bulk densities [g cm-3] of pure mineral and organic matter in the mixing law; by default as published (1993)."""
 
     mineral: float = 1.45
     organic: float = 0.11

@@ -63,7 +63,7 @@ def fragments_from_mass(bd_fine_g_cm3: Any, cf_mass: Any) -> Any:
 
 
 def fragments_per_whole(bd_fine_whole_g_cm3: Any, cf_mass: Any) -> Any:
-    """Volume share of fragments from the mass of fine earth per volume of the whole soil [g cm-3], and their mass share.
+    """Volume share of fragments from their mass share and the fine earth per volume of the whole soil [g cm-3].
 
     Examples
     --------

@@ -22,6 +22,10 @@ def distances_m(
         The one [degrees].
     to_lon, to_lat : array, shape (point,)
         The other [degrees].
+
+    Returns
+    -------
+    array, shape (point,)
     """
     return np.asarray(np.linalg.norm(_on_sphere(lon, lat) - _on_sphere(to_lon, to_lat), axis=1), np.float64)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridmap.observations.density import fine_earth, fragments_from_mass, fragments_from_whole, soc_density
@@ -37,6 +37,7 @@ def densities(**columns: float) -> pd.DataFrame:
     return pd.DataFrame([{**dict.fromkeys(fields, np.nan), **columns}])
 
 
+@settings(deadline=None, max_examples=30)  # five tables an example
 @given(fine=density, mass=share)
 def test_all_three_densities_say_the_same(fine: float, mass: float) -> None:
     volume = fragments_from_mass(fine, mass)

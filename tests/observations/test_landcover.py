@@ -4,10 +4,14 @@ import pytest
 
 from hybridmap.observations.landcover import is_cultivated
 
-CROPS = """Cropland|CROPS|Cultivated Crops|Planted/Cultivated|Non-irrigated arable land|Cropland/grassland mosaic|winter-wheat|
-corn_soybean rotation|Sugar beet|B11|b16|BX1|B55a|Not permanently irrigated arable land|no-till corn|Ackerland|cropland"""
-OTHERS = """|heath|Uncultivated|not under cultivation|never been|no longer cropped|former cropland|ex-arable|Cropland (abandoned)|
-ryegrass|rye grass ley|cotton grass bog|wild rice marsh|outcrop|Wheatear|C10|E20|Bog|BARE|non cropland|noncropland"""
+CROPS = """Cropland|CROPS|Cultivated Crops|Planted/Cultivated|Non-irrigated arable land|Cropland/grassland mosaic|
+winter-wheat|
+corn_soybean rotation|Sugar beet
+|B11|b16|BX1|B55a|Not permanently irrigated arable land|no-till corn|Ackerland|cropland"""
+OTHERS = """|heath|Uncultivated|not under cultivation|never been|no longer cropped|
+former cropland|ex-arable|Cropland (abandoned)|
+ryegrass|rye grass ley|cotton grass bog|wild rice marsh|outcrop|
+Wheatear|C10|E20|Bog|BARE|non cropland|noncropland"""
 
 
 @pytest.mark.parametrize("cover", [cover.strip() for cover in CROPS.split("|")])

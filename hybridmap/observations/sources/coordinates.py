@@ -111,7 +111,7 @@ class CoordinateReader:
         return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds, rules)
 
     def add_coordinates(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return `rows` with :data:`LON`, :data:`LAT` and :data:`TURNED`; HybridmapError if they look like metres, or swapped."""
+        """Return `rows` with :data:`LON`, :data:`LAT`, :data:`TURNED`; HybridmapError if these look wrong."""
         lon, lat = self._number(rows, "lon"), self._number(rows, "lat")
         if self.to_degrees is not None:
             x, y = self.to_degrees.transform(lon.to_numpy(float), lat.to_numpy(float))

@@ -48,9 +48,9 @@ def stocks_of_layers(layers: pd.DataFrame, path: Path, column: str, drops: DropC
     # Stocks of one depth are replicates of each other; the next deeper one is compared with their mean.
     steps = nested[STOCK].groupby([profile, nested["bottom_cm"]]).mean().rename("stock").reset_index()
     steps.columns = pd.Index(["profile", "bottom", "stock"])
-    before = steps.groupby("profile").shift(1)
+    shallower = steps.groupby("profile").shift(1)
     keys = pd.MultiIndex.from_arrays([profile, nested["bottom_cm"]])
-    above = before.set_index(pd.MultiIndex.from_frame(steps[["profile", "bottom"]])).loc[keys]
+    above = shallower.set_index(pd.MultiIndex.from_frame(steps[["profile", "bottom"]])).loc[keys]
     is_deeper = above["bottom"].notna().to_numpy()
     difference = nested[STOCK].to_numpy() - above["stock"].to_numpy()
     origin = f"{path}: column '{column}' for '{STOCK}'"

@@ -11,7 +11,7 @@ from hybridmap.errors import nearest
 from hybridmap.observations.formats.registry import format_names, read_format
 from hybridmap.observations.tables.filters import filter_words, matches
 
-SHOWN = 8
+MOST_WORDS = 8
 """As many words of a column are shown."""
 
 
@@ -50,7 +50,7 @@ class RowFilter:
             return
         cells = rows[self.column].drop_duplicates()
         self.unmatched = [value for value in self.unmatched if not matches(cells, [value]).any()]
-        self.words.update(dict.fromkeys([*filter_words(cells).unique()][:SHOWN]))
+        self.words.update(dict.fromkeys([*filter_words(cells).unique()][:MOST_WORDS]))
 
     @property
     def reason(self) -> str:
@@ -59,7 +59,7 @@ class RowFilter:
 
     def faults(self) -> list[str]:
         """A sentence for each value that matches no row."""
-        words = [word for word in self.words if word][:SHOWN]
+        words = [word for word in self.words if word][:MOST_WORDS]
         has = f"; the column has {', '.join(words)}" if words else ""
         return [
             f"{self.key}: '{value}' matches no row of '{self.column}'{nearest(str(value), words)}{has}"

@@ -110,6 +110,10 @@ def row_steps(opened: OpenedSource, bounds: DegreeBounds, filters: list[RowFilte
         Of the region.
     filters : list of RowFilter
         Of the source, in order.
+
+    Returns
+    -------
+    list of Step
     """
     placed = [table for table in opened.joins if _places(opened, table) and not table.join.required]
     coordinates = CoordinateReader.of(opened.source, opened.table.path, opened.columns, bounds, opened.rules)
@@ -150,12 +154,12 @@ def _judge_partners(opened: OpenedSource, table: JoinedTable, total: int, with_p
     """Raise HybridmapError if no row has a partner (unless the join is optional), warn if few have one."""
     if not total or with_partner >= FEW_PARTNERS * total:
         return
-    there = "" if with_partner else table.first_key()
+    own_key = "" if with_partner else table.first_key()
     words = f"{table.table.path}: {with_partner} of {total} rows of {opened.table.path.name} found a partner"
     if with_partner or table.join.optional:
         LOG.warning("%s: %s", opened.source.name, words)
         return
-    rows = f"first: {first}; there: {there}" if there else f"it has no rows{_with_values(table)}"
+    rows = f"first: {first}; there: {own_key}" if own_key else f"it has no rows{_with_values(table)}"
     raise HybridmapError(
         f"{words} ({rows}); correct 'by' of the join or the identifiers (the first table's {list(table.join.by)} and"
         f" this one's {list(table.join.by.values())} must agree letter by letter), or say 'optional: true'."
@@ -164,8 +168,8 @@ def _judge_partners(opened: OpenedSource, table: JoinedTable, total: int, with_p
 
 def _with_values(table: JoinedTable) -> str:
     """Filter of a joined table in words."""
-    where = [f"'{column}' one of {values}" for column, values in table.join.where.items()]
-    return f" with {' and '.join(where)}" if where else ""
+    conditions = [f"'{column}' one of {values}" for column, values in table.join.where.items()]
+    return f" with {' and '.join(conditions)}" if conditions else ""
 
 
 def _say_what_matches_nothing(source: str, filters: list[RowFilter], total: int, drops: DropCounts) -> None:

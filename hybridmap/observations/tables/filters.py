@@ -27,7 +27,7 @@ def matches(cells: pd.Series, values: Sequence[object]) -> pd.Series:
 
 
 def filter_words(cells: pd.Series) -> pd.Series:
-    """Cells as the text that a filter sees: stripped, whole numbers without a decimal point, typed booleans in lower case.
+    """Cells as the text that a filter sees: stripped, whole numbers without a point, typed booleans in lower case.
 
     Examples
     --------
