@@ -180,8 +180,8 @@ def _band_number(source: Any, layer: Raster, label: str) -> int:
     """Band of a layer, by number or by its description."""
     if layer.of_bands is not None and source.count != layer.of_bands:
         raise HybridmapError(
-            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a band a"
-            " month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
+            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a band"
+            " a month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
         )
     if isinstance(layer.band, int):
         if not 1 <= layer.band <= source.count:
@@ -259,7 +259,8 @@ def _check_overlap(source: RasterSource, places: Places) -> None:
         region = "needs (" + ", ".join(f"{v:.6g}" for v in (x.min(), y.min(), x.max(), y.max())) + ")"
     advice = " (its axes look swapped)" if crs.is_geographic and abs(high) > 90.5 else ""
     raise HybridmapError(
-        f"{source.label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region {region}."
+        f"{source.label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region"
+        f" {region}."
     )
 
 
@@ -270,8 +271,8 @@ def _check_undeclared_nodata(source: RasterSource, places: Places) -> None:
     if code is not None:
         number, share = written(code[0]), code[1]
         raise HybridmapError(
-            f"{source.label}: {share:.2g} of the pixels in the region are {number}, which looks like a nodata value that"
-            f" the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it if it"
+            f"{source.label}: {share:.2g} of the pixels in the region are {number}, which looks like a nodata value"
+            f" that the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it if it"
             " is real."
         )
 
