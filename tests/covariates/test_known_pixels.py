@@ -23,7 +23,7 @@ def write(path: Path, values: Any, resolution: float = 0.5, **keys: Any) -> None
     bands = np.atleast_3d(np.asarray(values).T).T
     with rasterio.open(
         path, "w", driver="GTiff", height=bands.shape[1], width=bands.shape[2], count=len(bands), dtype=bands.dtype,
-        transform=from_origin(9, 51, resolution, resolution), **{"crs": "EPSG:4326", **keys},
+        **{"transform": from_origin(9, 51, resolution, resolution), "crs": "EPSG:4326", **keys},
     ) as file:  # fmt: skip
         file.write(bands)
 
