@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import rasterio
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
@@ -29,6 +30,10 @@ LOOKED_AT = 512
 """Edge of the sample of pixels that is looked at before anything is warped."""
 LATTICE = 65
 """Points a side of the grid whose places say whether a raster meets it."""
+
+
+# What it says is said in a sentence of ours.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 @dataclass(frozen=True)
@@ -180,8 +185,8 @@ def _band_number(source: Any, layer: Raster, label: str) -> int:
     """Band of a layer, by number or by its description."""
     if layer.of_bands is not None and source.count != layer.of_bands:
         raise HybridmapError(
-            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a band"
-            " a month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
+            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a"
+            " band a month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
         )
     if isinstance(layer.band, int):
         if not 1 <= layer.band <= source.count:
@@ -272,8 +277,8 @@ def _check_undeclared_nodata(source: RasterSource, places: Places) -> None:
         number, share = written(code[0]), code[1]
         raise HybridmapError(
             f"{source.label}: {share:.2g} of the pixels in the region are {number}, which looks like a nodata value"
-            f" that the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it if it"
-            " is real."
+            f" that the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it"
+            " if it is real."
         )
 
 

@@ -1,8 +1,8 @@
 """Pixels to cells: means over the area of a cell, the nearest pixel, or the class of the largest area.
 
 A mean is taken over the area of the cell, or over a window of the size of a pixel where that is larger (which is
-bilinear interpolation at the centre). The window of a cell follows from that cell and the pixels under it alone, so that a value
-does not depend on what else is warped with it.
+bilinear interpolation at the centre). The window of a cell follows from that cell and the pixels under it
+alone, so that a value does not depend on what else is warped with it.
 """
 
 from __future__ import annotations
