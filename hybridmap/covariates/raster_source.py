@@ -298,7 +298,7 @@ def some_pixels(source: RasterSource, places: Places) -> tuple[Any, Any]:
 def _covered(numbers: Any, size: int) -> tuple[int, int]:
     """First pixel of an axis in the region, and how many there are; at least one."""
     first = min(max(int(np.nanmin(numbers)), 0), size - 1)
-    return first, max(min(int(np.nanmax(numbers)) + 1, size) - first, 1)
+    return first, max(min(int(np.ceil(np.nanmax(numbers) - 1e-6)), size) - first, 1)
 
 
 def first_line(error: Exception) -> str:
