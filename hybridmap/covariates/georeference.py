@@ -58,10 +58,10 @@ def _kind(dataset: Any, axes: tuple[str, str] | None) -> str:
         return f"its pixels are placed by {len(dataset.gcps[0])} ground control points; {REMEDY} (gdalwarp)"
     if dataset.rpcs:
         return f"its pixels are placed by polynomials of a camera (RPC); {REMEDY} (gdalwarp -rpc)"
-    if dataset.tags(ns="GEOLOCATION"):
-        return f"it is curvilinear, each pixel has a longitude and a latitude of its own; {REMEDY} (gdalwarp -geoloc)"
     if axes is not None:
         return f"the steps of its axes ({axes[0]}, {axes[1]}) are uneven; {REMEDY} (cdo remapbil)"
+    if dataset.tags(ns="GEOLOCATION"):
+        return f"it is curvilinear, each pixel has a longitude and a latitude of its own; {REMEDY} (gdalwarp -geoloc)"
     return "the file does not say where its pixels lie (no geotransform); assign corners to it (gdal_edit -a_ullr)"
 
 

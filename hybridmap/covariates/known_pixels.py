@@ -1,7 +1,7 @@
 """Which pixels of a raster are values: decided once, before anything is resampled.
 
-A pixel is unknown where a mask or an alpha band hides it, where it is a nodata code of the region file or the file, where
-it is not finite, or where its value after scale and offset lies outside the valid range.
+A pixel is unknown where a mask or an alpha band hides it, where it is a nodata code of the region file or the file,
+where it is not finite, or where its value after scale and offset lies outside the valid range.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ class KnownPixels:
         if absurd.any():
             code = written(pixels[absurd][0])
             raise HybridmapError(
-                f"{self.label}: pixels are {code}, which looks like a nodata value that the {pixels.dtype} file does not"
-                f" declare; add 'nodata: {code}'."
+                f"{self.label}: pixels are {code}, which looks like a nodata value that the {pixels.dtype} file does"
+                f" not declare; add 'nodata: {code}'."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
@@ -30,6 +31,10 @@ LOOKED_AT = 512
 """Edge of the sample of pixels that is looked at before anything is warped."""
 LATTICE = 65
 """Points a side of the grid whose places say whether a raster meets it."""
+
+
+# What it says is said in a sentence of ours.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 @dataclass(frozen=True)
@@ -181,8 +186,8 @@ def _band_number(source: Any, layer: Raster, label: str) -> int:
     """Band of a layer, by number or by its description."""
     if layer.of_bands is not None and source.count != layer.of_bands:
         raise HybridmapError(
-            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a band a"
-            " month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
+            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a"
+            " band a month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
         )
     if isinstance(layer.band, int):
         if not 1 <= layer.band <= source.count:
@@ -260,7 +265,8 @@ def _check_overlap(source: RasterSource, places: Places) -> None:
         region = "needs (" + ", ".join(f"{v:.6g}" for v in (x.min(), y.min(), x.max(), y.max())) + ")"
     advice = " (its axes look swapped)" if crs.is_geographic and abs(high) > 90.5 else ""
     raise HybridmapError(
-        f"{source.label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region {region}."
+        f"{source.label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region"
+        f" {region}."
     )
 
 
@@ -271,9 +277,9 @@ def _check_undeclared_nodata(source: RasterSource, places: Places) -> None:
     if code is not None:
         number, share = written(code[0]), code[1]
         raise HybridmapError(
-            f"{source.label}: {share:.2g} of the pixels in the region are {number}, which looks like a nodata value that"
-            f" the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it if it"
-            " is real."
+            f"{source.label}: {share:.2g} of the pixels in the region are {number}, which looks like a nodata value"
+            f" that the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it"
+            " if it is real."
         )
 
 
@@ -299,7 +305,7 @@ def sampled_values(source: RasterSource) -> NDArray[np.float64]:
 def _covered(numbers: Any, size: int) -> tuple[int, int]:
     """First pixel of an axis in the region, and how many there are; at least one."""
     first = min(max(int(np.nanmin(numbers)), 0), size - 1)
-    return first, max(min(int(np.nanmax(numbers)) + 1, size) - first, 1)
+    return first, max(min(int(np.ceil(np.nanmax(numbers) - 1e-6)), size) - first, 1)
 
 
 def first_line(error: Exception) -> str:

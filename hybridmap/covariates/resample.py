@@ -1,8 +1,8 @@
 """Pixels to cells: means over the area of a cell, the nearest pixel, or the class of the largest area.
 
-A mean is taken over the area of the cell, or over a window of the size of a pixel where that is larger (which is bilinear
-interpolation at the centre). The window of a cell follows from that cell and the pixels under it alone, so that a value
-does not depend on what else is warped with it.
+A mean is taken over the area of the cell, or over a window of the size of a pixel where that is larger (which is
+bilinear interpolation at the centre). The window of a cell follows from that cell and the pixels under it
+alone, so that a value does not depend on what else is warped with it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ALIGNED = 1e-4
 TIE = 1e-6
 """Pixels by which a point on the border of two belongs to the later one, so that rounding does not decide."""
 ROUNDING = 1e-7
-"""Pixels by which a window may miss the next pixel and still begin there, so that pixels under a cell are kept as are."""
+"""Pixels by which a window may miss the next pixel and still begin there, so that equal grids keep their pixels."""
 BORDER = 2
 """Unknown pixels around those of a block, so that the two under a window beyond it are both unknown."""
 AT_ONCE = 4_000_000

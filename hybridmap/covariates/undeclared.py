@@ -31,8 +31,8 @@ def undeclared_code(pixels: NDArray[Any]) -> tuple[Any, float] | None:
 
     Notes
     -----
-    Fill values of real numbers beyond any quantity always count. Others are the smallest or the largest of the pixels, a
-    number that programs use for nodata, and further from the rest than the rest reaches from end to end.
+    Fill values of real numbers beyond any quantity always count. Others are the smallest or the largest of the pixels,
+    a number that programs use for nodata, and further from the rest than the rest reaches from end to end.
 
     Examples
     --------
