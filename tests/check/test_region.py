@@ -124,7 +124,7 @@ WRONG = [
     ({"experiments": [{"name": "a", "global": "all", "start": {"zzz": 1}}]}, "start: five_pool has no parameter 'zzz'"),
     ({"experiments": [{"name": "a", "global": "all", "bounds": {"cue": [-5, 7]}}]}, "cue -5 must not be negative"),
     ({"experiments": [{"name": "a", "global": "all", "bounds": {"cue": [0.1, 7]}}]}, "cue 7 must not exceed 1"),
-    ({"experiments": [{"name": "a", "global": "all", "bounds": {"km_p": [0, 7]}}]}, "km_p 0 must be above 0"),
+    ({"experiments": [{"name": "a", "global": "all", "bounds": {"km_p": [0, 7]}}]}, "km_p.*positive on a log scale"),
 ]
 
 
