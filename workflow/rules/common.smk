@@ -110,7 +110,10 @@ def lost(*places: Path):
     def first(wildcards) -> str:
         if PLAN["is_made"]:
             return ""
-        names = (lost_file(Path(str(place).format(**wildcards))) for place in places)
+        names = (
+            lost_file(Path(expand(place, **dict(wildcards.items()))[0]))
+            for place in places
+        )
         return next(filter(None, names), "")
 
     return first
