@@ -145,8 +145,8 @@ PREDICT = (
     " --log {log:q}"
 )
 PARTS = CONFIG.predict.parts
-PREDICT_PART = f"{PREDICT} --part {{wildcards.part}}/{PARTS}"
-PREDICT_WHOLE = f"{PREDICT} --rasters {{params.rasters}} --summary {{output.summary}}"
+PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
+PREDICT_WHOLE = f"{PREDICT} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
 
 
 def map_options(wildcards, input) -> list[str]:
