@@ -34,12 +34,7 @@ class Demo(Section):
     sites: int = Field(1500, ge=100, le=10_000_000, description="Number of sampled places.")
     seed: Seed = Field(0, description="Same seed, same landscape.")
     build: Build = Field(
-<<<<<<< HEAD
-        Build(),
-        description="How the demo's layers become sites, below 'build'; a region without demo takes none of it.",
-=======
         Build(), description="How the demo's layers become sites, below 'build'; no other region takes of it."
->>>>>>> tabB
     )
 
 

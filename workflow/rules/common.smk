@@ -114,7 +114,10 @@ def lost(result: Path, *others: Path):
     """
 
     def first(wildcards) -> str:
-        paths = [Path(str(path).format(**wildcards)) for path in (result, *others)]
+        paths = [
+            Path(expand(path, **dict(wildcards.items()))[0])
+            for path in (result, *others)
+        ]
         if PLAN["is_made"] or not paths[0].exists():
             return ""
         names = (lost_file(p) or ("" if p.exists() else p.name) for p in paths)
@@ -149,8 +152,10 @@ PREDICT = (
     " --log {log:q}"
 )
 PARTS = CONFIG.predict.parts
-PREDICT_PART = f"{PREDICT} --part {{wildcards.part}}/{PARTS}"
-PREDICT_WHOLE = f"{PREDICT} --rasters {{params.rasters}} --summary {{output.summary}}"
+PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
+PREDICT_WHOLE = (
+    f"{PREDICT} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
+)
 
 
 def map_options(wildcards, input) -> list[str]:

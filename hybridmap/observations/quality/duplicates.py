@@ -53,13 +53,6 @@ def poorer_duplicates(layers: pd.DataFrame) -> pd.Series:
 def _agree(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether two layers have a measured quantity in common, and agree in all of these."""
     is_common = np.isfinite(first) & np.isfinite(second)
-<<<<<<< HEAD
-    difference = np.abs(first - second)[is_common]
-    return bool(
-        is_common.any() and (difference <= AGREEMENT * np.maximum(np.abs(first), np.abs(second))[is_common]).all()
-    )
-=======
     first, second = first[is_common], second[is_common]
     tolerance = AGREEMENT * np.maximum(np.abs(first), np.abs(second))
     return bool(is_common.any() and (np.abs(first - second) <= tolerance).all())
->>>>>>> tabB
