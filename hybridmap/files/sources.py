@@ -53,7 +53,7 @@ class Digests:
             content = read_json(memory)
         except HybridmapError:
             content = None
-        self._known: dict[str, list[str]] = content if isinstance(content, dict) else {}
+        self._remembered: dict[str, list[str]] = content if isinstance(content, dict) else {}
         self._is_changed = False
         self._lock = threading.Lock()
 
@@ -80,7 +80,7 @@ class Digests:
         """Remember what was computed; a folder that cannot be written to costs time only."""
         with self._lock, contextlib.suppress(OSError):
             if self._is_changed:
-                write_json(self._known, self.memory)
+                write_json(self._remembered, self.memory)
                 self._is_changed = False
 
     def of_path(self, path: Path) -> str:
@@ -88,7 +88,7 @@ class Digests:
         try:
             files = [path] if path.is_file() else _files_below(path)
             state, newest = _state(path, files)
-            noted = self._known.get(str(path))
+            noted = self._remembered.get(str(path))
             if isinstance(noted, list) and noted[:1] == [state]:
                 return noted[1]
             digest = _sha256(path, files)
@@ -96,7 +96,7 @@ class Digests:
             return UNREADABLE  # the stage that reads it says so
         if time.time() - newest > SETTLED_S:
             with self._lock:
-                self._known[str(path)] = [state, digest]
+                self._remembered[str(path)] = [state, digest]
                 self._is_changed = True
         return digest
 

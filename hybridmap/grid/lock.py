@@ -69,8 +69,8 @@ class WriterLock:
     def clear(self) -> None:
         """Remove the lock if its owner is gone, waiting for its sign of life; HybridmapError if it is not."""
         while (text := self._text()) is not None and not self._is_abandoned():
-            owner, seen = _owner(text), self._changed()
-            if owner["host"] == socket.gethostname() or self._lives(seen):
+            owner, last_sign = _owner(text), self._changed()
+            if owner["host"] == socket.gethostname() or self._lives(last_sign):
                 raise HybridmapError(
                     f"{self.store}: another run (process {owner['pid']} on {owner['host']}) is writing this; wait for"
                     f" it, or delete {self.file} if it is gone."
@@ -113,12 +113,12 @@ class WriterLock:
                     os.link(aside, self.file)
             aside.unlink()
 
-    def _lives(self, seen: int) -> bool:
+    def _lives(self, last_sign: int) -> bool:
         """Whether the owner gives a sign of life before its lock is stale."""
         deadline = time.monotonic() + STALE
-        while self._changed() == seen and time.monotonic() < deadline and not self._is_abandoned():
+        while self._changed() == last_sign and time.monotonic() < deadline and not self._is_abandoned():
             time.sleep(POLL)
-        return self._changed() not in (seen, 0)
+        return self._changed() not in (last_sign, 0)
 
     def _is_abandoned(self) -> bool:
         """Whether the owner is a process of this machine that has ended, or its last sign of life is old."""
@@ -128,7 +128,7 @@ class WriterLock:
         owner = _owner(text)
         if owner["host"] == socket.gethostname():
             return not _is_alive(owner["pid"], owner["start"])
-        return self._now() - self._changed() > STALE * 1e9
+        return self._file_clock() - self._changed() > STALE * 1e9
 
     def _text(self) -> str | None:
         try:
@@ -143,7 +143,7 @@ class WriterLock:
         except FileNotFoundError:
             return 0
 
-    def _now(self) -> int:
+    def _file_clock(self) -> int:
         """The time in ns by the clock that gives files theirs, which is that of a server where others see them too."""
         with tempfile.NamedTemporaryFile(dir=self.file.parent, prefix=self.file.name) as probe:
             return os.stat(probe.name).st_mtime_ns
