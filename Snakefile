@@ -19,8 +19,6 @@ onstart:
 
 
 include: "workflow/rules/common.smk"
-
-
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/observations.smk"

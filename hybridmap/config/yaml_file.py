@@ -115,10 +115,8 @@ def _check_depth(text: str, path: Path) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            line = event.start_mark.line + 1
-            raise HybridmapError(
-                f"{path}, line {line}: more than {DEEPEST} blocks inside each other; check the brackets."
-            )
+            line = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+            raise HybridmapError(f"{path}{line}: more than {DEEPEST} blocks inside each other; check the brackets.")
 
 
 def _places(node: Any, path: Path, place: Place, visited: set[int]) -> Iterator[tuple[Place, int]]:

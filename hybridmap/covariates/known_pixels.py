@@ -59,6 +59,22 @@ class KnownPixels:
     def of(cls, dataset: Any, band: int, layer: Raster, label: str) -> KnownPixels:
         """Rule of a layer.
 
+        Parameters
+        ----------
+        dataset : rasterio.DatasetReader or ZarrRaster
+            The opened raster.
+        band : int
+            Of the layer, from 1.
+        layer : Raster
+            What the region file says of it.
+        label : str
+            What messages name.
+
+        Returns
+        -------
+        KnownPixels
+            The rule.
+
         Raises
         ------
         HybridmapError
@@ -78,12 +94,12 @@ class KnownPixels:
         """Pixels in the type of the file, and which are no nodata, shape (line, column); `shape` thins them."""
         thinned = {} if shape is None else {"out_shape": shape}
         pixels = np.asarray(self.dataset.read(self.band, window=window, **thinned))
-        known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, dtype=bool)
+        is_known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, dtype=bool)
         for code in self.codes:
-            known &= pixels != code
+            is_known &= pixels != code
         if self.is_masked:
-            known &= self.dataset.read_masks(self.band, window=window, **thinned) > 0
-        return pixels, known
+            is_known &= self.dataset.read_masks(self.band, window=window, **thinned) > 0
+        return pixels, is_known
 
     def in_range(self, pixels: NDArray[Any]) -> NDArray[np.bool_]:
         """Which pixels lie in the valid range; classes are compared as they are."""
@@ -103,11 +119,11 @@ class KnownPixels:
         HybridmapError
             If a known pixel is a fill value of another program.
         """
-        pixels, known = self.raw(window)
-        known &= self.in_range(pixels)
-        self._refuse_absurd(pixels, known)
+        pixels, is_known = self.raw(window)
+        is_known &= self.in_range(pixels)
+        self._refuse_absurd(pixels, is_known)
         values = self.scaled(pixels) if self.layer.equals is None else np.isin(pixels, self.layer.equals)
-        return np.where(known, values, np.nan).astype("float32")
+        return np.where(is_known, values, np.nan).astype("float32")
 
     def scaled(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pixels in the unit of the layer."""
@@ -116,10 +132,10 @@ class KnownPixels:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(pixels.astype("float64") * self.scale + self.offset)
 
-    def _refuse_absurd(self, pixels: NDArray[Any], known: NDArray[np.bool_]) -> None:
+    def _refuse_absurd(self, pixels: NDArray[Any], is_known: NDArray[np.bool_]) -> None:
         if pixels.dtype.kind != "f" or self.layer.valid_range is not None:
             return
-        absurd = known & (abs(pixels) > ABSURD)
+        absurd = is_known & (abs(pixels) > ABSURD)
         if absurd.any():
             code = written(pixels[absurd][0])
             raise HybridmapError(
@@ -148,14 +164,14 @@ def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
     """Nodata codes that the type of the band can hold: of the region file, or else all that the file declares."""
     dtype = np.dtype(dataset.dtypes[band - 1])
     if layer.nodata is not None:
-        given = layer.nodata if isinstance(layer.nodata, list) else [layer.nodata]
-        for code in given:
+        listed_codes = layer.nodata if isinstance(layer.nodata, list) else [layer.nodata]
+        for code in listed_codes:
             if not _fits(code, dtype):
                 raise HybridmapError(
                     f"{label}: no pixel can be {code:.17g}, the 'nodata' of the region file: they are {dtype}"
                     f" ({_limits(dtype)}); give a value that they can hold, or remove the key."
                 )
-        return [_cast(code, dtype) for code in given]
+        return [_cast(code, dtype) for code in listed_codes]
     declared = [dataset.nodatavals[band - 1]]
     tags = dataset.tags(band)
     for name in CODE_TAGS:

@@ -56,29 +56,29 @@ def _pixels_per_cell(source: RasterSource, layer: Raster) -> list[str]:
     if number <= 1.0:
         return [f"a pixel spans {1 / number:.2g} cells each way"]
     text = f"{number:.2g} pixels to a cell each way"
-    made = {
+    use_of = {
         "continuous": "of which it is the mean",
         "average": "of which it is the mean",
         "mode": "of which it is the most frequent",
         "categorical": "of which it is the one at the centre ('kind: mode' takes the most frequent)",
     }
-    return [f"{text}, {made[layer.kind]}" if number > 1.5 else text]
+    return [f"{text}, {use_of[layer.kind]}" if number > 1.5 else text]
 
 
 def _cover(source: RasterSource, layer: Raster) -> list[str]:
     """Share of the region that known pixels cover, and what the others are."""
     places = region_places(source)
-    pixels, known = some_pixels(source, places)
+    pixels, is_known = some_pixels(source, places)
     in_range = source.pixels.in_range(pixels)
     on_file = _on_file(source, places)
-    words = [f"covers {_percent(on_file * float((known & in_range).mean()))} of the region"]
-    lost = {
+    words = [f"covers {_percent(on_file * float((is_known & in_range).mean()))} of the region"]
+    shares_lost = {
         "lies beyond the raster": 1.0 - on_file,
-        "is nodata": on_file * float((~known).mean()),
-        "is outside valid_range": on_file * float((known & ~in_range).mean()),
+        "is nodata": on_file * float((~is_known).mean()),
+        "is outside valid_range": on_file * float((is_known & ~in_range).mean()),
     }
-    words += [f"{_percent(share)} {what}" for what, share in lost.items() if share > 0]
-    return words + _unlisted(pixels[known & in_range], layer)
+    words += [f"{_percent(share)} {reason}" for reason, share in shares_lost.items() if share > 0]
+    return words + _unlisted(pixels[is_known & in_range], layer)
 
 
 def _on_file(source: RasterSource, places: Places) -> float:
@@ -92,12 +92,12 @@ def _unlisted(pixels: NDArray[Any], layer: Raster) -> list[str]:
     """Pixels that are in no class."""
     if layer.listed is None or not pixels.size:
         return []
-    other = ~np.isin(pixels, layer.listed)
-    if not other.any():
+    is_unlisted = ~np.isin(pixels, layer.listed)
+    if not is_unlisted.any():
         return []
-    values, counts = np.unique(pixels[other], return_counts=True)
+    values, counts = np.unique(pixels[is_unlisted], return_counts=True)
     most = ", ".join(f"{v:g}" for v in values[np.argsort(-counts)][:5])
-    return [f"{_percent(float(other.mean()))} of its pixels are in no class of 'classes' ({most})"]
+    return [f"{_percent(float(is_unlisted.mean()))} of its pixels are in no class of 'classes' ({most})"]
 
 
 def _percent(share: float) -> str:

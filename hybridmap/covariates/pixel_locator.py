@@ -52,7 +52,22 @@ class PixelLocator:
 
     @classmethod
     def of(cls, grid: RegionGrid, crs: CRS, transform: Any) -> PixelLocator:
-        """Locator of a raster."""
+        """Locator of a raster.
+
+        Parameters
+        ----------
+        grid : RegionGrid
+            The cells.
+        crs : pyproj.CRS
+            Of the raster.
+        transform : Affine
+            From column and line of the raster to its CRS.
+
+        Returns
+        -------
+        PixelLocator
+            From the cells to the pixels.
+        """
         unrotated = not (transform.b or transform.d)
         period = 360.0 / abs(transform.a) if crs.is_geographic and unrotated else None
         to_crs = None if crs == grid.crs else Transformer.from_crs(grid.crs, crs, always_xy=True)
@@ -86,8 +101,8 @@ class PixelLocator:
         if self.to_crs is None:
             return x, y
         x, y = self.to_crs.transform(x, y)
-        lost = ~(np.isfinite(x) & np.isfinite(y))
-        return np.where(lost, np.nan, x), np.where(lost, np.nan, y)
+        is_lost = ~(np.isfinite(x) & np.isfinite(y))
+        return np.where(is_lost, np.nan, x), np.where(is_lost, np.nan, y)
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,20 @@ class Block:
 
     @classmethod
     def of(cls, locator: PixelLocator, rows: range, columns: range) -> Block:
-        """Block of some cells, with a polynomial where one stands for the projection."""
+        """Block of some cells, with a polynomial where one stands for the projection.
+
+        Parameters
+        ----------
+        locator : PixelLocator
+            Of the raster.
+        rows, columns : range
+            Of the grid.
+
+        Returns
+        -------
+        Block
+            The cells and the nodes of the polynomial.
+        """
         block = cls(locator, rows, columns, None)
         abscissae = 0.5 + 0.5 * np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
         nodes = block._exact(*block._spread(abscissae))

@@ -233,18 +233,18 @@ def _known_crs(source: Any, label: str) -> CRS:
     return declared.sub_crs_list[0] if declared.is_compound else declared
 
 
-def _same_place(declared: CRS, given: str, source: Any, label: str) -> bool:
+def _same_place(declared: CRS, given_crs: str, source: Any, label: str) -> bool:
     """Whether two reference systems put the corners of a raster into the same pixels."""
     try:
-        other = CRS.from_user_input(given)
-        transformer = Transformer.from_crs(declared, other, always_xy=True)
+        layer_crs = CRS.from_user_input(given_crs)
+        transformer = Transformer.from_crs(declared, layer_crs, always_xy=True)
     except (CRSError, ProjError):
-        raise HybridmapError(f"{label}: 'crs' {given} is no known coordinate reference system.") from None
+        raise HybridmapError(f"{label}: 'crs' {given_crs} is no known coordinate reference system.") from None
     corners = [source.transform @ corner for corner in ((0.25, 0.25), (source.width - 0.25, source.height - 0.25))]
     x, y = np.array(corners).T
-    there = transformer.transform(x, y)
+    moved = transformer.transform(x, y)
     size = max(abs(source.transform.a), abs(source.transform.b))
-    return bool((np.hypot(there[0] - x, there[1] - y) < size).all())
+    return bool((np.hypot(moved[0] - x, moved[1] - y) < size).all())
 
 
 def _check_overlap(source: RasterSource, places: Places) -> None:
@@ -272,8 +272,8 @@ def _check_overlap(source: RasterSource, places: Places) -> None:
 
 def _check_undeclared_nodata(source: RasterSource, places: Places) -> None:
     """Look at some pixels of the region for a nodata value that is not declared."""
-    pixels, known = some_pixels(source, places)
-    code = undeclared_code(pixels[known])
+    pixels, is_known = some_pixels(source, places)
+    code = undeclared_code(pixels[is_known])
     if code is not None:
         number, share = written(code[0]), code[1]
         raise HybridmapError(
@@ -298,8 +298,9 @@ def some_pixels(source: RasterSource, places: Places) -> tuple[Any, Any]:
 
 def sampled_values(source: RasterSource) -> NDArray[np.float64]:
     """Values of some pixels in the region, in the unit of the layer, without missing ones; shape (pixel,)."""
-    pixels, known = some_pixels(source, region_places(source))
-    return source.pixels.scaled(pixels)[known & source.pixels.in_range(pixels)].astype("float64")
+    pixels, is_known = some_pixels(source, region_places(source))
+    values = source.pixels.scaled(pixels)[is_known & source.pixels.in_range(pixels)]
+    return np.asarray(values, dtype="float64")
 
 
 def _covered(numbers: Any, size: int) -> tuple[int, int]:

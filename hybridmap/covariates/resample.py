@@ -115,15 +115,28 @@ class Cells:
         )
         return bool(inside.all())
 
-    def points(self, down: float, across: float, where: Choice = None) -> Places:
-        """Pixels under a place in some cells, or all, given in shares of a cell from its north-west corner."""
-        rows = np.arange(self.block.rows.start, self.block.rows.stop) + down
-        columns = np.arange(self.block.columns.start, self.block.columns.stop) + across
-        if self.block.nodes is not None or where is None:
+    def points(self, down: float, across: float, selected: Choice = None) -> Places:
+        """Pixels under a place in some cells, or all.
+
+        Parameters
+        ----------
+        down, across : float
+            The place, in shares of a cell from its north-west corner.
+        selected : array of bool, shape (row, column), or None
+            The cells; None for all.
+
+        Returns
+        -------
+        Places
+            Of shape (cell,), or (row, column) of all cells.
+        """
+        rows = np.arange(self.block.rows.start, self.block.rows.stop, dtype=np.float64) + down
+        columns = np.arange(self.block.columns.start, self.block.columns.stop, dtype=np.float64) + across
+        if self.block.nodes is not None or selected is None:
             places = self.block.lattice(rows, columns)
-            columns_of, lines_of = (n if where is None else n[where] for n in (places.column, places.line))
+            columns_of, lines_of = (n if selected is None else n[selected] for n in (places.column, places.line))
             return Places(columns_of + self.shift, lines_of)
-        i, j = np.nonzero(where)
+        i, j = np.nonzero(selected)
         places = self.block.locator.exact(rows[i], columns[j], self.block.middle)
         return Places(places.column + self.shift, places.line)
 
@@ -200,24 +213,26 @@ def _mode(pixels: Pixels, cells: Cells, min_share: float) -> Field:
     for count in np.unique(samples):
         flat = np.flatnonzero(samples == count)
         for part in np.array_split(flat, -(-flat.size * count**2 // AT_ONCE)):
-            where = np.zeros(samples.shape, dtype=np.bool_)
-            where.flat[part] = True
+            selected = np.zeros(samples.shape, dtype=np.bool_)
+            selected.flat[part] = True
             offsets = (np.arange(count) + 0.5) / count
-            drawn = [_nearest(pixels, cells.points(down, east, where)) for down in offsets for east in offsets]
-            out[where] = _most_frequent(np.stack(drawn), min_share)
+            drawn_classes = [
+                _nearest(pixels, cells.points(down, east, selected)) for down in offsets for east in offsets
+            ]
+            out[selected] = _most_frequent(np.stack(drawn_classes), min_share)
     return out
 
 
-def _most_frequent(drawn: Field, min_share: float) -> Field:
+def _most_frequent(drawn_classes: Field, min_share: float) -> Field:
     """Most frequent value along the first axis; NaN where too few are known."""
-    drawn = np.sort(drawn, axis=0)
-    best, longest = drawn[0].copy(), np.zeros(drawn.shape[1], dtype=int)
+    drawn_classes = np.sort(drawn_classes, axis=0)
+    best, longest = drawn_classes[0].copy(), np.zeros(drawn_classes.shape[1], dtype=int)
     run = np.zeros_like(longest)
-    for k, values in enumerate(drawn):
-        run = np.where(values == drawn[max(k - 1, 0)], run + 1, np.where(np.isnan(values), 0, 1))
+    for k, values in enumerate(drawn_classes):
+        run = np.where(values == drawn_classes[max(k - 1, 0)], run + 1, np.where(np.isnan(values), 0, 1))
         better = run > longest
         best[better], longest[better] = values[better], run[better]
-    share = np.isfinite(drawn).mean(axis=0)
+    share = np.isfinite(drawn_classes).mean(axis=0)
     return np.where((share > 0) & (share >= min_share - 1e-6), best, np.nan).astype("float32")
 
 
@@ -226,9 +241,9 @@ def _aligned_sums(pixels: Pixels, cells: Cells, wide: bool) -> tuple[Numbers, Nu
     across, along = (np.maximum(size, 1.0) if wide else size for size in cells.extent)
     columns = _overlaps(cells.centre.column[0] + cells.shift, across[0], pixels.column, pixels.values.shape[1])
     lines = _overlaps(cells.centre.line[:, 0], along[:, 0], pixels.line, pixels.values.shape[0])
-    known = np.isfinite(pixels.values)
-    values = np.where(known, pixels.values, np.float32(0.0)).astype("float64")
-    weight = _applied(lines, known.astype("float64"), columns) if not known.all() else None
+    is_known = np.isfinite(pixels.values)
+    values = np.where(is_known, pixels.values, np.float32(0.0)).astype("float64")
+    weight = _applied(lines, is_known.astype("float64"), columns) if not is_known.all() else None
     if weight is None:
         weight = np.outer(lines.sum(axis=1), columns.sum(axis=1))
     return _applied(lines, values, columns), weight
@@ -254,11 +269,11 @@ def _sums(pixels: Pixels, cells: Cells, wide: bool, is_whole: bool) -> tuple[Num
     """Sum of values and of weights of known pixels over parts of cells, shape (row, column)."""
     shape = cells.centre.line.shape
     total, weight = np.zeros(shape), np.zeros(shape)
-    for where, step, parts in _groups(cells):
-        sums = _group_sums(pixels, cells, where, _Parts(step, *parts, wide, is_whole))
-        if where is None:
+    for selected, step, parts in _groups(cells):
+        sums = _group_sums(pixels, cells, selected, _Parts(step, *parts, wide, is_whole))
+        if selected is None:
             return sums
-        total[where], weight[where] = sums
+        total[selected], weight[selected] = sums
     return total, weight
 
 
@@ -275,9 +290,9 @@ def _groups(cells: Cells) -> Iterator[tuple[Choice, int, tuple[int, int]]]:
     parts = [np.clip(np.ceil(np.nan_to_num(s, nan=1.0) / step - 1e-3), 1, FINEST).astype(int) for s in (down, across)]
     key = (step * (FINEST + 1) + parts[0]) * (FINEST + 1) + parts[1]
     is_single = key.min() == key.max()
-    for one in [int(key[0, 0])] if is_single else np.unique(key).tolist():
-        rest, number = divmod(one, FINEST + 1)
-        yield None if is_single else key == one, rest // (FINEST + 1), (rest % (FINEST + 1), number)
+    for cell_key in [int(key[0, 0])] if is_single else np.unique(key).tolist():
+        rest, number = divmod(cell_key, FINEST + 1)
+        yield None if is_single else key == cell_key, rest // (FINEST + 1), (rest % (FINEST + 1), number)
 
 
 @dataclass(frozen=True)
@@ -303,18 +318,18 @@ class _Parts:
     is_whole: bool
 
 
-def _group_sums(pixels: Pixels, cells: Cells, where: Choice, parts: _Parts) -> tuple[Numbers, Numbers]:
+def _group_sums(pixels: Pixels, cells: Cells, selected: Choice, parts: _Parts) -> tuple[Numbers, Numbers]:
     """As :func:`_sums`, of cells that are cut into the same parts."""
-    values, known, line, column = _coarser(pixels, parts.step)
-    width = _part_size(cells.east.column, cells.south.column, where, parts)
-    height = _part_size(cells.east.line, cells.south.line, where, parts)
+    values, known_share, line, column = _coarser(pixels, parts.step)
+    width = _part_size(cells.east.column, cells.south.column, selected, parts)
+    height = _part_size(cells.east.line, cells.south.line, selected, parts)
     total: Any = 0.0
     weight: Any = 0.0
     stride = values.shape[1]
-    flat, flat_known = values.ravel(), known.ravel()
+    flat, flat_known = values.ravel(), known_share.ravel()
     for i in range(parts.down):
         for j in range(parts.across):
-            at = cells.points((i + 0.5) / parts.down, (j + 0.5) / parts.across, where)
+            at = cells.points((i + 0.5) / parts.down, (j + 0.5) / parts.across, selected)
             first_line, second = _pair(at.line / parts.step, height, line, values.shape[0])
             first_column, right = _pair(at.column / parts.step, width, column, stride)
             index = first_line * stride + first_column
@@ -324,10 +339,10 @@ def _group_sums(pixels: Pixels, cells: Cells, where: Choice, parts: _Parts) -> t
     return total / np.float32(count), weight / count
 
 
-def _part_size(east: Numbers, south: Numbers, where: Choice, parts: _Parts) -> Any:
+def _part_size(east: Numbers, south: Numbers, selected: Choice, parts: _Parts) -> Any:
     """Pixels from side to side of a part of a cell, no more than one."""
-    if where is not None:
-        east, south = east[where], south[where]
+    if selected is not None:
+        east, south = east[selected], south[selected]
     east, south = abs(east) / parts.step, abs(south) / parts.step
     narrow = east + south <= 1.0
     if parts.wide and narrow.all():
@@ -365,18 +380,18 @@ def _coarser(pixels: Pixels, step: int) -> tuple[Field, Field, int, int]:
 
     Squares begin at multiples of `step`, so that they do not depend on what was read.
     """
-    known = np.isfinite(pixels.values)
-    values, share = np.where(known, pixels.values, np.float32(0.0)), known.astype("float32")
+    is_known = np.isfinite(pixels.values)
+    values, share = np.where(is_known, pixels.values, np.float32(0.0)), is_known.astype("float32")
     line, column = pixels.line // step, pixels.column // step
     if step > 1:
-        before = pixels.line - line * step, pixels.column - column * step
-        values, share = (_square_means(array, before, step) for array in (values, share))
+        lead = pixels.line - line * step, pixels.column - column * step
+        values, share = (_square_means(array, lead, step) for array in (values, share))
     return _bordered(values, 0.0), _bordered(share, 0.0), line, column
 
 
-def _square_means(values: Field, before: tuple[int, int], step: int) -> Field:
+def _square_means(values: Field, lead: tuple[int, int], step: int) -> Field:
     """Means over squares, of which the first reach some lines and columns beyond the array; 0 counts there."""
-    after = [-(b + size) % step for b, size in zip(before, values.shape, strict=True)]
-    padded = np.pad(values, list(zip(before, after, strict=True)))
+    trail = [-(b + size) % step for b, size in zip(lead, values.shape, strict=True)]
+    padded = np.pad(values, list(zip(lead, trail, strict=True)))
     squares = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
     return np.asarray(squares.mean(axis=(1, 3), dtype="float32"))

@@ -91,7 +91,22 @@ class ZarrRaster:
         return {} if ns else {key: str(value) for key, value in self.array.attrs.items() if key != "_FillValue"}
 
     def read(self, band: int, window: Window, out_shape: tuple[int, int] | None = None) -> NDArray[Any]:
-        """Pixels of a window; every k-th where `out_shape` asks for fewer."""
+        """Pixels of a window.
+
+        Parameters
+        ----------
+        band : int
+            Of the array, from 1.
+        window : rasterio.windows.Window
+            Lines and columns.
+        out_shape : tuple of int, optional
+            Lines and columns to return, evenly spread over the window; all by default.
+
+        Returns
+        -------
+        array, shape (line, column)
+            As stored.
+        """
         lead = np.unravel_index(band - 1, self.array.shape[:-2]) if self.array.ndim > 2 else ()
         rows, columns = window.toslices()
         if out_shape is None:
@@ -114,6 +129,20 @@ class ZarrRaster:
 
 def open_zarr(path: Path, variable: str | None, label: str) -> ZarrRaster:
     """Open an array of a store.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the store.
+    variable : str or None
+        Name of the array; None for the only one.
+    label : str
+        What messages name.
+
+    Returns
+    -------
+    ZarrRaster
+        The array, opened as rasterio opens a file.
 
     Raises
     ------

@@ -35,7 +35,7 @@ def problem_of_disk(error: Exception) -> str:
     """
     if disk_is_full(error):
         return "the disk is full; make room and run again."
-    return next((said for kind, said in PROBLEMS.items() if kind.search(_described(error))), "")
+    return next((advice for kind, advice in PROBLEMS.items() if kind.search(_described(error))), "")
 
 
 def _described(error: Exception) -> str:

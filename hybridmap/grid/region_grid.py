@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError
 
 from hybridmap.config import Grid
@@ -208,7 +208,7 @@ class RegionGrid:
 
     def _degree_steps(self, tile: Tile) -> NDArray[np.float64]:
         """As :meth:`ground_steps`, of degrees: by the radii of curvature of the ellipsoid."""
-        geod, sine = self.crs.get_geod(), np.sin(np.radians(self.y[tile.row0 : tile.row1]))
+        geod, sine = self._geod(), np.sin(np.radians(self.y[tile.row0 : tile.row1]))
         squared = 1.0 - geod.es * sine**2
         east = geod.a / np.sqrt(squared) * np.sqrt(1.0 - sine**2)
         north = geod.a * (1.0 - geod.es) / squared**1.5
@@ -216,13 +216,19 @@ class RegionGrid:
         steps = np.radians(self.resolution) * np.stack([east, zero, zero, north])
         return np.broadcast_to(steps[:, :, None], (4, *tile.shape))
 
+    def _geod(self) -> Geod:
+        geod = self.crs.get_geod()
+        if geod is None:
+            raise HybridmapError(f"grid.crs: {self.crs.name} has no ellipsoid; give a CRS of places on the Earth.")
+        return geod
+
     def _ground(
         self, x: NDArray[np.float64], y: NDArray[np.float64], dx: float, dy: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Metres eastwards and northwards between the places `dx`, `dy` to both sides of points of the grid."""
         to_degrees = Transformer.from_crs(self.crs, self.crs.geodetic_crs, always_xy=True)
         (lon0, lat0), (lon1, lat1) = (to_degrees.transform(x + s * dx, y + s * dy) for s in (-1, 1))
-        azimuth, _, length = self.crs.get_geod().inv(lon0, lat0, lon1, lat1)
+        azimuth, _, length = self._geod().inv(lon0, lat0, lon1, lat1)
         back = np.radians(0.5 * ((lon1 - lon0 + 180.0) % 360.0 - 180.0)) * np.sin(np.radians(0.5 * (lat0 + lat1)))
         angle = np.radians(azimuth) + back  # the meridian turns along the way
         return length * np.sin(angle), length * np.cos(angle)

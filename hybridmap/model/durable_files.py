@@ -64,8 +64,8 @@ def unsealed(content: bytes) -> str | None:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    before, line, seal = text.rpartition("\n" + SEAL)
+    sealed_text, line, seal = text.rpartition("\n" + SEAL)
     if not line:
         return text
-    before += "\n"
-    return before if seal == sha256(before.encode()) + "\n" else None
+    sealed_text += "\n"
+    return sealed_text if seal == sha256(sealed_text.encode()) + "\n" else None

@@ -103,8 +103,8 @@ def _of_process(source: Source) -> list[str]:
 def _names(source: Source) -> tuple[str, ...]:
     """Maps that get an interval: targets, and what else has a spread."""
     names, maps = source.recipe.predict.interval_of, source.model_maps
-    known = {*maps, *QUANTITIES, *_of_process(source)}
+    known_names = {*maps, *QUANTITIES, *_of_process(source)}
     is_hybrid = isinstance(source.model, HybridModel)
-    if is_hybrid and (unknown := [name for name in names if name not in known]):
+    if is_hybrid and (unknown := [name for name in names if name not in known_names]):
         raise HybridmapError(f"predict.interval_of: no map '{unknown[0]}'; there are {sorted(maps)}.")
     return tuple(n for n in names if n in source.model.target_names or (source.has_spread and n in maps))
