@@ -111,6 +111,9 @@ def check_units(path: Path, table: pd.DataFrame, columns: Mapping[str, Column]) 
         if field in judged:
             _check_share(judge, field)
     _check_texture(judge)
+    if BD in judged:
+        # Alone it can be too high for any soil; then it is not the carbon that is asked about.
+        _check_median(judge, BD, is_organic=True)
     agrees = _check_mixing(judge)
     for field in TYPICAL:
         if field in judged:
