@@ -14,9 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from hybridmap.model.durable_files import sealed, sha256, tensor_bytes, unsealed, write_durably
@@ -166,13 +164,15 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | N
         return _read(folder, fingerprint, device)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         LOG.warning("%s: damaged, as by a power cut; the training starts from its beginning", folder)
         return None
 
 
 def _read(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | None:
     """The checkpoint of a folder; some error if it is damaged."""
+    from safetensors.torch import load as tensors_of
+
     text = unsealed((folder / STATE).read_bytes())
     record: dict[str, Any] = json.loads(text or "")
     state = record["training"]
@@ -182,6 +182,6 @@ def _read(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | 
     if sha256(content) != record["tensors"]:
         raise ValueError("other tensors")
     # Cloned, because a dot product may round differently where memory of the file is aligned differently.
-    tensors = {name: tensor.clone().to(device) for name, tensor in safetensors.torch.load(content).items()}
+    tensors = {name: tensor.clone().to(device) for name, tensor in tensors_of(content).items()}
     progress = [Progress(**values) for values in state["progress"]]
     return Checkpoint(TrainingState(fingerprint, state["epoch"], state["alive"], progress), tensors, record["slots"])
