@@ -42,5 +42,6 @@ def test_rasters_masks_and_polygons() -> None:
 
 def test_files_that_options_of_a_process_name_at_any_depth() -> None:
     options = {"table": "forcing.npz", "formulation": "relaxed", "more": {"of": ["other.csv"]}}
-    made = region(experiments=[{"name": "e", "process": {"name": "five_pool", "options": options}, "splits": []}])
+    process = {"name": "five_pool", "options": options}
+    made = region(splits=[{"name": "block"}], experiments=[{"name": "e", "process": process, "splits": ["block"]}])
     assert inputs.experiment_files(made, "e") == ["forcing.npz", "other.csv"]

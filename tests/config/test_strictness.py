@@ -83,7 +83,6 @@ NONSENSE = [
     (ONE + "targets: [soc], loss: {weights: {soc: 0}}}", "leave no target"),
     (ONE + "loss: {beta: .inf}}", "finite"),
     (ONE + "loss: {penalties: {l1: -1}}}", "penalties.l1 is -1"),
-    (ONE + "loss: {penalties: {l7: 1}}}", "l7|saturation"),
     (ONE + "loss: {observation_sd: {soc: 0}}}", "above 0"),
     (ONE + "loss: {weights: {sock: 1}}}", "names no target 'sock'"),
     (ONE + "encoder: {positional: [x]}}", "no layer 'x'"),

@@ -8,6 +8,7 @@ from small_models import SPEC, landscape, model_of
 
 import hybridmap
 from hybridmap.errors import HybridmapError
+from hybridmap.model.durable_files import sealed
 from hybridmap.train import TrainingOptions, fit, load_members, load_model, save_model
 
 
@@ -52,6 +53,7 @@ def test_no_other_file_that_a_model_names_is_ever_run(tmp_path, name):
     save_model(model_of(SPEC), SPEC, tmp_path)
     stored = yaml.safe_load((tmp_path / "model.yaml").read_text())
     stored["process"]["name"] = name
-    (tmp_path / "model.yaml").write_text(yaml.safe_dump(stored))
+    del stored["seal"]
+    (tmp_path / "model.yaml").write_bytes(sealed(yaml.safe_dump(stored)))
     with pytest.raises(HybridmapError, match=r"only those of hybridmap and process\.py beside it are run"):
         load_model(tmp_path, trust=True)
