@@ -92,7 +92,21 @@ def spelt(unit: str, quantity: str) -> str:
 
 
 def same_unit(written: str, unit: str | None, quantity: str) -> bool:
-    """Whether what is written behind a number is the unit of its column."""
+    """Whether what is written behind a number is the unit of its column.
+
+    Parameters
+    ----------
+    written : str
+        Text behind the number.
+    unit : str or None
+        Unit of the column; None is like nothing.
+    quantity : str
+        Key of :data:`UNITS`.
+
+    Returns
+    -------
+    bool
+    """
     return unit is not None and spelt(written.strip(), quantity) == spelt(unit, quantity)
 
 

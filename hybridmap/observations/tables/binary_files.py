@@ -134,7 +134,7 @@ class WorkbookFile:
             raise ValueError(
                 f"row {max(self.options.rows)} of sheet '{self.sheet}' is empty; set 'header_row' to that of the names"
             )
-        return column_names([row.tolist() for row in rows])
+        return column_names([list(row) for row in rows])
 
     def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
         """All rows of the columns `names` in one piece, indexed by the row of the sheet."""
@@ -151,7 +151,8 @@ class WorkbookFile:
             # Not as options of the file: GDAL keeps to them in the first sheet alone.
             pyogrio.set_gdal_config_options(WHOLE_SHEETS)
             cells = pyogrio.read_dataframe(self.path, layer=self.sheet, fid_as_index=True)
-        return cells.fillna("").astype(str)
+        texts: pd.DataFrame = cells.fillna("").astype(str)
+        return texts
 
 
 def _typed(cells: pd.Series) -> pd.Series:

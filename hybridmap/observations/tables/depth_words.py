@@ -57,7 +57,8 @@ def limits(words: pd.Series, position: str, unit: str | None, origin: str) -> pd
         )
     numbers = pairs.apply(lambda column: column.str.replace(",", ".", regex=False))
     _check_order(numbers.dropna(), origin)
-    return numbers[0 if position == "first" else 1].fillna("").astype("string")
+    picked: pd.Series = numbers[0 if position == "first" else 1].fillna("").astype("string")
+    return picked
 
 
 def _check_order(numbers: pd.DataFrame, origin: str) -> None:

@@ -53,14 +53,15 @@ def missing_numbers(values: pd.Series, codes: Sequence[str | float] = ()) -> NDA
     for code in codes:
         if (number := _number(code)) is not None:
             is_code |= np.isclose(numbers, number, rtol=CLOSE, atol=1e-12)
-    return is_code
+    return np.asarray(is_code, dtype=bool)
 
 
 def _only_nines(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the digits of numbers in double or single precision are nines alone, with at most three decimals."""
     whole = 10.0 ** (np.floor(np.log10(numbers)) + 1)
     exact = [whole - 10.0**-places for places in range(4)]
-    return np.any([np.isclose(numbers, code, rtol=1e-12) | (numbers == np.float32(code)) for code in exact], axis=0)
+    hits = [np.isclose(numbers, code, rtol=1e-12) | (numbers == np.float32(code)) for code in exact]
+    return np.asarray(np.any(hits, axis=0), dtype=bool)
 
 
 def missing_words(words: pd.Series, codes: Sequence[str | float] = (), kept: frozenset[str] = frozenset()) -> pd.Series:

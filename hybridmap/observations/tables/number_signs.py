@@ -129,12 +129,12 @@ def _without_decimals(
 
 def _roles(words: pd.Series, sign: str) -> set[str]:
     """What a sign is for certain, "decimal" or "thousands", in any of the words."""
-    other = COMMA if sign == POINT else POINT
-    used = words[words.str.contains(sign, regex=False)]
-    used = used[used.str.fullmatch(r"[-+]?[\d.,' ]*(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")]
-    last = used.str.rfind(sign) > used.str.rfind(other)
-    has_other, count = used.str.contains(other, regex=False), used.str.count(re.escape(sign))
-    ambiguous = used.str.fullmatch(AMBIGUOUS.format(sign=re.escape(sign)))
+    other_sign = COMMA if sign == POINT else POINT
+    signed = words[words.str.contains(sign, regex=False)]
+    signed = signed[signed.str.fullmatch(r"[-+]?[\d.,' ]*(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")]
+    last = signed.str.rfind(sign) > signed.str.rfind(other_sign)
+    has_other, count = signed.str.contains(other_sign, regex=False), signed.str.count(re.escape(sign))
+    ambiguous = signed.str.fullmatch(AMBIGUOUS.format(sign=re.escape(sign)))
     is_thousands = (count > 1) | (has_other & ~last)
     is_decimal = (count == 1) & ((has_other & last) | (~has_other & ~ambiguous))
     return {role for role, hits in (("thousands", is_thousands), ("decimal", is_decimal)) if hits.any()}

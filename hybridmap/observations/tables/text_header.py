@@ -117,7 +117,19 @@ def column_names(records: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def reader(lines: Any, delimiter: str, quote: str) -> Any:
-    """Records of text lines by the csv module."""
+    """Records of text lines by the csv module.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        With their ends.
+    delimiter, quote : str
+        One character each; no quoting where `quote` is empty.
+
+    Returns
+    -------
+    csv.reader
+    """
     quoting: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == SPACE, **quoting)
 
@@ -130,15 +142,15 @@ def _lines(sample: str) -> list[str]:
     return lines[:-1] if lines[-1] == "\n" else lines
 
 
-def _records(lines: list[str], delimiter: str, quote: str, wanted: Sequence[int]) -> tuple[list[list[str]], int]:
-    """Records that begin in the lines `wanted` (from 0), and the number of lines down to the last of them."""
+def _records(lines: list[str], delimiter: str, quote: str, line_numbers: Sequence[int]) -> tuple[list[list[str]], int]:
+    """Records that begin in the lines `line_numbers` (from 0), and the number of lines down to the last of them."""
     source = reader(lines, delimiter, quote)
     records, start = [], 0
     for cells in source:
-        if start in wanted:
+        if start in line_numbers:
             records.append(cells)
         start = source.line_num
-        if start > max(wanted):
+        if start > max(line_numbers):
             break
     return records, start
 
