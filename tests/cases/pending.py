@@ -3,7 +3,6 @@
 PENDING = frozenset(
     [
         "S5-a_quarter_in_percent",
-        "D_total-carbonate_by_factor",
     ]
 )
 """Names of parameters, as ``S1-geopackage``; ``open-`` and ``format-`` are those of the open tables."""
