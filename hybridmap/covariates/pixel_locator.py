@@ -1,4 +1,4 @@
-"""Where cells of a region lie on the pixels of a raster, to a ten-thousandth of a pixel, whatever is around them."""
+"""Where cells of a region lie on the pixels of a raster, to a billionth of a pixel, whatever is around them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hybridmap.grid.region_grid import RegionGrid
 
 NODES = 12
 """Nodes a side of the polynomial that stands for the projection within a block of cells."""
-TOLERANCE = 1e-4
+TOLERANCE = 1e-9
 """Pixels by which it may be off; blocks where it is further off are halved, and small ones computed point by point."""
 Coordinates = NDArray[np.float64]
 
