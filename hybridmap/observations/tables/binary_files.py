@@ -65,8 +65,8 @@ class ParquetFile:
         """The columns `names`, :data:`CHUNK_ROWS` rows at a time; ValueError if points have no projection."""
         import pyarrow.parquet as pq
 
-        own = set(self._names)
-        stored, geometry = [name for name in names if name in own], None
+        stored_names = set(self._names)
+        stored, geometry = [name for name in names if name in stored_names], None
         if len(stored) < len(names):
             geometry = self._geometry
             assert geometry is not None
@@ -122,19 +122,34 @@ class WorkbookFile:
 
     @classmethod
     def open(cls, path: Path, sheet: str | None, options: HeaderOptions) -> WorkbookFile:
-        """The sheet called `sheet`, or the only one that is not empty."""
+        """Open the sheet called `sheet`, or the only one that is not empty.
+
+        Parameters
+        ----------
+        path : Path
+            The workbook.
+        sheet : str or None
+            Name of the sheet.
+        options : HeaderOptions
+            Which rows hold the names of the columns.
+
+        Returns
+        -------
+        WorkbookFile
+            Of that sheet.
+        """
         return cls(path, choose(path, "sheets", _layers(path), sheet), options)
 
     @property
     def header(self) -> tuple[str, ...]:
         """Names of the columns; ValueError if the row that should hold them is not there."""
         cells = self._cells()
-        rows = [cells.loc[row] for row in self.options.rows if row in cells.index]
-        if len(rows) < len(self.options.rows) or not any((row != "").any() for row in rows):
+        rows = [list(cells.loc[[row]].iloc[0]) for row in self.options.rows if row in cells.index]
+        if len(rows) < len(self.options.rows) or not any(cell != "" for row in rows for cell in row):
             raise ValueError(
                 f"row {max(self.options.rows)} of sheet '{self.sheet}' is empty; set 'header_row' to that of the names"
             )
-        return column_names([list(row) for row in rows])
+        return column_names(rows)
 
     def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
         """All rows of the columns `names` in one piece, indexed by the row of the sheet."""

@@ -51,12 +51,14 @@ class CellRules:
 
     def of(self, column: Column) -> CellRules:
         """The rules with what a column says."""
-        own = {name: getattr(column, name) for name in ("decimal", "thousands") if getattr(column, name) is not None}
-        clash = own.get("decimal", self.signs.decimal) == own.get("thousands", self.signs.thousands)
-        inherited = NumberSigns() if own and clash else self.signs
+        column_signs = {
+            name: getattr(column, name) for name in ("decimal", "thousands") if getattr(column, name) is not None
+        }
+        clash = column_signs.get("decimal", self.signs.decimal) == column_signs.get("thousands", self.signs.thousands)
+        inherited = NumberSigns() if column_signs and clash else self.signs
         return replace(
             self,
-            signs=inherited._replace(**own),
+            signs=inherited._replace(**column_signs),
             missing=(*self.missing, *column.missing),
             not_detected=(*self.not_detected, *column.not_detected),
         )
@@ -67,6 +69,19 @@ PLAIN = CellRules()
 
 def text(rows: pd.DataFrame, column: Column, rules: CellRules = PLAIN) -> pd.Series:
     """Text of a column, "" where missing, joined by "|" with the columns under ``also``.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Cells as the table has them.
+    column : Column
+        Which column, and what it says of its cells.
+    rules : CellRules
+        How the cells of the table are written.
+
+    Returns
+    -------
+    Series of str
 
     Examples
     --------
@@ -90,6 +105,21 @@ def text(rows: pd.DataFrame, column: Column, rules: CellRules = PLAIN) -> pd.Ser
 
 def year(rows: pd.DataFrame, column: Column, origin: str = "the table", rules: CellRules = PLAIN) -> pd.Series:
     """Year of a year or a date; NaN where it says none, HybridmapError where it cannot be one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Cells as the table has them.
+    column : Column
+        Which column, and what it says of its cells.
+    origin : str
+        Table and column, for errors.
+    rules : CellRules
+        How the cells of the table are written.
+
+    Returns
+    -------
+    Series of float
 
     Examples
     --------
@@ -243,10 +273,10 @@ class _NumberReader:
         """Words without the unit of the column behind their number."""
         behind = words.str.extract(UNIT_BEHIND, expand=False)
         behind = behind[behind.notna() & ~words.str.fullmatch(NUMBER)]
-        same = behind[behind.map(lambda unit: same_unit(unit, self.column.unit, self.quantity)).astype(bool)]
-        if len(same):
+        in_column_unit = behind[behind.map(lambda unit: same_unit(unit, self.column.unit, self.quantity)).astype(bool)]
+        if len(in_column_unit):
             words = words.copy()
-            words[same.index] = words[same.index].str.replace(UNIT_BEHIND, "", regex=True)
+            words[in_column_unit.index] = words[in_column_unit.index].str.replace(UNIT_BEHIND, "", regex=True)
         return words
 
     def _parse(self, words: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
@@ -270,8 +300,8 @@ class _NumberReader:
 
     def _no_number(self, wrong: pd.Series, words: pd.Series, origin: str) -> HybridmapError:
         row, word = wrong.index[0], str(wrong.iloc[0])
-        shown = word if word.isascii() or word.isprintable() else word.encode("unicode_escape").decode()
-        shown = shown if len(shown) <= 60 else shown[:60] + "…"
+        quoted = word if word.isascii() or word.isprintable() else word.encode("unicode_escape").decode()
+        quoted = quoted if len(quoted) <= 60 else quoted[:60] + "…"
         expected = "a number of decimal degrees" if self.quantity == "angle" else "a number"
         advice = "correct the table, name the word under 'missing', or drop the rows with 'exclude'"
         if row == words.index[0] and len(wrong) < len(words):
@@ -279,7 +309,7 @@ class _NumberReader:
         if re.fullmatch(r"[-+]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+.*", word):
             advice = "name the sign under 'thousands', or correct the table"
         return HybridmapError(
-            f"{origin}: row {row} holds '{shown}', expected {expected} ({len(wrong)} such rows in all); {advice}."
+            f"{origin}: row {row} holds '{quoted}', expected {expected} ({len(wrong)} such rows in all); {advice}."
         )
 
     def _limits(self, limits: pd.Series, origin: str) -> pd.Series:

@@ -50,15 +50,15 @@ def limits(words: pd.Series, position: str, unit: str | None, origin: str) -> pd
         word = str(words[wrong].iloc[0])
         is_date = DATE.fullmatch(word) is not None
         hint = "it looks like a date that a spreadsheet made of a range" if is_date else "correct the table"
-        shown = word if len(word) <= 60 else word[:60] + "…"
+        quoted = word if len(word) <= 60 else word[:60] + "…"
         raise HybridmapError(
-            f"{origin}: row {words.index[wrong][0]} holds '{shown}', expected a range such as '0-20 cm'; {hint}"
+            f"{origin}: row {words.index[wrong][0]} holds '{quoted}', expected a range such as '0-20 cm'; {hint}"
             f" ({int(wrong.sum())} such rows in all)."
         )
     numbers = pairs.apply(lambda column: column.str.replace(",", ".", regex=False))
     _check_order(numbers.dropna(), origin)
-    picked: pd.Series = numbers[0 if position == "first" else 1].fillna("").astype("string")
-    return picked
+    limits: pd.Series = numbers[0 if position == "first" else 1].fillna("").astype("string")
+    return limits
 
 
 def _check_order(numbers: pd.DataFrame, origin: str) -> None:

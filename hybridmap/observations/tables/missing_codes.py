@@ -29,8 +29,8 @@ def plain_text(cells: pd.Series) -> pd.Series:
     ['26', '', '30']
     """
     if pd.api.types.is_float_dtype(cells):
-        known = cells.dropna()
-        if (known.abs() < 2.0**63).all() and (known % 1 == 0).all():
+        numbers = cells.dropna()
+        if (numbers.abs() < 2.0**63).all() and (numbers % 1 == 0).all():
             cells = cells.astype("Int64")
     words = cells.astype("string").fillna("")
     if not words.map(str.isascii).astype(bool).all():
@@ -64,9 +64,25 @@ def _only_nines(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(np.any(hits, axis=0), dtype=bool)
 
 
-def missing_words(words: pd.Series, codes: Sequence[str | float] = (), kept: frozenset[str] = frozenset()) -> pd.Series:
-    """Which words mean "not measured": the usual ones but for `kept`, and those of the user, in any capitals."""
-    usual = (WORDS - kept) | {str(code).strip().lower().removesuffix(".0") for code in codes}
+def missing_words(
+    words: pd.Series, codes: Sequence[str | float] = (), words_with_meaning: frozenset[str] = frozenset()
+) -> pd.Series:
+    """Which words mean "not measured", in any capitals.
+
+    Parameters
+    ----------
+    words : Series of str
+        Stripped cells.
+    codes : sequence of str or float
+        Those of the user, beside the usual ones.
+    words_with_meaning : frozenset of str
+        Usual ones that mean something else here.
+
+    Returns
+    -------
+    Series of bool
+    """
+    usual = (WORDS - words_with_meaning) | {str(code).strip().lower().removesuffix(".0") for code in codes}
     lower = words.str.lower()
     hits = lower.isin(usual)
     candidates = lower[~hits & lower.str.startswith(("-9", "\u22129"))]

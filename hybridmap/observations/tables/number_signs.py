@@ -16,7 +16,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|
 
 
 class NumberSigns(NamedTuple):
-    """Signs of numbers; None where nothing is said.
+    """Signs of numbers; None where nothing is stated.
 
     Attributes
     ----------
@@ -53,14 +53,14 @@ class AmbiguousNumberError(ValueError):
         self.word = word
 
 
-def parse(words: pd.Series, said: NumberSigns, context: Context) -> pd.Series:
+def parse(words: pd.Series, stated: NumberSigns, context: Context) -> pd.Series:
     """Numbers of words; NaN where a word is no number.
 
     Parameters
     ----------
     words : Series of str
         Stripped cells, no missing ones.
-    said : NumberSigns
+    stated : NumberSigns
         What the region file says.
     context : Context
         What else is known of the column.
@@ -83,39 +83,39 @@ def parse(words: pd.Series, said: NumberSigns, context: Context) -> pd.Series:
     """
     words = words.str.replace("\u2212", "-", regex=False)
     words = words.str.replace(rf"(?<=\d)[{APART}](?=\d{{3}}(?!\d))", "", regex=True)
-    signs = _told(words, said, context)
+    signs = _column_signs(words, stated, context)
     # None: both signs stand for decimals, each in words that mean one thing.
     words = words.str.replace(COMMA, POINT, regex=False) if signs is None else _plain(words, signs)
     words = words.where(words.str.fullmatch(NUMBER).astype(bool))
     return pd.to_numeric(words, errors="coerce").astype(float)
 
 
-def _told(words: pd.Series, said: NumberSigns, context: Context) -> NumberSigns | None:
-    """Signs of a column: as said, else as words show that can be read in one way only; None if both are decimal."""
-    if said.decimal is not None or said.thousands not in (None, "", " ", "'"):
-        decimal = said.decimal or (POINT if said.thousands == COMMA else COMMA)
-        other = POINT if decimal == COMMA else COMMA
-        return NumberSigns(decimal, other if said.thousands is None else said.thousands)
+def _column_signs(words: pd.Series, stated: NumberSigns, context: Context) -> NumberSigns | None:
+    """Signs of a column: as stated, else as words show that can be read in one way only; None if both are decimal."""
+    if stated.decimal is not None or stated.thousands not in (None, "", " ", "'"):
+        decimal = stated.decimal or (POINT if stated.thousands == COMMA else COMMA)
+        opposite = POINT if decimal == COMMA else COMMA
+        return NumberSigns(decimal, opposite if stated.thousands is None else stated.thousands)
     roles = {sign: _roles(words, sign) for sign in (COMMA, POINT)}
     ambiguous = {sign: words[words.str.fullmatch(AMBIGUOUS.format(sign=re.escape(sign)))] for sign in (COMMA, POINT)}
-    if said.thousands == "":
-        roles = {sign: found | {"decimal"} if len(ambiguous[sign]) else found for sign, found in roles.items()}
+    if stated.thousands == "":
+        roles = {sign: role | {"decimal"} if len(ambiguous[sign]) else role for sign, role in roles.items()}
     for sign, role in roles.items():
         if len(role) > 1:
             raise AmbiguousNumberError(str(words[words.str.contains(sign, regex=False)].iloc[0]))
     is_decimal = [sign for sign in (COMMA, POINT) if "decimal" in roles[sign]]
     if len(is_decimal) == 2:
         for hits in ambiguous.values():
-            if len(hits) and said.thousands != "":
+            if len(hits) and stated.thousands != "":
                 raise AmbiguousNumberError(str(hits.iloc[0]))
         return None
     if is_decimal:
-        return NumberSigns(is_decimal[0], said.thousands or (POINT if is_decimal[0] == COMMA else COMMA))
-    return _without_decimals(roles, ambiguous[COMMA], said, context)
+        return NumberSigns(is_decimal[0], stated.thousands or (POINT if is_decimal[0] == COMMA else COMMA))
+    return _without_decimals(roles, ambiguous[COMMA], stated, context)
 
 
 def _without_decimals(
-    roles: dict[str, set[str]], with_comma: pd.Series, said: NumberSigns, context: Context
+    roles: dict[str, set[str]], with_comma: pd.Series, stated: NumberSigns, context: Context
 ) -> NumberSigns:
     """Signs of a column without a number that has decimals for certain."""
     if "thousands" in roles[POINT]:
@@ -124,7 +124,7 @@ def _without_decimals(
         return NumberSigns(COMMA, "")
     if len(with_comma) and not context.comma_is_quoted and "thousands" not in roles[COMMA]:
         raise AmbiguousNumberError(str(with_comma.iloc[0]))
-    return NumberSigns(POINT, said.thousands or COMMA)
+    return NumberSigns(POINT, stated.thousands or COMMA)
 
 
 def _roles(words: pd.Series, sign: str) -> set[str]:

@@ -95,7 +95,29 @@ class PackedText:
 
     @classmethod
     def of(cls, path: Path, kind: str, encoding: str, member: str | None) -> PackedText:
-        """Find the member of an archive; HybridmapError if there are several, or if the text is no table."""
+        """Find the member of an archive.
+
+        Parameters
+        ----------
+        path : Path
+            The packed file.
+        kind : {"zip", "gz", "bz2"}
+            How it is packed.
+        encoding : str
+            Of the text.
+        member : str or None
+            Name of the file in a zip archive.
+
+        Returns
+        -------
+        PackedText
+            Of that member.
+
+        Raises
+        ------
+        HybridmapError
+            If there are several members, or the text is no table.
+        """
         if kind == "zip":
             member = _member(path, member)
         packed = cls(path, kind, encoding, member)
