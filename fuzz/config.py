@@ -92,7 +92,7 @@ MARK = "QQMARKQQ"
 def prepare(_folder: Path, _executor: Executor) -> Propose:
     """Make the campaign; attempts share nothing on disk."""
     base = yaml.safe_load((CHECKOUT / "config.yaml").read_text(encoding="utf-8")) | copy.deepcopy(REGION)
-    base["build"] |= BUILD
+    base["build"] = base.get("build", {}) | BUILD
 
     def propose(source: np.random.Generator, number: int, folder: Path) -> Attempt:
         mutation = MUTATIONS[number % len(MUTATIONS)] if number else unchanged

@@ -8,9 +8,16 @@ from hybridmap.observations.density import ROCK_DENSITY
 from hybridmap.observations.quality.drop_counts import DropCounts
 
 TEXTURE = ("clay_pct", "silt_pct", "sand_pct")
-CONTENTS = ("oc_g_kg", "tc_g_kg", "ic_g_kg", "poc_g_kg", "moc_g_kg", "mbc_g_kg")
+CONTENTS = {
+    "oc_g_kg": "organic carbon",
+    "tc_g_kg": "total carbon",
+    "ic_g_kg": "inorganic carbon",
+    "poc_g_kg": "particulate carbon",
+    "moc_g_kg": "mineral-associated carbon",
+    "mbc_g_kg": "microbial carbon",
+}
 DOMAINS: dict[str, tuple[float, float, str]] = {
-    **dict.fromkeys(CONTENTS, (0.0, 1000.0, "content outside 0 to 1000 g/kg")),
+    **{field: (0.0, 1000.0, f"{words} outside 0 to 1000 g/kg") for field, words in CONTENTS.items()},
     "ph": (0.0, 14.0, "pH outside 0 to 14"),
     **dict.fromkeys(
         ("bd_fine_g_cm3", "bd_whole_g_cm3", "bd_fine_whole_g_cm3"),
