@@ -80,11 +80,11 @@ def _draw_edges(results: Results, experiment: Experiment, folder: Path) -> None:
     """Curves of an encoder that is a sum of curves; others have none."""
     name, model = experiment.name, results.model(experiment.name)
     curves = as_encoder(model.encoder).curves() if isinstance(model, HybridModel) else None
-    if isinstance(model, HybridModel) and curves is not None and (rows := _edge_curves(model, curves)):
+    if isinstance(model, HybridModel) and curves is not None and (rows := edge_curves(model, curves)):
         edges_figure(rows, experiment.title or name, folder / f"{name}_edges.png")
 
 
-def _edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
+def edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
     """Curves of each neural parameter over its most important covariates, in their units."""
     # Classes and coordinates among the covariates have no curve of their own; their features follow the numbers.
     columns = list(range(len(model.covariate_names)) if model.inputs is None else model.inputs.numeric)

@@ -8,6 +8,7 @@ from small_models import SPEC, landscape, model_of
 
 from hybridmap.plot import style
 from hybridmap.plot.edges import edges_figure
+from hybridmap.report.figures import edge_curves
 
 
 @pytest.mark.parametrize("separate", [False, True])
@@ -25,7 +26,7 @@ def test_curves_are_of_the_numbers_among_the_covariates(
     model.fit_inputs(torch.stack([cover, 100 + data.covariates[:, 0], 900 + data.covariates[:, 1]], 1))
     figures = []
     monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure))
-    edges_figure(model, model.encoder.curves(), "title", tmp_path / "edges.png")
+    edges_figure(edge_curves(model, model.encoder.curves()), "title", tmp_path / "edges.png")
     axes = figures[0].axes
     assert len(axes) == 2 * 2  # two parameters, two covariates that are numbers
     middles = {axis.get_xlabel()[0]: sum(axis.get_xlim()) / 2 for axis in axes}
