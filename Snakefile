@@ -14,16 +14,11 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    PLAN["is_made"] = True
+
+
 include: "workflow/rules/common.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        FILES.report,
-    localrule: True
-
-
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/observations.smk"
@@ -31,3 +26,32 @@ include: "workflow/rules/covariates.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/report.smk"
+
+
+# A result of every job, so that what was deleted is made again; their other files are what `lost` looks for.
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+        rules.build.output,
+        rules.cube.output,
+        rules.sample.output,
+        rules.split.output,
+        expand(rules.ingest.output, source=SOURCES),
+        [
+            FILES.experiment(name).fold(fold).weights
+            for name in EXPERIMENTS
+            for fold in (folds_of(name) if CONFIG.fan_out else folds_of(name)[:1])
+        ],
+        expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
+        expand(rules.baseline.output, baseline=CONFIG.baselines),
+        expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
+        expand(rules.predict.output.summary, experiment=MAPPED),
+        expand(rules.stac.output, experiment=MAPPED),
+        expand(
+            rules.applicability.output,
+            experiment=MAPPED if CONFIG.predict.applicability else [],
+        ),
+        expand(rules.totals.output, experiment=MAPPED if CONFIG.totals else []),
+        expand(rules.reference.output, experiment=MAPPED if CONFIG.reference else []),
+    localrule: True

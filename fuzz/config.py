@@ -20,7 +20,7 @@ Mutation = Callable[[np.random.Generator, dict[str, Any]], tuple[str, bytes, boo
 
 REGION: dict[str, Any] = {
     "demo": {"sites": 100, "seed": 0},
-    "data_root": "inputs",
+    "data_root": "results/demo/inputs",
     "offline": False,
     "splits": [{"name": "block", "kind": "block", "folds": 3, "size_km": 20.0, "buffer_km": 1.0, "seed": 0}],
     "experiment_defaults": {"splits": ["block"]},
@@ -92,7 +92,7 @@ MARK = "QQMARKQQ"
 def prepare(_folder: Path, _executor: Executor) -> Propose:
     """Make the campaign; attempts share nothing on disk."""
     base = yaml.safe_load((CHECKOUT / "config.yaml").read_text(encoding="utf-8")) | copy.deepcopy(REGION)
-    base["build"] |= BUILD
+    base["build"] = base.get("build", {}) | BUILD
 
     def propose(source: np.random.Generator, number: int, folder: Path) -> Attempt:
         mutation = MUTATIONS[number % len(MUTATIONS)] if number else unchanged

@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from hybridmap.model.constraints import get_constraint
     from hybridmap.model.ensemble import load
     from hybridmap.process import get_process, list_processes
+    from hybridmap.process.five_pool.penalties import dissolved_penalty, feasibility_penalty, saturation_penalty
     from hybridmap.train.losses import (
         cosh_prior,
-        dissolved_penalty,
-        feasibility_penalty,
         gaussian_loss,
         kge_2012_loss,
         kge_bias_sd_loss,
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
         nse_loss,
         parameter_violation,
         pb_kge_loss,
-        saturation_penalty,
         smooth_l1_loss,
     )
 
@@ -62,8 +60,8 @@ MODULES = {
     "r2": "evaluate.metrics",
     "rmse": "evaluate.metrics",
     "cosh_prior": "train.losses",
-    "dissolved_penalty": "train.losses",
-    "feasibility_penalty": "train.losses",
+    "dissolved_penalty": "process.five_pool.penalties",
+    "feasibility_penalty": "process.five_pool.penalties",
     "gaussian_loss": "train.losses",
     "kge_2012_loss": "train.losses",
     "kge_bias_sd_loss": "train.losses",
@@ -74,7 +72,7 @@ MODULES = {
     "nse_loss": "train.losses",
     "parameter_violation": "train.losses",
     "pb_kge_loss": "train.losses",
-    "saturation_penalty": "train.losses",
+    "saturation_penalty": "process.five_pool.penalties",
     "smooth_l1_loss": "train.losses",
     "KAN": "encoders.kan",
     "MLP": "encoders.mlp",

@@ -1,5 +1,6 @@
-"""The public names of :mod:`hybridmap.train.losses`, where they have always been."""
+"""The public names of losses and penalties, where they have always been."""
 
+from hybridmap.process.five_pool.penalties import dissolved_penalty, feasibility_penalty, saturation_penalty
 from hybridmap.train.losses import (
     FLOOR,
     LOSSES,
@@ -8,8 +9,6 @@ from hybridmap.train.losses import (
     Loss,
     MultiTaskLoss,
     cosh_prior,
-    dissolved_penalty,
-    feasibility_penalty,
     gaussian_loss,
     has_spread,
     kge_2012_loss,
@@ -21,7 +20,6 @@ from hybridmap.train.losses import (
     nse_loss,
     parameter_violation,
     pb_kge_loss,
-    saturation_penalty,
     smooth_l1_loss,
 )
 

@@ -10,5 +10,6 @@ def recipe_of(
     config: Config, experiment: str, model: Path, calibration: Path | None = None, applicability: Path | None = None
 ) -> Recipe:
     depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
-    uncertainty = config.experiment(experiment).uncertainty
-    return Recipe(model, config.predict, uncertainty, depth_m, calibration, applicability, bool(config.totals))
+    settings = config.experiment(experiment)
+    files, keep_draws = (calibration, applicability), bool(config.totals)
+    return Recipe(model, config.predict, settings.uncertainty, depth_m, *files, keep_draws, settings.own_process)

@@ -114,3 +114,25 @@ def test_other_failures_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("hybridmap.config.reference_page.markdown", fail)
     with pytest.raises(OSError, match="Input/output"):
         main(["schema", "--markdown"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; run it again to go on."),
+        (PermissionError(errno.EACCES, "Permission denied", "results/x"), 1, "results/x: may not be read or written"),
+        (OSError(errno.EROFS, "Read-only file system", "results/x"), 1, "results/x: lies on a file system"),
+    ],
+    ids=["Ctrl-C", "no permission", "read-only"],
+)
+def test_an_end_from_outside_is_one_line(
+    error: BaseException, code: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("hybridmap.config.reference_page.markdown", fail)
+    assert main(["schema", "--markdown"]) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1

@@ -2,15 +2,19 @@
 
 import ast
 import configparser
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from conftest import ROOT
+
+from hybridmap.quantities import QUANTITIES
 
 CORE = (
     "process", "encoders", "model.hybrid", "model.specification", "model.draws", "train", "evaluate.metrics",
@@ -112,6 +116,40 @@ def test_nothing_outside_encoders_asks_for_a_kind_of_encoder() -> None:
         if ENCODERS & {getattr(name, "id", getattr(name, "attr", "")) for name in ast.walk(node.args[1])}
     ]
     assert not questions
+
+
+KNOWN_MODELS = {
+    ("config/experiment.py", "five_pool"): "the model of an experiment that names none, a key's default",
+    ("covariates/clm5_forcing.py", "clm5"): "the verb that makes the forcing table of this one model",
+}
+"""Words of process models that a module outside their room may hold, and why."""
+
+
+def words_of_models() -> set[str]:
+    """Names of models, and their outputs, options and choices, but for quantities and words that are everyone's."""
+    from hybridmap.process import MODULES, get_process
+    from hybridmap.process.five_pool.model import Enzyme, FivePool, Formulation, Necromass
+
+    models = [get_process(name) for name in ("five_pool", "respiration", "water_retention")]
+    outputs = {variable.name for model in models for variable in model.outputs}
+    options = {name for model in models for name in inspect.signature(type(model).__init__).parameters} - {"self"}
+    choices = {choice for kind in (Formulation, Enzyme, Necromass) for choice in get_args(kind)} - {"none"}
+    assert FivePool.name in MODULES
+    # Attributes that every process model has.
+    return (outputs | options | choices | set(MODULES)) - set(QUANTITIES) - {"formulation", "capacity"}
+
+
+def test_nothing_outside_process_knows_a_model() -> None:
+    words = words_of_models()
+    assert {"feasible", "moc_saturation", "relaxed", "necromass", "reco", "clm5_interval"} <= words
+    found = {
+        (path.as_posix(), node.value)
+        for path, tree in sources("process", "testing")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in words
+        if path.as_posix() != "quantities.py"
+    }
+    assert sorted(found) == sorted(KNOWN_MODELS)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "hybridmap").rglob("*.py")), ids=lambda p: p.stem)

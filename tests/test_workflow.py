@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
 
-from hybridmap.config.reading import load_config
+from hybridmap.config.reading import load_config, parse_config
 from hybridmap.model import HybridModel
 from hybridmap.report.results import Results
 from hybridmap.train import load_members
@@ -43,9 +45,16 @@ SMALL: dict[str, Any] = {
             "global": "all",
             "targets": ["soc", "poc", "moc"],
         },
+        {
+            "name": "own_moc",
+            "process": {"name": "only_moc.py", "options": {}},
+            "neural": ["k_slow"],
+            "global": "all",
+            "targets": ["moc"],
+        },
     ],
 }
-"""Two experiments of the demo, and the model that docs/own_model.md shows."""
+"""Two experiments of the demo, the model that docs/own_model.md shows, and the same with `moc` alone."""
 
 
 def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
@@ -55,11 +64,20 @@ def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str
     assert source
     if not (folder / "two_pools.py").exists():
         (folder / "two_pools.py").write_text(source.group(1))
+        (folder / "only_moc.py").write_text(only_moc(source.group(1)))
     (folder / "small.yaml").write_text(yaml.safe_dump({**SMALL, **change}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command += ["--configfile", str(folder / "small.yaml"), "--directory", str(folder)]
     return command, {**os.environ, "PATH": path}
+
+
+def only_moc(source: str) -> str:
+    """The model of the docs with one output; its checks go with the others."""
+    for pattern in (r'        Variable\("(poc|soc)".*\n', r"    checks = .*\n", r'"poc": [^,]*, ', r', "soc": [^}]*'):
+        source, count = re.subn(pattern, "", source)
+        assert count
+    return source
 
 
 def snakemake(folder: Path, change: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
@@ -85,6 +103,9 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert page.count("data:image/png;base64,") >= 12
     assert 'src="http' not in page
     assert cog_validate(region / "experiments/own/maps/k_slow.tif")[0]
+    assert not (region / "report/figures/own_moc_soc.png").exists()
+    assert (region / "report/figures/own_moc_scatter.png").is_file()
+    assert 'id="own_moc"' in page
     for part in ("Quality control", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
         assert part in page
     verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())
@@ -101,17 +122,102 @@ def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: 
     assert "rule cube:" not in plan
     assert "rule build:" not in plan
     model = finished / "two_pools.py"
-    model.write_text(model.read_text() + "# edited\n")
-    plan = snakemake(finished, {}, "--dry-run").stdout
-    assert "experiments/own/block-0/model" in plan
-    assert "experiments/some_neural/block-0/model" not in plan
-    model.write_text(model.read_text().removesuffix("# edited\n"))
+    source = model.read_text()
+    model.write_text(source + "# edited\n")
+    try:
+        plan = snakemake(finished, {}, "--dry-run").stdout
+    finally:
+        model.write_text(source)
+    made = "".join(re.findall(r"^    output: .*", plan, re.MULTILINE))
+    assert "experiments/own/block-0/model" in made
+    assert "experiments/own_moc/" not in made
+    assert "experiments/some_neural/" not in made
+
+
+def plan_of(folder: Path, change: dict[str, Any] | None = None) -> set[str]:
+    """Rules that a dry run would run."""
+    done = snakemake(folder, change or {}, "--dry-run")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return set(re.findall(r"^\s*(?:local)?rule (\w+):", done.stdout, re.MULTILINE)) - {"all", "settings"}
+
+
+@contextmanager
+def altered(path: Path, *, is_deleted: bool = False) -> Iterator[None]:
+    """Within it one byte in the middle of a file is another one, or the file is gone."""
+    content, status = path.read_bytes(), path.stat()
+    half = len(content) // 2
+    path.unlink()
+    if not is_deleted:
+        path.write_bytes(content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :])
+    try:
+        yield
+    finally:
+        path.write_bytes(content)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.slow
+def test_a_touched_file_plans_nothing_and_a_changed_one_what_reads_it(finished: Path) -> None:
+    inputs = finished / "results/demo/inputs"
+    for file in (inputs / "observations.csv", inputs / "covariates/elevation.tif"):
+        os.utime(file)
+    assert not plan_of(finished)
+    with altered(inputs / "observations.csv"):
+        plan = plan_of(finished)
+    assert {"ingest", "build", "sample", "split", "train_own", "predict", "report"} <= plan
+    assert "cube" not in plan
+    with altered(inputs / "covariates/elevation.tif"):
+        plan = plan_of(finished)
+    assert {"cube", "sample", "train_own", "predict", "report"} <= plan
+    assert not {"ingest", "build"} & plan
+    assert not plan_of(finished)
+
+
+@pytest.mark.slow
+def test_a_unit_a_boundary_and_a_mask_plan_what_reads_them(finished: Path) -> None:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw["covariates"][0]["licence"] = "CC0-1.0"
+    assert "cube" in plan_of(finished, {"covariates": raw["covariates"]})
+    assert plan_of(finished, {"boundaries": "lines.geojson"}) == {"report"}
+    assert "cube" in plan_of(finished, {"grid": {**SMALL["grid"], "mask": "mask.geojson"}})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [
+        ("experiments/some_neural/maps/soc.tif", "predict"),
+        ("experiments/some_neural/maps.zarr/soc/c/0/0", "predict"),
+        ("experiments/some_neural/maps.zarr/zarr.json", "predict"),
+        ("experiments/some_neural/block-1/model/weights.safetensors", "train_some_neural"),
+        ("experiments/some_neural/all/model/members.safetensors", "train_some_neural"),
+        ("experiments/own/block-2/history.parquet", "train_own"),
+        ("experiments/own/evaluation/conformal.json", "evaluate"),
+        ("experiments/own/diagnostics/saturation.json", "diagnose_experiment"),
+        ("experiments/own/item.json", "stac"),
+        ("covariates.zarr/covariates/c/0/0/0", "cube"),
+        ("splits.parquet", "split"),
+        ("report/figures/comparison.png", "report"),
+    ],
+)
+def test_what_was_deleted_is_planned_again(finished: Path, file: str, rule: str) -> None:
+    with altered(finished / "results/demo" / file, is_deleted=True):
+        assert rule in plan_of(finished)
+    assert not plan_of(finished)
+
+
+def test_another_region_reads_its_own_inputs() -> None:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert parse_config(raw, "").data_root == "results/demo/inputs"
+    assert parse_config({**raw, "region": "other", "results": "out"}, "").data_root == "out/other/inputs"
+    assert parse_config({**raw, "demo": None}, "").data_root == "."
+    assert parse_config({**raw, "data_root": "mine"}, "").data_root == "mine"
 
 
 @pytest.mark.slow
 def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
     plan = snakemake(finished, {"fan_out": True}, "--dry-run", "--forceall").stdout
-    assert plan.count("rule train:") == 3 * 4
+    assert plan.count("rule train:") == 4 * 4  # experiments; three folds and all sites
     assert "rule train_" not in plan
     intervals = pd.read_csv(finished / "results/demo/experiments/some_neural/evaluation/intervals.csv")
     assert set(intervals["source"]) == {"ensemble", "conformal"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -120,12 +120,40 @@ def _declaration(model: ProcessModel, _: int) -> Outcome:
             if not _described(d)
         ),
         _name_problem([d.name for d in inputs]),
+        _name_problem([*(p.name for p in model.parameters), *(v.name for v in model.outputs)]),  # a map has one name
+        *_output_problems(model),
     ]
     if problem := next(filter(None, problems), ""):
         return False, problem
     random_inputs(model, 2, 0)
     counts = f"{len(model.parameters)} parameters, {len(model.forcing)} forcings, {len(model.outputs)} outputs"
     return True, f"{counts}, all with units"
+
+
+def _output_problems(model: ProcessModel) -> Iterator[str]:
+    """What is wrong with declarations that name an output, a sentence each."""
+    outputs = {v.name: v for v in model.outputs}
+    for key, names in _outputs_named(model).items():
+        for name in names:
+            if name not in outputs:
+                yield f"{key} names the output '{name}', which is not declared; there are {sorted(outputs)}"
+    for name in model.losses:
+        carbon = outputs.get("soc")
+        if carbon is not None and name in outputs and outputs[name].unit != f"{carbon.unit} yr-1":
+            yield f"the loss '{name}' is in {outputs[name].unit}, expected {carbon.unit} yr-1"
+    for check in model.checks:
+        if not check.above < check.below or not 0.0 <= check.may_fail <= 1.0:
+            yield f"check '{check.name}' fails between {check.above:g} and {check.below:g}, may_fail {check.may_fail:g}"
+
+
+def _outputs_named(model: ProcessModel) -> dict[str, tuple[str, ...]]:
+    """Declaration → outputs that it names."""
+    return {
+        "steady_state": () if model.steady_state is None else (model.steady_state,),
+        "losses": tuple(model.losses),
+        "capacity": () if model.capacity is None else (model.capacity.output, *model.capacity.margins),
+        **{f"check '{check.name}'": (check.output,) for check in model.checks},
+    }
 
 
 def _described(declared: Parameter | Variable) -> bool:
@@ -151,8 +179,10 @@ def _name_problem(names: list[str]) -> str:
 def _finite(model: ProcessModel, seed: int) -> Outcome:
     out = model(*random_inputs(model, SITES, seed))
     declared = [v.name for v in model.outputs]
-    if sorted(out) != sorted(declared):
-        return False, f"returned {sorted(out)}, declared {sorted(declared)}"
+    if absent := sorted(set(declared) - set(out)):
+        return False, f"the output '{absent[0]}' is declared and not returned; returned {sorted(out)}"
+    if unknown := sorted(set(out) - set(declared)):
+        return False, f"returned '{unknown[0]}', which is no declared output; declared {sorted(declared)}"
     for name, values in out.items():
         if values.shape[0] != SITES:
             return False, f"'{name}' has shape {tuple(values.shape)}, expected the {SITES} sites first"
@@ -160,6 +190,16 @@ def _finite(model: ProcessModel, seed: int) -> Outcome:
             count = int((~torch.isfinite(values)).reshape(SITES, -1).any(1).sum())
             return False, f"'{name}' is not finite at {count} of {SITES} random sites inside the bounds"
     return True, f"{SITES} random sites inside the bounds"
+
+
+def _penalties(model: ProcessModel, seed: int) -> Outcome:
+    out = model(*random_inputs(model, SITES, seed))
+    for name, penalty in model.penalties.items():
+        for sites in (None, torch.arange(SITES) < SITES // 2):
+            value = penalty(out, known=sites)
+            if value.shape != () or not bool(torch.isfinite(value)):
+                return False, f"'{name}' of {SITES} sites is not one finite number"
+    return True, ", ".join(model.penalties) or "none declared"
 
 
 def _gradients(model: ProcessModel, seed: int) -> Outcome:
@@ -245,6 +285,7 @@ def _speed(model: ProcessModel, seed: int) -> Outcome:
 CHECKS: dict[str, Callable[[ProcessModel, int], Outcome]] = {
     "declaration": _declaration,
     "finite outputs": _finite,
+    "penalties": _penalties,
     "gradients": _gradients,
     "one site with NaN": _missing,
     "order and batch": _order,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
+from hybridmap.check.layers import check_forcing, check_temperature
+from hybridmap.check.maps import check_interval_names, check_maps, model_of
+from hybridmap.check.polygons import polygon_checks
+from hybridmap.check.tables import check_mapping, check_table
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
-from hybridmap.covariates.raster_source import check_layer
+from hybridmap.covariates.layer_check import check_layer
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment.layers import ModelLayers
-from hybridmap.experiment.specification import checked_model, model_spec, training_options
+from hybridmap.experiment.specification import training_options
 from hybridmap.fetch.catalogue import find_entry
 from hybridmap.fetch.data_set import RECEIPT
 from hybridmap.files.paths import under
+from hybridmap.files.results import RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.bulk_density import check_pedotransfer
-from hybridmap.observations.ingest import read_source
 
 Check = tuple[str, Callable[[], str]]
 """What is checked, and a function that says in words what it is or raises :class:`HybridmapError`."""
@@ -41,7 +45,8 @@ def check(config: Config) -> list[str]:
         try:
             passed.append(f"ok   {subject}: {run()}")
         except HybridmapError as error:
-            mistakes.append(f"{subject}: {error}")
+            sentence = str(error).removeprefix(f"experiment '{subject.removeprefix('experiment ')}': ")
+            mistakes += [f"{subject}: {line}" for line in sentence.splitlines()]
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise HybridmapError("\n  ".join([f"{count} in region '{config.region}'", *mistakes]))
@@ -54,13 +59,19 @@ def _checks(config: Config) -> Iterator[Check]:
     if config.downloads:
         yield "downloads", partial(_downloads, config)
     yield from _input_checks(config)
+    yield "splits and experiments", partial(_something_to_do, config)
     for experiment in config.experiments:
         yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
+    if any(experiment.map for experiment in config.experiments):
+        yield "predict", partial(check_interval_names, config)
 
 
 def _input_checks(config: Config) -> Iterator[Check]:
     """Tables and rasters; those of the synthetic landscape are checked once they are made."""
     if config.demo is not None and not under(config.data_root, "made.json").is_file():
+        yield "data_root", partial(_demo_root, config)
+        for source in config.observations:
+            yield f"observations {source.name}", partial(check_mapping, source)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
@@ -69,6 +80,17 @@ def _input_checks(config: Config) -> Iterator[Check]:
         yield f"layer {layer.name}", partial(_layer, config, layer)
     for layer in config.reference.layers if config.reference else ():
         yield f"reference {layer.name}", partial(_layer, config, layer)
+    yield from polygon_checks(config)
+
+
+def _demo_root(config: Config) -> str:
+    folder = RegionFiles(Path(config.results) / config.region).demo_inputs.parent
+    if under(config.data_root, "") != folder:
+        raise HybridmapError(
+            f"the synthetic inputs are made in {folder}, but data_root is {config.data_root}; set data_root:"
+            f" '{folder}', or demo: null for inputs of your own."
+        )
+    return str(folder)
 
 
 def _downloads(config: Config) -> str:
@@ -94,20 +116,33 @@ def _pedotransfer(config: Config) -> str:
 
 
 def _source(config: Config, source: ObservationSource) -> str:
-    table = read_source(source, config.data_root, RegionGrid.of(config.grid))
+    table = check_table(source, config.data_root, RegionGrid.of(config.grid))
     return f"{len(table)} layers of {table['site_id'].nunique()} sites"
 
 
 def _layer(config: Config, layer: Raster) -> str:
     if layer.derive is None:
-        return check_layer(layer, RegionGrid.of(config.grid), config.data_root)
+        sentence = check_layer(layer, RegionGrid.of(config.grid), config.data_root)
+        check_temperature(layer, RegionGrid.of(config.grid), config.data_root)
+        return sentence
     inputs = inputs_of(layer, RegionLayers.of(config))
     return f"{layer.derive.function} of {', '.join(n for ns in inputs.values() for n in ns)}"
 
 
+def _something_to_do(config: Config) -> str:
+    for section in ("observations", "covariates", "splits", "experiments"):
+        if not getattr(config, section):
+            raise HybridmapError(
+                f"the region has no {section}; add them, or lay the file over the default: hybridmap check config.yaml"
+                " my_region.yaml."
+            )
+    return f"{len(config.splits)} split schemes, {len(config.experiments)} experiments"
+
+
 def _experiment(config: Config, experiment: Experiment) -> str:
-    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
-    spec = model_spec(experiment, layers)
-    model = checked_model(experiment, spec)
+    model, spec = model_of(config, experiment)
     training_options(experiment, spec)
-    return f"{len(model.neural_names)} neural and {len(model.shared_names)} global parameters"
+    check_forcing(config, model)
+    maps = check_maps(config, experiment, model) if experiment.map else []
+    counts = f"{len(model.neural_names)} neural and {len(model.shared_names)} global parameters"
+    return "; ".join([counts, *maps])

@@ -8,16 +8,18 @@ import sys
 from hybridmap.cli.log import start_log
 from hybridmap.cli.parser import build_parser
 from hybridmap.errors import HybridmapError
-from hybridmap.files.disk import disk_is_full
+from hybridmap.files.disk import problem_of_disk
 
 LOG = logging.getLogger("hybridmap")
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended, as shells have it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 with one sentence on standard error for bad input."""
+    """Run one command; return 0, 1 with one sentence on standard error for bad input, 130 after Ctrl-C."""
     args = build_parser().parse_args(arguments)
-    start_log(args.log)
     try:
+        start_log(args.log)
         if args.threads:
             import torch
 
@@ -26,11 +28,15 @@ def main(arguments: list[str] | None = None) -> int:
     except HybridmapError as error:
         LOG.error("hybridmap %s: %s", args.verb, error)
         return 1
+    except KeyboardInterrupt:
+        LOG.error("hybridmap %s: interrupted; run it again to go on.", args.verb)
+        return INTERRUPTED
     except Exception as error:
-        if not disk_is_full(error):
+        problem = problem_of_disk(error)
+        if not problem:
             raise
-        path = getattr(error, "filename", None) or "an output"
-        LOG.error("hybridmap %s: %s: the disk is full; make room and run again.", args.verb, path)
+        path = getattr(error, "filename", None) or getattr(args, "out", None) or "an output"
+        LOG.error("hybridmap %s: %s: %s", args.verb, path, problem)
         return 1
     return 0
 

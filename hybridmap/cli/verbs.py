@@ -105,7 +105,9 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
 
     depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
     keep_draws = bool(config.totals)
-    recipe = Recipe(args.model, config.predict, uncertainty, depth_m, args.calibration, args.applicability, keep_draws)
+    trust = config.experiment(args.experiment).own_process
+    paths = args.calibration, args.applicability
+    recipe = Recipe(args.model, config.predict, uncertainty, depth_m, *paths, keep_draws, trust)
     if args.plan:
         from hybridmap.predict.estimate import estimate
 

@@ -19,7 +19,7 @@ DEFAULT_ENCODER = "mlp"
 class EncoderSection(BaseModel):
     """The network from covariates to parameters."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     kind: ClassVar[str]
 
     def options(self) -> dict[str, Any]:

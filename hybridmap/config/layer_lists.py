@@ -13,6 +13,11 @@ from hybridmap.files.paths import under
 
 Layer = dict[str, Any]
 SHORTHANDS = ("months", "bands", "classes", "encoding")
+EXPECTED = {
+    "bands": "a list of numbers or descriptions of bands",
+    "classes": "a mapping of codes to names, as {1: forest}",
+    "months": "true or false",
+}
 TEXT_COLUMNS = {"name", "path", "unit", "description", "licence", "crs", "variable"}
 """Columns of the table of covariates that are taken as they are; the others are read as YAML."""
 
@@ -61,12 +66,19 @@ def _expand(layer: Any, origin: str) -> list[Layer]:
     if bands:
         return [_member(plain, _word(band), band=band) for band in bands]
     if isinstance(classes, dict) and encoding == "one_hot":
-        return [_share(plain, str(code), str(word)) for code, word in classes.items()]
+        shares = [_share(plain, str(code), str(word)) for code, word in classes.items()]
+        listed = sorted({number for share in shares for number in share["equals"]})
+        return [{**share, "listed": listed} for share in shares]
     return [plain]
 
 
 def _check_shorthands(layer: Layer, encoding: Any, origin: str) -> None:
     place = f"{origin}: layer '{layer.get('name', '?')}'"
+    for key, kind in (("bands", list), ("classes", list | dict), ("months", bool)):
+        if layer.get(key) is not None and not isinstance(layer[key], kind):
+            raise HybridmapError(f"{place}: {key} is {layer[key]!r}; expected {EXPECTED[key]}.")
+    if isinstance(layer.get("classes"), list) and encoding == "embedding":
+        raise HybridmapError(f"{place}: classes is a list; expected {EXPECTED['classes']}.")
     ways = [key for key in ("months", "bands", "classes") if layer.get(key)]
     if len(ways) > 1 and encoding == "one_hot":
         raise HybridmapError(f"{place} has both '{ways[0]}' and '{ways[1]}'; give one.")
@@ -87,12 +99,18 @@ def _month(layer: Layer, month: int) -> Layer:
     path = str(layer.get("path", ""))
     if "{month}" in path:
         return _member(layer, f"{month:02d}", path=path.replace("{month}", f"{month:02d}"))
-    return _member(layer, f"{month:02d}", band=month)
+    return _member(layer, f"{month:02d}", band=month, of_bands=12)
 
 
 def _share(layer: Layer, codes: str, word: str) -> Layer:
     """Share of one class in a cell; `codes` are numbers with commas between."""
-    numbers = [float(code) for code in codes.split(",")]
+    try:
+        numbers = [float(code) for code in codes.split(",")]
+    except ValueError:
+        raise HybridmapError(
+            f"layer '{layer.get('name', '?')}': the classes '{codes}' are no numbers; write them as {{1: forest}} or"
+            ' {"1,2": forest}.'
+        ) from None
     return _member(layer, _word(word), equals=numbers, kind="average", unit="1", description=f"share of {word}")
 
 
@@ -100,18 +118,33 @@ def _word(text: object) -> str:
     return "".join(c if c.isalnum() else "_" for c in str(text).lower()).strip("_")
 
 
+def _cell(key: str, cell: str, path: Path, row: int) -> Any:
+    """Value of a cell of the table: text, or read as YAML."""
+    if key in TEXT_COLUMNS:
+        return cell
+    try:
+        return yaml.safe_load(cell)
+    except (yaml.YAMLError, ValueError):
+        raise HybridmapError(
+            f"{path}: row {row}, column '{key}': '{cell}' cannot be read; write it as in YAML."
+        ) from None
+
+
 def _read_table(path: Path) -> list[Layer]:
     """Layers of a table, one a row."""
     if not path.is_file():
         raise HybridmapError(f"covariates_table: no such table {path}; check the path and data_root.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, restkey=""))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise HybridmapError(f"{path}: cannot be read as a table in UTF-8 ({error}); save it as CSV again.") from None
     layers = []
     for number, row in enumerate(rows, start=2):
         if not row.get("name"):
             raise HybridmapError(f"{path}: row {number} has no 'name'; every covariate needs one.")
         # Numbers, lists and mappings are written as in the region file; an empty cell leaves the default.
-        layers.append(
-            {key: yaml.safe_load(cell) if key not in TEXT_COLUMNS else cell for key, cell in row.items() if cell}
-        )
+        if "" in row:
+            raise HybridmapError(f"{path}: row {number} has more cells than the header; quote cells with commas.")
+        layers.append({key: _cell(key, cell, path, number) for key, cell in row.items() if cell})
     return layers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hybridmap.config.section import Name, Section, Unit
+from hybridmap.config.section import File, Name, Section, Unit
 
 
 class Derive(Section):
@@ -26,32 +26,55 @@ class Raster(Section):
     """
 
     name: Name = Field(description="Name of the layer.")
-    path: str = Field(
+    path: File = Field(
         "", description="Any raster that GDAL reads (GeoTIFF, VRT, NetCDF, Zarr; also https://), under data_root."
     )
     derive: Derive | None = Field(None, description="Compute the layer from others instead of reading it.")
     band: int | str = Field(1, description="Band number from 1, or its description.")
     variable: str | None = Field(None, description="Variable of a NetCDF file or array of a Zarr store.")
     crs: str | None = Field(None, description="Only where the file declares none, for example EPSG:4326.")
-    kind: Literal["continuous", "average", "categorical"] = Field(
-        "continuous", description="Warped bilinear, as cell average, or nearest."
+    kind: Literal["continuous", "average", "categorical", "mode"] = Field(
+        "continuous",
+        description="Area mean of the cell, bilinear where a pixel is larger; area mean always; nearest pixel; or the"
+        " class of the largest area.",
+    )
+    min_share: float = Field(
+        0.0, ge=0.0, le=1.0, description="Least share of a cell that known pixels cover for it to have a value."
     )
     unit: Unit = Field("1", description="Unit after scale and offset.")
     scale: float | None = Field(
         None, description="Value = pixel * scale + offset; None: what the file declares, or 1 and 0."
     )
     offset: float | None = Field(None, description="See scale.")
-    nodata: float | None = Field(None, description="Overrides the nodata value that the file declares.")
+    nodata: float | list[float] | None = Field(
+        None, description="Value, or list of values, of pixels without data; replaces what the file declares."
+    )
     equals: list[float] | None = Field(
         None, description="1 where the pixel is one of these classes, else 0; averaged to the share of the cell."
     )
     missing: Literal["drop", "median", "nearest"] | float = Field(
         "drop", description="Cells without data: not used, or filled with the median, the nearest value, or a number."
     )
+    listed: list[float] | None = Field(
+        None, description="All classes of the layer; `check` says how many pixels have another. Set by 'classes'."
+    )
+    of_bands: int | None = Field(None, description="Bands that the file must have; 12 where 'months' are bands.")
     group: str = Field("", description="Layer that this one was made of by months, bands or classes.")
-    valid_range: tuple[float, float] | None = Field(None, description="Values outside, after scaling, become missing.")
+    valid_range: tuple[float, float] | None = Field(None, description="Pixels outside, after scaling, are unknown.")
     description: str = Field("", description="What the layer is.")
     licence: str = Field("", description="Printed in the report.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Raster:
+        if self.valid_range is not None and not self.valid_range[0] < self.valid_range[1]:
+            raise ValueError(f"valid_range {list(self.valid_range)} must increase")
+        if self.scale == 0:
+            raise ValueError("scale 0 makes every pixel the same; leave it out or give the factor")
+        if isinstance(self.band, int) and self.band < 1:
+            raise ValueError(f"band {self.band}: bands are counted from 1")
+        if self.equals is not None and not self.equals:
+            raise ValueError("equals is empty; name the classes, or leave it out")
+        return self
 
 
 class Reference(Section):
@@ -59,6 +82,14 @@ class Reference(Section):
 
     name: Name = Field(description="Name in the report.")
     layers: list[Raster] = Field(min_length=1, description="Layers of the published map.")
-    weights: list[float] = Field(description="The reference is the weighted sum of its layers.")
+    weights: list[float] = Field(description="The reference is the weighted sum of its layers.", min_length=1)
     unit: str = Field("kg m-3", description="Unit of the weighted sum.")
     citation: str = Field("", description="Printed in the report.")
+
+    @model_validator(mode="after")
+    def _a_weight_each(self) -> Reference:
+        if len(self.weights) != len(self.layers):
+            raise ValueError(f"weights: {len(self.weights)} for {len(self.layers)} layers; give one each")
+        if not any(self.weights):
+            raise ValueError("weights are all 0; give at least one another value")
+        return self

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hybridmap.config.section import Name, Section
+from hybridmap.config.section import File, Name, Section
 
 
 class Change(Section):
@@ -19,9 +19,9 @@ class Change(Section):
 class Predict(Section):
     """What maps hold and how they are written."""
 
-    tile: int = Field(256, ge=16, description="Edge of a tile in cells; also the shard of the store.")
-    workers: int = Field(0, ge=0, description="Tiles at a time; 0 takes the cores given to the job.")
-    parts: int = Field(1, ge=1, description="Jobs of a cluster that share the tiles of a map.")
+    tile: int = Field(256, ge=16, le=65536, description="Edge of a tile in cells; also the shard of the store.")
+    workers: int = Field(0, ge=0, le=10_000, description="Tiles at a time; 0 takes the cores given to the job.")
+    parts: int = Field(1, ge=1, le=100_000, description="Jobs of a cluster that share the tiles of a map.")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
     )
@@ -33,19 +33,29 @@ class Predict(Section):
     interval_of: list[str] = Field(["soc"], description="Maps that get an interval: targets, and parameters by spread.")
     applicability: bool = Field(True, description="Also map where the model applies (dissimilarity to the sites).")
     references: int = Field(
-        1000, ge=10, description="Training sites that a cell is compared with; fewer are faster, and the loss is said."
+        1000,
+        ge=10,
+        le=10_000_000,
+        description="Training sites that a cell is compared with; fewer are faster, and the loss is said.",
     )
-    scenarios: dict[Name, dict[Name, Change]] = Field(
+    scenarios: dict[Name, Annotated[dict[Name, Change], Field(min_length=1)]] = Field(
         default={}, description="Scenario → forcing → change; maps of the difference, with parameters held."
     )
-    packed: dict[str, float] = Field(
+    packed: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default={}, description="Maps stored as 16-bit integers → step in their unit; soc: 0.01."
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Predict:
+        for key, names in (("maps", self.maps), ("interval_of", self.interval_of)):
+            if repeated := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{key}: '{repeated[0]}' stands twice; name it once")
+        return self
 
 
 class Total(Section):
     """A set of polygons whose carbon stocks are summed up, such as countries."""
 
     name: Name = Field(description="Name of the set.")
-    polygons: str = Field(description="Vector file under data_root.")
-    attribute: str = Field(description="Attribute that names the polygons; those of one name are one.")
+    polygons: File = Field(min_length=1, description="Vector file under data_root.")
+    attribute: str = Field(min_length=1, description="Attribute that names the polygons; those of one name are one.")

@@ -12,11 +12,17 @@ from hybridmap.errors import nearest
 
 UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 """Pydantic's words for an unknown key of a section and of a dataclass."""
+LONGEST_VALUE = 80
+"""Letters of a value in a sentence."""
 Section = type[Any]
 """A pydantic model, or a dataclass of options."""
 
 
-def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> str:
+Location = tuple[int | str, ...]
+"""Keys and list positions that lead to a value."""
+
+
+def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> tuple[Location, str]:
     """Turn the first problem into one sentence, preferring misspelt keys.
 
     Parameters
@@ -30,11 +36,18 @@ def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> str:
 
     Returns
     -------
+    tuple
+        Where it is.
     str
         Key and mistake, ending in a full stop.
     """
     problem = min(error.errors(), key=lambda e: e["type"] not in UNKNOWN_KEY)
-    key = _dotted(problem["loc"], raw)
+    place = getattr(problem.get("ctx", {}).get("error"), "place", problem["loc"])
+    return place, _sentence(problem, raw, root)
+
+
+def _sentence(problem: Any, raw: Any, root: type[BaseModel]) -> str:
+    key = dotted(problem["loc"], raw)
     if problem["type"] in UNKNOWN_KEY:
         keys = _keys_at(problem["loc"][:-1], root)
         hint = nearest(str(problem["loc"][-1]), keys) or f"; known keys are {sorted(keys)}"
@@ -43,11 +56,18 @@ def explain(error: ValidationError, raw: Any, root: type[BaseModel]) -> str:
         return f"the key '{key}' is missing; add it."
     message = str(problem["msg"]).removeprefix("Value error, ").removesuffix(".")
     value = problem.get("input")
-    value_text = "" if isinstance(value, dict | list) or not key else f", got {value!r}"
-    return f"{key + ': ' if key else ''}{message}{value_text}."
+    value_text = "" if isinstance(value, dict | list) or not key else f", got {_short(value)}"
+    advice = "; write text in quotes" if problem["type"] == "string_type" and value is not None else ""
+    return f"{key + ': ' if key else ''}{message}{value_text}{advice}."
 
 
-def _dotted(location: tuple[int | str, ...], raw: Any) -> str:
+def _short(value: Any) -> str:
+    """A value as it was written, cut in the middle where it is long."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**50 else "a number of over 50 digits"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 20]} … {text[-15:]}"
+
+
+def dotted(location: Location, raw: Any) -> str:
     """Write a location as ``observations.raca.columns.lon``, with names in place of list positions.
 
     A step that is in none of the blocks read says which member of a union pydantic looked at, unless it is the last
@@ -67,7 +87,7 @@ def _dotted(location: tuple[int | str, ...], raw: Any) -> str:
     return ".".join(words)
 
 
-def _keys_at(location: tuple[int | str, ...], root: Section) -> list[str]:
+def _keys_at(location: Location, root: Section) -> list[str]:
     """Keys allowed at `location`, walking the sections by the types of their fields."""
     sections: dict[str, Section] = {"": root}
     for step in location:

@@ -2,14 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from hybridmap.config.section import Name, Section, Unit
 
 
-class Column(Section):
+def _delimiter(value: str) -> str:
+    if value not in ("tab", "space") and len(value) != 1:
+        raise ValueError("give one character, 'tab' or 'space'")
+    return value
+
+
+def _rows_from_one(value: int | list[int]) -> int | list[int]:
+    rows = [value] if isinstance(value, int) else value
+    if not rows or rows != sorted(set(rows)) or rows[0] < 1:
+        raise ValueError("lines count from 1, and rise")
+    return value
+
+
+def _no_booleans(value: Any) -> Any:
+    """YAML reads yes, no, on and off as truth values, and ~ as none: none of them is a cell of a table."""
+    if isinstance(value, list) and any(isinstance(cell, bool) or cell is None for cell in value):
+        raise ValueError("write the text in quotes: YAML reads yes, no, on, off and ~ as something else")
+    return value
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("is a number, as 0.58")
+    return value
+
+
+Delimiter = Annotated[str, AfterValidator(_delimiter)]
+HeaderRow = Annotated[int | list[int], BeforeValidator(_no_boolean), AfterValidator(_rows_from_one)]
+Decimal = Literal[".", ","]
+Thousands = Literal[",", ".", " ", "'", ""]
+Codes = Annotated[list[str | float], BeforeValidator(_no_booleans)]
+
+
+def _refuse_what_yaml_made(value: Any) -> Any:
+    """Refuse what YAML made of a word that stands without quotes: yes, no, on, off, ~, a date."""
+    if isinstance(value, bool) or value is None or isinstance(value, date):
+        reading = "null" if value is None else str(value).lower()
+        raise ValueError(
+            f'YAML reads a value as {reading}; quote it as the table has it, for example "yes", "NO" or "2018-06-01"'
+        )
+    return value
+
+
+FilterValue = Annotated[str | float, BeforeValidator(_refuse_what_yaml_made)]
+
+
+class Signs(Section):
+    """How the numbers and gaps of text columns are written; what is not said is told from the column as a whole."""
+
+    decimal: Decimal | None = Field(None, description="Decimal sign of numbers in text, where it cannot be told.")
+    thousands: Thousands | None = Field(
+        None, description="Sign between thousands of numbers in text: , . ' or a blank; '' for none."
+    )
+    missing: Codes = Field(
+        default=[], description="Texts and numbers that mean 'not measured', beside the usual ones, in any spelling."
+    )
+    not_detected: list[str] = Field(
+        default=[], description="Texts that mean 'below the detection limit', as n.d., tr or BDL; as '<LOD'."
+    )
+
+    @model_validator(mode="after")
+    def _two_signs(self) -> Signs:
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError("'decimal' and 'thousands' are the same sign")
+        return self
+
+
+class Column(Signs):
     """Where a field of the common schema comes from."""
 
     column: str | None = Field(None, description="Column of the table.")
@@ -19,6 +87,12 @@ class Column(Section):
     minus_factor: float = Field(1.0, description="What 'minus' is multiplied with, 0.12 for carbon in carbonate.")
     pick: Literal["first", "second"] | None = Field(
         None, description="Which number of a range in words, for depths written as '0-20 cm'."
+    )
+    factor: Annotated[float, BeforeValidator(_no_boolean)] = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="What values are multiplied with after the unit: 0.58 makes organic carbon of organic matter.",
     )
     prefix: str = Field("", description="Put before a text, so that identifiers of several tables agree.")
     trust_unit: bool = Field(False, description="Accept values that look as if they had another unit.")
@@ -43,15 +117,27 @@ class Join(Section):
     by: dict[str, str] = Field(default={}, description="Column of the first table → column of this one.")
     take: dict[str, str] = Field(default={}, description="New name → column of this table.")
     columns: dict[str, Column] = Field(default={}, description="Schema fields that this table adds.")
-    where: dict[str, list[str | float]] = Field(default={}, description="Use rows whose column has one of the values.")
+    where: dict[str, list[FilterValue]] = Field(default={}, description="Use rows whose column has one of the values.")
     combine: Literal["one", "first", "sum", "mean"] = Field(
         "one", description="What becomes of several rows with one identifier; 'one' refuses them."
     )
     required: bool = Field(False, description="Drop (and count) rows of the first table that have no partner.")
-    optional: bool = Field(False, description="A missing file is no error.")
+    optional: bool = Field(
+        False, description="A missing file is no error, nor that no row has a partner in it (which is said)."
+    )
     encoding: str = Field("utf-8", description="Of a text file.")
     skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
-    layer: str | None = Field(None, description="Layer of a GeoPackage, or variable of a NetCDF file.")
+    delimiter: Delimiter | None = Field(
+        None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
+    )
+    header_row: HeaderRow = Field(
+        1,
+        description="Line of the file that holds the names of the columns, or a list of lines whose cells are joined by"
+        " a blank.",
+    )
+    layer: str | None = Field(
+        None, description="Layer of a GeoPackage, sheet of a workbook, file of a zip archive, or variable of NetCDF."
+    )
     variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
 
     @field_validator("columns", mode="before")
@@ -60,13 +146,13 @@ class Join(Section):
         return _expand_columns(value)
 
 
-class ObservationSource(Section):
+class ObservationSource(Signs):
     """One table of soil measurements, one row a layer."""
 
     name: Name = Field(description="Name of the source and of its file.")
     path: str = Field(
-        description="CSV (also .gz, any common delimiter), Parquet, GeoPackage or NetCDF, or the folder of a known"
-        " format, under data_root."
+        description="Text with any delimiter (also .gz, .bz2, .zip), Parquet, GeoParquet, GeoPackage, xlsx, ods or"
+        " NetCDF, or the folder of a known format, under data_root."
     )
     format: Name | None = Field(
         None, description="A known format (docs/formats): its columns need not be mapped. None: an ordinary table."
@@ -84,16 +170,30 @@ class ObservationSource(Section):
     )
     encoding: str = Field("utf-8", description="Of a text file, for example cp1252.")
     skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
-    layer: str | None = Field(None, description="Layer of a GeoPackage, or variable of a NetCDF file.")
+    delimiter: Delimiter | None = Field(
+        None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
+    )
+    header_row: HeaderRow = Field(
+        1,
+        description="Line of the file that holds the names of the columns, or a list of lines whose cells are joined by"
+        " a blank.",
+    )
+    layer: str | None = Field(
+        None, description="Layer of a GeoPackage, sheet of a workbook, file of a zip archive, or variable of NetCDF."
+    )
     variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
     layers: list[dict[str, Column]] = Field(
         default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
     )
-    where: dict[str, list[str | float]] = Field(
+    where: dict[str, list[FilterValue]] = Field(
         default={}, description="Keep rows whose column has one of the values; * and ? stand for any letters."
     )
-    exclude: dict[str, list[str | float]] = Field(
+    exclude: dict[str, list[FilterValue]] = Field(
         default={}, description="Drop rows whose column has one of the values."
+    )
+    organic_horizons: list[str] = Field(
+        default=["O*", "L", "F", "H", "LF", "FH", "LFH"],
+        description="Horizons (field 'horizon') that lie above the mineral surface; * and ? stand for any letters.",
     )
     fraction_method: str = Field("", description="How POC and MOC were measured, for all rows.")
     biomass_method: str = Field("", description="How microbial biomass was measured, for all rows.")
@@ -130,6 +230,27 @@ class Limits(Section):
     max_mbc_share_of_oc: float = Field(0.1, description="Largest share of microbial in organic carbon.")
     fraction_recovery: tuple[float, float] = Field((0.7, 1.3), description="Range of (POC + MOC) / OC.")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Limits:
+        for name, value in self:
+            if not isinstance(value, tuple) and value < 0:
+                raise ValueError(f"{name} {value:g} must be at least 0")
+        ranges = {
+            "min_bulk_density_g_cm3 and max_bulk_density_g_cm3": (
+                self.min_bulk_density_g_cm3,
+                self.max_bulk_density_g_cm3,
+            ),
+            "min_mineral_bulk_density_g_cm3 and max_bulk_density_g_cm3": (
+                self.min_mineral_bulk_density_g_cm3,
+                self.max_bulk_density_g_cm3,
+            ),
+            "fraction_recovery": self.fraction_recovery,
+        }
+        for name, (low, high) in ranges.items():
+            if not low < high:
+                raise ValueError(f"{name} are {low:g} and {high:g}; they must increase, or every row is dropped")
+        return self
+
 
 class Build(Section):
     """From layers as measured to one row a site on the target interval."""
@@ -137,9 +258,9 @@ class Build(Section):
     top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
     bottom_cm: float = Field(20.0, gt=0, description="The layer that the process model describes.")
     min_coverage: float = Field(
-        0.8, gt=0, le=1, description="Share of the interval that a profile's layers must cover; less is dropped."
+        0.8, gt=0, le=1, description="Share of the interval, or of a stock's depth, that a profile's layers must cover."
     )
-    max_gap_cm: float = Field(5.0, description="Widest gap between the layers of a profile inside the interval.")
+    max_gap_cm: float = Field(5.0, ge=0, description="Widest gap between the layers of a profile inside the interval.")
     depth: Literal["slice", "spline"] = Field(
         "slice", description="Means over the interval: weighted by thickness, or of an equal-area spline."
     )
@@ -151,5 +272,17 @@ class Build(Section):
         False, description="Continue the deepest layer to the end of a stock (flagged), if half of it is known."
     )
     pedotransfer: str = Field("auto", description="Function that fills missing bulk density; see the docs for names.")
-    missing_coarse_fragments: float = Field(0.0, ge=0, lt=1, description="Volume fraction where none was measured.")
+    missing_coarse_fragments: Annotated[float, Field(ge=0, lt=1)] | Literal["median"] = Field(
+        "median", description="Volume fraction where none was measured; 'median': that of the sites where they were."
+    )
     limits: Limits = Field(Limits(), description="Plausible ranges of quality control.")
+
+    @model_validator(mode="after")
+    def _depths(self) -> Build:
+        if not 0 <= self.top_cm < self.bottom_cm:
+            raise ValueError(f"top_cm {self.top_cm:g} and bottom_cm {self.bottom_cm:g} must increase from 0")
+        if wrong := [depth for depth in self.stocks_cm if depth <= 0]:
+            raise ValueError(f"stocks_cm: {wrong[0]:g} is no depth; give numbers above 0")
+        if len(set(self.stocks_cm)) < len(self.stocks_cm):
+            raise ValueError(f"stocks_cm {self.stocks_cm} names a depth twice")
+        return self

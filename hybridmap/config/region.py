@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from hybridmap.config.baselines import BASELINES
+from hybridmap.config.cross_references import check_names
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
 from hybridmap.config.layers import Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
-from hybridmap.config.overlay import over_defaults
-from hybridmap.config.section import Name, Section
+from hybridmap.config.overlay import merge, over_defaults
+from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
 
@@ -30,8 +31,11 @@ else:
 class Demo(Section):
     """Size of the synthetic landscape of the embedded default."""
 
-    sites: int = Field(1500, ge=100, description="Number of sampled places.")
-    seed: int = Field(0, description="Same seed, same landscape.")
+    sites: int = Field(1500, ge=100, le=10_000_000, description="Number of sampled places.")
+    seed: Seed = Field(0, description="Same seed, same landscape.")
+    build: Build = Field(
+        Build(), description="How the demo's layers become sites, below 'build'; no other region takes of it."
+    )
 
 
 class Config(Section):
@@ -39,9 +43,18 @@ class Config(Section):
 
     region: Name = Field("demo", description="Name of the region and of its folder under results.")
     title: str = Field("", description="For the report.")
-    data_root: str = Field(".", description="Folder that relative paths start from; ${VARIABLE:-default} is expanded.")
-    results: str = Field("results", description="Folder for everything that is made.")
+    data_root: Folder = Field(
+        ".",
+        description="Folder that relative paths start from; ${VARIABLE:-default} is expanded. If a synthetic region"
+        " says nothing, where its inputs are made.",
+    )
+    results: Results = Field("results", description="Folder for everything that is made.")
     demo: Demo | None = Field(None, description="Make the inputs of this region synthetically.")
+    outside: list[Folder] = Field(
+        default=[],
+        description="Folders and addresses outside data_root that inputs may be read from, as [/data/dem, https://];"
+        " also by a VRT.",
+    )
     grid: Grid = Field(description="The grid.")
     downloads: list[str] = Field(
         default=[], description="Public data sets to fetch into data_root before anything else; see docs/fetching.md."
@@ -50,13 +63,13 @@ class Config(Section):
     observations: list[ObservationSource] = Field([], description="Tables of soil measurements.")
     build: Build = Field(Build(), description="From layers to sites.")
     covariates: list[Raster] = Field([], description="What the network sees.")
-    covariates_table: str | None = Field(
+    covariates_table: File | None = Field(
         None,
         description="CSV under data_root with further covariates, one a row; columns are the keys of a raster.",
     )
     auxiliary: list[Raster] = Field([], description="Layers that only others are derived from.")
     forcing: list[Raster] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
-    boundaries: str | None = Field(None, description="Polygons drawn on maps, under data_root.")
+    boundaries: File | None = Field(None, description="Polygons drawn on maps, under data_root.")
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")
@@ -76,21 +89,23 @@ class Config(Section):
             return raw
         defaults = raw["experiment_defaults"]
         experiments = raw.get("experiments") or []
+        if not isinstance(experiments, list):
+            return raw
         return {**raw, "experiments": [over_defaults(defaults, e) if isinstance(e, dict) else e for e in experiments]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_build_over_that_of_the_demo(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("demo"), dict):
+            return raw
+        of_demo, build = raw["demo"].get("build"), raw.get("build", {})
+        if not isinstance(of_demo, dict) or not isinstance(build, dict):
+            return raw
+        return {**raw, "build": merge(of_demo, build)}
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        for section in ("observations", "auxiliary", "covariates", "forcing", "splits", "experiments"):
-            names = [entry.name for entry in getattr(self, section)]
-            if repeated := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"{section}: the name {repeated[0]!r} is used twice")
-        covariates, auxiliary = ({layer.name for layer in layers} for layers in (self.covariates, self.auxiliary))
-        if shared := sorted(covariates & auxiliary):
-            raise ValueError(f"the name {shared[0]!r} is used by a covariate and an auxiliary layer")
-        schemes = [split.name for split in self.splits]
-        for experiment in self.experiments:
-            if unknown := [scheme for scheme in experiment.splits if scheme not in schemes]:
-                raise ValueError(f"experiment {experiment.name!r}: no split scheme {unknown[0]!r}; there are {schemes}")
+        check_names(self)
         return self
 
     def experiment(self, name: str) -> Experiment:

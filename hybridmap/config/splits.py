@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from hybridmap.config.section import Name, Section
+from hybridmap.config.section import File, Name, Section, Seed
 
 
 class Split(Section):
@@ -22,16 +22,16 @@ class Split(Section):
         None, description="Covariate or forcing whose quantiles make the strata, coldest first for temperature."
     )
     column: str | None = Field(None, description="Column of the samples whose values are regions, as source.")
-    polygons: str | None = Field(None, description="Polygons under data_root that are the regions.")
+    polygons: File | None = Field(None, description="Polygons under data_root that are the regions.")
     attribute: str | None = Field(None, description="Attribute that names the polygons.")
-    folds: int = Field(5, description="One tests, the next stops the training, the others train.")
+    folds: int = Field(5, le=1000, description="One tests, the next stops the training, the others train.")
     size_km: float = Field(200.0, gt=0, description="Edge of a block; a geographic grid counts 111.32 km a degree.")
     size_degrees: float = Field(2.0, gt=0, description="Edge of a degree_block.")
     buffer_km: float = Field(0.0, ge=0, description="Sites nearer than this to a test site are left out of training.")
     nested: bool = Field(
         False, description="Train each test fold once with every other fold as the one that stops; scores average them."
     )
-    seed: int = Field(0, description="Same seed, same folds; degree_block in ScIReN: 12345.")
+    seed: Seed = Field(0, description="Same seed, same folds; degree_block in ScIReN: 12345.")
 
     @model_validator(mode="after")
     def _complete(self) -> Split:

@@ -9,17 +9,19 @@ from hybridmap.config.region import Config
 
 STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "inputs": ("region", "demo", "grid"),
-    "ingest": ("region", "data_root", "demo", "grid", "observations"),
+    "ingest": ("region", "data_root", "outside", "demo", "grid", "observations"),
     "build": ("region", "grid", "build"),
-    "cube": ("region", "data_root", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
+    "cube": ("region", "data_root", "outside", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid"),
-    "split": ("region", "data_root", "grid", "splits"),
+    "split": ("region", "data_root", "outside", "grid", "splits"),
     "experiment": ("region", "grid", "build", "splits", "experiments", "covariates", "forcing"),
-    "predict": ("region", "title", "data_root", "grid", "build", "covariates", "predict", "totals"),
+    "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "baseline": ("region", "grid", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
+OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")
+"""Sections of which an experiment takes a part."""
 LAYER_FACTS = ("name", "kind", "unit")
 """What a model must know of a layer."""
 
@@ -44,21 +46,24 @@ def stage_settings(config: Config, stage: str, experiment: str | None = None) ->
     str
         One line of JSON.
     """
-    sections = config.model_dump(mode="json", by_alias=True, include=set(STAGE_SECTIONS[stage]))
+    names = set(STAGE_SECTIONS[stage]) - (set(OF_ONE_EXPERIMENT) if experiment is not None else set())
+    sections = config.model_dump(mode="json", by_alias=True, include=names)
     if stage == "cube":  # what maps hold is no matter of the cube
         sections["predict"] = {"tile": sections["predict"]["tile"]}
     if experiment is not None:
-        sections |= _one_experiment(sections, config.experiment(experiment).splits, experiment)
+        sections |= _one_experiment(config, experiment)
     return json.dumps(sections, sort_keys=True)
 
 
-def _one_experiment(sections: dict[str, Any], schemes: list[str], experiment: str) -> dict[str, Any]:
-    """The sections of an experiment without what is only of others."""
+def _one_experiment(config: Config, name: str) -> dict[str, Any]:
+    """The sections of an experiment without what is only of others, which may be hundreds."""
+    experiment = config.experiment(name)
+    splits = [split for split in config.splits if split.name in experiment.splits]
     return {
-        "experiments": [e for e in sections["experiments"] if e["name"] == experiment],
-        "splits": [split for split in sections["splits"] if split["name"] in schemes],
+        "experiments": [experiment.model_dump(mode="json", by_alias=True)],
+        "splits": [split.model_dump(mode="json", by_alias=True) for split in splits],
         **{
-            kind: [{fact: layer[fact] for fact in LAYER_FACTS} for layer in sections[kind]]
+            kind: [layer.model_dump(mode="json", include=set(LAYER_FACTS)) for layer in getattr(config, kind)]
             for kind in ("covariates", "forcing")
         },
     }

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.store import grid_of
+from hybridmap.grid.store import grid_of, shard_names
 from hybridmap.grid.tiles import Tile
+from hybridmap.grid.verified_store import open_verified
 
 FORMAT = 1
 """Layout of a cube; a store of a later one is refused."""
@@ -72,12 +73,7 @@ class Cube:
 
     def shard_files(self, name: str, tile: Tile) -> list[Path]:
         """Files of the shards of an array that hold the cells of a tile."""
-        array = self._array(name)
-        edge = int(array.shards[-1])
-        lead = "/".join("0" for _ in array.shape[:-2])
-        folder = self.path / name / "c" / lead if lead else self.path / name / "c"
-        rows, columns = (range(s.start // edge, -(-s.stop // edge)) for s in tile.slices)
-        return [folder / str(r) / str(c) for r in rows for c in columns]
+        return [self.path / file for file in shard_names(self._array(name), name, tile)]
 
     def valid_mask(self) -> NDArray[np.bool_]:
         """Cells where every covariate and forcing has a value, shape (height, width)."""
@@ -101,7 +97,7 @@ def open_cube(path: Path) -> Cube:
     if not (path / "zarr.json").is_file():
         raise HybridmapError(f"{path}: no cube here; run 'hybridmap cube' first.")
     try:
-        root = zarr.open_group(str(path), mode="r")
+        root = open_verified(path)
         covariates: Any = root["covariates"]
         names = tuple(band["name"] for band in covariates.attrs["bands"])
         forcing: Any = root["forcing"]

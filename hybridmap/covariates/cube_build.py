@@ -27,6 +27,8 @@ from hybridmap.grid.store import create_grid_store, create_layer, shard_edge
 from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
+NOT_OF_THE_CUBE = ("fingerprint", "inputs", "sum")
+"""What only the making of a layer needs of its record."""
 COMPLETE_CHUNK = 1024
 """Edge of the chunks of the array of complete cells."""
 
@@ -57,7 +59,9 @@ class _Content:
     def identity(self) -> str:
         """What the whole store depends on."""
         layers = (*self.covariates.values(), *self.forcing.values())
-        return json.dumps([[layer.record["fingerprint"] for layer in layers], self.tile])
+        return json.dumps(
+            [self.title, [[layer.record["fingerprint"], _attributes(layer)] for layer in layers], self.tile]
+        )
 
 
 def build_cube(layers: RegionLayers, out: Path, tile: int, folder: Path | None = None, workers: int = 0) -> None:
@@ -131,7 +135,7 @@ def _create(path: Path, content: _Content) -> None:
 
 def _attributes(layer: PreparedLayer) -> dict[str, Any]:
     """Provenance and statistics of a layer, without what only the making needs."""
-    return {key: value for key, value in layer.record.items() if key not in ("fingerprint", "inputs")}
+    return {key: value for key, value in layer.record.items() if key not in NOT_OF_THE_CUBE}
 
 
 def _tiles(content: _Content) -> list[Tile]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError, nearest
-from hybridmap.grid.region_grid import METRES_PER_DEGREE, RegionGrid
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.tiles import Tile
 
 Field = NDArray[np.float32]
 Months = NDArray[np.float32]
@@ -56,7 +57,7 @@ def terrain(name: str, height: Field, grid: RegionGrid, row: int) -> Field:
     height : array, shape (row + 2, column + 2)
         Elevation [m] with one row and column more at each side, NaN beyond the data.
     grid : RegionGrid
-        For the size of cells; in a geographic CRS it varies with latitude.
+        For the size of cells on the ground and the direction of north, which vary from cell to cell.
     row : int
         Row of the grid of the first inner row.
 
@@ -75,11 +76,13 @@ def terrain(name: str, height: Field, grid: RegionGrid, row: int) -> Field:
     >>> from pyproj import CRS
     >>> grid = RegionGrid(CRS("EPSG:3035"), 4e6, 3e6, 100.0, 1, 1)
     >>> rising_north = np.array([[100.0] * 3, [0.0] * 3, [-100.0] * 3])
-    >>> terrain("slope", rising_north, grid, 0).item(), terrain("aspect_north", rising_north, grid, 0).item()
-    (45.0, -1.0)
+    >>> [round(terrain(name, rising_north, grid, 0).item(), 2) for name in ("slope", "aspect_north")]
+    [45.01, -1.0]
     """
     inner = height[1:-1, 1:-1]
-    east, north = _gradient(height, *_cell_size(grid, row, inner.shape[0]))
+    along, up = _rises(height)
+    rows, columns = inner.shape
+    east, north = _ground_gradient(along, up, grid.ground_steps(Tile(row, row + rows, 0, columns)))
     steepness = np.hypot(east, north)
     if name == "slope":
         return np.asarray(np.degrees(np.arctan(steepness)), dtype="float32")
@@ -89,8 +92,8 @@ def terrain(name: str, height: Field, grid: RegionGrid, row: int) -> Field:
     return np.where(np.isnan(inner), np.nan, share).astype("float32")
 
 
-def _gradient(height: Field, across: NDArray[np.float64], along: float) -> tuple[Any, Any]:
-    """Rise eastwards and northwards of the inner cells, for their sizes [m]."""
+def _rises(height: Field) -> tuple[Any, Any]:
+    """Rise of the inner cells from one cell to the next along rows (to the east) and columns (to the north)."""
     inner = height[1:-1, 1:-1]
     rows, columns = inner.shape
     raw = {
@@ -102,17 +105,16 @@ def _gradient(height: Field, across: NDArray[np.float64], along: float) -> tuple
         opposite = raw[-dy, -dx]
         beyond = np.where(np.isnan(opposite), inner, 2 * inner - opposite)
         z[dy, dx] = np.where(np.isnan(neighbour), beyond, neighbour)
-    east = (z[-1, 1] + 2 * z[0, 1] + z[1, 1] - z[-1, -1] - 2 * z[0, -1] - z[1, -1]) / (8 * across[:, None])
-    north = (z[-1, -1] + 2 * z[-1, 0] + z[-1, 1] - z[1, -1] - 2 * z[1, 0] - z[1, 1]) / (8 * along)
-    return east, north
+    along = (z[-1, 1] + 2 * z[0, 1] + z[1, 1] - z[-1, -1] - 2 * z[0, -1] - z[1, -1]) / 8
+    up = (z[-1, -1] + 2 * z[-1, 0] + z[-1, 1] - z[1, -1] - 2 * z[1, 0] - z[1, 1]) / 8
+    return along, up
 
 
-def _cell_size(grid: RegionGrid, row: int, rows: int) -> tuple[NDArray[np.float64], float]:
-    """Metres of a cell from west to east, by row, and from north to south."""
-    edge = grid.resolution * grid.metres_per_unit()
-    if not grid.crs.is_geographic:
-        return np.full(rows, edge), edge
-    return np.cos(np.radians(grid.y[row : row + rows])) * grid.resolution * METRES_PER_DEGREE, edge
+def _ground_gradient(along: Any, up: Any, steps: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Rise a metre on the ground towards true east and true north, of rises a cell of the grid."""
+    along_east, along_north, up_east, up_north = steps
+    area = along_east * up_north - along_north * up_east
+    return (along * up_north - up * along_north) / area, (up * along_east - along * up_east) / area
 
 
 def bioclim(name: str, tmin: Months, tmax: Months, prec: Months) -> Field:

@@ -19,17 +19,20 @@ from hybridmap.config import Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import derived_strips, inputs_of
 from hybridmap.covariates.layer_file import write_layer
-from hybridmap.covariates.raster_source import is_remote, raster_name
+from hybridmap.covariates.raster_source import raster_name
 from hybridmap.covariates.warp import no_data, warp_strips
 from hybridmap.errors import HybridmapError
-from hybridmap.files.digest import sha256_of
 from hybridmap.files.geotiff import is_cut_off
-from hybridmap.files.tables import write_json
+from hybridmap.files.reading import read_state
+from hybridmap.files.sources import MEMORY, Digests
+from hybridmap.files.sums import sum_of
+from hybridmap.files.tables import write_state
+from hybridmap.grid.lock import WriterLock
 from hybridmap.grid.mask import region_mask
 from hybridmap.grid.region_grid import RegionGrid
 
 LOG = logging.getLogger("hybridmap")
-VERSION = 1
+VERSION = 2
 """Raised when the same settings give other numbers than before."""
 NO_MATTER = {"description", "licence", "unit", "group"}
 """Keys of a layer that change none of its numbers."""
@@ -60,14 +63,20 @@ class _Preparation:
     layers: RegionLayers
     grid: RegionGrid
     inside: NDArray[np.bool_]
+    mask: str
     folder: Path
     ready: dict[str, PreparedLayer]
+    digests: Digests
+
+    def digest(self, layer: Raster) -> str:
+        """Digest of the files that a layer is read from."""
+        return self.digests.of([raster_name(layer, self.layers.data_root)])
 
 
 def prepare_layers(layers: RegionLayers, folder: Path, workers: int = 0) -> dict[str, PreparedLayer]:
     """Warp or derive every covariate, forcing and auxiliary layer into `folder`.
 
-    Layers that are there already, made with the same settings from the same file, are kept.
+    Layers that are there already, made with the same settings from files of the same content, are kept.
 
     Parameters
     ----------
@@ -88,9 +97,15 @@ def prepare_layers(layers: RegionLayers, folder: Path, workers: int = 0) -> dict
     HybridmapError
         Once, naming every layer that failed; the others are ready and stay.
     """
-    grid = RegionGrid.of(layers.grid)
-    preparation = _Preparation(layers, grid, region_mask(layers.mask, grid), folder, {})
     folder.mkdir(parents=True, exist_ok=True)
+    with WriterLock(folder / "layers.lock", folder).hold():
+        return _prepare_all(layers, folder, workers)
+
+
+def _prepare_all(layers: RegionLayers, folder: Path, workers: int) -> dict[str, PreparedLayer]:
+    grid, digests = RegionGrid.of(layers.grid), Digests(folder.parent / MEMORY)
+    mask = digests.of([str(layers.mask)] if layers.mask else [])
+    preparation = _Preparation(layers, grid, region_mask(layers.mask, grid), mask, folder, {}, digests)
     by_key, errors = layers.by_key(), []
     read = {key: layer for key, layer in by_key.items() if layer.derive is None}
     derived = {key: layer for key, layer in by_key.items() if layer.derive is not None}
@@ -115,18 +130,28 @@ def _prepare(preparation: _Preparation, key: str, layer: Raster) -> PreparedLaye
     if failed := [name for names in inputs.values() for name in names if name not in preparation.ready]:
         raise HybridmapError(f"layer '{layer.name}': cannot be derived, because '{failed[0]}' failed.")
     fingerprint = _fingerprint(preparation, layer, inputs)
-    if path.is_file() and receipt.is_file():
-        record = json.loads(receipt.read_text(encoding="utf-8"))
-        if record["fingerprint"] == fingerprint:
-            return PreparedLayer(path, record)
+    provenance = _provenance(layer, preparation)
+    noted = _noted(receipt)
+    if noted.get("fingerprint") == fingerprint and path.is_file() and sum_of(path) == noted.get("sum"):
+        record = {**noted, **provenance}
+        if record != noted:  # a unit, a description or a licence was changed
+            write_state(record, receipt)
+        return PreparedLayer(path, record)
     receipt.unlink(missing_ok=True)
     statistics = _make(preparation, path, layer, inputs)
-    provenance = _provenance(layer, preparation.layers.data_root)
-    record = {**provenance, **statistics, "inputs": inputs, "fingerprint": fingerprint}
-    write_json(record, receipt)
+    record = {**provenance, **statistics, "inputs": inputs, "fingerprint": fingerprint, "sum": sum_of(path)}
+    write_state(record, receipt)
     low, high = statistics["minimum"], statistics["maximum"]
     LOG.info("layer %s: %d cells, %.4g to %.4g %s", layer.name, statistics["cells"], low, high, layer.unit)
     return PreparedLayer(path, record)
+
+
+def _noted(receipt: Path) -> dict[str, Any]:
+    """The record of a layer that is there; empty if there is none that is whole."""
+    try:
+        return read_state(receipt)
+    except HybridmapError:
+        return {}
 
 
 def _make(preparation: _Preparation, path: Path, layer: Raster, inputs: Inputs) -> dict[str, Any]:
@@ -150,18 +175,17 @@ def _make(preparation: _Preparation, path: Path, layer: Raster, inputs: Inputs) 
 
 
 def _fingerprint(preparation: _Preparation, layer: Raster, inputs: Inputs) -> str:
-    """Settings, grid and state of the file that a layer was made from."""
+    """Settings, grid, and digests of mask and files that a layer was made from."""
     if layer.derive is not None:
         state: Any = [preparation.ready[name].record["fingerprint"] for names in inputs.values() for name in names]
     else:
-        name = raster_name(layer, preparation.layers.data_root)
-        file = Path(name)
-        state = [name] if is_remote(name) or not file.exists() else [file.stat().st_size, file.stat().st_mtime_ns]
+        state = preparation.digest(layer)
     settings = layer.model_dump(mode="json", exclude=NO_MATTER)
-    return json.dumps([VERSION, settings, preparation.layers.grid.model_dump(mode="json"), state], sort_keys=True)
+    grid = preparation.layers.grid.model_dump(mode="json")
+    return json.dumps([VERSION, settings, grid, preparation.mask, state], sort_keys=True)
 
 
-def _provenance(layer: Raster, data_root: str) -> dict[str, Any]:
+def _provenance(layer: Raster, preparation: _Preparation) -> dict[str, Any]:
     """What a layer is and where it comes from."""
     provenance = {
         "name": layer.name,
@@ -174,5 +198,5 @@ def _provenance(layer: Raster, data_root: str) -> dict[str, Any]:
     }
     if layer.derive is not None:
         return {**provenance, "derived": layer.derive.function}
-    name = raster_name(layer, data_root)
-    return provenance if name.startswith("/vsi") else {**provenance, "sha256": sha256_of(Path(name))}
+    name = raster_name(layer, preparation.layers.data_root)
+    return provenance if name.startswith("/vsi") else {**provenance, "sha256": preparation.digests.of_path(Path(name))}

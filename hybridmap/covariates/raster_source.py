@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,19 +12,29 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
-from rasterio.warp import transform_bounds
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
+from hybridmap.covariates.georeference import axes_of, refuse_unplaced
+from hybridmap.covariates.known_pixels import KnownPixels, written
+from hybridmap.covariates.pixel_locator import PixelLocator, Places
+from hybridmap.covariates.undeclared import undeclared_code
+from hybridmap.covariates.zarr_raster import ZarrRaster, open_zarr
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import expand, under
 from hybridmap.grid.region_grid import RegionGrid
 
 LOOKED_AT = 512
-"""Edge of the sample of pixels that is looked at for undeclared nodata values."""
-SUSPECTS = (-9999.0, -99999.0, -32768.0, -3.4028234663852886e38, 1e20)
-"""Values that no covariate has, but many files use for nodata."""
+"""Edge of the sample of pixels that is looked at before anything is warped."""
+LATTICE = 65
+"""Points a side of the grid whose places say whether a raster meets it."""
+
+
+# What it says is said in a sentence of ours.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 @dataclass(frozen=True)
@@ -32,30 +43,26 @@ class RasterSource:
 
     Attributes
     ----------
-    dataset : rasterio dataset
+    dataset : rasterio dataset or ZarrRaster
         The file.
-    band : int
-        Number of the band.
-    crs : CRS
-        Of the file, or of the region file where that declares none.
-    nodata : float or None
-        Of the region file or the file.
-    scale, offset : float
-        Value = pixel * scale + offset.
-    shifts : tuple of float
-        Added to the longitudes of the file to meet the region; 0, and -360 for files that count from 0 to 360.
+    pixels : KnownPixels
+        Which of its pixels are values, and which.
+    locator : PixelLocator
+        Where cells lie on its pixels.
     label : str
         Names layer and file in errors.
     """
 
     dataset: Any
-    band: int
-    crs: Any
-    nodata: float | None
-    scale: float
-    offset: float
-    shifts: tuple[float, ...]
+    pixels: KnownPixels
+    locator: PixelLocator
     label: str
+
+    @property
+    def around(self) -> int:
+        """Columns after which the raster begins again, where it goes around the Earth; else 0."""
+        period, width = self.locator.period, int(self.dataset.width)
+        return round(period) if period is not None and width > period - 0.5 else 0
 
 
 def raster_name(layer: Raster, data_root: str) -> str:
@@ -92,75 +99,71 @@ def open_source(layer: Raster, grid: RegionGrid, data_root: str) -> Iterator[Ras
     Raises
     ------
     HybridmapError
-        If the file, band or variable does not exist or is no raster, the raster has no CRS, is rotated or does not meet
-        the region, or has pixels that look like a nodata value which the file does not declare.
+        If the file, band or variable does not exist or is no raster, its pixels have no place or no CRS or do not meet
+        the region, or they look like a nodata value which the file does not declare.
     """
     name = raster_name(layer, data_root)
     with _open(name, layer) as dataset:
         label = f"layer '{layer.name}' ({name})"
+        axes = dataset.axes if isinstance(dataset, ZarrRaster) else axes_of(name, layer.variable)
+        refuse_unplaced(dataset, axes, label)
         crs = _crs(dataset, layer, label)
         band = _band_number(dataset, layer, label)
-        if dataset.transform.b or dataset.transform.d:
-            raise HybridmapError(f"{label}: the raster is rotated; make it north-up first (gdalwarp).")
-        shifts = _overlap(dataset, crs, grid, label)
-        scale = dataset.scales[band - 1] if layer.scale is None else layer.scale
-        offset = dataset.offsets[band - 1] if layer.offset is None else layer.offset
-        nodata = _nodata(dataset, band, layer)
-        source = RasterSource(dataset, band, crs, nodata, float(scale), float(offset), shifts, label)
+        pixels = KnownPixels.of(dataset, band, layer, label)
+        source = RasterSource(dataset, pixels, PixelLocator.of(grid, crs, dataset.transform), label)
+        try:
+            places = region_places(source)
+        except ProjError as error:
+            raise HybridmapError(f"{label}: no way from the grid to its CRS '{crs.name}' ({error}).") from None
+        _check_overlap(source, places)
         if layer.valid_range is None and not is_remote(name):
-            _check_undeclared_nodata(source, grid)
+            _check_undeclared_nodata(source, places)
         yield source
 
 
-def check_layer(layer: Raster, grid: RegionGrid, data_root: str) -> str:
-    """Check a layer without warping it.
-
-    Parameters
-    ----------
-    layer, grid, data_root
-        As :func:`open_source`, which also says what is raised.
-
-    Returns
-    -------
-    str
-        Size of the raster, and what to think about.
-    """
-    with open_source(layer, grid, data_root) as source:
-        dataset, band = source.dataset, source.band - 1
-        text = f"{dataset.width} x {dataset.height} pixels of {dataset.dtypes[band]}"
-        if dataset.scales[band] != 1.0 and layer.scale not in (None, dataset.scales[band]):
-            text += f"; 'scale' {layer.scale:g} replaces {dataset.scales[band]:g} that the file declares"
-        finer = _pixels_per_cell(source, grid)
-        if layer.kind == "continuous" and finer > 3:
-            text += f"; {finer:.0f} pixels to a cell each way, bilinear uses few of them: consider 'kind: average'"
-        return text
-
-
-def _pixels_per_cell(source: RasterSource, grid: RegionGrid) -> float:
-    """How many pixels of the file lie side by side in a cell in the middle of the region."""
-    row, col = grid.height // 2, grid.width // 2
-    west, north = grid.west + col * grid.resolution, grid.north - row * grid.resolution
-    cell = (west, north - grid.resolution, west + grid.resolution, north)
-    left, _, right, _ = transform_bounds(grid.crs.to_wkt(), source.crs, *cell)
-    return float((right - left) / abs(source.dataset.transform.a))
+def region_places(source: RasterSource) -> Places:
+    """Pixels under points spread over the region, shape (:data:`LATTICE`, :data:`LATTICE`)."""
+    grid = source.locator.grid
+    rows, columns = (np.linspace(0.0, size, LATTICE) for size in (grid.height, grid.width))
+    y, x = np.meshgrid(rows, columns, indexing="ij")
+    places = source.locator.exact(y, x, (0.5 * grid.height, 0.5 * grid.width))
+    period = source.locator.period
+    if period is not None:
+        # Onto the raster, or just west of it if it has no pixels there.
+        return Places(places.column % period, places.line)
+    return places
 
 
 def _open(name: str, layer: Raster) -> Any:
     label = f"layer '{layer.name}'"
     if not name.startswith("/vsi") and not Path(name).exists():
         raise HybridmapError(f"{label}: no such raster {name}; check 'path' and 'data_root'.")
+    if not name.startswith("/vsi") and (Path(name) / "zarr.json").is_file():
+        return open_zarr(Path(name), layer.variable, label)
+    if not name.startswith("/vsi") and any((Path(name) / f).is_file() for f in (".zgroup", ".zarray", ".zmetadata")):
+        return open_zarr(Path(name), layer.variable, label)
     try:
-        if Path(name).is_dir() and not name.startswith("/vsi"):
-            dataset = rasterio.open(f'ZARR:"{name}"' + (f":/{layer.variable}" if layer.variable else ""))
-        else:
-            dataset = rasterio.open(f"netcdf:{name}:{layer.variable}" if layer.variable else name)
+        dataset = rasterio.open(f'netcdf:"{name}":{layer.variable}' if layer.variable else name)
     except RasterioError as error:
-        reason = f"no variable '{layer.variable}' in it" if layer.variable else _explain(name, error)
-        raise HybridmapError(f"{label}: {name} cannot be read as a raster ({reason}).") from None
+        raise HybridmapError(f"{label}: {name} cannot be read as a raster ({_reason(name, layer, error)}).") from None
     if dataset.count == 0:
         dataset.close()
         raise HybridmapError(f"{label}: {name} holds several variables; name one with 'variable'.")
     return dataset
+
+
+def _reason(name: str, layer: Raster, error: Exception) -> str:
+    """Why a file cannot be opened: it has no such variable, or what GDAL or its first bytes say."""
+    if layer.variable is None:
+        return _explain(name, error)
+    try:
+        with rasterio.open(name) as file:
+            names = [subdataset.rpartition(":")[2] for subdataset in file.subdatasets]
+    except RasterioError as cause:
+        return _explain(name, cause)
+    if layer.variable in names:
+        return first_line(error)
+    return f"no variable '{layer.variable}' in it" + (f"; it has {names}" if names else "")
 
 
 def _explain(name: str, error: Exception) -> str:
@@ -181,6 +184,11 @@ def _explain(name: str, error: Exception) -> str:
 
 def _band_number(source: Any, layer: Raster, label: str) -> int:
     """Band of a layer, by number or by its description."""
+    if layer.of_bands is not None and source.count != layer.of_bands:
+        raise HybridmapError(
+            f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a"
+            " band a month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
+        )
     if isinstance(layer.band, int):
         if not 1 <= layer.band <= source.count:
             raise HybridmapError(f"{label}: no band {layer.band}; the file has bands 1 to {source.count}.")
@@ -191,77 +199,114 @@ def _band_number(source: Any, layer: Raster, label: str) -> int:
     return names.index(layer.band) + 1
 
 
-def _crs(source: Any, layer: Raster, label: str) -> Any:
-    crs = source.crs or layer.crs
-    if not crs:
+def _crs(source: Any, layer: Raster, label: str) -> CRS:
+    """CRS of a raster: its own, or that of the region file where it has none."""
+    if not source.crs:
+        if layer.crs is None:
+            raise HybridmapError(
+                f"{label}: the raster has no coordinate reference system; add 'crs' to the layer, or assign one to the"
+                " file (gdal_edit -a_srs)."
+            )
+        try:
+            return CRS.from_user_input(layer.crs)
+        except CRSError:
+            raise HybridmapError(f"{label}: 'crs' {layer.crs} is no known coordinate reference system.") from None
+    declared = _known_crs(source, label)
+    if layer.crs is not None and not _same_place(declared, layer.crs, source, label):
         raise HybridmapError(
-            f"{label}: the raster has no coordinate reference system; add 'crs' to the layer, or assign one to the"
-            " file (gdal_edit -a_srs)."
+            f"{label}: the file declares '{declared.name}' as its coordinate reference system, but 'crs' says"
+            f" {layer.crs}; remove the key, or correct the file (gdal_edit -a_srs)."
         )
-    return rasterio.crs.CRS.from_user_input(crs)
+    return declared
 
 
-def _nodata(source: Any, band: int, layer: Raster) -> float | None:
-    if layer.nodata is not None:
-        return layer.nodata
-    declared = source.nodatavals[band - 1]
-    if declared is None and np.issubdtype(np.dtype(source.dtypes[band - 1]), np.floating):
-        return float("nan")
-    return None if declared is None else float(declared)
+def _known_crs(source: Any, label: str) -> CRS:
+    try:
+        declared = CRS.from_wkt(source.crs.to_wkt())
+    except (CRSError, RasterioError):
+        declared = None
+    if declared is None or not (declared.is_geographic or declared.is_projected or declared.is_bound):
+        raise HybridmapError(
+            f"{label}: its coordinate reference system is local, without a place on the Earth; assign the right one to"
+            " the file (gdal_edit -a_srs)."
+        )
+    return declared.sub_crs_list[0] if declared.is_compound else declared
 
 
-def _overlap(source: Any, crs: Any, grid: RegionGrid, label: str) -> tuple[float, ...]:
-    """What is added to the longitudes of a file to meet the region; HybridmapError if it does not."""
-    left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), crs, *grid.bounds, densify_pts=21)
-    box = source.bounds
-    low, high = min(box.bottom, box.top), max(box.bottom, box.top)
-    candidates = (0.0, -360.0) if crs.is_geographic and box.right > 180.5 else (0.0,)
-    shifts = tuple(s for s in candidates if right > box.left + s and left < box.right + s)
-    if shifts and top > low and bottom < high:
-        return shifts
-    extent = ", ".join(f"{v:.6g}" for v in (box.left, low, box.right, high))
-    region = ", ".join(f"{v:.6g}" for v in (left, bottom, right, top))
+def _same_place(declared: CRS, given_crs: str, source: Any, label: str) -> bool:
+    """Whether two reference systems put the corners of a raster into the same pixels."""
+    try:
+        layer_crs = CRS.from_user_input(given_crs)
+        transformer = Transformer.from_crs(declared, layer_crs, always_xy=True)
+    except (CRSError, ProjError):
+        raise HybridmapError(f"{label}: 'crs' {given_crs} is no known coordinate reference system.") from None
+    corners = [source.transform @ corner for corner in ((0.25, 0.25), (source.width - 0.25, source.height - 0.25))]
+    x, y = np.array(corners).T
+    moved = transformer.transform(x, y)
+    size = max(abs(source.transform.a), abs(source.transform.b))
+    return bool((np.hypot(moved[0] - x, moved[1] - y) < size).all())
+
+
+def _check_overlap(source: RasterSource, places: Places) -> None:
+    """Raise HybridmapError if no pixel lies in the region."""
+    dataset, crs = source.dataset, source.locator.crs
+    column, line = places.column, places.line
+    finite = np.isfinite(column) & np.isfinite(line)
+    if finite.any():
+        meets = column[finite].max() > 0 and column[finite].min() < dataset.width
+        if meets and line[finite].max() > 0 and line[finite].min() < dataset.height:
+            return
+    corners = [dataset.transform @ corner for corner in ((0, 0), (dataset.width, dataset.height))]
+    (left, right), (low, high) = (sorted(values) for values in zip(*corners, strict=True))
+    extent = ", ".join(f"{v:.6g}" for v in (left, low, right, high))
+    region = "does not exist in that CRS"
+    if finite.any():
+        x, y = dataset.transform @ (column[finite], line[finite])
+        region = "needs (" + ", ".join(f"{v:.6g}" for v in (x.min(), y.min(), x.max(), y.max())) + ")"
     advice = " (its axes look swapped)" if crs.is_geographic and abs(high) > 90.5 else ""
     raise HybridmapError(
-        f"{label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region needs"
-        f" ({region})."
+        f"{source.label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region"
+        f" {region}."
     )
 
 
-def _check_undeclared_nodata(source: RasterSource, grid: RegionGrid) -> None:
+def _check_undeclared_nodata(source: RasterSource, places: Places) -> None:
     """Look at some pixels of the region for a nodata value that is not declared."""
-    pixels = _some_pixels(source, grid)
-    if pixels is None:
-        return
-    suspects = {v for v in SUSPECTS if np.can_cast(pixels.dtype, np.float64) and v != source.nodata}
-    if np.issubdtype(pixels.dtype, np.signedinteger):
-        suspects |= {float(np.iinfo(pixels.dtype).min)} - {source.nodata}
-    for value in sorted(suspects):
-        share = float((pixels == np.asarray(value).astype(np.float64)).mean())
-        if share > 0.001:
-            raise HybridmapError(
-                f"{source.label}: {share:.0%} of the pixels in the region are {value:g}, which looks like a nodata"
-                f" value that the {pixels.dtype} file does not declare; add 'nodata: {value:g}', or a 'valid_range' if"
-                " it is real."
-            )
+    pixels, is_known = some_pixels(source, places)
+    code = undeclared_code(pixels[is_known])
+    if code is not None:
+        number, share = written(code[0]), code[1]
+        raise HybridmapError(
+            f"{source.label}: {share:.2g} of the pixels in the region are {number}, which looks like a nodata value"
+            f" that the {pixels.dtype} file does not declare; add 'nodata: {number}', or a 'valid_range' that holds it"
+            " if it is real."
+        )
 
 
-def _some_pixels(source: RasterSource, grid: RegionGrid) -> NDArray[Any] | None:
-    """At most :data:`LOOKED_AT` pixels a side of the region, shape (row, column); None where there are none."""
+def some_pixels(source: RasterSource, places: Places) -> tuple[Any, Any]:
+    """At most :data:`LOOKED_AT` pixels a side of the region, and which are no nodata, shape (line, column)."""
     dataset = source.dataset
-    left, bottom, right, top = transform_bounds(grid.crs.to_wkt(), source.crs, *grid.bounds, densify_pts=21)
-    corners = [~dataset.transform @ (x - source.shifts[0], y) for x in (left, right) for y in (bottom, top)]
-    columns, lines = zip(*corners, strict=True)
-    col0, row0 = max(0, int(min(columns))), max(0, int(min(lines)))
-    width = min(dataset.width, int(max(columns)) + 1) - col0
-    height = min(dataset.height, int(max(lines)) + 1) - row0
-    if width < 1 or height < 1:
-        return None
-    shape = (min(LOOKED_AT, height), min(LOOKED_AT, width))
+    (row0, rows), (col0, columns) = (
+        _covered(numbers, size) for numbers, size in ((places.line, dataset.height), (places.column, dataset.width))
+    )
+    shape = (min(LOOKED_AT, rows), min(LOOKED_AT, columns))
     try:
-        return np.asarray(dataset.read(source.band, window=Window(col0, row0, width, height), out_shape=shape))
-    except RasterioError as error:
+        return source.pixels.raw(Window(col0, row0, columns, rows), shape)
+    except (RasterioError, OSError, ValueError) as error:
         raise HybridmapError(f"{source.label}: cannot be read ({first_line(error)}); the file is damaged.") from None
+
+
+def sampled_values(source: RasterSource) -> NDArray[np.float64]:
+    """Values of some pixels in the region, in the unit of the layer, without missing ones; shape (pixel,)."""
+    pixels, is_known = some_pixels(source, region_places(source))
+    values = source.pixels.scaled(pixels)[is_known & source.pixels.in_range(pixels)]
+    return np.asarray(values, dtype="float64")
+
+
+def _covered(numbers: Any, size: int) -> tuple[int, int]:
+    """First pixel of an axis in the region, and how many there are; at least one."""
+    first = min(max(int(np.nanmin(numbers)), 0), size - 1)
+    return first, max(min(int(np.ceil(np.nanmax(numbers) - 1e-6)), size) - first, 1)
 
 
 def first_line(error: Exception) -> str:

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.transform import Affine
-from rasterio.warp import reproject, transform_bounds
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
+from hybridmap.covariates.pixel_locator import Block
 from hybridmap.covariates.raster_source import RasterSource, first_line, open_source
+from hybridmap.covariates.resample import Cells, Pixels, resampled
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 
-# rasterio hides this warning of its own arrays in a way that threads undo.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-
-RESAMPLING = {
-    "continuous": Resampling.bilinear,
-    "average": Resampling.average,
-    "categorical": Resampling.nearest,
-}
 STRIP = 512
 """Rows of the grid that are warped at a time."""
-PIXELS = 32 << 20
-"""Pixels of a source that are in memory at once where they are changed before warping."""
+EDGE = 256
+"""Cells a side of a block that is warped at once."""
+ROUGH = 32
+"""Cells a side of blocks that no polynomial stands for; larger ones are halved first."""
+PIXELS = 4 << 20
+"""Pixels of a source that are in memory at once; blocks with more under them are halved."""
 Field = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Pixels:
-    """What is warped onto some rows of a strip: a band, or pixels that were moved or changed first."""
-
-    values: Any
-    transform: Affine
-    nodata: float | None
-    rows: slice
 
 
 def warp_layer(layer: Raster, grid: RegionGrid, data_root: str) -> Field:
@@ -96,84 +78,85 @@ def warp_strips(layer: Raster, grid: RegionGrid, data_root: str) -> Iterator[tup
     with open_source(layer, grid, data_root) as source:
         for row in range(0, grid.height, STRIP):
             try:
-                strip = _warped(source, layer, grid, range(row, min(row + STRIP, grid.height)))
-            except RasterioError as error:
+                strip = _warped(source, layer, range(row, min(row + STRIP, grid.height)))
+            except (RasterioError, OSError, ValueError) as error:
                 reason = first_line(error)
                 raise HybridmapError(f"{source.label}: cannot be read ({reason}); the file is damaged.") from None
-            strip = strip * np.float32(source.scale) + np.float32(source.offset)
-            if layer.valid_range is not None:
-                low, high = layer.valid_range
-                strip[(strip < low) | (strip > high)] = np.nan
-            strip[~np.isfinite(strip)] = np.nan
             yield row, strip
 
 
-def _warped(source: RasterSource, layer: Raster, grid: RegionGrid, rows: range) -> Field:
-    """Pixels of the file on rows of the grid, before scale and offset."""
-    strip = np.full((len(rows), grid.width), np.nan, dtype="float32")
-    for shift in source.shifts:
-        shifted = np.full_like(strip, np.nan)
-        for pixels in _pixels(source, layer, grid, rows, shift):
-            reproject(
-                pixels.values,
-                shifted[pixels.rows],
-                src_transform=pixels.transform,
-                src_crs=source.crs,
-                src_nodata=pixels.nodata,
-                dst_transform=grid.transform(rows.start + pixels.rows.start),
-                dst_crs=grid.crs.to_wkt(),
-                dst_nodata=np.nan,
-                init_dest_nodata=True,
-                resampling=RESAMPLING[layer.kind],
-            )
-        strip = np.where(np.isnan(strip), shifted, strip)
+def _warped(source: RasterSource, layer: Raster, rows: range) -> Field:
+    """Values of some rows of the grid."""
+    width = source.locator.grid.width
+    strip = np.full((len(rows), width), np.nan, dtype="float32")
+    blocks = [
+        Block.of(source.locator, rows[row : row + EDGE], range(width)[col : col + EDGE])
+        for row in range(0, len(rows), EDGE)
+        for col in range(0, width, EDGE)
+    ]
+    while blocks:
+        block = blocks.pop()
+        cells = Cells.of(block)
+        windows = _windows(source, cells)
+        is_single = len(block.rows) * len(block.columns) == 1
+        is_rough = block.nodes is None and len(block.rows) * len(block.columns) > ROUGH**2
+        if not is_single and (is_rough or any(w.width * w.height > PIXELS for _, w in windows)):
+            blocks += block.parts()
+            continue
+        place = slice(block.rows.start - rows.start, block.rows.stop - rows.start)
+        part = strip[place, block.columns.start : block.columns.stop]
+        for shift, window in windows:
+            pixels = Pixels(_values(source, window), window.row_off, window.col_off)
+            values = resampled(pixels, replace(cells, shift=shift), layer.kind, layer.min_share)
+            part[...] = np.where(np.isnan(part), values, part)
     return strip
 
 
-def _pixels(source: RasterSource, layer: Raster, grid: RegionGrid, rows: range, shift: float) -> Iterator[_Pixels]:
-    """What to warp onto rows of the grid, in as many pieces as memory asks for."""
-    dataset = source.dataset
-    if layer.equals is None and shift == 0.0 and dataset.crs:
-        yield _Pixels(rasterio.band(dataset, source.band), dataset.transform, source.nodata, slice(0, len(rows)))
-        return
-    step = len(rows)
-    while step > 1 and _size(_window(source, grid, rows[:step], shift)) > PIXELS:
-        step = -(-step // 2)
-    for first in range(0, len(rows), step):
-        piece = rows[first : first + step]
-        window = _window(source, grid, piece, shift)
-        if window.width < 1 or window.height < 1:
-            continue
-        values, nodata = dataset.read(source.band, window=window), source.nodata
-        if layer.equals is not None:
-            values, nodata = _is_class(values, nodata, layer.equals), float("nan")
-        transform = Affine.translation(shift, 0.0) @ dataset.window_transform(window)
-        yield _Pixels(values, transform, nodata, slice(first, first + len(piece)))
+def _windows(source: RasterSource, cells: Cells) -> list[tuple[float, Window]]:
+    """Pixels under some cells with a margin: what is added to their columns, and the window; none where they are not.
+
+    Columns of a raster that goes around the Earth are counted on beyond its edges.
+    """
+    dataset, period = source.dataset, source.locator.period
+    across, along = (np.nan_to_num(size, nan=0.0) for size in cells.extent)
+    column, line = cells.centre.column, cells.centre.line
+    finite = np.isfinite(column) & np.isfinite(line)
+    if not finite.any():
+        return []
+    low, high = (column - across)[finite].min() - 2, (column + across)[finite].max() + 2
+    top, bottom = (line - along)[finite].min() - 2, (line + along)[finite].max() + 2
+    lines = max(0, int(np.floor(top))), min(int(dataset.height), int(np.ceil(bottom)))
+    if lines[1] <= lines[0]:
+        return []
+    if source.around:
+        return [(0.0, _window(lines, (int(np.floor(low)), int(np.ceil(high)))))]
+    windows = []
+    for turn in _turns(low, high, dataset.width, period):
+        shift = turn * (period or 0.0)
+        columns = max(0, int(np.floor(low + shift))), min(int(dataset.width), int(np.ceil(high + shift)))
+        if columns[1] > columns[0]:
+            windows.append((shift, _window(lines, columns)))
+    return windows
 
 
-def _is_class(values: NDArray[Any], nodata: float | None, classes: list[float]) -> Field:
-    """1 where a pixel is one of some classes, 0 where it is another, NaN where it has none."""
-    missing = np.isnan(values) if nodata is None or np.isnan(nodata) else values == nodata
-    return np.where(missing, np.nan, np.isin(values, classes).astype("float32")).astype("float32")
+def _turns(low: float, high: float, width: int, period: float | None) -> range:
+    """Turns around the Earth that bring columns onto a raster."""
+    if period is None:
+        return range(1)
+    return range(int(np.ceil(-high / period)), int(np.floor((width - low) / period)) + 1)
 
 
-def _size(window: Window) -> int:
-    return int(window.width * window.height)
+def _window(lines: tuple[int, int], columns: tuple[int, int]) -> Window:
+    return Window(columns[0], lines[0], columns[1] - columns[0], lines[1] - lines[0])
 
 
-def _window(source: RasterSource, grid: RegionGrid, rows: range, shift: float) -> Window:
-    """Pixels under some rows of the grid, with a margin."""
-    dataset = source.dataset
-    west, _, east, _ = grid.bounds
-    north, south = (grid.north - row * grid.resolution for row in (rows.start, rows.stop))
-    left, bottom, right, top = transform_bounds(
-        grid.crs.to_wkt(), source.crs, west, south, east, north, densify_pts=101
-    )
-    corners = [~dataset.transform @ (x - shift, y) for x in (left, right) for y in (bottom, top)]
-    columns, lines = zip(*corners, strict=True)
-    pixel = max(abs(dataset.transform.a), 1e-12)
-    margin = 2 + int(np.ceil(abs(grid.resolution / pixel))) if source.crs.is_projected else 4
-    col0, row0 = max(0, int(np.floor(min(columns))) - margin), max(0, int(np.floor(min(lines))) - margin)
-    col1 = min(dataset.width, int(np.ceil(max(columns))) + margin)
-    row1 = min(dataset.height, int(np.ceil(max(lines))) + margin)
-    return Window(col0, row0, max(0, col1 - col0), max(0, row1 - row0))
+def _values(source: RasterSource, window: Window) -> Field:
+    """Values of a window, which may begin and end beyond the edges of a raster that goes around the Earth."""
+    if not source.around:
+        return source.pixels.values(window)
+    turn, start, stop = source.around, window.col_off, window.col_off + window.width
+    parts = []
+    for k in range(start // turn, (stop - 1) // turn + 1):
+        first, last = max(start - k * turn, 0), min(stop - k * turn, turn)
+        parts.append(source.pixels.values(Window(first, window.row_off, last - first, window.height)))
+    return np.concatenate(parts, axis=1)

@@ -3,61 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import zarr
 
 from hybridmap.config import Experiment
-from hybridmap.diagnose.saturation import NEARLY_FULL, VARIABLES, summarise
+from hybridmap.diagnose.saturation import checked_outputs, share_name, summarise
+from hybridmap.evaluate.predictions import output_values
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.store import thinned_map
+from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
+from hybridmap.process import ProcessModel
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
 PINNED_SHARE = 0.01
 """A parameter this near to a bound, as a share of its range, counts as lying on it."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One requirement on a saturation summary.
-
-    Attributes
-    ----------
-    name : str
-        In ``verdict.json``.
-    limit : float
-        Share of sites or cells above which the experiment is implausible.
-    value : callable
-        Saturation summary → share.
-    meaning : str
-        What is the matter where it fails.
-    """
-
-    name: str
-    limit: float
-    value: Callable[[Mapping[str, Any]], float]
-    meaning: str
-
-
-CHECKS = (
-    Check("above_capacity", 0.0, lambda s: s["above_capacity"], "MOC exceeds the capacity q_max"),
-    Check("negative_saturation", 0.0, lambda s: s["negative"], "MOC is negative"),
-    Check("infeasible", 0.01, lambda s: s["infeasible"], "the structure without leaks has no steady state"),
-    Check(
-        "full_everywhere",
-        0.5,
-        lambda s: s["nearly_full"],
-        f"mineral surfaces are full (MOC/Qmax over {NEARLY_FULL:g}): MOC follows q_max, not the process",
-    ),
-)
-LEAKY = ("infeasible",)
-"""Checks that the constrained formulation cannot fail: its leaks give it a steady state there; told as a note."""
 
 
 def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model_dir: Path, out: Path) -> None:
@@ -72,33 +37,40 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
     maps : Path or None
         ``maps.zarr``, if there are maps.
     model_dir : Path
-        A trained model of the experiment, for bounds and formulation.
+        A trained model of the experiment, for its bounds and what its process model declares.
     out : Path
         The diagnostics folder.
     """
-    model = load_model(model_dir)
-    table = pd.read_parquet(predictions)
+    model = load_model(model_dir, experiment.own_process)
+    table = read_parquet(predictions)
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
-    summaries: dict[str, dict[str, Any]] = {}
-    if set(VARIABLES) <= set(sites):
-        summaries["sites"] = summarise({name: sites[name] for name in VARIABLES})
-        if maps is not None:
-            store = zarr.open_group(str(maps), mode="r")
-            if set(VARIABLES) <= set(store.array_keys()):  # predict.maps may leave them out
-                summaries["cells"] = summarise({name: thinned_map(store[name]) for name in VARIABLES})
+    summaries = {} if model.process is None else _summaries(model.process, sites, maps)
     verdict = judge(model, summaries, sites)
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     LOG.info("%s: %s", experiment.name, "; ".join(verdict["reasons"]) or "plausible")
 
 
+def _summaries(process: ProcessModel, sites: pd.DataFrame, maps: Path | None) -> dict[str, dict[str, Any]]:
+    """Of the sites, and of the cells where all that is checked is mapped; ``predict.maps`` may leave some out."""
+    names = checked_outputs(process)
+    if not names:
+        return {}
+    summaries = {"sites": summarise({name: output_values(sites, name) for name in names}, process)}
+    if maps is not None:
+        store = open_verified(maps)
+        if set(names) <= set(store.array_keys()):
+            summaries["cells"] = summarise({name: thinned_map(store[name]) for name in names}, process)
+    return summaries
+
+
 def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.DataFrame) -> dict[str, Any]:
-    """Verdict from saturation summaries of sites and cells.
+    """Verdict from summaries of sites and cells.
 
     Parameters
     ----------
     model : HybridModel or NetworkModel
-        For bounds and formulation.
+        For bounds, and the checks of its process model.
     summaries : mapping of str to mapping
         "sites" or "cells" → what :func:`hybridmap.diagnose.saturation.summarise` gives for them.
     sites : DataFrame
@@ -107,30 +79,29 @@ def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.Da
     Returns
     -------
     dict
-        ``plausible`` (None for a model without a process), ``reasons`` against it, ``notes``, and ``checks`` with
-        value, limit and outcome each.
+        ``plausible`` (None for a model without a process, or without checks), ``reasons`` against it, ``notes``, and
+        ``checks`` with value, limit and outcome each.
     """
-    if not isinstance(model, HybridModel) or not summaries:
+    if not isinstance(model, HybridModel) or model.process is None:
         note = "no process model with pools to check: nothing ties its targets to each other"
         return {"plausible": None, "formulation": "", "reasons": [], "notes": [note], "checks": []}
-    formulation = str(getattr(model.process, "formulation", ""))
+    process = model.process
     checks: list[dict[str, Any]] = []
     reasons: list[str] = []
-    notes: list[str] = []
+    notes = [] if process.checks else ["the process model declares no checks of its outputs"]
     for scope, summary in summaries.items():
-        for check in CHECKS:
-            if not summary["n"]:
-                continue
-            value = check.value(summary)
-            passed = value <= check.limit
-            checks.append({"name": check.name, "where": scope, "value": value, "limit": check.limit, "passed": passed})
+        for check in process.checks if summary["n"] else ():
+            value = summary[share_name(check)]
+            passed = value <= check.may_fail
+            checks.append(
+                {"name": check.name, "where": scope, "value": value, "limit": check.may_fail, "passed": passed}
+            )
             if not passed:
-                finding = f"{check.meaning} at {value:.1%} of the {scope}"
-                (notes if formulation == "constrained" and check.name in LEAKY else reasons).append(finding)
+                (notes if check.is_note else reasons).append(f"{check.meaning} at {value:.1%} of the {scope}")
     notes += [f"{name} lies on a bound at {share:.0%} of the sites" for name, share in _pinned(model, sites).items()]
     return {
-        "plausible": not reasons,
-        "formulation": formulation,
+        "plausible": not reasons if process.checks else None,
+        "formulation": str(process.formulation),
         "reasons": reasons,
         "notes": notes,
         "checks": checks,

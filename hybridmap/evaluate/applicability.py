@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_npz
+from hybridmap.files.tables import replace_durably
 
 Array = NDArray[np.float32]
 BLOCK = 512
@@ -75,16 +77,12 @@ class Applicability:
         partial = path.with_name(path.name + ".partial.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(partial, version=VERSION, **asdict(self))
-        partial.replace(path)
+        replace_durably(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> Applicability:
         """Read what :meth:`save` wrote; HybridmapError if it is something else."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
-            raise HybridmapError(f"{path}: not a file of 'hybridmap applicability' ({error}); make it again.") from None
+        arrays = read_npz(path)
         if int(arrays.pop("version", 0)) != VERSION or set(arrays) != {f.name for f in fields(cls)}:
             raise HybridmapError(
                 f"{path}: written by another version of hybridmap; run 'hybridmap applicability' again."

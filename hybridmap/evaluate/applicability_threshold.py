@@ -18,6 +18,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import Applicability, Array, nearest
 from hybridmap.evaluate.importance import covariate_importance
 from hybridmap.experiment.layers import class_codes
+from hybridmap.files.reading import read_parquet
 from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
@@ -56,8 +57,8 @@ def learn_applicability(
     HybridmapError
         If a covariate of the model is not in the samples, or a site has no fold.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
-    model = load_model(model_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
+    model = load_model(model_path, experiment.own_process)
     inputs, forcing = model.tensors(samples)
     folds = _folds_of(samples, splits, experiment.splits[0], splits_path)
     outputs = [target for target in model.target_names if target in model.output_info()]

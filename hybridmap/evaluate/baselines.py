@@ -18,6 +18,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.predictions import SITE_COLUMNS, fold_columns
 from hybridmap.evaluate.scores import score_table
 from hybridmap.experiment.site_data import COVARIATE, FORCING
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
@@ -61,7 +62,7 @@ def baseline(
     HybridmapError
         If a fold has too few observations of a target to train.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictors = _predictors(samples, covariates if BASELINES[name].one_hot else [])
     targets = [t for t, q in QUANTITIES.items() if samples[q.column].notna().sum() >= MIN_OBSERVATIONS]
     tables = []

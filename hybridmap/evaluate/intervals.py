@@ -44,7 +44,7 @@ def interval_columns(experiment: Experiment, model: Model, folder: Path, samples
         return {}
     covariates, forcing = model.tensors(samples)
     if source.method == "ensemble":
-        members = load_members(folder)
+        members = load_members(folder, experiment.own_process)
         assert members is not None
         draws = ensemble_draws(members, covariates, forcing)
     else:
@@ -81,7 +81,7 @@ def central_predictions(experiment: Experiment, model: Model, folder: Path, samp
     """
     if experiment.uncertainty.method != "ensemble":
         return dict(model.predict(samples))
-    members = load_members(folder)
+    members = load_members(folder, experiment.own_process)
     assert members is not None
     return {n: mean_of(v).numpy() for n, v in ensemble_draws(members, *model.tensors(samples)).items()}
 

@@ -46,3 +46,8 @@ def fold_columns(
         columns[f"predicted.{target}"] = values
         columns[f"mean.{target}"] = np.float32(observed[parts == "train"].mean())
     return columns
+
+
+def output_values(predictions: pd.DataFrame, output: str) -> pd.Series:
+    """An output of the process model in a table of predictions, whether it is a target there or not."""
+    return predictions[output if output in predictions else f"predicted.{output}"]

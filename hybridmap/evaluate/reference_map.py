@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from hybridmap.config import Reference
@@ -16,6 +15,7 @@ from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
+from hybridmap.grid.verified_store import open_verified
 
 LOG = logging.getLogger("hybridmap")
 
@@ -71,7 +71,7 @@ def compare_reference(reference: Reference, data_root: str, maps: Path, out: Pat
     HybridmapError
         As :func:`reference_map`, or if there is no map ``soc``.
     """
-    root = zarr.open_group(str(maps), mode="r")
+    root = open_verified(maps)
     grid = grid_of(root)
     published = reference_map(reference, grid, data_root)
     if "soc" not in root:

@@ -18,7 +18,8 @@ from hybridmap.evaluate.intervals import (
     map_factors,
 )
 from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, fold_columns
-from hybridmap.files.tables import write_csv, write_json, write_parquet
+from hybridmap.files.reading import read_parquet
+from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.quantities import QUANTITIES
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
@@ -52,13 +53,13 @@ def evaluate(
     out : Path
         The evaluation folder.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictions = pd.concat(
         [_predict_fold(experiment, samples, splits, fold, folder) for fold, folder in models.items()],
         ignore_index=True,
     )
     blocks = _blocks_of(predictions, splits)
-    write_json(map_factors(predictions, blocks, experiment), out / "conformal.json")
+    write_state(map_factors(predictions, blocks, experiment), out / "conformal.json")
     predictions = calibrate(predictions, blocks, experiment)
     write_csv(interval_table(predictions, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, list(experiment.targets))
@@ -126,7 +127,7 @@ def _one_row_a_site(test: pd.DataFrame) -> pd.DataFrame:
 def _predict_fold(
     experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
 ) -> pd.DataFrame:
-    model = load_model(folder)
+    model = load_model(folder, experiment.own_process)
     parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
     outputs = pd.DataFrame(central_predictions(experiment, model, folder, samples), index=samples.index)
     columns = fold_columns(samples, fold, parts, {target: outputs[target] for target in experiment.targets})

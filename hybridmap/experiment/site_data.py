@@ -9,13 +9,14 @@ import torch
 
 from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
+from hybridmap.process import Variable
 from hybridmap.quantities import QUANTITIES
 from hybridmap.train import SiteData
 
 COVARIATE, FORCING = "covariate.", "forcing."
 """Prefixes of the columns of the samples."""
-LEAST_MEDIAN_NPP = 5.0
-"""Net primary production below which a region's median is in kg, not g C m-2 yr-1."""
+STEPS = (1e3, 1e-3)
+"""Factors between units that are taken for each other, such as kg and g."""
 
 
 def names_in(samples: pd.DataFrame, prefix: str) -> list[str]:
@@ -75,9 +76,19 @@ def check_forcing(model: Model, samples: pd.DataFrame) -> None:
                 f"forcing '{variable.name}' is {value:g} at site '{site}' ({len(outside)} sites in all), expected"
                 f" {low:g} to {high:g} {variable.unit}; set scale and offset of the layer."
             )
-    npp = samples.get(FORCING + "npp")
-    if npp is not None and float(npp.median()) < LEAST_MEDIAN_NPP:
+    for variable in model.process.forcing:
+        if FORCING + variable.name in samples:
+            _check_median(variable, float(samples[FORCING + variable.name].median()))
+
+
+def _check_median(variable: Variable, median: float) -> None:
+    """Raise HybridmapError where the median of the sites shows a unit that differs by thousands."""
+    if variable.typical_median is None:
+        return
+    low, high = variable.typical_median
+    if median < low or median > high:
+        factor = next((f" {step:g}" for step in STEPS if low <= median * step <= high), "")
         raise HybridmapError(
-            f"forcing 'npp' has a median of {float(npp.median()):g}, expected g C m-2 yr-1 (tens to thousands);"
-            " kg C m-2 yr-1 needs scale: 1000."
+            f"forcing '{variable.name}' has a median of {median:g}, expected {low:g} to {high:g} {variable.unit};"
+            f" if its layer is in another unit, set its scale:{factor}."
         )

@@ -10,17 +10,25 @@ from hybridmap.config import Experiment
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.model import Model
+from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
-from hybridmap.process import get_process
+from hybridmap.process import ProcessModel, get_process
 from hybridmap.train import TrainingOptions
+from hybridmap.train.penalties import penalties_of
 
 
 def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
-    """Specification that :func:`hybridmap.model.specification.build_model` takes, of plain values only."""
+    """Specification that :func:`hybridmap.model.specification.build_model` takes, of plain values only.
+
+    Raises
+    ------
+    HybridmapError
+        If there is no such process model, or it refuses an option.
+    """
     process = experiment.process
     constants: dict[str, float] = {}
     if process is not None:
-        variables = get_process(process.name, **process.options).forcing
+        variables = _process_model(experiment.name, process.name, process.options).forcing
         constants = {v.name: layers.depth_m for v in variables if v.name == "depth"}
     return {
         "process": None if process is None else process.model_dump(),
@@ -38,6 +46,15 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "forcing_constants": constants,
         "targets": list(experiment.targets),
     }
+
+
+def _process_model(experiment: str, name: str, options: dict[str, Any]) -> ProcessModel:
+    try:
+        return get_process(name, **options)
+    except HybridmapError:
+        raise
+    except (ValueError, TypeError, OSError) as error:
+        raise HybridmapError(f"experiment '{experiment}': {str(error).rstrip('.')}.") from None
 
 
 def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None = None) -> Model:
@@ -63,8 +80,12 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
     """
     torch.manual_seed(experiment.seed if seed is None else seed)
     try:
-        return build_model(spec)
-    except ValueError as error:
+        model = build_model(spec)
+        if model.process is not None:
+            check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
+        penalties_of(model, experiment.loss.penalties)
+        return model
+    except (ValueError, HybridmapError) as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.progress import Progress
 from hybridmap.experiment.site_data import check_forcing, site_data
 from hybridmap.experiment.specification import checked_model, model_spec, training_options
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
+from hybridmap.grid.lock import WriterLock
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
 
@@ -76,24 +78,29 @@ def train_folds(
     Raises
     ------
     HybridmapError
-        If the block, the forcing or a target does not allow a training.
+        If the block, the forcing or a target does not allow a training, or another run trains one of the folds.
     """
-    samples, splits = pd.read_parquet(samples_path), pd.read_parquet(splits_path)
+    samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     spec = model_spec(experiment, layers.at_sites(samples))
     check_forcing(checked_model(experiment, spec), samples)
     data = site_data(samples, experiment.targets, device)
-    groups = []
-    for fold in folds:
-        parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
-        groups.append(FoldModels(fold, out / fold, _members(experiment, spec, fold, parts, device)))
-        shutil.rmtree(out / fold / "model", ignore_errors=True)
-    checkpoint = (out / folds[0] if len(folds) == 1 else out) / "checkpoint"
-    histories = iter(_fit(experiment, spec, groups, data, checkpoint))
-    for group in groups:
-        _save(experiment.name, spec, group, [next(histories) for _ in group.members])
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    locks = [WriterLock(out / fold / "train.lock", out / fold) for fold in folds]
+    with ExitStack() as stack:
+        for lock in locks:
+            stack.enter_context(lock.hold())
+        groups = []
+        for fold in folds:
+            parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
+            groups.append(FoldModels(fold, out / fold, _members(experiment, spec, fold, parts, device)))
+            shutil.rmtree(out / fold / "model", ignore_errors=True)
+        checkpoint = (out / folds[0] if len(folds) == 1 else out) / "checkpoint"
+        histories = iter(_fit(experiment, spec, groups, data, checkpoint))
+        for lock, group in zip(locks, groups, strict=True):
+            lock.sign_of_life()
+            _save(experiment.name, spec, group, [next(histories) for _ in group.members])
+        shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _members(experiment: Experiment, spec: dict[str, Any], fold: str, parts: pd.Series, device: str) -> list[Member]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import zarr
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # what copies raise; no public name
 from rasterio.errors import RasterioError
@@ -25,10 +24,12 @@ from hybridmap.export.qgis import CLASSES, write_style
 from hybridmap.export.statistics import Statistics
 from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
+from hybridmap.files.sums import write_sums
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
 from hybridmap.grid.tiles import Tile, tiles_of
+from hybridmap.grid.verified_store import open_verified
 from hybridmap.predict.portrayal import PREFIX
 
 LOG = logging.getLogger("hybridmap")
@@ -60,7 +61,7 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
     HybridmapError
         If a file cannot be written, as on a full disk, or is no valid Cloud-Optimized GeoTIFF.
     """
-    root = zarr.open_group(str(store), mode="r")
+    root = open_verified(store)
     grid = grid_of(root)
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(n for n in root.array_keys() if n not in GRID_ARRAYS)
@@ -69,6 +70,7 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
         entries = [_write_map(root[name], Band.of(name, root[name]), grid, folder, piece) for name in names]
+    write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)
     LOG.info("%d maps written as GeoTIFF", len(names))
 

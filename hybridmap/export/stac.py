@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,15 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pystac
-import zarr
 from pyproj import Transformer
 from pystac.extensions.projection import ProjectionExtension
 
 from hybridmap import __version__
 from hybridmap.config import Build
+from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
+from hybridmap.grid.verified_store import open_verified
 
 EDGE_POINTS = 50
 """Points along each edge of the grid when its outline is carried to degrees."""
@@ -58,9 +58,9 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     out : Path
         Item to write.
     """
-    root = zarr.open_group(str(store), mode="r")
+    root = open_verified(store)
     grid = grid_of(root)
-    sites = pd.read_parquet(samples, columns=["year", "licence"])
+    sites = read_parquet(samples, columns=["year", "licence"])
     span = _time_span(sites["year"])
     geometry, bbox = outline(grid)
     item = pystac.Item(
@@ -83,7 +83,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     item.set_self_href(str(out.absolute()))
     _add_projection(item, grid)
     item.stac_extensions.append(RASTER)
-    for entry in json.loads(summary.read_text(encoding="utf-8")):
+    for entry in read_json(summary):
         item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
     item.add_asset(
         "zarr",

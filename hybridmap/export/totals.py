@@ -11,7 +11,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import zarr
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.tiles import Tile, tiles_of
+from hybridmap.grid.verified_store import open_verified
 
 LOG = logging.getLogger("hybridmap")
 STOCK, DRAWS = "soc_stock", "draws"
@@ -83,7 +83,7 @@ class Stocks:
 
 
 def _open_stocks(store: Path) -> Stocks:
-    root = zarr.open_group(str(store), mode="r")
+    root = open_verified(store)
     if STOCK not in root:
         raise HybridmapError(f"{store}: no map '{STOCK}', which totals are made of; add it to predict.maps.")
     group: Any = root.get(DRAWS)

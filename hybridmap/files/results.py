@@ -94,6 +94,8 @@ class FoldFiles:
         self.model = folder / "model"
         self.weights = self.model / "weights.safetensors"
         self.specification = self.model / "model.yaml"
+        # Of ensembles only.
+        self.members = self.model / "members.safetensors"
         self.history = folder / "history.parquet"
 
 

@@ -7,11 +7,15 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import CRS
 from rasterio.features import rasterize
 from shapely.geometry import box
 
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
+
+EDGE_DEGREES, EDGE_M = 0.05, 5000.0
+"""Longest edge of a polygon that is projected: its middle is then less than a metre off."""
 
 
 def region_mask(path: Path | None, grid: RegionGrid) -> NDArray[np.bool_]:
@@ -83,7 +87,22 @@ def _on_grid(table: gpd.GeoDataFrame, path: Path, grid: RegionGrid) -> gpd.GeoSe
     if table.crs is None:
         raise HybridmapError(f"{path}: the polygons have no coordinate reference system; assign one.")
     # Cut in the file's own CRS first: far polygons may not survive the projection.
-    edge = gpd.GeoSeries([box(*grid.bounds)], crs=grid.crs.to_wkt()).segmentize(20 * grid.resolution)
-    west, south, east, north = edge.to_crs(table.crs).total_bounds
-    polygons = table.clip((west, south, east, north)).to_crs(grid.crs.to_wkt()).geometry
+    polygons = table.clip(_bounds_in(grid, table.crs)).geometry
+    # An edge is straight in the file's CRS: points along it, or it would be straight on the grid instead.
+    step = EDGE_DEGREES if table.crs.is_geographic else EDGE_M / table.crs.axis_info[0].unit_conversion_factor
+    if table.crs != grid.crs:
+        polygons = polygons.segmentize(step)
+    polygons = polygons.to_crs(grid.crs.to_wkt())
     return polygons[polygons.intersects(box(*grid.bounds))]
+
+
+def _bounds_in(grid: RegionGrid, crs: CRS) -> tuple[float, float, float, float]:
+    """West, south, east, north of the grid in another CRS; as far as a pole that lies on the grid."""
+    edge = gpd.GeoSeries([box(*grid.bounds)], crs=grid.crs.to_wkt()).segmentize(20 * grid.resolution)
+    west, south, east, north = edge.to_crs(crs).total_bounds
+    if not crs.is_geographic:
+        return west, south, east, north
+    for pole in (-90.0, 90.0):
+        if grid.cell_of(*grid.to_grid(np.array([0.0]), np.array([pole])))[2].any():
+            west, south, east, north = -180.0, min(south, pole), 180.0, max(north, pole)
+    return west, south, east, north

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError
 
 from hybridmap.config import Grid
@@ -19,6 +19,8 @@ NODES = 16
 """Cells between two places where the area of cells of a projection is worked out."""
 SQUARE_M = 2000.0
 """Half the edge of the squares that are measured there: small beside the Earth, large beside rounding."""
+UNITS = {"metre": "m", "meter": "m", "kilometre": "km", "foot": "foot", "US survey foot": "US_survey_foot"}
+"""Names of units of pyproj → of UDUNITS."""
 EQUAL_AREA = 1e-6
 """Relative difference below which a projection counts as equal-area."""
 
@@ -175,6 +177,61 @@ class RegionGrid:
     def metres_per_unit(self) -> float:
         """Metres in one unit of the CRS; 111,320 for a degree."""
         return METRES_PER_DEGREE if self.crs.is_geographic else float(self.crs.axis_info[0].unit_conversion_factor)
+
+    def unit(self) -> str:
+        """Unit of projected coordinates, as CF and UDUNITS write it."""
+        name = str(self.crs.axis_info[0].unit_name)
+        return UNITS.get(name, name.replace(" ", "_"))
+
+    def ground_steps(self, tile: Tile) -> NDArray[np.float64]:
+        """How the ground moves from cell to cell.
+
+        Returns
+        -------
+        array, shape (4, row, column)
+            Metres eastwards and northwards on the ellipsoid along one cell of a row (to the east of the grid), then the
+            same along one cell of a column (to the north of the grid).
+        """
+        from scipy.interpolate import RegularGridInterpolator
+
+        if self.crs.is_geographic:
+            return self._degree_steps(tile)
+        rows = np.linspace(tile.row0, tile.row1, tile.shape[0] // NODES + 2)
+        cols = np.linspace(tile.col0, tile.col1, tile.shape[1] // NODES + 2)
+        x, y = np.meshgrid(self.west + cols * self.resolution, self.north - rows * self.resolution)
+        half = 0.5 * min(self.resolution, 2.0 * SQUARE_M / self.metres_per_unit())
+        steps = [*self._ground(x, y, half, 0.0), *self._ground(x, y, 0.0, half)]
+        nodes = np.stack(steps, axis=-1) * self.resolution / (2.0 * half)
+        row_centres, col_centres = np.arange(tile.row0, tile.row1) + 0.5, np.arange(tile.col0, tile.col1) + 0.5
+        centres = np.stack(np.meshgrid(row_centres, col_centres, indexing="ij"), -1)
+        return np.moveaxis(np.asarray(RegularGridInterpolator((rows, cols), nodes)(centres)), -1, 0)
+
+    def _degree_steps(self, tile: Tile) -> NDArray[np.float64]:
+        """As :meth:`ground_steps`, of degrees: by the radii of curvature of the ellipsoid."""
+        geod, sine = self._geod(), np.sin(np.radians(self.y[tile.row0 : tile.row1]))
+        squared = 1.0 - geod.es * sine**2
+        east = geod.a / np.sqrt(squared) * np.sqrt(1.0 - sine**2)
+        north = geod.a * (1.0 - geod.es) / squared**1.5
+        zero = np.zeros_like(east)
+        steps = np.radians(self.resolution) * np.stack([east, zero, zero, north])
+        return np.broadcast_to(steps[:, :, None], (4, *tile.shape))
+
+    def _geod(self) -> Geod:
+        geod = self.crs.get_geod()
+        if geod is None:
+            raise HybridmapError(f"grid.crs: {self.crs.name} has no ellipsoid; give a CRS of places on the Earth.")
+        return geod
+
+    def _ground(
+        self, x: NDArray[np.float64], y: NDArray[np.float64], dx: float, dy: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Metres eastwards and northwards between the places `dx`, `dy` to both sides of points of the grid."""
+        to_degrees = Transformer.from_crs(self.crs, self.crs.geodetic_crs, always_xy=True)
+        (lon0, lat0), (lon1, lat1) = (to_degrees.transform(x + s * dx, y + s * dy) for s in (-1, 1))
+        azimuth, _, length = self._geod().inv(lon0, lat0, lon1, lat1)
+        back = np.radians(0.5 * ((lon1 - lon0 + 180.0) % 360.0 - 180.0)) * np.sin(np.radians(0.5 * (lat0 + lat1)))
+        angle = np.radians(azimuth) + back  # the meridian turns along the way
+        return length * np.sin(angle), length * np.cos(angle)
 
     def spatial_ref(self) -> dict[str, Any]:
         """Attributes of a CF grid mapping variable, with GDAL's GeoTransform."""

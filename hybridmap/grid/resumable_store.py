@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.files.disk import disk_is_full
+from hybridmap.files.sums import Sums, sums_of, write_sums
 from hybridmap.files.tables import write_bytes, write_text
 from hybridmap.grid.lock import WriterLock
+from hybridmap.grid.store import shard_names
 from hybridmap.grid.tiles import Tile
 
 IDENTITY = "identity"
@@ -42,6 +46,7 @@ class ResumableStore:
         self.lock_file = out.with_name(out.name + ".lock")
         self._lock = WriterLock(self.lock_file, out)
         self._arrays: dict[str, Any] = {}
+        self._intact: set[str] = set()
 
     @contextlib.contextmanager
     def lock(self, part: str = "", patience: float = 0.0) -> Iterator[None]:
@@ -83,24 +88,46 @@ class ResumableStore:
         create : callable
             Lays out the empty store at a path.
         """
-        record = self.receipts / IDENTITY
-        if record.is_file() and record.read_text(encoding="utf-8") == identity:
+        if self._identity() == identity:
             if (self.receipts / WHOLE).is_file() and self.out.is_dir() and not self.partial.is_dir():
                 os.replace(self.out, self.partial)  # it was whole, but what is made from it was not
-            if (self.partial / "zarr.json").is_file():
+            if self._has_layout():
                 return
         self.refuse_parts()
         self.discard()
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         create(self.partial)
         self.receipts.mkdir()
-        write_text(identity, record)
+        files = (path.relative_to(self.partial).as_posix() for path in self.partial.rglob("*"))
+        write_bytes(_packed(sums_of(self.partial, sorted(files)), identity.encode()), self.receipts / IDENTITY)
+
+    def _identity(self) -> str:
+        """What the unfinished store is made from; "" if that is not known."""
+        noted = self._noted(IDENTITY)
+        return noted[1].decode() if noted else ""
+
+    def _has_layout(self) -> bool:
+        """Whether everything that an empty store consists of is there, as it was written."""
+        noted = self._noted(IDENTITY)
+        return noted is not None and sums_of(self.partial, noted[0]) == noted[0]
 
     def receipt(self, tile: Tile) -> bytes | None:
-        """What was noted with a finished tile; None if it is not finished."""
+        """What was noted with a finished tile; None if it is not finished, or a file of it is not what was written."""
+        noted = self._noted(tile.name)
+        if noted is None:
+            return None
+        sums, receipt = noted
+        if tile.name not in self._intact:
+            if sums_of(self.partial, sums) != sums:
+                return None
+            self._intact.add(tile.name)
+        return receipt
+
+    def _noted(self, name: str) -> tuple[Sums, bytes] | None:
+        """Sums of files, and what was noted with them; None if there is no such receipt that is whole."""
         try:
-            return (self.receipts / tile.name).read_bytes()
-        except FileNotFoundError:
+            return _unpacked((self.receipts / name).read_bytes())
+        except (OSError, ValueError):
             return None
 
     def write_tile(self, tile: Tile, layers: Iterable[tuple[str, NDArray[Any]]], receipt: bytes) -> None:
@@ -120,16 +147,20 @@ class ResumableStore:
         HybridmapError
             If the disk is full; what is finished stays.
         """
+        names: list[str] = []
         try:
             for name, values in layers:
-                self._array(name)[(..., *tile.slices)] = values
-            write_bytes(receipt, self.receipts / tile.name)
+                array = self._array(name)
+                array[(..., *tile.slices)] = values
+                names += shard_names(array, name, tile)
+            write_bytes(_packed(sums_of(self.partial, names), receipt), self.receipts / tile.name)
         except OSError as error:
             if disk_is_full(error):
                 raise HybridmapError(
                     f"{self.partial}: the disk is full; make room and run again, finished tiles are kept."
                 ) from None
             raise
+        self._intact.add(tile.name)
 
     def _array(self, name: str) -> Any:
         if name not in self._arrays:
@@ -138,9 +169,18 @@ class ResumableStore:
 
     def finish(self) -> None:
         """Give the store its name; until :meth:`drop_receipts` another run finds every tile done."""
+        write_sums(self.out, self.partial, self._sums())
         write_text("", self.receipts / WHOLE)
         shutil.rmtree(self.out, ignore_errors=True)
         os.replace(self.partial, self.out)
+
+    def _sums(self) -> Sums:
+        """Sums that the receipts of all tiles note."""
+        sums: Sums = {}
+        for file in self.receipts.iterdir():
+            if file.name not in (IDENTITY, WHOLE) and file.suffix != ".partial":
+                sums |= _unpacked(file.read_bytes())[0]
+        return sums
 
     def drop_receipts(self) -> None:
         """Forget how the store was made: the next run makes it anew."""
@@ -153,3 +193,19 @@ class ResumableStore:
         self.drop_receipts()
         shutil.rmtree(self.partial, ignore_errors=True)
         self._arrays.clear()
+        self._intact.clear()
+
+
+def _packed(sums: Sums, receipt: bytes) -> bytes:
+    """Content of the file of a receipt: its own checksum, sums of shards, and what was noted."""
+    content = json.dumps(sums).encode() + b"\n" + receipt
+    return f"{zlib.crc32(content):08x}\n".encode() + content
+
+
+def _unpacked(content: bytes) -> tuple[Sums, bytes]:
+    """Sums of shards, and what was noted; ValueError if the file is not whole."""
+    checksum, _, rest = content.partition(b"\n")
+    if checksum != f"{zlib.crc32(rest):08x}".encode():
+        raise ValueError("a receipt that was cut short")
+    sums, _, receipt = rest.partition(b"\n")
+    return json.loads(sums), receipt

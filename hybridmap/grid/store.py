@@ -13,6 +13,7 @@ from pyproj import CRS
 from zarr.codecs import BloscCodec
 
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.tiles import Tile
 
 CHUNK = 128
 """Edge of a chunk of all layers in cells; a shard of the size of a tile holds many."""
@@ -42,7 +43,7 @@ def create_grid_store(path: Path, grid: RegionGrid, attributes: Mapping[str, Any
     root = zarr.create_group(str(path), zarr_format=3, overwrite=True)
     root.attrs.update({"Conventions": "CF-1.11", **attributes})
     kinds = ("longitude", "latitude") if grid.crs.is_geographic else ("projection_x_coordinate",) * 2
-    units = ("degrees_east", "degrees_north") if grid.crs.is_geographic else ("m", "m")
+    units = ("degrees_east", "degrees_north") if grid.crs.is_geographic else (grid.unit(),) * 2
     for axis, values, kind, unit in zip("xy", (grid.x, grid.y), kinds, units, strict=True):
         array = root.create_array(axis, shape=values.shape, dtype="float64", dimension_names=(axis,))
         array[:] = values
@@ -125,6 +126,29 @@ def create_layer(
     # As a coordinate, so that xarray finds the CRS without being told to decode grid mappings.
     array.attrs.update({"grid_mapping": "spatial_ref", "coordinates": "spatial_ref", **attributes})
     return array
+
+
+def shard_names(array: Any, name: str, tile: Tile) -> list[str]:
+    """Files of a store that hold the cells of a tile.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Made by :func:`create_layer`.
+    name : str
+        Its path in the store.
+    tile : Tile
+        The cells.
+
+    Returns
+    -------
+    list of str
+        From the folder of the store; a shard without values has no file.
+    """
+    edge = int(array.shards[-1])
+    folder = "/".join([name, "c", *("0" for _ in array.shape[:-2])])
+    rows, columns = (range(s.start // edge, -(-s.stop // edge)) for s in tile.slices)
+    return [f"{folder}/{row}/{column}" for row in rows for column in columns]
 
 
 def _wide_chunk(shard: int, chunk: int) -> int:

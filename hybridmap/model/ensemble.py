@@ -36,13 +36,16 @@ class Ensemble:
         return getattr(self.first, name)
 
 
-def load(folder: str | os.PathLike[str]) -> Model | Ensemble:
+def load(folder: str | os.PathLike[str], trust: bool = False) -> Model | Ensemble:
     """Open a trained model: ``{experiment}/all/model``, or that of a fold.
 
     Parameters
     ----------
     folder : path
         With ``model.yaml`` and ``weights.safetensors``.
+    trust : bool
+        Whether to run ``process.py`` of the folder, the process model of whoever trained it: a program, which may do
+        anything. Without, such a model is refused.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def load(folder: str | os.PathLike[str]) -> Model | Ensemble:
     Raises
     ------
     HybridmapError
-        If a file is missing, or the weights do not fit the specification.
+        If a file is missing, the weights do not fit the specification, or a process model is not trusted.
 
     Examples
     --------
@@ -71,5 +74,5 @@ def load(folder: str | os.PathLike[str]) -> Model | Ensemble:
     >>> model.predict({"wetness": [0.1, 0.2], "air_temperature": [15.0, 25.0]})["reco"].round(3).tolist()
     [3.0, 4.5]
     """
-    first, members = load_model(folder), load_members(folder)
+    first, members = load_model(folder, trust), load_members(folder, trust)
     return first if members is None else Ensemble(first, members)

@@ -13,16 +13,22 @@ from pyproj import Transformer
 
 from hybridmap.config import Build, Grid
 from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import with_points, write_csv, write_parquet
 from hybridmap.observations.bulk_density import FITTED, check_pedotransfer, fill_bulk_density
+from hybridmap.observations.campaigns import campaigns_apart, overlapping_sites
+from hybridmap.observations.coarse_fragments import fill_fragments
 from hybridmap.observations.density import soc_density
 from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
+from hybridmap.observations.places import same_places
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.quality.rules import Rule, apply_rules, layer_rules, renormalise_texture
 from hybridmap.observations.schema import LAYER_COLUMNS
 
 LOG = logging.getLogger("hybridmap")
 FRACTIONS = {"poc_g_kg": "poc_kg_m3", "moc_g_kg": "moc_kg_m3", "mbc_g_kg": "mbc_kg_m3"}
+MANY_SITES = 4
+"""As many sites at one exact coordinate are worth a word: it may be that of a field, or rounded."""
 DENSITIES = ["soc_density_kg_m3", *FRACTIONS.values()]
 MEANS = ["oc_g_kg", "bd_fine_g_cm3", "cf_vol", "clay_pct", "silt_pct", "sand_pct"]
 SITE_COLUMNS = [
@@ -57,8 +63,8 @@ def build(settings: Build, grid: Grid, tables: Sequence[Path], out: Path, qualit
     sites = build_sites(layers, settings, grid, drops)
     if sites.empty:
         raise HybridmapError(
-            "build: no site is left after quality control; look at the region's bounds and build.limits, and at the"
-            " units of the sources."
+            f"build: no site is left after quality control ({drops.main_reason()}); look at the region's bounds and"
+            " build.limits, and at the units of the sources."
         )
     counts = ", ".join(f"{c.split('_')[0]} {int(sites[c].notna().sum())}" for c in DENSITIES)
     LOG.info("%d sites on %g-%g cm (%s)", len(sites), settings.top_cm, settings.bottom_cm, counts)
@@ -105,7 +111,7 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCo
 
 
 def _read_layers(path: Path) -> pd.DataFrame:
-    table = pd.read_parquet(path)
+    table = read_parquet(path)
     if missing := [c for c in LAYER_COLUMNS if c not in table]:
         raise HybridmapError(f"{path}: no column '{missing[0]}'; expected the output of 'hybridmap ingest'.")
     return table[list(LAYER_COLUMNS)]
@@ -117,7 +123,32 @@ def _sound_layers(layers: pd.DataFrame, settings: Build, grid: Grid, drops: Drop
     coordinates, *further_rules = layer_rules(settings.limits)
     outside = Rule("outside_region", "outside the region's bounds", pa.Check(lambda t: _inside(t, grid)))
     layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *further_rules], drops))
-    return layers.assign(site_id=layers["source"] + ":" + layers["site_id"])
+    layers = campaigns_apart(layers.assign(site_id=layers["source"] + ":" + layers["site_id"]))
+    _say_what_shares_a_place(layers)
+    return layers
+
+
+def _say_what_shares_a_place(layers: pd.DataFrame) -> None:
+    """Log campaigns, replicates, and many sites at one exact coordinate."""
+    is_revisit = layers["site_id"] != layers["place_id"]
+    if is_revisit.any():
+        LOG.info(
+            "%d sites were sampled in several years; each of their %d campaigns is a row of its own (site@year)",
+            layers["place_id"][is_revisit].nunique(),
+            layers["site_id"][is_revisit].nunique(),
+        )
+    overlapping = overlapping_sites(layers)
+    if overlapping:
+        LOG.info("%d sites have layers that overlap in one year (replicates); their mean counts once", overlapping)
+    sites = layers.drop_duplicates("place_id").groupby(["lon", "lat"]).size()
+    crowded = sites[sites >= MANY_SITES]
+    if len(crowded):
+        worst = crowded.reset_index(name="count").sort_values("count").iloc[-1]
+        LOG.warning(
+            "%d coordinates have %d sites or more each, the most %d sites at one exact coordinate (%g, %g): a field, or"
+            " rounded? They are always in one fold",
+            *(len(crowded), MANY_SITES, worst["count"], worst["lon"], worst["lat"]),
+        )
 
 
 def _inside(layers: pd.DataFrame, grid: Grid) -> pd.Series:
@@ -133,18 +164,26 @@ def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts) ->
     if mixing is not None:
         constants = f"mineral {mixing.mineral:.3f} g/cm3, organic {mixing.organic:.3f} g/cm3"
         LOG.info("%s constants from the measured rows: %s", FITTED, constants)
-    fragments = layers["cf_vol"].fillna(settings.missing_coarse_fragments)
+    fragments, cf_source = fill_fragments(layers, bulk_density, settings, drops)
+    per_whole = layers["bd_fine_whole_g_cm3"]
+    is_per_whole = per_whole.notna() & layers["bd_fine_g_cm3"].isna()
+
+    def per_volume(content: pd.Series) -> pd.Series:
+        # By the fine earth per volume of the whole soil where that was measured, whatever the fragments.
+        return (content * per_whole).fillna(soc_density(content, bulk_density, fragments))
+
     is_density_measured = layers["soc_density_kg_m3"].notna()
-    from_content = soc_density(layers["oc_g_kg"], bulk_density, fragments)
     filled = layers.assign(
-        bd_fine_g_cm3=bulk_density,
-        bd_source=bd_source.mask(is_density_measured & (bd_source == "none"), "stock"),
-        cf_source=np.where(layers["cf_vol"].notna(), "measured", "assumed"),
+        bd_fine_g_cm3=bulk_density.mask(is_per_whole, per_whole / (1.0 - fragments)),
+        bd_source=bd_source.mask(is_per_whole, "measured").mask(
+            is_density_measured & (bd_source == "none") & ~is_per_whole, "stock"
+        ),
+        cf_source=cf_source,
         cf_vol=fragments,
-        soc_density_kg_m3=layers["soc_density_kg_m3"].fillna(from_content),
+        soc_density_kg_m3=layers["soc_density_kg_m3"].fillna(per_volume(layers["oc_g_kg"])),
     )
     for content, density in FRACTIONS.items():
-        filled[density] = soc_density(filled[content], bulk_density, fragments)
+        filled[density] = per_volume(filled[content])
         is_lost = filled[content].notna() & filled[density].isna()
         reason = "no bulk density, and no OC to estimate it from"
         filled = drops.drop_values(filled, is_lost, [content], "no_density", reason)
@@ -176,8 +215,10 @@ def _site_labels(layers: pd.DataFrame) -> pd.DataFrame:
     methods = by_site[["frac_method", "mbc_method", "bd_method"]].max()
     oc_flag = by_site["oc_flag"].agg(lambda flags: "lod" if (flags == "lod").any() else "ok")
     weakest = {name: by_site[name].agg(_weakest_source) for name in ("bd_source", "cf_source")}
-    place = first["lon"].map("{:.4f}".format) + " " + first["lat"].map("{:.4f}".format)
-    group = revisit_groups(place, by_site["revisit_id"].max())
+    # Campaigns of one site belong together as those with one revisit_id do.
+    revisit = by_site["revisit_id"].max()
+    revisit = revisit.where(revisit != "", "site " + by_site["place_id"].first())
+    group = revisit_groups(first["lon"], first["lat"], revisit)
     labels = pd.concat([first, by_site["year"].mean(), methods, oc_flag], axis=1)
     return labels.assign(**weakest, group_id=group)
 
@@ -189,31 +230,35 @@ def depth_rules(settings: Build) -> DepthRules:
     )
 
 
-def revisit_groups(place: pd.Series, revisit: pd.Series) -> pd.Series:
+def revisit_groups(lon: pd.Series, lat: pd.Series, revisit: pd.Series) -> pd.Series:
     """Group of each site: sites at one place, or with one ``revisit_id``, and whatever these link, belong together.
 
     Parameters
     ----------
-    place, revisit : Series of str
-        Rounded coordinate and identifier shared by campaigns ("" for none), by site.
+    lon, lat : Series
+        Coordinates [degrees], by site.
+    revisit : Series of str
+        Identifier shared by campaigns ("" for none), by site.
 
     Returns
     -------
     Series of str
-        Name of the group: the first place in it.
+        Name of the group: the rounded coordinate of the first site in it.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    places, names = pd.factorize(place)
+    places = same_places(lon, lat).to_numpy()
     is_revisit = (revisit != "").to_numpy()
-    visits = np.full(len(place), -1)
+    visits = np.full(len(places), -1)
     visits[is_revisit] = pd.factorize(revisit[is_revisit])[0]
-    links = (np.ones(int(is_revisit.sum())), (places[is_revisit], len(names) + visits[is_revisit]))
-    size = len(names) + int(visits.max(initial=-1)) + 1
+    count = int(places.max(initial=-1)) + 1
+    links = (np.ones(int(is_revisit.sum())), (places[is_revisit], count + visits[is_revisit]))
+    size = count + int(visits.max(initial=-1)) + 1
     group = connected_components(coo_matrix(links, shape=(size, size)), directed=False)[1][places]
-    first = pd.Series(place.to_numpy()).groupby(group).transform("first")
-    return pd.Series(first.to_numpy(), index=place.index)
+    name = lon.map("{:.4f}".format) + " " + lat.map("{:.4f}".format)
+    first = pd.Series(name.to_numpy()).groupby(group).transform("first")
+    return pd.Series(first.to_numpy(), index=lon.index)
 
 
 def _stocks(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError, nearest
+from hybridmap.observations.landcover import are_cultivated
 
 Array = NDArray[np.float64]
 FITTED = "federer1993_fitted"
@@ -18,8 +19,8 @@ OM_PER_OC = 1.724
 """Van Bemmelen factor: organic matter per organic carbon."""
 ORGANIC_OC_PCT = 12.0
 """Organic horizons begin above this; functions for mineral soil are not used there."""
-CROPLAND = ("crop", "cultivat", "arable")
-"""A land cover that contains one of these words (any case) is cultivated."""
+TOPSOIL_CM = 30.0
+"""A layer whose middle lies above this depth is topsoil; functions for topsoil are not used below."""
 FEWEST_ROWS = 30
 """The mixing law is not fitted on fewer measured rows."""
 
@@ -41,10 +42,10 @@ class FineEarth:
 
 @dataclass(frozen=True)
 class Mixing:
-    """Bulk densities [g cm-3] of pure mineral and pure organic matter in the mixing law of Federer et al. (1993)."""
+    """Bulk densities [g cm-3] of pure mineral and organic matter in the mixing law; by default as published (1993)."""
 
-    mineral: float = 1.40
-    organic: float = 0.20
+    mineral: float = 1.45
+    organic: float = 0.11
 
     def density(self, oc_pct: Array) -> Array:
         """Bulk density [g cm-3] at an organic carbon content [%]: the volumes of the two kinds of matter add up."""
@@ -84,8 +85,13 @@ def manrique_jones1991(soil: FineEarth) -> Array:
 
 
 def federer1993(soil: FineEarth) -> Array:
-    """Mixing of organic and mineral matter, Federer et al. (1993, doi 10.1139/x93-131)."""
+    """Mixing of organic and mineral matter, Federer et al. (1993, doi 10.1139/x93-131): 0.11 and 1.45 g cm-3."""
     return Mixing().density(soil.oc)
+
+
+def mixing_140_020(soil: FineEarth) -> Array:
+    """Federer's law with 0.20 and 1.40 g cm-3, an older default of hybridmap that is not published."""
+    return Mixing(1.40, 0.20).density(soil.oc)
 
 
 def adams1973(soil: FineEarth) -> Array:
@@ -104,14 +110,15 @@ PEDOTRANSFER: dict[str, Callable[[FineEarth], Array]] = {
     "hollis2012_organic": hollis2012_organic,
     "manrique_jones1991": manrique_jones1991,
     "federer1993": federer1993,
+    "mixing_140_020": mixing_140_020,
     "adams1973": adams1973,
     "icpforests_som": icpforests_som,
 }
 """Functions of the composition of the fine earth to its bulk density [g cm-3]."""
 
 
-def fit_mixing(oc_pct: Array, bulk_density: Array) -> Mixing:
-    """Fit the two densities of :class:`Mixing` on measured rows; the published-range default if under 30 rows.
+def fit_mixing(oc_pct: Array, bulk_density: Array) -> Mixing | None:
+    """Fit the two densities of :class:`Mixing` on measured rows; None on fewer than :data:`FEWEST_ROWS`.
 
     Parameters
     ----------
@@ -124,7 +131,7 @@ def fit_mixing(oc_pct: Array, bulk_density: Array) -> Mixing:
 
     is_measured = np.isfinite(oc_pct) & np.isfinite(bulk_density)
     if is_measured.sum() < FEWEST_ROWS:
-        return Mixing()
+        return None
 
     def residuals(densities: Array) -> Array:
         return Mixing(*densities).density(oc_pct[is_measured]) - bulk_density[is_measured]
@@ -157,7 +164,7 @@ class FilledDensity(NamedTuple):
     bd_source : Series
         "measured", the name of the function, or "none".
     mixing : Mixing or None
-        Densities that were fitted on the measured rows, for the record.
+        Densities that were fitted on the measured rows, for the record; None if none were.
     """
 
     bd_fine_g_cm3: pd.Series
@@ -171,11 +178,11 @@ def fill_bulk_density(layers: pd.DataFrame, name: str) -> FilledDensity:
     Parameters
     ----------
     layers : DataFrame
-        With ``oc_g_kg``, ``bd_fine_g_cm3``, ``sand_pct``, ``clay_pct``, ``landcover``.
+        With ``oc_g_kg``, ``bd_fine_g_cm3``, ``sand_pct``, ``clay_pct``, ``landcover``, ``top_cm``, ``bottom_cm``.
     name : str
-        A key of :data:`PEDOTRANSFER`; "federer1993_fitted", Federer's with its two densities fitted on the measured
-        rows; or "auto": Hollis' organic function above 12 % OC, with texture Hollis' cultivated or mineral one,
-        without texture "federer1993_fitted".
+        A key of :data:`PEDOTRANSFER`; "federer1993_fitted", Federer's law with its two densities fitted on the measured
+        rows; or "auto": Hollis' organic function above 12 % OC, with texture Hollis' cultivated (topsoil only) or
+        mineral one, without texture "federer1993_fitted", or "federer1993" where too few rows are measured to fit it.
 
     Returns
     -------
@@ -184,44 +191,56 @@ def fill_bulk_density(layers: pd.DataFrame, name: str) -> FilledDensity:
     Raises
     ------
     HybridmapError
-        If there is no such function.
+        If there is no such function, or too few rows to fit the one that is asked for.
 
     Examples
     --------
-    Without sand and clay, "auto" mixes organic and mineral matter: 1.4 g cm-3 without any carbon.
+    Without sand, clay and measured rows, "auto" mixes organic and mineral matter: 1.45 g cm-3 without any carbon.
 
     >>> import numpy as np
     >>> layer = {"oc_g_kg": 0.0, "bd_fine_g_cm3": np.nan, "sand_pct": np.nan, "clay_pct": np.nan, "landcover": ""}
-    >>> filled = fill_bulk_density(pd.DataFrame([layer]), "auto")
+    >>> filled = fill_bulk_density(pd.DataFrame([layer | {"top_cm": 0, "bottom_cm": 20}]), "auto")
     >>> filled.bd_fine_g_cm3.round(9).tolist(), filled.bd_source.tolist()
-    ([1.4], ['federer1993_fitted'])
+    ([1.45], ['federer1993'])
     """
     check_pedotransfer(name)
     oc, sand, clay, measured = (
         layers[column].to_numpy(float) for column in ("oc_g_kg", "sand_pct", "clay_pct", "bd_fine_g_cm3")
     )
     soil = FineEarth(oc / 10.0, sand, clay)
-    mixing = fit_mixing(soil.oc, measured) if name in ("auto", FITTED) else None
+    mixing = _fitted_mixing(name, soil.oc, measured)
     values = measured.copy()
     source = np.where(np.isfinite(measured), "measured", "none").astype(object)
-    for label, estimate in _estimates(name, soil, layers["landcover"], mixing):
+    for label, estimate in _estimates(name, soil, layers, mixing):
         fills = (source == "none") & np.isfinite(estimate)
         values[fills], source[fills] = estimate[fills], label
     return FilledDensity(pd.Series(values, index=layers.index), pd.Series(source, index=layers.index), mixing)
 
 
-def _estimates(name: str, soil: FineEarth, landcover: pd.Series, mixing: Mixing | None) -> list[tuple[str, Array]]:
+def _fitted_mixing(name: str, oc_pct: Array, measured: Array) -> Mixing | None:
+    """Mixing law on the measured rows, where `name` asks for it; HybridmapError if only that could fill."""
+    mixing = fit_mixing(oc_pct, measured) if name in ("auto", FITTED) else None
+    if name == FITTED and mixing is None and not np.isfinite(measured).all():
+        count = int((np.isfinite(measured) & np.isfinite(oc_pct)).sum())
+        raise HybridmapError(
+            f"build.pedotransfer: '{FITTED}' is fitted on rows with measured bulk density and organic carbon, and there"
+            f" are {count}, fewer than {FEWEST_ROWS}; choose 'federer1993' (published constants) or 'auto'."
+        )
+    return mixing
+
+
+def _estimates(name: str, soil: FineEarth, layers: pd.DataFrame, mixing: Mixing | None) -> list[tuple[str, Array]]:
     """Names and estimates [g cm-3] of the functions to try in turn; NaN where one does not apply."""
-    if mixing is None:
-        return [(name, PEDOTRANSFER[name](soil))]
-    estimates = [(FITTED, mixing.density(soil.oc))]
+    fitted = [] if mixing is None else [(FITTED, mixing.density(soil.oc))]
+    is_topsoil = ((layers["top_cm"] + layers["bottom_cm"]) / 2.0 < TOPSOIL_CM).to_numpy(dtype=bool)
+    # Hollis' functions are NaN without texture, as a sum with NaN is.
+    cultivated = np.where(is_topsoil, hollis2012_cultivated(soil), np.nan)
+    mineral = ("hollis2012_mineral", hollis2012_mineral(soil))
     if name == "auto":
-        is_cultivated = landcover.str.lower().str.contains("|".join(CROPLAND), regex=True).to_numpy(dtype=bool)
-        # Hollis' functions are NaN without texture, as a sum with NaN is.
-        estimates = [
-            ("hollis2012_organic", hollis2012_organic(soil)),
-            ("hollis2012_cultivated", np.where(is_cultivated, hollis2012_cultivated(soil), np.nan)),
-            ("hollis2012_mineral", hollis2012_mineral(soil)),
-            *estimates,
-        ]
-    return estimates
+        of_crops = np.where(are_cultivated(layers["landcover"]), cultivated, np.nan)
+        organic = ("hollis2012_organic", hollis2012_organic(soil))
+        published = ("federer1993", federer1993(soil))
+        return [organic, ("hollis2012_cultivated", of_crops), mineral, *(fitted or [published])]
+    if name == "hollis2012_cultivated":
+        return [(name, cultivated), mineral]  # its authors' function for what lies below
+    return fitted or ([] if name == FITTED else [(name, PEDOTRANSFER[name](soil))])

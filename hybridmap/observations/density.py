@@ -8,6 +8,8 @@ import pandas as pd
 
 ROCK_DENSITY = 2.65
 """Density of coarse fragments [g cm-3]."""
+ROUNDING_SHARE = 0.02
+"""Share by which two densities of one soil may differ for being rounded."""
 
 
 def soc_density(oc_g_kg: Any, bd_fine_g_cm3: Any, cf_vol: Any) -> Any:
@@ -60,27 +62,50 @@ def fragments_from_mass(bd_fine_g_cm3: Any, cf_mass: Any) -> Any:
     return stones / (stones + (1.0 - cf_mass) / bd_fine_g_cm3)
 
 
-def fine_earth(
-    bd_fine: pd.Series, bd_whole: pd.Series, cf_vol: pd.Series, cf_mass: pd.Series
-) -> tuple[pd.Series, pd.Series]:
-    """Best fine-earth bulk density and fragments by volume, from whatever was measured.
+def fragments_per_whole(bd_fine_whole_g_cm3: Any, cf_mass: Any) -> Any:
+    """Volume share of fragments from their mass share and the fine earth per volume of the whole soil [g cm-3].
 
-    A whole-soil density without any fragments stays unused: it says nothing certain about the fine earth.
+    Examples
+    --------
+    In a cm3, 1.05 g are fine earth and 0.45 g, 30 % of all, are stones.
+
+    >>> round(fragments_per_whole(1.05, 0.3) * 2.65, 9)
+    0.45
+    """
+    return bd_fine_whole_g_cm3 * cf_mass / (1.0 - cf_mass) / ROCK_DENSITY
+
+
+def fine_earth(layers: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Best fine-earth density and fragments by volume, from whatever was measured; NaN where nothing says.
+
+    A whole-soil density without any fragments stays unused: it says nothing certain about the fine earth. A share of
+    fragments of all or less than nothing is no share.
 
     Parameters
     ----------
-    bd_fine, bd_whole : Series, shape (layer,)
-        Bulk density of the fine earth and of the whole soil [g cm-3]; NaN where not measured.
-    cf_vol, cf_mass : Series, shape (layer,)
-        Coarse fragments, share of the volume and of the mass; NaN where not measured.
+    layers : DataFrame
+        ``bd_fine_g_cm3``, ``bd_whole_g_cm3``, ``bd_fine_whole_g_cm3`` [g cm-3], ``cf_vol`` and ``cf_mass`` (shares).
 
     Returns
     -------
     bd_fine_g_cm3, cf_vol : Series, shape (layer,)
-        As measured, else from the others; NaN where nothing says.
+        As measured, else from the others.
     """
+    bd_whole, per_whole = _positive(layers["bd_whole_g_cm3"]), _positive(layers["bd_fine_whole_g_cm3"])
+    by_both = ((bd_whole - per_whole) / bd_whole).where(lambda share: share > -ROUNDING_SHARE).clip(lower=0.0)
+    cf_vol, cf_mass = _share(layers["cf_vol"]), _share(layers["cf_mass"]).fillna(by_both)
     fine_by_mass, volume_by_mass = fragments_from_whole(bd_whole, cf_mass)
     fine_by_volume = (bd_whole - ROCK_DENSITY * cf_vol) / (1.0 - cf_vol)
-    fine = bd_fine.fillna(fine_by_volume.where(fine_by_volume > 0)).fillna(fine_by_mass)
-    volume = cf_vol.fillna(volume_by_mass).fillna(fragments_from_mass(fine, cf_mass))
-    return fine, volume
+    volume = cf_vol.fillna(_share(fragments_per_whole(per_whole, cf_mass)))
+    fine = layers["bd_fine_g_cm3"].fillna(per_whole / (1.0 - volume))
+    fine = fine.fillna(fine_by_volume.where(fine_by_volume > 0)).fillna(fine_by_mass)
+    volume = volume.fillna(volume_by_mass).fillna(fragments_from_mass(fine, cf_mass))
+    return fine, layers["cf_vol"].fillna(volume)
+
+
+def _share(values: pd.Series) -> pd.Series:
+    return values.where((values >= 0.0) & (values < 1.0))
+
+
+def _positive(values: pd.Series) -> pd.Series:
+    return values.where(values > 0.0)

@@ -15,6 +15,8 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import LAYER_COLUMNS, MEASURED
 from hybridmap.observations.sources.coordinates import DegreeBounds, check_one_place_a_site
+from hybridmap.observations.sources.derived_fields import count_unfinished_differences, derive_fields
+from hybridmap.observations.sources.domains import judge_domains
 from hybridmap.observations.sources.layers import layers_of_rows
 from hybridmap.observations.sources.opened_source import open_source
 from hybridmap.observations.sources.row_steps import read_rows
@@ -90,10 +92,13 @@ def read_source(
     """
     opened = open_source(source, data_root)
     path = opened.table.path
-    rows = read_rows(opened, DegreeBounds.of(grid), DropCounts("ingest") if drops is None else drops)
-    tables = [layers_of_rows(rows, columns, opened.source, path) for columns in opened.layer_maps]
+    drops = DropCounts("ingest") if drops is None else drops
+    rows = read_rows(opened, DegreeBounds.of(grid), drops)
+    tables = [layers_of_rows(rows, columns, opened.source, path, opened.rules) for columns in opened.layer_maps]
     layers = pd.concat(tables, ignore_index=True)
     for columns in opened.layer_maps:
         check_units(path, layers, columns)
+        count_unfinished_differences(rows, columns, opened.source.name, drops)
+    layers = derive_fields(judge_domains(layers, drops), opened.source, opened.fields, path, drops)
     check_one_place_a_site(path, layers)
     return layers[list(LAYER_COLUMNS)]

@@ -20,7 +20,7 @@ class ConstraintOptions:
         metadata={"description": "Of the sigmoid; two numbers make it trained between them (BINN: [10, 109])."},
     )
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist."""

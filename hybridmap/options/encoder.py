@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from hybridmap.options.limits import Count, Range
+from hybridmap.options.limits import Range
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu"]
 Base = Literal["identity", "zero", "silu"]
 """Function that a curve is added to."""
 Degree = Literal[1, 2, 3]
 """Degree of a spline."""
-Widths = Sequence[Count]
+Width = Annotated[int, Range(ge=1, le=65_536)]
+Widths = Sequence[Width]
 """Units of hidden layers."""
 DroppedShare = Annotated[float, Range(ge=0, lt=1)]
 """Share of units left out."""

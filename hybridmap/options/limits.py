@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Range:
         return {**handler(source), **self.limits()}
 
 
-Count = Annotated[int, Range(ge=1)]
+MOST = 10**9
+"""Largest count that is meant as one: of epochs, sites in a step, units."""
+Count = Annotated[int, Range(ge=1, le=MOST)]
 Positive = Annotated[float, Range(gt=0)]
 NonNegative = Annotated[float, Range(ge=0)]
 WORDS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
@@ -53,7 +56,9 @@ def check_options(options: Any) -> None:
         choices = _choices(hints[field.name])
         if choices and value not in choices:
             raise ValueError(f"no {field.name} '{value}'; there are {[c for c in choices if c is not None]}.")
-        for name, limit in _limits(hints[field.name]):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{field.name} {value} must be a finite number.")
+        for name, limit in _limits(hints[field.name]) if value is not None else ():
             if not getattr(operator, name)(value, limit):
                 raise ValueError(f"{field.name} {value} must be {WORDS[name]} {limit:g}.")
 
@@ -71,6 +76,10 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _limits(annotation: Any) -> Iterator[tuple[str, float]]:
-    if get_origin(annotation) is Annotated:
+    """Limits of a number, also of one that may be absent."""
+    if get_origin(annotation) is UnionType or get_origin(annotation) is Union:
+        for member in get_args(annotation):
+            yield from _limits(member)
+    elif get_origin(annotation) is Annotated:
         for mark in get_args(annotation)[1:]:
             yield from mark.limits().items() if isinstance(mark, Range) else ()

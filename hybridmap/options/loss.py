@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
@@ -10,9 +11,6 @@ from hybridmap.options.limits import Positive, check_options
 
 LossName = Literal["kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian"]
 Weighting = Literal["equal", "inverse_count", "sqrt_count", "learned"]
-PenaltyName = Literal[
-    "feasibility", "saturation", "dissolved", "violation", "cosh_prior", "entropy", "l1", "smoothness"
-]
 LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
 DEFAULT_LOSS: LossName = "kge"
 
@@ -38,12 +36,15 @@ class LossOptions:
     beta: Positive = field(
         default=1.0, metadata={"description": "Where smooth_l1 turns straight, in the unit of the target."}
     )
-    penalties: Mapping[PenaltyName, float] = field(
+    penalties: Mapping[str, float] = field(
         default_factory=dict,
-        metadata={"description": "Weights of terms beside the data; each is logged under its own name."},
+        metadata={
+            "description": "Weights of terms beside the data, those that the process model offers included; each is"
+            " logged under its own name."
+        },
     )
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist, or a number out of range."""
@@ -51,8 +52,16 @@ class LossOptions:
         for name in [self.name] if isinstance(self.name, str) else self.name.values():
             if name not in LOSS_NAMES:
                 raise ValueError(f"no loss '{name}'; there are {sorted(LOSS_NAMES)}.")
-        if unknown := sorted(set(self.penalties) - set(get_args(PenaltyName))):
-            raise ValueError(f"no penalty '{unknown[0]}'; there are {list(get_args(PenaltyName))}.")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Weights and penalties are finite and not negative; errors of observations are above 0."""
+        numbers = {"weights": self.weights, "penalties": self.penalties, "observation_sd": self.observation_sd}
+        for key, values in numbers.items():
+            for name, value in values.items() if isinstance(values, Mapping) else ():
+                if not math.isfinite(value) or value < 0 or (key == "observation_sd" and value == 0):
+                    least = "above 0" if key == "observation_sd" else "at least 0"
+                    raise ValueError(f"{key}.{name} is {value:g}; it must be a finite number, {least}.")
 
     def name_of(self, target: str) -> str:
         """Loss of one target."""

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from hybridmap.options.limits import Count, NonNegative, Positive, Range, check_options
+from hybridmap.options.limits import MOST, Count, NonNegative, Positive, Range, check_options
 from hybridmap.options.loss import LossName
 
 BranchOptimiser = Literal["adamw", "rmsprop", "sgd"]
 """Optimisers that can train a branch of the model apart from the others."""
 Optimiser = Literal[BranchOptimiser, "lbfgs"]
 Schedule = Literal["constant", "cosine", "exponential"]
-Epochs = Annotated[int, Range(ge=0)]
+Epochs = Annotated[int, Range(ge=0, le=MOST)]
 
 SCHEDULES: dict[Schedule, Callable[[float], float]] = {
     "constant": lambda _: 1.0,
@@ -33,7 +33,7 @@ class OptimisationOptions:
     global_optimiser: BranchOptimiser | None = field(
         default=None, metadata={"description": "For global parameters; the network's if absent."}
     )
-    global_learning_rate: float | None = field(
+    global_learning_rate: Positive | None = field(
         default=None, metadata={"description": "For global parameters; the network's if absent."}
     )
     weight_decay: NonNegative = field(
@@ -66,7 +66,7 @@ class OptimisationOptions:
         default=10, metadata={"description": "Epochs in which grids of a deep kan follow their inputs."}
     )
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist, or a number out of range."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from hybridmap.options.limits import Range, check_options
 
-Several = Annotated[int, Range(ge=2)]
+Several = Annotated[int, Range(ge=2, le=10_000)]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class UncertaintyOptions:
         default=0.9, metadata={"description": "Share of observations that an interval should hold."}
     )
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist, or a number out of range."""

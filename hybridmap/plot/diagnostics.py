@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,52 +18,86 @@ from hybridmap.plot.style import plt
 
 HISTOGRAM = (0.0, 1.5)
 TICKS = np.array([-10, -1, 0, 1, 10, 100, 1000])
-MARGINS = {"margin_uptake": "-", "margin_poc": "--"}
-"""Margin → style of its line."""
+LINES = ("-", "--", ":", "-.")
+"""Style of the line of each margin."""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """How full a pool is that has a capacity, at sites or cells.
+
+    Attributes
+    ----------
+    saturation : array
+        The pool over its capacity, 1 where it is full.
+    margins : mapping of str to array
+        Margins that should be above 0, by name.
+    """
+
+    saturation: ArrayLike
+    margins: Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Words of the figure: its title, what the pool over its capacity is called, and what the margins are."""
+
+    title: str
+    saturation: str
+    margins: str
 
 
 def saturation_figure(
-    samples: Mapping[str, Mapping[str, ArrayLike]],
+    samples: Mapping[str, Filling],
     saturation: NDArray[np.float32] | None,
     frame: MapFrame,
-    title: str,
+    captions: Captions,
     path: Path,
 ) -> None:
-    """Write the histogram of MOC/Qmax at sites and cells, the feasibility margins, and the map of MOC/Qmax.
+    """Write the histogram of a pool over its capacity at sites and cells, its margins, and its map.
 
     Parameters
     ----------
-    samples : mapping of str to mapping of str to array
-        "sites" and "cells" → ``moc_saturation``, ``margin_uptake``, ``margin_poc``, dimensionless.
+    samples : mapping of str to Filling
+        Of "sites" and "cells".
     saturation : array, shape (row, column), or None
-        Map of MOC/Qmax, if there is one.
+        Map of the pool over its capacity, if there is one.
     frame : MapFrame
         Of the map.
-    title : str
-        Of the figure.
+    captions : Captions
+        Words of the figure.
     path : Path
         PNG to write.
     """
-    columns = 3 if saturation is not None else 2
-    figure, axes = plt.subplots(1, columns, figsize=(3.9 * columns, 3.3), width_ratios=[1, 1, 1.5][:columns])
-    for colour, (label, values) in zip(style.SERIES, samples.items(), strict=False):
-        _draw_saturation(axes[0], _finite(values["moc_saturation"]), label, colour)
-        for margin, line in MARGINS.items():
-            ordered = np.sort(_finite(values[margin]))
-            share = np.linspace(0, 1, ordered.size)
-            axes[1].plot(_signed_log(ordered), share, line, color=colour, linewidth=1, label=f"{margin} ({label})")
+    has_margins = any(filling.margins for filling in samples.values())
+    widths = [1.0, *([1.0] if has_margins else []), *([1.5] if saturation is not None else [])]
+    size = (3.9 * len(widths), 3.3)
+    figure, panels = plt.subplots(1, len(widths), figsize=size, width_ratios=widths, squeeze=False)
+    axes = list(panels[0])
+    for colour, (label, filling) in zip(style.SERIES, samples.items(), strict=False):
+        _draw_saturation(axes[0], _finite(filling.saturation), label, colour)
     axes[0].axvline(1.0, color=style.WARNING, linewidth=1.2)
-    axes[0].set(xlabel="MOC / Qmax (1: capacity)", ylabel="share")
+    axes[0].set(xlabel=f"{captions.saturation} (1: capacity)", ylabel="share")
     axes[0].legend(fontsize=7)
-    axes[0].set_title(title, loc="left")
-    axes[1].axvline(0.0, color=style.WARNING, linewidth=1.2)
-    axes[1].set_xticks(_signed_log(TICKS), [f"{t:g}" for t in TICKS])
-    axes[1].set(xlabel="margin of the leak-free steady state (below 0: none)", ylabel="cumulative share")
-    axes[1].legend(fontsize=6)
+    axes[0].set_title(captions.title, loc="left")
+    if has_margins:
+        _draw_margins(axes[1], samples, captions.margins)
     if saturation is not None:
-        draw(axes[2], Layer(saturation, "MOC / Qmax", "1", "RdYlBu_r", (0.0, 1.2)), frame)
+        draw(axes[-1], Layer(saturation, captions.saturation, "1", "RdYlBu_r", (0.0, 1.2)), frame)
     figure.tight_layout()
     style.save(figure, path)
+
+
+def _draw_margins(axes: Axes, samples: Mapping[str, Filling], caption: str) -> None:
+    for colour, (label, filling) in zip(style.SERIES, samples.items(), strict=False):
+        for line, (margin, values) in zip(cycle(LINES), filling.margins.items(), strict=False):
+            ordered = np.sort(_finite(values))
+            share = np.linspace(0, 1, ordered.size)
+            axes.plot(_signed_log(ordered), share, line, color=colour, linewidth=1, label=f"{margin} ({label})")
+    axes.axvline(0.0, color=style.WARNING, linewidth=1.2)
+    axes.set_xticks(_signed_log(TICKS), [f"{t:g}" for t in TICKS])
+    axes.set(xlabel=caption, ylabel="cumulative share")
+    axes.legend(fontsize=6)
 
 
 def _draw_saturation(axes: Axes, values: NDArray[np.float64], label: str, colour: str) -> None:

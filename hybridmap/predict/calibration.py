@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_state
 from hybridmap.options import UncertaintyOptions
 
 
@@ -58,8 +58,8 @@ def calibrated_factors(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_state(path)
         _ = [stored[key] for key in ("factors", "method", "level", "blocks")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise HybridmapError(f"{path}: not a conformal.json of 'hybridmap evaluate' ({error}).") from None
     return stored

@@ -25,7 +25,7 @@ Sampler = Callable[[Tensor, Forcing, Sequence[str]], Draws]
 """From covariates (site, covariate), forcing and names of outputs to their draws, each (site,)."""
 
 
-def fast_members(folder: Path, source: UncertaintyOptions, precision: str) -> list[Model]:
+def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust: bool = False) -> list[Model]:
     """The trained model ready to predict; of an ensemble all members, which are averaged.
 
     One by one: each fits the cache, where all together would not.
@@ -38,6 +38,8 @@ def fast_members(folder: Path, source: UncertaintyOptions, precision: str) -> li
         Block of the experiment.
     precision : {"float32", "bfloat16"}
         Of the encoder.
+    trust : bool
+        As of :func:`hybridmap.model.storage.load_model`.
 
     Returns
     -------
@@ -50,19 +52,19 @@ def fast_members(folder: Path, source: UncertaintyOptions, precision: str) -> li
         If the model is no ensemble and the experiment asks for one.
     """
     if source.method != "ensemble":
-        return [make_fast(load_model(folder), precision)]
-    ensemble = load_members(folder)
+        return [make_fast(load_model(folder, trust), precision)]
+    ensemble = load_members(folder, trust)
     if ensemble is None:
         raise HybridmapError(f"{folder}: only one member, the experiment asks for {source.members}; train it again.")
     models = []
     for k in range(len(ensemble.standardise.mean)):
-        model = load_model(folder)
+        model = load_model(folder, trust)
         model.load_state_dict(member_state(ensemble, k))
         models.append(make_fast(model, precision))
     return models
 
 
-def dropout_sampler(folder: Path, model: Model, source: UncertaintyOptions) -> Sampler | None:
+def dropout_sampler(folder: Path, model: Model, source: UncertaintyOptions, trust: bool = False) -> Sampler | None:
     """How to draw by dropout.
 
     Parameters
@@ -73,6 +75,8 @@ def dropout_sampler(folder: Path, model: Model, source: UncertaintyOptions) -> S
         The same, made fast: its last call is the one that is drawn from.
     source : UncertaintyOptions
         Block of the experiment.
+    trust : bool
+        As of :func:`hybridmap.model.storage.load_model`.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def dropout_sampler(folder: Path, model: Model, source: UncertaintyOptions) -> S
     """
     if source.method != "mc_dropout":
         return None
-    plain = load_model(folder)
+    plain = load_model(folder, trust)
     last = source.layers == "last"
     if last and isinstance(model.encoder, FastEncoder):
         return _last_layer_sampler(model, model.encoder, plain, source.passes)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
-from hybridmap.model import HybridModel, Model
+from hybridmap.model import Model
 from hybridmap.predict.portrayal import Portrayal
+from hybridmap.process import Variable
 from hybridmap.quantities import QUANTITIES
 
 DENSITY = QUANTITIES["soc"].unit
@@ -100,50 +101,6 @@ class MapLayer:
         return np.where(valid, steps, self.fill).astype(self.dtype)
 
 
-@dataclass(frozen=True)
-class OutputTraits:
-    """What is particular about an output of a process model.
-
-    Attributes
-    ----------
-    is_mapped : bool
-        Whether there is a map of it; else it only serves others.
-    needs_steady_state : bool
-        As :class:`MapLayer`.
-    codes : mapping of int to str
-        What its classes mean, if it is one.
-    label : str
-        Title in figures.
-    """
-
-    is_mapped: bool = True
-    needs_steady_state: bool = True
-    codes: Mapping[int, str] = field(default_factory=dict)
-    label: str = ""
-
-
-STEADY_STATE = "feasible"
-"""Output that is 1 where there is a steady state and 0 where there is none."""
-LOSSES = "respiration", "leaching"
-"""Outputs that add up to what leaves the soil; carbon over them is its turnover time."""
-TRAITS: dict[str, OutputTraits] = {
-    # Mapped even where there is no steady state: they say why there is none.
-    "moc_saturation": OutputTraits(needs_steady_state=False, label="MOC / Qmax"),
-    "margin_uptake": OutputTraits(needs_steady_state=False),
-    "margin_poc": OutputTraits(needs_steady_state=False),
-    STEADY_STATE: OutputTraits(needs_steady_state=False, codes={0: "no steady state", 1: "steady state"}),
-    # Internal; the losses only serve the turnover time.
-    "extinct": OutputTraits(is_mapped=False),
-    **dict.fromkeys(LOSSES, OutputTraits(is_mapped=False)),
-}
-"""Outputs that are not mapped as they are. With the two names above, all that maps know of a process model."""
-
-
-def may_lack_steady_state(model: Model) -> bool:
-    """Whether there may be cells without a steady state: in the closed form of the five pools, which has no leaks."""
-    return isinstance(model, HybridModel) and getattr(model.process, "formulation", "") == "relaxed"
-
-
 class ModelMap(NamedTuple):
     """A map that a model gives as it is: the output that it shows, and its layer."""
 
@@ -154,8 +111,10 @@ class ModelMap(NamedTuple):
 def model_maps(model: Model) -> dict[str, ModelMap]:
     """Maps of outputs and neural parameters by name; parameters go by their plain name."""
     units = model.output_info()
-    traits = {name: TRAITS.get(name, OutputTraits()) for name in units if not name.startswith(PARAMETER)}
-    maps = {name: ModelMap(name, _output_layer(name, *units[name])) for name, t in traits.items() if t.is_mapped}
+    outputs = {name: _declared(model, name) for name in units if not name.startswith(PARAMETER)}
+    # What is compared with observations is always mapped.
+    mapped = [name for name, declared in outputs.items() if declared.mapped or name in model.target_names]
+    maps = {name: ModelMap(name, _output_layer(outputs[name], *units[name])) for name in mapped}
     for rank, name in enumerate(model.neural_names):
         portrayal = Portrayal("parameter", name, rank=rank)
         layer = MapLayer(*units[PARAMETER + name], portrayal=portrayal, needs_steady_state=False)
@@ -163,21 +122,33 @@ def model_maps(model: Model) -> dict[str, ModelMap]:
     return maps
 
 
-def _output_layer(name: str, unit: str, description: str) -> MapLayer:
-    traits = TRAITS.get(name, OutputTraits())
+def _declared(model: Model, output: str) -> Variable:
+    """What the process model declares of an output; of any other output, nothing in particular."""
+    declared = {} if model.process is None else {v.name: v for v in model.process.outputs}
+    return declared.get(output, Variable(output, ("site",), "", ""))
+
+
+def _output_layer(declared: Variable, unit: str, description: str) -> MapLayer:
+    name = declared.name
     if name in QUANTITIES:
         rank, quantity = list(QUANTITIES).index(name), QUANTITIES[name]
         portrayal = Portrayal("quantity", quantity.label, quantity.colours, rank=rank, subject=name)
     else:
-        portrayal = Portrayal("diagnostic" if name in TRAITS else "", traits.label)
+        is_diagnostic = declared.label or declared.classes or not declared.needs_steady_state
+        portrayal = Portrayal("diagnostic" if is_diagnostic else "", declared.label)
     return MapLayer(
         unit,
         description,
-        "class" if traits.codes else "continuous",
-        traits.codes,
+        "class" if declared.classes else "continuous",
+        declared.classes,
         portrayal=portrayal,
-        needs_steady_state=traits.needs_steady_state,
+        needs_steady_state=declared.needs_steady_state,
     )
+
+
+def steady_state_of(model: Model) -> str | None:
+    """Output that is 0 where a model has no steady state; None where it has one everywhere, or no process."""
+    return None if model.process is None else model.process.steady_state
 
 
 def label_of(name: str) -> str:

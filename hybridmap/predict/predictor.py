@@ -11,10 +11,10 @@ from torch import Tensor
 from hybridmap.config import Predict
 from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
-from hybridmap.model.draws import mean_of
 from hybridmap.predict.draws import dropout_sampler, fast_members
 from hybridmap.predict.kinds import KINDS, Batch, MapKind, Maps, Source
-from hybridmap.predict.map_layers import STEADY_STATE, MapLayer, may_lack_steady_state, model_maps
+from hybridmap.predict.map_layers import MapLayer, model_maps, steady_state_of
+from hybridmap.predict.member_means import member_means
 from hybridmap.predict.recipe import Recipe
 
 
@@ -41,9 +41,9 @@ class Predictor:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision)
+        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision, recipe.trust)
         self.model: Model = self.members[0]
-        self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty)
+        self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty, recipe.trust)
         has_spread = self._sampler is not None or len(self.members) > 1
         source = Source(recipe, self.model, model_maps(self.model), has_spread)
         kinds = [kind(source) for kind in KINDS]
@@ -52,7 +52,7 @@ class Predictor:
         # A kind without a map on the list costs nothing.
         self._kinds = [kind for kind in kinds if self.layers.keys() & kind.layers().keys()]
         self._drawn_outputs = sorted({name for kind in self._kinds for name in kind.drawn_outputs})
-        self._may_lack_steady_state = may_lack_steady_state(self.model)
+        self._steady_state = steady_state_of(self.model)
 
     def __call__(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
         """Map some cells.
@@ -72,8 +72,8 @@ class Predictor:
         with torch.inference_mode():
             batch = self._batch(covariates, forcing)
             maps = {name: values for kind in self._kinds for name, values in kind.values(batch).items()}
-            if self._may_lack_steady_state:
-                absent = batch.outputs[STEADY_STATE] <= 0
+            if self._steady_state is not None:
+                absent = batch.outputs[self._steady_state] <= 0
                 for name, layer in self.layers.items():
                     if layer.needs_steady_state:
                         maps[name] = maps[name].masked_fill(absent, torch.nan)
@@ -87,10 +87,7 @@ class Predictor:
             draws = self._sampler(covariates, forcing, names) if self._sampler is not None and names else {}
             return Batch(covariates, members[0], draws)
         draws = {name: [outputs[name] for outputs in members] for name in names}
-        mean = {name: mean_of(torch.stack([outputs[name] for outputs in members])) for name in members[0]}
-        if STEADY_STATE in mean:  # a steady state is one of all members: a pool without is no number to average
-            mean[STEADY_STATE] = (mean[STEADY_STATE] > 1.0 - 1e-6).float()
-        return Batch(covariates, mean, draws)
+        return Batch(covariates, member_means(members, self.model), draws)
 
     def _member_outputs(self, model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
         features, encoded = model.encode(covariates, forcing)

@@ -30,6 +30,8 @@ class Recipe:
         File of ``hybridmap applicability``.
     keep_draws : bool
         Also keep every draw of the SOC stock, which intervals of totals need.
+    trust : bool
+        Run a process model that is kept with the trained one, as the region file names it.
     """
 
     model: Path
@@ -39,6 +41,7 @@ class Recipe:
     calibration: Path | None = None
     applicability: Path | None = None
     keep_draws: bool = False
+    trust: bool = False
 
     @property
     def passes(self) -> int:

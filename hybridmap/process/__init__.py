@@ -12,8 +12,18 @@ from pathlib import Path
 from types import ModuleType
 
 from hybridmap.process.base import Parameter, ProcessModel, Variable, check_inputs
+from hybridmap.process.declarations import Capacity, Check
 
-__all__ = ["Parameter", "ProcessModel", "Variable", "check_inputs", "get_process", "list_processes"]
+__all__ = [
+    "Capacity",
+    "Check",
+    "Parameter",
+    "ProcessModel",
+    "Variable",
+    "check_inputs",
+    "get_process",
+    "list_processes",
+]
 
 
 MODULES = {

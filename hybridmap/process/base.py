@@ -6,13 +6,15 @@ import functools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+from hybridmap.process.declarations import Capacity, Check, Penalty
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,17 @@ class Variable:
         Whether a forcing may be left out.
     valid_range : tuple of float or None
         Physically possible values, used to catch wrong units.
+    typical_median : tuple of float or None
+        Of a forcing: where the median of a region's sites lies, to catch units that differ by thousands.
+    mapped : bool
+        Of an output: whether there is a map of it. An output that is compared with observations has one anyway.
+    classes : mapping of int to str
+        Of an output that is a class: code → what it means. A map stores it in 8 bits. Of an ensemble it is the class
+        of most members; with the codes 0 and 1 it is 1 where it is 1 for all of them.
+    needs_steady_state : bool
+        Of an output: whether it has no value where the model has no steady state.
+    label : str
+        Of an output: title in figures.
     """
 
     name: str
@@ -70,15 +83,47 @@ class Variable:
     description: str
     optional: bool = False
     valid_range: tuple[float, float] | None = None
+    typical_median: tuple[float, float] | None = field(default=None, kw_only=True)
+    mapped: bool = field(default=True, kw_only=True)
+    classes: Mapping[int, str] = field(default_factory=dict, kw_only=True)
+    needs_steady_state: bool = field(default=True, kw_only=True)
+    label: str = field(default="", kw_only=True)
 
 
 class ProcessModel(ABC):
-    """A differentiable process model: pure, batched over sites, any float dtype in and out."""
+    """A differentiable process model: pure, batched over sites, any float dtype in and out.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    parameters, forcing, outputs : tuple
+        What goes in and comes out.
+    formulation : str
+        Which form of its equations runs, where there are several; for the verdict.
+    steady_state : str or None
+        Output that is 1 where there is a steady state and 0 where there is none; None if there is one everywhere.
+        Where there is none, maps that need it have no value.
+    losses : tuple of str
+        Outputs that add up to what leaves the carbon ``soc`` in a year; from them follows the map of its turnover time.
+    checks : tuple of Check
+        What a plausible soil passes.
+    capacity : Capacity or None
+        A pool that has one, for a figure. The workflow reads from the file whether the class assigns it.
+    penalties : mapping of str to callable
+        Name in ``loss.penalties`` → term of the outputs.
+    """
 
     name: ClassVar[str]
     parameters: tuple[Parameter, ...]
     forcing: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
+    formulation: str = ""
+    steady_state: str | None = None
+    losses: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    capacity: Capacity | None = None
+    penalties: Mapping[str, Penalty] = MappingProxyType({})
 
     @abstractmethod
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -200,6 +245,13 @@ def gather_inputs(
 def widest(values: Iterable[Tensor]) -> torch.Size:
     """Shape that tensors of shape (), (1,) and (site,) have together; for a few microseconds of broadcasting rules."""
     return max((value.shape for value in values), key=lambda shape: (len(shape), shape.numel()))
+
+
+def mean_over(values: Tensor, counted: Tensor | None) -> Tensor:
+    """Mean over the sites that are `counted` (..., site), all if None; no NaN elsewhere reaches value or gradient."""
+    if counted is None:
+        return values.mean(-1)
+    return torch.where(counted, values, torch.zeros_like(values)).sum(-1) / counted.sum(-1).clamp(min=1)
 
 
 def warn_missing(model: ProcessModel, outputs: Mapping[str, Tensor]) -> None:

@@ -10,19 +10,19 @@ import pandas as pd
 
 from hybridmap.config import Experiment
 from hybridmap.encoders.interface import Curves, as_encoder
-from hybridmap.evaluate.predictions import POOLED
+from hybridmap.evaluate.predictions import POOLED, output_values
 from hybridmap.files.paths import under
 from hybridmap.model import HybridModel
-from hybridmap.plot.diagnostics import saturation_figure
+from hybridmap.plot.diagnostics import Captions, Filling, saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import Curve, edges_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
+from hybridmap.process import Capacity
 from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Results
 
-SATURATION = ("moc_saturation", "margin_uptake", "margin_poc")
 CURVES = 6
 """Covariates of each parameter whose curves are drawn, the most important first."""
 
@@ -106,16 +106,23 @@ def edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
 def _draw_saturation(
     results: Results, experiment: Experiment, maps: Mapping[str, np.ndarray], frame: MapFrame, folder: Path
 ) -> None:
-    """MOC over its capacity at sites and cells, of a process model that has one."""
-    name, title = experiment.name, experiment.title or experiment.name
-    sites = results.predictions(name)
-    if "moc_saturation" not in sites:
+    """How full the pool is that has a capacity, at sites and cells, of a process model that declares one."""
+    name = experiment.name
+    process = results.model(name).process
+    if process is None or process.capacity is None:
         return
-    samples = {"sites": {v: sites[v].to_numpy() for v in SATURATION}}
-    if set(SATURATION) <= set(maps):
-        samples["cells"] = {v: maps[v].ravel() for v in SATURATION}
-    path = folder / f"{name}_saturation.png"
-    saturation_figure(samples, maps.get("moc_saturation"), frame, title, path)
+    capacity, sites = process.capacity, results.predictions(name)
+    names = (capacity.output, *capacity.margins)
+    samples = {"sites": _filling({v: output_values(sites, v).to_numpy() for v in names}, capacity)}
+    if set(names) <= set(maps):
+        samples["cells"] = _filling({v: maps[v].ravel() for v in names}, capacity)
+    label = next(v.label for v in process.outputs if v.name == capacity.output) or capacity.output
+    captions = Captions(experiment.title or name, label, capacity.margin_label)
+    saturation_figure(samples, maps.get(capacity.output), frame, captions, folder / f"{name}_saturation.png")
+
+
+def _filling(values: Mapping[str, np.ndarray], capacity: Capacity) -> Filling:
+    return Filling(values[capacity.output], {margin: values[margin] for margin in capacity.margins})
 
 
 def _draw_truth(results: Results, experiment: str, folder: Path) -> dict[str, float]:
@@ -123,4 +130,6 @@ def _draw_truth(results: Results, experiment: str, folder: Path) -> dict[str, fl
     maps = labelled_maps(results, experiment, ("parameter", "quantity", "diagnostic"))
     learned = {name: m.values for name, m in maps.items() if name in results.truth}
     units = {name: m.entry["units"] for name, m in maps.items()}
+    if not learned:  # a model of the user may have nothing in common with the one that made the landscape
+        return {}
     return truth_figure(learned, results.truth, units, folder / f"{experiment}_truth.png")

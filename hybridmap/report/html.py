@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridmap.config import Config
 from hybridmap.evaluate.predictions import POOLED
@@ -45,7 +45,7 @@ def report(config: Config, results_folder: Path, out: Path, figures: Path) -> No
 
 def _template() -> Any:
     environment = Environment(
-        loader=PackageLoader("hybridmap", "report"), autoescape=select_autoescape(), undefined=StrictUndefined,
+        loader=PackageLoader("hybridmap", "report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"number": _number, "fixed": _fixed}

@@ -13,10 +13,9 @@ import numpy as np
 from hybridmap.plot.maps import Layer, MapFrame, map_figure
 from hybridmap.predict.portrayal import Group, Portrayal
 from hybridmap.quantities import QUANTITIES
+from hybridmap.report.expected import MAIN
 from hybridmap.report.results import Results
 
-MAIN = next(iter(QUANTITIES))
-"""Quantity that gets a figure of its own, and whose intervals and changes are drawn."""
 WIDE, MANY = 5, 9
 """Maps side by side in a figure of more than so many."""
 

@@ -39,7 +39,10 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
     ]
     cube = open_cube(RegionFiles(results).cube)
     for layer in (*cube.bands(), *cube.forcing_info().values()):
-        rows.append({key: layer[key] for key in ("name", "path", "licence", "sha256")} | {"citation": ""})
+        # A derived layer has no file of its own, and of a remote one there is no digest.
+        facts = {key: layer.get(key, "") for key in ("name", "path", "licence", "sha256")}
+        path = facts["path"] or f"derived ({layer.get('derived', '')})"
+        rows.append({**facts, "path": path, "citation": ""})
     return rows
 
 

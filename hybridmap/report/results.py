@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import zarr
 
 from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
+from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.results import ExperimentFiles, RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, thinned_map
+from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -45,12 +45,12 @@ class Results:
     @cached_property
     def samples(self) -> pd.DataFrame:
         """Sites with covariates."""
-        return pd.read_parquet(self.files.samples)
+        return read_parquet(self.files.samples)
 
     @cached_property
     def splits(self) -> pd.DataFrame:
         """Folds of the sites."""
-        return pd.read_parquet(self.files.splits)
+        return read_parquet(self.files.splits)
 
     @cached_property
     def ladder(self) -> pd.DataFrame:
@@ -66,20 +66,20 @@ class Results:
     @cached_property
     def dropped(self) -> pd.DataFrame:
         """Rows and values that quality control dropped."""
-        return pd.read_parquet(self.files.dropped)
+        return read_parquet(self.files.dropped)
 
     @cached_property
     def layers(self) -> pd.DataFrame:
         """Layers of all sources as read, those that touch the interval of the region."""
         names = [source.name for source in self.config.observations]
-        tables = [pd.read_parquet(self.files.source(name)) for name in names]
+        tables = [read_parquet(self.files.source(name)) for name in names]
         layers, span = pd.concat(tables, ignore_index=True), self.config.build
         return layers[(layers["top_cm"] < span.bottom_cm) & (layers["bottom_cm"] > span.top_cm)]
 
     @cached_property
     def sites(self) -> pd.DataFrame:
         """Sites after quality control, before covariates are looked up."""
-        return pd.read_parquet(self.files.observations)
+        return read_parquet(self.files.observations)
 
     def counts_by_source(self) -> list[dict[str, Any]]:
         """From measurements to samples: how many are left after each stage, a row a source and one for all."""
@@ -121,7 +121,7 @@ class Results:
 
     def predictions(self, experiment: str) -> pd.DataFrame:
         """Test rows of the first scheme."""
-        table = pd.read_parquet(self.of(experiment).scores.predictions)
+        table = read_parquet(self.of(experiment).scores.predictions)
         scheme = self.config.experiment(experiment).splits[0]
         return table[(table["part"] == "test") & (table["scheme"] == scheme)]
 
@@ -131,7 +131,7 @@ class Results:
         folds = {s.name: s.runs for s in self.config.splits}
         ids = fold_ids({settings.splits[0]: folds[settings.splits[0]]})
         ids = ids if settings.map else ids[:-1]
-        tables = {fold: pd.read_parquet(self.of(experiment).fold(fold).history) for fold in ids}
+        tables = {fold: read_parquet(self.of(experiment).fold(fold).history) for fold in ids}
         return {fold: table[table["member"] == 0] for fold, table in tables.items()}
 
     def maps(self, experiment: str) -> Mapping[str, np.ndarray]:
@@ -170,11 +170,12 @@ class Results:
 
     def model(self, experiment: str) -> Model:
         """The model of the maps, or of the first fold where there are none."""
-        return load_model(self._any_model(experiment))
+        return load_model(self._any_model(experiment), self.config.experiment(experiment).own_process)
 
     def global_parameters(self, experiment: str) -> list[dict[str, Any]]:
         """Value and unit of every parameter learned as one number; of an ensemble, the mean of its members."""
-        model = load_members(self._any_model(experiment)) or self.model(experiment)
+        trust = self.config.experiment(experiment).own_process
+        model = load_members(self._any_model(experiment), trust) or self.model(experiment)
         if not isinstance(model, HybridModel) or not model.shared_names or model.process is None:
             return []
         with torch.no_grad():
@@ -191,7 +192,7 @@ class Results:
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_json(path) if path.is_file() else None
 
 
 class Maps(Mapping[str, np.ndarray]):
@@ -204,7 +205,7 @@ class Maps(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, store: Path) -> None:
-        self._root = zarr.open_group(str(store), mode="r")
+        self._root = open_verified(store)
         grid = grid_of(self._root)
         arrays: Any = self._root
         self._names = [n for n in sorted(self._root.array_keys()) if arrays[n].shape == (grid.height, grid.width)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.grid.store import CHUNK
 from hybridmap.grid.tiles import Tile
@@ -34,7 +35,7 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
     HybridmapError
         If no site lies on a cell with all covariates and forcing.
     """
-    sites = pd.read_parquet(observations).drop(columns="geometry", errors="ignore")
+    sites = read_parquet(observations).drop(columns="geometry", errors="ignore")
     ladder = DropCounts("sample")
     samples = sample_sites(sites, open_cube(cube_path), ladder)
     if samples.empty:

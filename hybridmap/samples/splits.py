@@ -11,6 +11,7 @@ from hybridmap.config import Split
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import under
+from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_parquet
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
@@ -41,7 +42,7 @@ def split(
     HybridmapError
         If there is no scheme, or as :func:`assign_folds`.
     """
-    table = pd.read_parquet(samples)
+    table = read_parquet(samples)
     if not schemes:
         raise HybridmapError("the region has no splits; add at least one scheme under 'splits'.")
     uses_cells = cube is not None and any(scheme.kind == "distance" for scheme in schemes)

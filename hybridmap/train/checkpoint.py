@@ -6,6 +6,7 @@ The order of sites and the dropout masks follow from seed and epoch, so no rando
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hybridmap.model.durable_files import sealed, sha256, tensor_bytes, unsealed, write_durably
+
+LOG = logging.getLogger("hybridmap")
+STATE, TENSORS = "state.json", "state.safetensors"
 Optimiser = torch.optim.Optimizer
 
 
@@ -102,8 +107,6 @@ class Checkpoint:
 
 def save(folder: Path, snapshot: Snapshot) -> None:
     """Write a checkpoint into `folder`, replacing the last one only when complete."""
-    from safetensors.torch import save_file
-
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -113,9 +116,10 @@ def save(folder: Path, snapshot: Snapshot) -> None:
     slots: dict[str, dict[str, Any]] = {}
     for number, optimiser in enumerate(snapshot.optimisers):
         slots[str(number)] = _describe(optimiser, f"optimiser{number}.", tensors)
-    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, partial / "state.safetensors")
-    record = {"training": asdict(snapshot.state), "slots": slots}
-    (partial / "state.json").write_text(json.dumps(record), encoding="utf-8")
+    content = tensor_bytes({name: tensor.clone() for name, tensor in tensors.items()})
+    write_durably(content, partial / TENSORS)
+    record = {"training": asdict(snapshot.state), "slots": slots, "tensors": sha256(content)}
+    write_durably(sealed(json.dumps(record)), partial / STATE)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
@@ -153,17 +157,31 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | N
     Returns
     -------
     Checkpoint or None
-        None if there is no checkpoint of the same `fingerprint`: another configuration or other data made it.
+        None if there is no checkpoint of the same `fingerprint` (another configuration or other data made it), or it
+        is damaged, which is said.
     """
-    from safetensors.torch import load_file
+    try:
+        return _read(folder, fingerprint, device)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        LOG.warning("%s: damaged, as by a power cut; the training starts from its beginning", folder)
+        return None
 
-    if not (folder / "state.json").is_file():
+
+def _read(folder: Path, fingerprint: str, device: torch.device) -> Checkpoint | None:
+    """The checkpoint of a folder; some error if it is damaged."""
+    from safetensors.torch import load as tensors_of
+
+    text = unsealed((folder / STATE).read_bytes())
+    record: dict[str, Any] = json.loads(text or "")
+    state = record["training"]
+    if state["fingerprint"] != fingerprint:
         return None
-    record: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    state = record.get("training", {})
-    if state.get("fingerprint") != fingerprint:
-        return None
+    content = (folder / TENSORS).read_bytes()
+    if sha256(content) != record["tensors"]:
+        raise ValueError("other tensors")
     # Cloned, because a dot product may round differently where memory of the file is aligned differently.
-    tensors = {k: v.clone() for k, v in load_file(folder / "state.safetensors", device=str(device)).items()}
+    tensors = {name: tensor.clone().to(device) for name, tensor in tensors_of(content).items()}
     progress = [Progress(**values) for values in state["progress"]]
     return Checkpoint(TrainingState(fingerprint, state["epoch"], state["alive"], progress), tensors, record["slots"])

@@ -90,7 +90,7 @@ class Group:
             if not math.isfinite(progress.best_loss):
                 raise HybridmapError(
                     f"{member.label}: no epoch of {len(progress.history)} had a finite validation loss; lower"
-                    " training.learning_rate or use the constrained formulation."
+                    " training.learning_rate, or choose a form of the process model that is finite everywhere."
                 )
             member.model.load_state_dict(best)
             member.model.eval()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+from hybridmap.process.base import mean_over
 
 Loss = Callable[..., Tensor]
 MIN_OBSERVATIONS = 3
@@ -55,10 +56,6 @@ def _pairs(predicted: Tensor, observed: Tensor, valid: Tensor | None) -> _Pairs:
 def _select(values: Tensor, valid: Tensor) -> Tensor:
     """Zero where not valid, without letting a NaN there reach value or gradient."""
     return torch.where(valid, values, torch.zeros_like(values))
-
-
-def _mean(values: Tensor, valid: Tensor | None) -> Tensor:
-    return values.mean(-1) if valid is None else _select(values, valid).sum(-1) / valid.sum(-1).clamp(min=1)
 
 
 def kge_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None, variant: str = "2009") -> Tensor:
@@ -169,7 +166,7 @@ def nse_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -
     Tensor, shape (...)
     """
     x = _pairs(predicted, observed, known)
-    return _mean((predicted - observed).square(), known) * x.n / x.u.square().sum(-1)
+    return mean_over((predicted - observed).square(), known) * x.n / x.u.square().sum(-1)
 
 
 def mse_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
@@ -191,7 +188,7 @@ def mse_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -
     >>> float(mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])))
     2.0
     """
-    return _mean((predicted - observed).square(), known)
+    return mean_over((predicted - observed).square(), known)
 
 
 def mae_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
@@ -208,7 +205,7 @@ def mae_loss(predicted: Tensor, observed: Tensor, known: Tensor | None = None) -
     -------
     Tensor, shape (...)
     """
-    return _mean((predicted - observed).abs(), known)
+    return mean_over((predicted - observed).abs(), known)
 
 
 def smooth_l1_loss(predicted: Tensor, observed: Tensor, beta: float = 1.0, known: Tensor | None = None) -> Tensor:
@@ -227,7 +224,7 @@ def smooth_l1_loss(predicted: Tensor, observed: Tensor, beta: float = 1.0, known
     -------
     Tensor, shape (...)
     """
-    return _mean(torch.nn.functional.smooth_l1_loss(predicted, observed, beta=beta, reduction="none"), known)
+    return mean_over(torch.nn.functional.smooth_l1_loss(predicted, observed, beta=beta, reduction="none"), known)
 
 
 def gaussian_loss(predicted: Tensor, observed: Tensor, sd: Tensor | float = 1.0, known: Tensor | None = None) -> Tensor:
@@ -248,7 +245,7 @@ def gaussian_loss(predicted: Tensor, observed: Tensor, sd: Tensor | float = 1.0,
     """
     spread = torch.as_tensor(sd, dtype=predicted.dtype, device=predicted.device)
     spread = spread[..., None] if spread.ndim < predicted.ndim else spread
-    return _mean(0.5 * ((predicted - observed) / spread).square() + torch.log(spread), known)
+    return mean_over(0.5 * ((predicted - observed) / spread).square() + torch.log(spread), known)
 
 
 LOSSES: dict[str, Loss] = {
@@ -335,55 +332,6 @@ def has_spread(values: Tensor, known: Tensor) -> Tensor:
     """Whether the known values (..., site) are not all equal; False where none is known."""
     high = torch.where(known, values, -torch.inf).amax(-1)
     return high > torch.where(known, values, torch.inf).amin(-1)
-
-
-def feasibility_penalty(outputs: Mapping[str, Tensor], margin: float = 0.05, known: Tensor | None = None) -> Tensor:
-    """Mean squared shortfall of both steady-state margins of the five-pool model.
-
-    Parameters
-    ----------
-    outputs : mapping of str to Tensor, shape (..., site)
-        With ``margin_uptake`` and ``margin_poc``.
-    margin : float
-        Below which a margin is short (dimensionless).
-    known : Tensor of bool, shape (..., site), optional
-        Sites that count.
-
-    Returns
-    -------
-    Tensor, shape (...)
-    """
-    short = [_mean(torch.relu(margin - outputs[name]).square(), known) for name in ("margin_uptake", "margin_poc")]
-    return short[0] + short[1]
-
-
-def saturation_penalty(outputs: Mapping[str, Tensor], known: Tensor | None = None) -> Tensor:
-    """Mean squared excess of MOC/Qmax over 1 (dimensionless); vanishes where DOC turned the ratio negative."""
-    return _mean(torch.relu(outputs["moc_saturation"] - 1.0).square(), known)
-
-
-def dissolved_penalty(outputs: Mapping[str, Tensor], ratio: float = 0.1, known: Tensor | None = None) -> Tensor:
-    """Keep DOC well below POC: mean squared log of DOC over `ratio` POC where it is larger, and squared negative DOC.
-
-    Dimensionless for the first term, (kg m-3)^2 for the second, which acts in the relaxed formulation only.
-
-    Parameters
-    ----------
-    outputs : mapping of str to Tensor, shape (..., site)
-        With ``doc`` and ``poc`` [kg m-3].
-    ratio : float
-        Of DOC to POC that is allowed.
-    known : Tensor of bool, shape (..., site), optional
-        Sites that count.
-
-    Returns
-    -------
-    Tensor, shape (...)
-    """
-    doc, poc = outputs["doc"], outputs["poc"]
-    positive = (doc > 0) & (poc > 0)
-    excess = torch.log(torch.where(positive, doc, 1.0) / (ratio * torch.where(positive, poc, 1.0 / ratio)))
-    return _mean(torch.where(positive, torch.relu(excess), 0.0).square() + torch.relu(-doc).square(), known)
 
 
 def parameter_violation(raw: Tensor, limit: float = 3.0) -> Tensor:

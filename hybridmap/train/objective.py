@@ -13,7 +13,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.model import Model, Run
 from hybridmap.options import LossOptions
 from hybridmap.train.losses import LOSSES, MEAN_BASED, Loss, gaussian_loss, multi_task_loss, smooth_l1_loss
-from hybridmap.train.penalties import PENALTIES
+from hybridmap.train.penalties import penalties_of
 
 NEAR_ZERO = 1e-3
 """A target whose mean is nearer to zero than this share of its spread is refused by losses that divide by it."""
@@ -53,8 +53,7 @@ class Objective(nn.Module):
         observed = {t: v[~torch.isnan(v)].double() for t, v in targets.items()}
         for target, values in observed.items():
             _check_mean(self.losses[target], target, values)
-        for name in options.penalties:
-            PENALTIES[name].check(model)
+        self.penalties = penalties_of(model, options.penalties)
         _check_sd(options, self.losses)
         self.weights = _weights(options, {t: max(len(v), 1) for t, v in observed.items()})
         learned = options.weighting == "learned"
@@ -84,7 +83,7 @@ class Objective(nn.Module):
         """
         total, terms = self.data(run, targets)
         for name, weight in self.options.penalties.items():
-            term = PENALTIES[name].value(run, model, valid)
+            term = self.penalties[name].value(run, model, valid)
             terms[name] = term.detach()
             total = total + weight * term
         return Value(total, terms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from hybridmap.encoders.interface import as_encoder
 from hybridmap.encoders.registry import encoders_with
 from hybridmap.errors import HybridmapError
 from hybridmap.model import HybridModel, Model, Run
-from hybridmap.train.losses import cosh_prior, dissolved_penalty, feasibility_penalty, saturation_penalty
+from hybridmap.train.losses import cosh_prior
 
 
 @dataclass(frozen=True)
@@ -38,29 +38,6 @@ class Penalty:
         """Raise HybridmapError if `model` lacks what the penalty needs."""
         if lack := self.lack(model):
             raise HybridmapError(f"the penalty '{self.name}' needs {lack}.")
-
-
-def output_penalty(name: str, output: str, function: Callable[..., Tensor]) -> Penalty:
-    """A term of the outputs of a process model.
-
-    Parameters
-    ----------
-    name : str
-        Of the penalty.
-    output : str
-        An output that only models with this penalty have.
-    function : callable
-        Of the outputs (..., site), and of the sites that count as `known`.
-
-    Returns
-    -------
-    Penalty
-    """
-
-    def lack(model: Model) -> str:
-        return "" if output in model.output_info() else f"the output '{output}', which the model lacks"
-
-    return Penalty(name, lack, lambda run, model, valid: function(run.outputs, known=valid))
 
 
 def encoder_penalty(name: str) -> Penalty:
@@ -95,9 +72,6 @@ def _cosh_prior(run: Run, model: Model, valid: Tensor | None) -> Tensor:
 PENALTIES: dict[str, Penalty] = {
     penalty.name: penalty
     for penalty in (
-        output_penalty("feasibility", "margin_uptake", feasibility_penalty),
-        output_penalty("saturation", "moc_saturation", saturation_penalty),
-        output_penalty("dissolved", "doc", dissolved_penalty),
         Penalty("violation", _lacks_neural, _violation),
         Penalty("cosh_prior", _lacks_neural, _cosh_prior),
         encoder_penalty("entropy"),
@@ -105,4 +79,38 @@ PENALTIES: dict[str, Penalty] = {
         encoder_penalty("smoothness"),
     )
 }
-"""Every penalty by its name."""
+"""Penalties that need no particular process model, by name."""
+
+
+def penalties_of(model: Model, names: Iterable[str]) -> dict[str, Penalty]:
+    """Penalties of a model by name: those of this module, and those that its process model offers.
+
+    Parameters
+    ----------
+    model : HybridModel or NetworkModel
+        Any model.
+    names : iterable of str
+        Keys of ``loss.penalties``.
+
+    Returns
+    -------
+    dict of str to Penalty
+
+    Raises
+    ------
+    HybridmapError
+        If there is no such penalty, or the model lacks what it needs.
+    """
+    offered = {} if model.process is None else {n: _of_process(n, f) for n, f in model.process.penalties.items()}
+    available = {**PENALTIES, **offered}
+    for name in names:
+        if name not in available:
+            owner = "a pure network" if model.process is None else f"the process model '{model.process.name}'"
+            raise HybridmapError(f"no penalty '{name}' for {owner}; there are {sorted(available)}.")
+        available[name].check(model)
+    return {name: available[name] for name in names}
+
+
+def _of_process(name: str, function: Callable[..., Tensor]) -> Penalty:
+    """A term that a process model declares, of its outputs (..., site) and the sites that count as `known`."""
+    return Penalty(name, lambda model: "", lambda run, model, valid: function(run.outputs, known=valid))

@@ -109,7 +109,7 @@ class Case:
     base : paths
         Configuration files below the region file.
     stored : str
-        A table that lies elsewhere, in place of `path`.
+        Whole path of a table that lies elsewhere, in place of `path`; its folder is allowed.
     """
 
     name: str
@@ -136,6 +136,7 @@ class Case:
         lines = [
             *("region: t", "title: t", "demo: null", f"data_root: {json.dumps(str(folder))}"),
             *("covariates: []", "forcing: []", "splits: []", "experiments: []", "baselines: []"),
+            *([f"outside: [{json.dumps(str(Path(self.stored).parent))}]"] if self.stored else []),
             f"grid: {json.dumps(dict(self.grid))}",
             *([] if self.build is None else [f"build: {json.dumps(build)}"]),
             "observations:",

@@ -31,12 +31,12 @@ ONLY_A = all_of(layers(oc_g_kg={"A": 20.0, "B": None}), counts("filter|exclude|o
 S2 = [
     Case("yes", PEAT, (QUOTE,), source="exclude: {peat: [yes]}"),
     Case("true", PEAT, (QUOTE,), source="exclude: {irrigated: [TRUE]}"),
-    Case("octal", PEAT, (NO_MATCH,), source="exclude: {hzn: [02]}"),
+    Case("octal", PEAT, (refuses("region.yaml", "quotes"),), source="exclude: {hzn: [02]}"),
     Case("norway", PEAT, (QUOTE,), source="exclude: {iso: [NO, SE]}"),
     Case("where", PEAT, (refuses("where", "quote"),), source="where: {peat: [no]}"),
     Case("off", PEAT, (QUOTE,), source="exclude: {peat: [off]}"),
     Case("null", PEAT, (refuses("exclude", "quote|null|empty"),), source="exclude: {peat: [~]}"),
-    Case("time", PEAT, (either(refuses("exclude", "quote"), NO_MATCH),), source="exclude: {day: [12:30]}"),
+    Case("time", PEAT, (refuses("region.yaml", "quotes"),), source="exclude: {day: [12:30]}"),
     Case(
         "date",
         PEAT.replace("12:30", "2018-06-01"),

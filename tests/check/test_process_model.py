@@ -34,15 +34,15 @@ def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -
         np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(5, 0).forcing.items()})
         options = {"table": str(tmp_path / "t.npz")}
     lines = check_model(name, **options)
-    assert len(lines) == 8
+    assert len(lines) == 9
     assert all(line.startswith("ok") for line in lines)
 
 
 def test_the_model_of_the_docs_passes(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(model_file)]) == 0
-    assert capsys.readouterr().err.count("ok ") == 8
+    assert capsys.readouterr().err.count("ok ") == 9
     assert main(["check", "respiration"]) == 0  # a model of the package, by its name
-    assert capsys.readouterr().err.count("ok ") == 8
+    assert capsys.readouterr().err.count("ok ") == 9
 
 
 BROKEN = [
@@ -61,6 +61,33 @@ BROKEN = [
     ("random", "poc = litter", "poc = litter * __import__('torch').rand(1)", "two calls differ"),
     ("wrong dtype", '"poc": poc.to(dtype)', '"poc": poc', "comes back as torch.float64"),
     ("undeclared", '"poc": poc.to(dtype), ', "", "returned ['moc', 'soc']"),
+    ("undeclared, said", '"poc": poc.to(dtype), ', "", "the output 'poc' is declared and not returned"),
+    ("unknown output", '"poc": poc', '"doc": poc, "poc": poc', "returned 'doc', which is no declared output"),
+    ("name twice", 'Variable("poc"', 'Variable("k_slow"', "the name 'k_slow' is used twice"),
+    (
+        "steady state",
+        'name = "two_pools"',
+        'name = "t"; steady_state = "stable"',
+        "steady_state names the output 'stable'",
+    ),
+    (
+        "losses",
+        'name = "two_pools"',
+        'name = "t"; losses = ("poc",)',
+        "the loss 'poc' is in kg m-3, expected kg m-3 yr-1",
+    ),
+    (
+        "checks",
+        "    checks = (",
+        "    checks = (Check('a', 'moc', 'b', above=2, below=1),",
+        "check 'a' fails between 2 and 1",
+    ),
+    (
+        "penalty",
+        'name = "two_pools"',
+        'name = "t"; penalties = {"p": lambda o, known: o["poc"]}',
+        "'p' of 64 sites is not one",
+    ),
     ("infinite", "moc = p", "moc = litter / 0 + p", "not finite"),
 ]
 
@@ -94,7 +121,9 @@ def test_trained_and_kept_with_its_weights(small_region: tuple[Config, Path], mo
     tables = folder / "samples.parquet", folder / "splits.parquet"
     train_experiment(Config.model_validate(raw), "mine", ["all"], *tables, tmp_path)
     model_file.unlink()
-    model = load_model(tmp_path / "all/model")
+    with pytest.raises(HybridmapError, match="a program that would be run; read it, and load with trust=True"):
+        load_model(tmp_path / "all/model")
+    model = load_model(tmp_path / "all/model", trust=True)
     assert model.neural_names == ("k_slow",)
     assert (tmp_path / "all/model/process.py").read_text() == SOURCE
 

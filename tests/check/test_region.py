@@ -99,3 +99,72 @@ def test_a_missing_table_is_named_before_anything_runs(region: tuple[str, Config
     finally:
         hidden.rename(victim)
         receipt.write_text(text)
+
+
+def changed(small_region: tuple[Config, Path], **sections: object) -> Config:
+    """The small region with some sections replaced."""
+    raw = small_region[0].model_dump(mode="json", by_alias=True, exclude={"experiment_defaults"})
+    return Config.model_validate({**raw, **sections})
+
+
+WRONG = [
+    ({"totals": [{"name": "t", "polygons": "no.gpkg", "attribute": "n"}]}, r"totals t: .*no such file of polygons"),
+    ({"boundaries": "no.gpkg"}, "boundaries: no such file"),
+    ({"predict": {"interval_of": ["mocc"]}}, r"interval_of: no experiment has a map 'mocc' \(did you mean 'moc'\?\)"),
+    ({"predict": {"packed": {"sco": 0.1}}}, r"predict.packed: no map 'sco' \(did you mean 'soc'\?\)"),
+    ({"predict": {"maps": ["sco"]}}, r"predict.maps: no map 'sco'"),
+    ({"experiments": []}, "the region has no experiments"),
+    ({"experiments": [{"name": "a", "process": {"name": "fivepool"}}]}, "no process model 'fivepool'"),
+    ({"experiments": [{"name": "a", "process": {"options": {"zz": 1}}}]}, "unexpected keyword argument 'zz'"),
+    ({"experiments": [{"name": "a", "process": {"name": "no.py"}}]}, "no process model file no.py"),
+    (
+        {"experiments": [{"name": "a", "global": "all", "bounds": {"zzz": [0, 1]}}]},
+        "bounds: five_pool has no parameter",
+    ),
+    ({"experiments": [{"name": "a", "global": "all", "start": {"zzz": 1}}]}, "start: five_pool has no parameter 'zzz'"),
+    ({"experiments": [{"name": "a", "global": "all", "bounds": {"cue": [-5, 7]}}]}, "cue -5 must not be negative"),
+    ({"experiments": [{"name": "a", "global": "all", "bounds": {"cue": [0.1, 7]}}]}, "cue 7 must not exceed 1"),
+    ({"experiments": [{"name": "a", "global": "all", "bounds": {"km_p": [0, 7]}}]}, "km_p.*positive on a log scale"),
+]
+
+
+@pytest.mark.parametrize(("sections", "says"), WRONG)
+def test_what_a_later_stage_would_refuse_is_refused_first(
+    small_region: tuple[Config, Path], sections: dict[str, object], says: str
+) -> None:
+    with pytest.raises(HybridmapError, match=says):
+        check(changed(small_region, **sections))
+
+
+def test_intervals_of_a_map_that_some_experiment_has_are_in_order(small_region: tuple[Config, Path]) -> None:
+    check(
+        changed(small_region, predict={"interval_of": ["soc", "moc", "cue"], "scenarios": {"w": {"mat": {"add": 2}}}})
+    )
+
+
+def test_a_scenario_needs_a_process(small_region: tuple[Config, Path]) -> None:
+    network = [{"name": "a", "process": None}]
+    with pytest.raises(HybridmapError, match="no experiment with maps has a process model"):
+        check(changed(small_region, experiments=network, predict={"scenarios": {"w": {"mat": {"add": 2}}}}))
+
+
+def test_kelvin_and_celsius_are_told_apart(small_region: tuple[Config, Path]) -> None:
+    forcing = small_region[0].model_dump(mode="json")["forcing"]
+    with pytest.raises(HybridmapError, match="forcing 'mat' has unit K, the process model takes degC"):
+        check(changed(small_region, forcing=[forcing[0], {**forcing[1], "unit": "K"}]))
+    with pytest.raises(HybridmapError, match=r"layer 'mat' .*unit degC, but values around 28\d"):
+        check(changed(small_region, forcing=[forcing[0], {**forcing[1], "scale": 1.0, "offset": 273.15}]))
+
+
+def test_every_fault_of_a_table_is_told(small_region: tuple[Config, Path]) -> None:
+    source = small_region[0].model_dump(mode="json")["observations"][0]
+    columns = {
+        **source["columns"],
+        "oc_g_kg": {"column": "ocx", "unit": "g/kg"},
+        "clay_pct": {"column": "clay", "unit": "acre"},
+        "lon": {"column": "longitude_"},
+    }
+    with pytest.raises(HybridmapError) as error:
+        check(changed(small_region, observations=[{**source, "columns": columns}]))
+    for fault in ("no column 'ocx'", "acre", "no column 'longitude_'"):
+        assert fault in str(error.value)

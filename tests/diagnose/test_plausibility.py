@@ -36,13 +36,25 @@ def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path],
 def test_impossible_soils_are_implausible(
     trained: Path, saturation: list[float], feasible: list[int], reason: str
 ) -> None:
-    summary = summarise(
-        {"moc_saturation": saturation, "feasible": feasible, "margin_uptake": [1.0] * 3, "margin_poc": [1.0] * 3}
-    )
     model = load_model(trained / "some_neural_relaxed/all/model")
+    assert model.process is not None
+    margins = {"margin_uptake": [1.0] * 3, "margin_poc": [1.0] * 3}
+    summary = summarise({"moc_saturation": saturation, "feasible": feasible, **margins}, model.process)
     middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
     verdict = judge(model, {"sites": summary}, pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()}))
     assert verdict["plausible"] is False
     assert len(verdict["reasons"]) == 1
     assert reason in verdict["reasons"][0]
     assert "33.3%" in verdict["reasons"][0] or reason == "surfaces are full"
+
+
+def test_what_leaks_forgive_is_a_note(trained: Path) -> None:
+    model = load_model(trained / "some_neural/all/model")
+    assert model.process is not None
+    soil = {"moc_saturation": [0.5, 0.6], "feasible": [1, 0], "margin_uptake": [1, 1], "margin_poc": [1, 1]}
+    middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
+    sites = pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()})
+    verdict = judge(model, {"sites": summarise(soil, model.process)}, sites)
+    assert verdict["plausible"] is True
+    assert verdict["formulation"] == "constrained"
+    assert verdict["notes"] == ["the structure without leaks has no steady state at 50.0% of the sites"]

@@ -38,7 +38,7 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.references, area.references)
     assert [p.name for p in tmp_path.iterdir()] == ["area.npz"]
     (tmp_path / "bad.npz").write_text("no archive")
-    with pytest.raises(HybridmapError, match=r"bad.npz: not a file of 'hybridmap applicability'"):
+    with pytest.raises(HybridmapError, match=r"bad.npz: damaged \(no archive of arrays\); delete it and run again"):
         Applicability.load(tmp_path / "bad.npz")
     np.savez(tmp_path / "old.npz", version=0, names=np.array(["a"]))
     with pytest.raises(HybridmapError, match=r"old.npz: written by another version"):

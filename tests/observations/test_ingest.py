@@ -60,7 +60,7 @@ def test_filters_keep_and_drop(tmp_path: Path) -> None:
 
 
 def test_values_below_the_detection_limit_stay_in_the_data(tmp_path: Path) -> None:
-    text = "id,x,y,top,bottom,oc\na,1,1,0,20,<LOD\nb,2,2,0,20,< 0.4\nc,3,3,0,20,-1\nd,4,4,0,20,NA\n"
+    text = "id,x,y,top,bottom,oc\na,1,1,0,20,<LOD\nb,2,2,0,20,< 0.4\nc,3,3,0,20,-0.1\nd,4,4,0,20,NA\n"
     table = read(tmp_path, text, columns=columns(oc_g_kg={"column": "oc", "unit": "pct", "detection_limit": 0.2}))
     assert table["oc_g_kg"].tolist()[:3] == [1.0, 2.0, 1.0]
     assert np.isnan(table["oc_g_kg"][3])
@@ -102,7 +102,7 @@ def test_molar_units_of_microbial_carbon(tmp_path: Path) -> None:
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("misspelt column", {"columns": columns(lon="xx")}, r"t\.csv: no column 'xx' for 'lon' \(did you mean 'x'\?\)"),
     ("misspelt field", {"columns": columns(oc_gkg="oc")}, r"'oc_gkg' is no field.*'oc_g_kg'"),
-    ("unknown unit", {"columns": columns(oc_g_kg={"column": "oc", "unit": "g/hg"})}, r"'oc'.*unknown unit 'g/hg'"),
+    ("unknown unit", {"columns": columns(oc_g_kg={"column": "oc", "unit": "g/acre"})}, r"'oc'.*unknown unit 'g/acre'"),
     ("no unit", {"columns": columns(oc_g_kg="oc")}, r"'oc' for 'oc_g_kg': needs a 'unit'"),
     ("misspelt filter", {"where": {"kindd": ["soil"]}}, r"no column 'kindd' for a filter"),
     ("nothing passes", {"where": {"kind": ["rock"]}}, r"no row passes"),

@@ -12,7 +12,7 @@ from hybridmap.model.constraints import CONSTRAINTS
 from hybridmap.options import ConstraintOptions, LossOptions, OptimisationOptions, UncertaintyOptions
 from hybridmap.options.constraint import ConstraintName
 from hybridmap.options.encoder import Activation, Degree
-from hybridmap.options.loss import LOSS_NAMES, PenaltyName
+from hybridmap.options.loss import LOSS_NAMES
 from hybridmap.options.optimisation import SCHEDULES, Schedule
 from hybridmap.train import TrainingOptions
 
@@ -23,10 +23,8 @@ def test_every_choice_has_its_code() -> None:
     from hybridmap.encoders.layers import ACTIVATIONS
     from hybridmap.encoders.spline import POLYNOMIALS
     from hybridmap.train.losses import LOSSES
-    from hybridmap.train.penalties import PENALTIES
 
     assert list(LOSSES) == list(LOSS_NAMES)
-    assert list(PENALTIES) == list(get_args(PenaltyName))
     assert list(CONSTRAINTS) == list(get_args(ConstraintName))
     assert list(ACTIVATIONS) == list(get_args(Activation))
     assert list(POLYNOMIALS) == list(get_args(Degree))
@@ -40,7 +38,6 @@ def test_every_choice_has_its_code() -> None:
         (LossOptions, {"name": {"soc": "kgee"}}),
         (LossOptions, {"weighting": "none"}),
         (LossOptions, {"beta": 0.0}),
-        (LossOptions, {"penalties": {"entropi": 1.0}}),
         (OptimisationOptions, {"optimiser": "adma"}),
         (OptimisationOptions, {"global_optimiser": "lbfgs"}),
         (OptimisationOptions, {"optimiser": "lbfgs", "global_optimiser": "sgd"}),

@@ -17,6 +17,7 @@ from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_threshold import learn_applicability
 from hybridmap.evaluate.scores import evaluate
+from hybridmap.files.seal import sealed
 from hybridmap.model.draws import dropout_draws, ensemble_draws, mean_of
 from hybridmap.predict import predictor, run
 from hybridmap.predict.fast_encoder import make_fast
@@ -246,14 +247,14 @@ def test_what_cannot_be_mapped_is_said(
     plain = recipe(config, trained)
 
     def with_calibration(content: object) -> Recipe:
-        other.write_text(json.dumps(content))
+        other.write_text(json.dumps(sealed(content) if isinstance(content, dict) else content))
         return Recipe(plain.model, plain.predict, plain.uncertainty, 0.2, other)
 
     with pytest.raises(HybridmapError, match=r"calibrated for none at level 0.9, the experiment asks for ensemble"):
         Predictor(with_calibration({**stored, "method": "none"}))
     with pytest.raises(HybridmapError, match=r"blocks are too few for an interval of 'soc' at level 0.9"):
         Predictor(with_calibration({**stored, "factors": {**stored["factors"], "soc": None}}))
-    with pytest.raises(HybridmapError, match=r"not a conformal.json of 'hybridmap evaluate'"):
+    with pytest.raises(HybridmapError, match=r"conformal.json: damaged"):
         Predictor(with_calibration([1]))
     with pytest.raises(HybridmapError, match=r"predict.interval_of: no map 'depth'"):
         Predictor(recipe(config, trained, evaluated, interval_of=["depth"]))

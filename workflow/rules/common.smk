@@ -1,30 +1,62 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
-import hashlib
 from pathlib import Path
 
-from hybridmap.config.reading import parse_config
+from hybridmap.check import inputs
+from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
-from hybridmap.files.paths import expand as expand_path, under
+from hybridmap.files.paths import expand as expand_path
 from hybridmap.files.results import RegionFiles, metadata
+from hybridmap.files.sources import MEMORY, Digests
+from hybridmap.files.sums import lost_file
 from hybridmap.fingerprint import stage_code
+from hybridmap.report.expected import with_capacity, with_main_map, with_main_target
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
-try:
-    CONFIG = parse_config(config, "configuration")
-except HybridmapError as error:
-    raise WorkflowError(str(error)) from None
 
-FILES = RegionFiles(Path(CONFIG.results) / CONFIG.region)
+def read_config():
+    """The configuration, read from its files again: snakemake keeps no lines, and takes the last of two equal keys."""
+    over = workflow.config_settings.configfiles
+    files = [f for f in workflow.configfiles if Path(f).absolute() not in over]
+    try:
+        if not (files or over):  # used as a module of another workflow
+            return parse_config(config, "configuration")
+        return load_config(*files, *over, over=workflow.config_settings.config)
+    except HybridmapError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def expand(patterns, **names):
+    """The patterns with every combination of names; unlike that of snakemake it leaves other braces alone."""
+    patterns = [patterns] if isinstance(patterns, (str, Path)) else patterns
+    filled = [str(pattern) for pattern in patterns]
+    for key, values in names.items():
+        values = [values] if isinstance(values, str) else values
+        filled = [
+            text.replace(f"{{{key}}}", str(value))
+            for text in filled
+            for value in values
+        ]
+    return filled
+
+
+def results_folder(results: str) -> Path:
+    """Where results lie; absolute where a command would take the name of the folder for an option."""
+    return Path(results).absolute() if results.startswith("-") else Path(results)
+
+
+CONFIG = read_config()
+FILES = RegionFiles(results_folder(CONFIG.results) / CONFIG.region)
 EXPERIMENT = FILES.experiment("{experiment}")
 LOGS = FILES.logs
 BENCHMARKS = FILES.benchmarks
 SOURCES = [s.name for s in CONFIG.observations]
 EXPERIMENTS = [e.name for e in CONFIG.experiments]
-# The experiments whose process model has a mineral capacity to compare MOC with.
-SATURATING = [
-    e.name for e in CONFIG.experiments if e.process and e.process.name == "five_pool"
-]
+# The experiments whose reports surely have these figures; where there is more to draw, the page shows it too.
+WITH_SOC_MAP = with_main_map(CONFIG)
+SATURATING = with_capacity(CONFIG)
+# Stocks and the comparison with a published map need SOC.
+WITH_SOC = with_main_target(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
@@ -55,16 +87,52 @@ def code_of(verb: str, experiment: str = "{experiment}"):
     return code
 
 
-def tables_of(experiment: str) -> str:
-    """Fingerprint of the tables that the options of a process model name."""
-    process = CONFIG.experiment(experiment).process
-    names = (
-        [v for v in process.options.values() if isinstance(v, str)] if process else []
-    )
-    digest = hashlib.sha256()
-    for file in (Path(n) for n in names if Path(n).suffix and Path(n).is_file()):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+DIGESTS = Digests(FILES.folder / MEMORY)
+
+
+def content(files, wildcard: str = ""):
+    """Digest of the user's files of a stage, by content: a touched but equal one plans nothing.
+
+    Looked at anew when the job starts, because a fetch may bring the files first.
+    """
+
+    def digest(wildcards) -> str:
+        names = [wildcards[wildcard]] if wildcard else []
+        return DIGESTS.of(files(CONFIG, *names))
+
+    return digest
+
+
+PLAN = {"is_made": False}
+
+
+def lost(result: Path, *others: Path):
+    """First file that is gone of a job whose result is there: it plans the job again.
+
+    Snakemake would not miss a file that nothing else needs to be made anew. Files that a store or a folder consists of
+    are those that its sums name. A job that starts has lost nothing: that is what it records.
+    """
+
+    def first(wildcards) -> str:
+        paths = [
+            Path(expand(path, **dict(wildcards.items()))[0])
+            for path in (result, *others)
+        ]
+        if PLAN["is_made"] or not paths[0].exists():
+            return ""
+        names = (lost_file(p) or ("" if p.exists() else p.name) for p in paths)
+        return next(filter(None, names), "")
+
+    return first
+
+
+def models_of(experiment: str) -> list[Path]:
+    """Files of all trained models of an experiment."""
+    is_ensemble = CONFIG.experiment(experiment).uncertainty.ensemble_size > 1
+    folds = [FILES.experiment(experiment).fold(fold) for fold in folds_of(experiment)]
+    files = [(f.weights, f.specification, f.history) for f in folds]
+    members = [f.members for f in folds] if is_ensemble else []
+    return [*(file for group in files for file in group), *members]
 
 
 # What a map is made of: files, and how they are named to the command.
@@ -79,18 +147,18 @@ if CONFIG.predict.intervals == "conformal":
 if CONFIG.predict.applicability:
     MAP_INPUTS["applicability"] = EXPERIMENT.applicability
 PREDICT = (
-    "hybridmap predict {input.settings} {input.experiment} --experiment {wildcards.experiment}"
-    " --model {params.model} --cube {params.cube} {params.options} --out {params.store} --workers {threads} --log {log}"
+    "hybridmap predict {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+    " --model {params.model:q} --cube {params.cube:q} {params.options:q} --out {params.store:q} --workers {threads}"
+    " --log {log:q}"
 )
 PARTS = CONFIG.predict.parts
-PREDICT_PART = f"{PREDICT} --part {{wildcards.part}}/{PARTS}"
-PREDICT_WHOLE = f"{PREDICT} --rasters {{params.rasters}} --summary {{output.summary}}"
+PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
+PREDICT_WHOLE = (
+    f"{PREDICT} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
+)
 
 
-def map_options(wildcards, input) -> str:
-    """Options of predict for the inputs that the configuration asks for."""
-    return " ".join(
-        f"--{name} {input.get(name)}"
-        for name in ("calibration", "applicability")
-        if name in MAP_INPUTS
-    )
+def map_options(wildcards, input) -> list[str]:
+    """Options of predict for the inputs that the configuration asks for, each a word of the command."""
+    named = [n for n in ("calibration", "applicability") if n in MAP_INPUTS]
+    return [word for n in named for word in (f"--{n}", str(input.get(n)))]

@@ -18,8 +18,10 @@ rule cube:
     params:
         store=subpath(output.store, parent=True),
         code=stage_code("cube"),
+        content=content(inputs.cube_files),
+        lost=lost(metadata(FILES.cube), FILES.cube),
     shell:
-        "hybridmap cube {input.settings} --out {params.store} --workers {threads} --log {log}"
+        "hybridmap cube {input.settings:q} --out {params.store:q} --workers {threads} --log {log:q}"
 
 
 rule covariates:
@@ -50,8 +52,8 @@ rule sample:
         store=subpath(input.store, parent=True),
         code=stage_code("sample"),
     shell:
-        "hybridmap sample {input.settings} --observations {input.observations} --cube {params.store}"
-        " --out {output.table} --quality {output.quality} --log {log}"
+        "hybridmap sample {input.settings:q} --observations {input.observations:q} --cube {params.store:q}"
+        " --out {output.table:q} --quality {output.quality:q} --log {log:q}"
 
 
 rule split:
@@ -74,6 +76,7 @@ rule split:
     params:
         store=subpath(input.store, parent=True),
         code=stage_code("split"),
+        content=content(inputs.split_files),
     shell:
-        "hybridmap split {input.settings} --samples {input.samples} --cube {params.store} --out {output.table}"
-        " --log {log}"
+        "hybridmap split {input.settings:q} --samples {input.samples:q} --cube {params.store:q} --out {output.table:q}"
+        " --log {log:q}"

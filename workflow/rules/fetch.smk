@@ -21,6 +21,6 @@ rule fetch:
         runtime=720,
     params:
         root=subpath(output.receipt, ancestor=2),
-        offline="--offline" if CONFIG.offline else "",
+        offline=["--offline"] if CONFIG.offline else [],
     shell:
-        "hybridmap fetch {wildcards.download} --to {params.root} {params.offline} --log {log}"
+        "hybridmap fetch {wildcards.download:q} --to {params.root:q} {params.offline:q} --log {log:q}"

@@ -21,9 +21,9 @@ rule applicability:
         model=subpath(input.model, parent=True),
         code=code_of("applicability"),
     shell:
-        "hybridmap applicability {input.settings} {input.experiment} --experiment {wildcards.experiment}"
-        " --model {params.model} --samples {input.samples} --splits {input.splits} --out {output.area}"
-        " --threads {threads} --log {log}"
+        "hybridmap applicability {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+        " --model {params.model:q} --samples {input.samples:q} --splits {input.splits:q} --out {output.area:q}"
+        " --threads {threads} --log {log:q}"
 
 
 # With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.
@@ -48,6 +48,7 @@ rule predict_part:
         store=str(EXPERIMENT.maps),
         options=map_options,
         code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
     shell:
         PREDICT_PART
 
@@ -80,6 +81,13 @@ rule predict:
         rasters=str(EXPERIMENT.rasters),
         options=map_options,
         code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
+        lost=lost(
+            EXPERIMENT.map_list,
+            metadata(EXPERIMENT.maps),
+            EXPERIMENT.maps,
+            EXPERIMENT.rasters,
+        ),
     shell:
         PREDICT_WHOLE
 
@@ -107,8 +115,8 @@ rule stac:
         maps=subpath(input.maps, parent=True),
         code=code_of("stac"),
     shell:
-        "hybridmap stac {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
-        " --summary {input.summary} --samples {input.samples} --out {output.item} --log {log}"
+        "hybridmap stac {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+        " --maps {params.maps:q} --summary {input.summary:q} --samples {input.samples:q} --out {output.item:q} --log {log:q}"
 
 
 rule totals:
@@ -116,7 +124,6 @@ rule totals:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
-        polygons=[under(CONFIG.data_root, t.polygons) for t in CONFIG.totals],
     output:
         table=EXPERIMENT.totals,
     log:
@@ -132,16 +139,17 @@ rule totals:
     params:
         maps=subpath(input.maps, parent=True),
         code=code_of("totals"),
+        content=content(inputs.totals_files),
     shell:
-        "hybridmap totals {input.settings} {input.experiment} --experiment {wildcards.experiment} --maps {params.maps}"
-        " --out {output.table} --log {log}"
+        "hybridmap totals {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
+        " --maps {params.maps:q} --out {output.table:q} --log {log:q}"
 
 
 rule maps:
     input:
         expand(rules.predict.output.summary, experiment=MAPPED),
         expand(rules.stac.output.item, experiment=MAPPED),
-        expand(rules.totals.output.table, experiment=MAPPED if CONFIG.totals else []),
+        expand(rules.totals.output.table, experiment=WITH_SOC if CONFIG.totals else []),
     localrule: True
 
 
@@ -171,13 +179,14 @@ rule diagnose_experiment:
     params:
         model=subpath(input.weights, parent=True),
         maps=lambda wildcards, input: (
-            f"--maps {Path(input.maps).parent.as_posix()}" if input.get("maps") else ""
+            ["--maps", Path(input.maps).parent.as_posix()] if input.get("maps") else []
         ),
         folder=subpath(output.verdict, parent=True),
         code=code_of("diagnose"),
+        lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
-        "hybridmap diagnose {input.settings} --experiment {wildcards.experiment} --predictions {input.predictions}"
-        " {params.maps} --model {params.model} --out {params.folder} --log {log}"
+        "hybridmap diagnose {input.settings:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
+        " {params.maps:q} --model {params.model:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:
@@ -205,5 +214,6 @@ rule reference:
     params:
         store=subpath(input.maps, parent=True),
         code=code_of("reference"),
+        content=content(inputs.reference_files),
     shell:
-        "hybridmap reference {input.settings} --maps {params.store} --out {output.comparison} --log {log}"
+        "hybridmap reference {input.settings:q} --maps {params.store:q} --out {output.comparison:q} --log {log:q}"

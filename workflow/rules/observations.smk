@@ -18,7 +18,7 @@ rule demo:
         folder=subpath(output.made, parent=True),
         code=stage_code("demo"),
     shell:
-        "hybridmap demo {input.settings} --out {params.folder} --log {log}"
+        "hybridmap demo {input.settings:q} --out {params.folder:q} --log {log:q}"
 
 
 rule ingest:
@@ -41,9 +41,10 @@ rule ingest:
         runtime=20,
     params:
         code=stage_code("ingest"),
+        content=content(inputs.source_files, "source"),
     shell:
-        "hybridmap ingest {input.settings} --source {wildcards.source} --out {output.table}"
-        " --quality {output.quality} --log {log}"
+        "hybridmap ingest {input.settings:q} --source {wildcards.source:q} --out {output.table:q}"
+        " --quality {output.quality:q} --log {log:q}"
 
 
 rule build:
@@ -75,8 +76,8 @@ rule build:
     params:
         code=stage_code("build"),
     shell:
-        "hybridmap build {input.settings} --observations {input.tables} --out {output.table}"
-        " --quality {output.quality} --dropped {output.dropped} --log {log}"
+        "hybridmap build {input.settings:q} --observations {input.tables:q} --out {output.table:q}"
+        " --quality {output.quality:q} --dropped {output.dropped:q} --log {log:q}"
 
 
 rule observations:

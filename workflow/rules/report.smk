@@ -25,9 +25,11 @@ rule report:
         verdicts=expand(EXPERIMENT.verdict, experiment=EXPERIMENTS),
         maps=expand(EXPERIMENT.map_list, experiment=MAPPED),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
-        totals=expand(EXPERIMENT.totals, experiment=MAPPED if CONFIG.totals else []),
+        totals=expand(EXPERIMENT.totals, experiment=WITH_SOC if CONFIG.totals else []),
         references=(
-            expand(EXPERIMENT.reference, experiment=MAPPED) if CONFIG.reference else []
+            expand(EXPERIMENT.reference, experiment=WITH_SOC)
+            if CONFIG.reference
+            else []
         ),
     output:
         page=report(
@@ -37,7 +39,7 @@ rule report:
             labels={"what": "Full report"},
         ),
         soc=report(
-            expand(FILES.figure("{experiment}_soc"), experiment=MAPPED),
+            expand(FILES.figure("{experiment}_soc"), experiment=WITH_SOC_MAP),
             caption="../report/soc_map.rst",
             category="Maps",
         ),
@@ -77,6 +79,7 @@ rule report:
         results=subpath(input.samples, parent=True),
         figures=subpath(output.comparison, parent=True),
         code=stage_code("report"),
+        content=content(inputs.report_files),
     shell:
-        "hybridmap report {input.settings} --results {params.results} --out {output.page}"
-        " --figures {params.figures} --log {log}"
+        "hybridmap report {input.settings:q} --results {params.results:q} --out {output.page:q}"
+        " --figures {params.figures:q} --log {log:q}"

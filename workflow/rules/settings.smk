@@ -10,7 +10,7 @@ rule settings:
     params:
         text=lambda wildcards: stage_settings(CONFIG, wildcards.stage),
     shell:
-        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
+        "printf '%s\\n' {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule experiment_settings:
@@ -26,4 +26,4 @@ rule experiment_settings:
             CONFIG, "experiment", wildcards.experiment
         ),
     shell:
-        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
+        "printf '%s\\n' {params.text:q} > {output:q} 2> {log:q}"

@@ -23,10 +23,16 @@ if CONFIG.fan_out:
         params:
             folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
             code=code_of("train"),
-            tables=lambda wildcards: tables_of(wildcards.experiment),
+            tables=content(inputs.experiment_files, "experiment"),
+            lost=lost(
+                EXPERIMENT.fold("{fold}").weights,
+                EXPERIMENT.fold("{fold}").specification,
+                EXPERIMENT.fold("{fold}").history,
+            ),
         shell:
-            "hybridmap train {input.settings} --experiment {wildcards.experiment} --fold {wildcards.fold}"
-            " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+            "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {wildcards.fold:q}"
+            " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
+            " --log {log:q}"
 
 else:
 
@@ -40,14 +46,7 @@ else:
                 samples=FILES.samples,
                 splits=FILES.splits,
             output:
-                expand(
-                    [
-                        FILES.experiment(name).fold("{fold}").weights,
-                        FILES.experiment(name).fold("{fold}").specification,
-                        FILES.experiment(name).fold("{fold}").history,
-                    ],
-                    fold=folds_of(name),
-                ),
+                models_of(name),
             log:
                 f"{LOGS}/train/{name}.log",
             benchmark:
@@ -63,10 +62,12 @@ else:
                 folds=folds_of(name),
                 folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
                 code=code_of("train", name),
-                tables=tables_of(name),
+                tables=DIGESTS.of(inputs.experiment_files(CONFIG, name)),
+                lost=lost(*models_of(name)),
             shell:
-                "hybridmap train {input.settings} --experiment {params.experiment} --fold {params.folds}"
-                " --samples {input.samples} --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+                "hybridmap train {input.settings:q} --experiment {params.experiment:q} --fold {params.folds:q}"
+                " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
+                " --log {log:q}"
 
 
 rule evaluate:
@@ -100,9 +101,15 @@ rule evaluate:
             Path(m).parent.parent.as_posix() for m in input.models
         ],
         code=code_of("evaluate"),
+        lost=lost(
+            EXPERIMENT.scores.metrics,
+            EXPERIMENT.scores.predictions,
+            EXPERIMENT.scores.intervals,
+            EXPERIMENT.scores.conformal,
+        ),
     shell:
-        "hybridmap evaluate {input.settings} --experiment {wildcards.experiment} --samples {input.samples}"
-        " --splits {input.splits} --folds {params.folds} --out {params.folder} --threads {threads} --log {log}"
+        "hybridmap evaluate {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --folds {params.folds:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
 rule baseline:
@@ -127,8 +134,8 @@ rule baseline:
         folder=subpath(output.metrics, parent=True),
         code=stage_code("baseline"),
     shell:
-        "hybridmap baseline {input.settings} --name {wildcards.baseline} --samples {input.samples}"
-        " --splits {input.splits} --out {params.folder} --threads {threads} --log {log}"
+        "hybridmap baseline {input.settings:q} --name {wildcards.baseline:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
 rule fit:

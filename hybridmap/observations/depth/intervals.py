@@ -38,7 +38,7 @@ class DepthRules:
     smoothing : float
         Of the spline.
     min_coverage : float
-        Share of the interval that layers must cover for a mean.
+        Share of the interval that layers must cover for a mean, or of the depth of a stock.
     max_gap_cm : float
         Widest gap between layers inside an interval.
     extrapolate : bool
@@ -111,13 +111,14 @@ def stocks(layers: pd.DataFrame, column: str, to_cm: float, rules: DepthRules) -
     to_cm : float
         Lower end [cm].
     rules : DepthRules
-        Method, gaps, whether to go below the deepest layer. Coverage is not asked for: a stock needs all of it.
+        Method, coverage, gaps, whether to go below the deepest layer.
 
     Returns
     -------
     DataFrame
         Indexed by ``site_id``: ``stock`` [kg m-2], NaN where the layers do not reach from the surface to `to_cm`, and
-        ``flag``, "extrapolated" where the deepest layer was continued, "clipped" as above.
+        ``flag``: "filled" where a gap has the mean of the layers that are known, "extrapolated" where the deepest layer
+        was continued ("filled, extrapolated" for both), "clipped" as above.
 
     Examples
     --------
@@ -134,15 +135,17 @@ def stocks(layers: pd.DataFrame, column: str, to_cm: float, rules: DepthRules) -
     first, last = extent_of(segments)
     depth = last.clip(0.0, to_cm)
     stock = _means(segments, 0.0, to_cm, rules) * depth / 100.0
-    flag = np.where(stock < 0, "clipped", "").astype(object)
+    flag = np.where(stock < 0, "clipped", np.where(coverage.thickness < depth - ROUNDING, "filled", ""))
+    flag = flag.astype(object)
     gap = np.maximum(coverage.widest_gap, first)
     is_sound = (coverage.thickness > 0) & (gap <= rules.max_gap_cm + ROUNDING)
+    is_sound &= coverage.thickness >= rules.min_coverage * depth - ROUNDING
     is_short = last < to_cm - ROUNDING
     if rules.extrapolate:
         is_continued = is_short & (coverage.thickness >= LEAST_OF_STOCK * to_cm)
         below = _deepest_values(segments) * (to_cm - depth) / 100.0
         stock = np.where(is_continued, stock + below, stock)
-        flag[is_continued & is_sound] = "extrapolated"
+        flag[is_continued] = np.where(flag[is_continued] == "filled", "filled, extrapolated", "extrapolated")
         is_sound &= ~is_short | is_continued
     else:
         is_sound &= ~is_short

@@ -137,6 +137,8 @@ def open_as_format(path: Path, section: ObservationSource | Join, published: For
     options = TableOptions(
         encoding=section.encoding,
         skip_rows=section.skip_rows,
+        delimiter=section.delimiter,
+        header_row=section.header_row,
         layer=section.layer,
         matrix_columns=section.variable_columns,
         aliases=published.aliases if published else {},

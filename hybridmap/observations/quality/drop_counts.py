@@ -101,6 +101,13 @@ class DropCounts:
         """The counts, columns :data:`COUNT_COLUMNS`; rules that never applied are left out."""
         return pd.DataFrame(self.counts, columns=COUNT_COLUMNS)
 
+    def main_reason(self) -> str:
+        """What dropped most, in words."""
+        if not any(step["dropped"] for step in self.counts):
+            return "there were no rows"
+        step = max(self.counts, key=lambda step: int(str(step["dropped"])))
+        return f"{step['dropped']} {step['unit']} dropped because: {step['reason']}"
+
     def dropped_rows(self) -> pd.DataFrame:
         """All dropped rows and values, columns :data:`DROPPED_COLUMNS`."""
         tables = [table for table in self.dropped if len(table)]

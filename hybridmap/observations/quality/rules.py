@@ -13,9 +13,11 @@ from hybridmap.config import Limits
 from hybridmap.observations.bulk_density import OM_PER_OC
 from hybridmap.observations.density import ROCK_DENSITY
 from hybridmap.observations.quality.drop_counts import DropCounts
+from hybridmap.observations.quality.duplicates import poorer_duplicates
 from hybridmap.observations.schema import MEASURED
 
 TEXTURE = ["sand_pct", "silt_pct", "clay_pct"]
+DENSITY_FIELDS = ["bd_fine_g_cm3", "bd_fine_whole_g_cm3", "cf_vol", "cf_mass"]
 MINERAL_OC_G_KG = 120.0
 """Most organic carbon of a mineral soil [g kg-1]."""
 
@@ -60,8 +62,8 @@ def layer_rules(limits: Limits) -> list[Rule]:
         Rule("replicate", "the same layer and values twice", pa.Check(lambda t: ~_replicates(t))),
         Rule(
             "duplicate",
-            "the same place, depth and year in another source that measured more",
-            pa.Check(lambda t: ~_poorer_duplicates(t)),
+            "the same place, depth, year and values in another source that measured as much or more",
+            pa.Check(lambda t: ~poorer_duplicates(t)),
         ),
         Rule("nothing_measured", "no carbon quantity left", pa.Check(lambda t: t[list(MEASURED)].notna().any(axis=1))),
     ]
@@ -73,8 +75,10 @@ def _position_rules(limits: Limits) -> list[Rule]:
         Rule("coordinates", "longitude or latitude missing, impossible, or (0, 0)", pa.Check(_on_earth)),
         Rule(
             "depth",
-            f"depth missing, upside down, above the surface, or thinner than {thinnest:g} cm",
-            pa.Check(lambda t: (t["top_cm"] >= 0) & (t["bottom_cm"] - t["top_cm"] >= thinnest)),
+            f"depth missing, infinite, upside down, above the surface, or thinner than {thinnest:g} cm",
+            pa.Check(
+                lambda t: (t["top_cm"] >= 0) & (t["bottom_cm"] - t["top_cm"] >= thinnest) & np.isfinite(t["bottom_cm"])
+            ),
         ),
     ]
 
@@ -93,19 +97,31 @@ def _soil_rules(limits: Limits) -> list[Rule]:
             f"bulk density outside {limits.min_bulk_density_g_cm3:g} to {densest:g} g/cm3"
             f" (mineral soil: from {limits.min_mineral_bulk_density_g_cm3:g})",
             pa.Check(lambda t: ~_bulk_density_out(t, limits)),
-            "bd_fine_g_cm3",
+            "bd_fine_g_cm3 bd_fine_whole_g_cm3",
         ),
         Rule(
             "bulk_density_solid",
             "bulk density above that of the solid matter",
             pa.Check(lambda t: ~(t["bd_fine_g_cm3"] > _solid_density(t))),
-            "bd_fine_g_cm3",
+            "bd_fine_g_cm3 bd_fine_whole_g_cm3",
+        ),
+        Rule(
+            "bulk_density_whole",
+            f"fine earth per volume of soil not above 0, or above {densest:g} g/cm3 or that of the solid matter",
+            pa.Check(lambda t: ~_fine_per_whole_out(t, densest)),
+            "bd_fine_whole_g_cm3",
         ),
         Rule(
             "coarse_fragments",
             f"coarse fragments outside 0 to {limits.max_coarse_fragments:g}",
             pa.Check.in_range(0.0, limits.max_coarse_fragments, include_max=False),
             "cf_vol",
+        ),
+        Rule(
+            "coarse_fragments",
+            "coarse fragments by mass outside 0 to 1",
+            pa.Check.in_range(0.0, 1.0, include_max=False),
+            "cf_mass",
         ),
         Rule(
             "texture",
@@ -133,6 +149,15 @@ def _fraction_rules(limits: Limits) -> list[Rule]:
             f"POC + MOC outside {low:g} to {high:g} of organic carbon",
             pa.Check(lambda t: _recovery(t).between(low, high) | _recovery(t).isna()),
             "poc_g_kg moc_g_kg",
+        ),
+        *(
+            Rule(
+                "recovery",
+                f"{name} above {high:g} of organic carbon",
+                pa.Check(lambda t, field=field: ~(t[field] > high * t["oc_g_kg"])),
+                field,
+            )
+            for field, name in (("poc_g_kg", "POC"), ("moc_g_kg", "MOC"))
         ),
     ]
 
@@ -196,30 +221,17 @@ def _bulk_density_out(t: pd.DataFrame, limits: Limits) -> pd.Series:
     return (bd < low) | (bd > limits.max_bulk_density_g_cm3)
 
 
+def _fine_per_whole_out(t: pd.DataFrame, densest: float) -> pd.Series:
+    per_whole = t["bd_fine_whole_g_cm3"]
+    return (per_whole <= 0) | (per_whole > densest) | (per_whole > _solid_density(t))
+
+
 def _recovery(t: pd.DataFrame) -> pd.Series:
     return (t["poc_g_kg"] + t["moc_g_kg"]) / t["oc_g_kg"]
 
 
-def _position(t: pd.DataFrame) -> pd.DataFrame:
-    keys = {"lon": t["lon"].round(4), "lat": t["lat"].round(4), "top": t["top_cm"], "bottom": t["bottom_cm"]}
-    return pd.DataFrame(keys, index=t.index)
-
-
 def _replicates(t: pd.DataFrame) -> pd.Series:
     """Rows of one source and site that agree in depth, year and every value to 1e-6."""
-    values = t[[*MEASURED, "bd_fine_g_cm3", "cf_vol"]].round(6)
-    keys = pd.concat([_position(t), t[["source", "site_id", "year"]], values], axis=1)
+    values = t[[*MEASURED, *DENSITY_FIELDS]].round(6)
+    keys = pd.concat([t[["source", "site_id", "year", "top_cm", "bottom_cm"]], values], axis=1)
     return keys.duplicated(keep="first")
-
-
-def _poorer_duplicates(t: pd.DataFrame) -> pd.Series:
-    """Rows whose place, depth and year occur in several sources, all but the source that measured most."""
-    keys = _position(t).assign(year=t["year"].fillna(-1), source=t["source"])
-    group = keys.groupby(["lon", "lat", "top", "bottom", "year"], sort=False).ngroup()
-    richness = t[[*MEASURED, "bd_fine_g_cm3", "cf_vol", "clay_pct"]].notna().sum(axis=1)
-    best = pd.DataFrame({"group": group, "source": t["source"], "richness": richness}).groupby(["group", "source"])
-    order = (
-        best["richness"].max().reset_index().sort_values(["group", "richness"], ascending=[True, False], kind="stable")
-    )
-    winner = order.drop_duplicates("group").set_index("group")["source"]
-    return t["source"] != group.map(winner)

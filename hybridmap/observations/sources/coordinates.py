@@ -15,12 +15,14 @@ from pyproj.exceptions import CRSError
 from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.observations.places import SAME_PLACE_M, distances_m
 from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.cells import CellRules
 
 LON, LAT = "__lon", "__lat"
 """Columns of parsed coordinates [degrees], beside those of the table."""
-COORDINATE_DECIMALS = 4
-"""Coordinates that agree to this many decimals of a degree (about 10 m) are one place."""
+TURNED = "__turned"
+"""Whether the longitude was one of 0 to 360."""
 
 
 class DegreeBounds(NamedTuple):
@@ -57,16 +59,24 @@ class CoordinateReader:
         From the projection of the source; None for degrees of WGS84.
     bounds : DegreeBounds
         Of the region.
+    rules : CellRules
+        How the cells are written.
     """
 
     path: Path
     columns: Mapping[str, Column]
     to_degrees: Transformer | None
     bounds: DegreeBounds
+    rules: CellRules
 
     @classmethod
     def of(
-        cls, source: ObservationSource, path: Path, columns: Mapping[str, Column], bounds: DegreeBounds
+        cls,
+        source: ObservationSource,
+        path: Path,
+        columns: Mapping[str, Column],
+        bounds: DegreeBounds,
+        rules: CellRules,
     ) -> CoordinateReader:
         """Reader for a source.
 
@@ -80,6 +90,8 @@ class CoordinateReader:
             Where fields come from.
         bounds : DegreeBounds
             Of the region.
+        rules : CellRules
+            How the cells are written.
 
         Returns
         -------
@@ -91,23 +103,25 @@ class CoordinateReader:
             If the projection is not known.
         """
         if source.crs is None:
-            return cls(path, columns, None, bounds)
+            return cls(path, columns, None, bounds, rules)
         try:
             projection = CRS.from_user_input(source.crs)
         except CRSError:
             raise HybridmapError(f"source '{source.name}': crs '{source.crs}' is no known projection.") from None
-        return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds)
+        return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds, rules)
 
     def add_coordinates(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return `rows` with :data:`LON` and :data:`LAT`; HybridmapError if they look like metres, or swapped."""
+        """Return `rows` with :data:`LON`, :data:`LAT`, :data:`TURNED`; HybridmapError if these look wrong."""
         lon, lat = self._number(rows, "lon"), self._number(rows, "lat")
         if self.to_degrees is not None:
             x, y = self.to_degrees.transform(lon.to_numpy(float), lat.to_numpy(float))
             lon, lat = (pd.Series(np.where(np.isfinite(v), v, np.nan), index=rows.index) for v in (x, y))
+        is_turned = (lon > 180.0) & (lon <= 360.0) & (lat.abs() <= 90.0)
+        lon = lon.where(~is_turned, lon - 360.0)
         is_complete = lon.notna() & lat.notna()
         self._check_degrees(lon[is_complete], lat[is_complete])
         self._check_order(lon[is_complete], lat[is_complete])
-        return rows.assign(**{LON: lon, LAT: lat})
+        return rows.assign(**{LON: lon, LAT: lat, TURNED: is_turned})
 
     def drop_outside(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return `rows` with coordinates in the bounds; missing and impossible ones stay for quality control."""
@@ -117,7 +131,9 @@ class CoordinateReader:
 
     def _number(self, rows: pd.DataFrame, field: str) -> pd.Series:
         column = self.columns[field]
-        return cells.number(rows, column, f"{self.path}: column '{column.column}' for '{field}'").values
+        origin = f"{self.path}: column '{column.column}' for '{field}'"
+        quantity = "angle" if self.to_degrees is None else ""
+        return cells.number(rows, column, origin, self.rules, quantity).values
 
     def _check_degrees(self, lon: pd.Series, lat: pd.Series) -> None:
         beyond = (lon.abs() > 360) | (lat.abs() > 360)
@@ -156,16 +172,18 @@ def check_one_place_a_site(path: Path, layers: pd.DataFrame) -> None:
             " column, or join more columns with 'also'."
         )
     located = layers.dropna(subset=["lon", "lat"])
-    rounded = located[["site_id", "source_row"]].assign(
-        lon=located["lon"].round(COORDINATE_DECIMALS), lat=located["lat"].round(COORDINATE_DECIMALS)
-    )
-    places = rounded.drop_duplicates(["site_id", "lon", "lat"])
-    ambiguous = places[places.duplicated("site_id", keep=False)]
-    if len(ambiguous):
-        of_site = ambiguous[ambiguous["site_id"] == ambiguous["site_id"].iloc[0]]
-        first, second = (row for _, row in of_site.head(2).iterrows())
+    first = located.groupby("site_id", sort=False)[["lon", "lat", "source_row"]].transform("first")
+    lon, lat = located["lon"].to_numpy(float), located["lat"].to_numpy(float)
+    distance = distances_m(lon, lat, first["lon"].to_numpy(float), first["lat"].to_numpy(float))
+    is_far = (distance > SAME_PLACE_M) & (np.abs(lat) <= 90.0)
+    if is_far.any():
+        row, other_row = located[is_far].iloc[0], first[is_far].iloc[0]
         raise HybridmapError(
-            f"{path}: site '{first['site_id']}' has two coordinates, ({first['lon']}, {first['lat']}) in row"
-            f" {first['source_row']} and ({second['lon']}, {second['lat']}) in row {second['source_row']}; correct"
+            f"{path}: site '{row['site_id']}' has two coordinates, ({_degrees(other_row)}) in row"
+            f" {int(other_row['source_row'])} and ({_degrees(row)}) in row {row['source_row']}; correct"
             " the table, or make the identifier unique with 'also: [lat, lon]'."
         )
+
+
+def _degrees(row: pd.Series) -> str:
+    return f"{round(float(row['lon']), 6)}, {round(float(row['lat']), 6)}"

@@ -12,6 +12,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.observations.formats.registry import open_as_format, resolve_join
 from hybridmap.observations.tables import cells
 from hybridmap.observations.tables.filters import rows_that_match
+from hybridmap.observations.tables.missing_codes import plain_text
 from hybridmap.observations.tables.source_table import SourceTable
 
 KEY = "__key"
@@ -27,10 +28,13 @@ class JoinedTable:
         Laid over the format that it names.
     table : SourceTable
         The table.
+    numeric : set of str
+        Columns of the first table that hold coordinates or depths: 10, 10.0 and 10.00 are one key.
     """
 
     join: Join
     table: SourceTable
+    numeric: frozenset[str] = frozenset()
 
     @property
     def new_columns(self) -> list[str]:
@@ -39,7 +43,7 @@ class JoinedTable:
 
     def keys(self, rows: pd.DataFrame) -> pd.Series:
         """Identifier of each row of the first table."""
-        return _key(rows, list(self.join.by))
+        return _key(rows, list(self.join.by), [name in self.numeric for name in self.join.by])
 
     def rows_by_key(self, keys: set[str] | None = None) -> pd.DataFrame:
         """One row an identifier, indexed by it, with the columns that are added; only identifiers in `keys`.
@@ -53,12 +57,21 @@ class JoinedTable:
         chunks = []
         for chunk in self.table.chunks({*own_keys, *sources.values(), *self.join.where}):
             chunk = chunk[rows_that_match(chunk, self.join.where)]
-            key = _key(chunk, own_keys)
+            key = _key(chunk, own_keys, [name in self.numeric for name in self.join.by])
             usable = key != "" if keys is None else key.isin(keys - {""})
             chunks.append(chunk.assign(**{KEY: key})[usable])
         rows = pd.concat(chunks) if chunks else pd.DataFrame(columns=[KEY, *own_keys, *sources.values()])
         columns = {name: rows[source] for name, source in sources.items()}
         return self._combined(pd.DataFrame(columns, index=rows.index).assign(**{KEY: rows[KEY]}))
+
+    def first_key(self) -> str:
+        """First identifier of the table that its filter leaves, "" if there is none."""
+        own_keys = list(self.join.by.values())
+        for chunk in self.table.chunks({*own_keys, *self.join.where}):
+            keys = _key(chunk[rows_that_match(chunk, self.join.where)], own_keys, [False] * len(own_keys))
+            if (keys != "").any():
+                return str(keys[keys != ""].iloc[0])
+        return ""
 
     def _combined(self, rows: pd.DataFrame) -> pd.DataFrame:
         """One row an identifier, by the rule of the join."""
@@ -85,7 +98,7 @@ class JoinedTable:
         return distinct
 
 
-def open_join(join: Join, path: Path) -> JoinedTable:
+def open_join(join: Join, path: Path, numeric: frozenset[str] = frozenset()) -> JoinedTable:
     """Open a table to join and check its columns.
 
     Parameters
@@ -94,6 +107,8 @@ def open_join(join: Join, path: Path) -> JoinedTable:
         As the region file or the format has it.
     path : Path
         The table.
+    numeric : set of str
+        Columns of the first table that hold coordinates or depths.
 
     Returns
     -------
@@ -109,7 +124,7 @@ def open_join(join: Join, path: Path) -> JoinedTable:
     if not join.by:
         raise HybridmapError(f"join '{path}': say with 'by' which columns identify a row, as {{POINTID: POINT_ID}}.")
     table.require([*join.by.values(), *join.take.values(), *join.where], "to join by")
-    return JoinedTable(join, table)
+    return JoinedTable(join, table, numeric)
 
 
 def add_columns(rows: pd.DataFrame, keys: pd.Series, added: pd.DataFrame) -> pd.DataFrame:
@@ -133,10 +148,17 @@ def add_columns(rows: pd.DataFrame, keys: pd.Series, added: pd.DataFrame) -> pd.
     return rows.assign(**{name: aligned[name].to_numpy() for name in added.columns})
 
 
-def _key(rows: pd.DataFrame, columns: list[str]) -> pd.Series:
+def _key(rows: pd.DataFrame, columns: list[str], is_numeric: list[bool]) -> pd.Series:
     """Columns as one text, numbers without a decimal point where they are whole; "" if the first is empty."""
-    words = [cells.plain_text(rows[name]).str.removesuffix(".0").astype(object) for name in columns]
+    words = [plain_text(rows[name]).str.removesuffix(".0").astype(object) for name in columns]
+    words = [_as_numbers(word) if number else word for word, number in zip(words, is_numeric, strict=True)]
     joined = words[0]
     for further in words[1:]:
         joined = joined + "|" + further
     return joined.where(words[0] != "", "")
+
+
+def _as_numbers(words: pd.Series) -> pd.Series:
+    """Numbers in one spelling; what is none stays."""
+    numbers = pd.to_numeric(words.str.replace(",", ".", regex=False), errors="coerce")
+    return words.where(numbers.isna(), numbers.map("{:.10g}".format))

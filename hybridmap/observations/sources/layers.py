@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,17 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.config import Column, ObservationSource
-from hybridmap.observations.density import fine_earth
 from hybridmap.observations.schema import FIELDS, LAYER_COLUMNS, LAYER_NUMBERS
 from hybridmap.observations.sources.coordinates import LAT, LON
 from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.cells import CellRules
 from hybridmap.observations.units import unit_factor
 
+LOG = logging.getLogger("hybridmap")
 COORDINATES = {"lon": LON, "lat": LAT}
 
 
 def layers_of_rows(
-    rows: pd.DataFrame, columns: Mapping[str, Column], source: ObservationSource, path: Path
+    rows: pd.DataFrame, columns: Mapping[str, Column], source: ObservationSource, path: Path, rules: CellRules
 ) -> pd.DataFrame:
     """Bring rows of a table into the common schema, one layer a row.
 
@@ -34,6 +36,8 @@ def layers_of_rows(
         Name, licence, methods, and what becomes of values below the detection limit.
     path : Path
         The table, for the errors.
+    rules : CellRules
+        How its cells are written.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def layers_of_rows(
     layers = pd.DataFrame({"oc_flag": "ok"}, index=rows.index, dtype=object)
     for field, column in columns.items():
         origin = f"{path}: column '{column.column}' for '{field}'" if column.column else f"{path}: '{field}'"
-        layers[field], below_limit = _field(rows, field, column, origin, source.below_lod)
+        layers[field], below_limit = _field(rows, field, column, origin, rules)
         if field == "oc_g_kg":
             layers.loc[below_limit, "oc_flag"] = "lod"
     layers["source"] = source.name
@@ -57,26 +61,26 @@ def layers_of_rows(
     if density is not None and density.otherwise and "bd_method" not in layers:
         layers["bd_method"] = _first_filled(rows, density)
     _fill_labels(layers, source)
-    _derive_carbon(layers)
-    _derive_fine_earth(layers)
     missing = {name: np.nan if name in LAYER_NUMBERS else "" for name in LAYER_COLUMNS if name not in layers}
     return layers.assign(**missing)
 
 
 def _field(
-    rows: pd.DataFrame, field: str, column: Column, origin: str, below_lod: str
+    rows: pd.DataFrame, field: str, column: Column, origin: str, rules: CellRules
 ) -> tuple[pd.Series, NDArray[np.bool_]]:
     """Values of one field in the unit of the schema, and which of them stand for "below the detection limit"."""
     quantity, none_below = FIELDS[field].quantity, np.zeros(len(rows), bool)
     if field in COORDINATES:
         return rows[COORDINATES[field]], none_below
     if quantity == "text":
-        return cells.text(rows, column), none_below
+        return cells.text(rows, column, rules), none_below
     if quantity == "year":
-        return cells.year(rows, column), none_below
+        return cells.year(rows, column, origin, rules), none_below
     factor = unit_factor(quantity, column.unit, origin)
-    numbers = cells.number(rows, column, origin, below_lod)
-    return numbers.values * factor, numbers.below_limit
+    numbers = cells.number(rows, column, origin, rules, quantity)
+    if column.factor != 1.0:
+        LOG.info("%s: values are multiplied with the factor %g", origin, column.factor)
+    return numbers.values * factor * column.factor, numbers.below_limit
 
 
 def _first_filled(rows: pd.DataFrame, column: Column) -> pd.Series:
@@ -94,28 +98,3 @@ def _fill_labels(layers: pd.DataFrame, source: ObservationSource) -> None:
     for field, label in labels.items():
         of_row = layers[field] if field in layers else pd.Series("", index=layers.index)
         layers[field] = of_row.where(of_row != "", label)
-
-
-def _derive_carbon(layers: pd.DataFrame) -> None:
-    """Densities from stocks [kg m-2], contents of fractions from their shares."""
-    if "soc_stock_kg_m2" in layers:
-        thickness_m = (layers["bottom_cm"] - layers["top_cm"]) / 100.0
-        density = layers["soc_stock_kg_m2"] / thickness_m.where(thickness_m > 0)
-        layers["soc_density_kg_m3"] = layers.get("soc_density_kg_m3", density).fillna(density)
-    for share, content in (("poc_share", "poc_g_kg"), ("moc_share", "moc_g_kg")):
-        if share in layers:
-            from_share = layers[share] * layers.get("oc_g_kg", np.nan)
-            layers[content] = layers.get(content, from_share).fillna(from_share)
-
-
-def _derive_fine_earth(layers: pd.DataFrame) -> None:
-    """Fine-earth density and fragments by volume from those of the whole soil and by mass."""
-    if not {"bd_whole_g_cm3", "cf_mass"} & set(layers):
-        return
-    missing = pd.Series(np.nan, index=layers.index)
-    fields = ("bd_fine_g_cm3", "bd_whole_g_cm3", "cf_vol", "cf_mass")
-    bd_fine, bd_whole, cf_vol, cf_mass = (layers.get(field, missing) for field in fields)
-    layers["bd_fine_g_cm3"], layers["cf_vol"] = fine_earth(bd_fine, bd_whole, cf_vol, cf_mass)
-    is_converted = layers["bd_fine_g_cm3"].notna() & bd_fine.isna()
-    if "bd_method" in layers:
-        layers["bd_method"] = layers["bd_method"].where(~is_converted, "whole soil less fragments")

@@ -12,8 +12,12 @@ from hybridmap.files.paths import under
 from hybridmap.observations.formats.registry import open_as_format, resolve_source
 from hybridmap.observations.schema import FIELDS, MEASURED, REQUIRED
 from hybridmap.observations.sources.joins import JoinedTable, open_join
+from hybridmap.observations.tables.cells import CellRules
+from hybridmap.observations.tables.number_signs import NumberSigns
 from hybridmap.observations.tables.source_table import SourceTable
 
+NUMERIC_KEYS = ("lon", "lat", "top_cm", "bottom_cm")
+"""Fields whose columns are numbers in a join too."""
 LOG = logging.getLogger("hybridmap")
 
 
@@ -45,6 +49,23 @@ class OpenedSource:
     def layer_maps(self) -> list[dict[str, Column]]:
         """One map of fields to columns for each layer that a row of the table holds: one, or several if it is wide."""
         return [{**self.columns, **overlay} for overlay in self.source.layers or [{}]]
+
+    @property
+    def rules(self) -> CellRules:
+        """How the cells of its tables are written."""
+        source, tables = self.source, [self.table, *(join.table for join in self.joins)]
+        return CellRules(
+            NumberSigns(source.decimal, source.thousands),
+            tuple(source.missing),
+            tuple(source.not_detected),
+            source.below_lod,
+            all(table.is_comma_delimited for table in tables),
+        )
+
+    @property
+    def fields(self) -> dict[str, Column]:
+        """As `columns`, with those that only the layers of a wide table have."""
+        return {field: column for layer in self.layer_maps for field, column in layer.items()}
 
     @property
     def column_names(self) -> set[str]:
@@ -92,12 +113,14 @@ def open_source(source: ObservationSource, data_root: str) -> OpenedSource:
 
 def _open_joins(source: ObservationSource, table: SourceTable, data_root: str) -> list[JoinedTable]:
     joins = []
+    mapped = [layer.get(field) for layer in [source.columns, *source.layers] for field in NUMERIC_KEYS]
+    numeric = frozenset(column.column for column in mapped if column and column.column and not column.pick)
     for join in source.joins:
         path = under(data_root, join.path)
         if join.optional and not path.is_file():
             LOG.info("%s: no %s, which is optional", source.name, path.name)
             continue
-        joined = open_join(join, path)
+        joined = open_join(join, path, numeric)
         table.require(joined.join.by, f"to join {path.name} by")
         joins.append(joined)
     return joins
@@ -125,5 +148,12 @@ def _check_fields(source: str, layer_maps: list[dict[str, Column]]) -> None:
     for field in REQUIRED:
         if field not in mapped:
             raise HybridmapError(f"source '{source}': the schema field '{field}' is not mapped; add it to columns.")
-    if not {*MEASURED, "soc_stock_kg_m2"} & set(mapped):
+    if "tc_g_kg" in mapped and not {"ic_g_kg", "ph"} & set(mapped):
+        raise HybridmapError(
+            f"source '{source}': 'tc_g_kg' is total carbon, organic only without carbonate; map 'ic_g_kg' or 'ph' too."
+        )
+    for field in ("ic_g_kg", "ph"):
+        if field in mapped and "tc_g_kg" not in mapped:
+            LOG.warning("%s: '%s' is mapped and not used; it serves to correct 'tc_g_kg'", source, field)
+    if not {*MEASURED, "soc_stock_kg_m2", "tc_g_kg"} & set(mapped):
         raise HybridmapError(f"source '{source}': no measured quantity is mapped; map one of {list(MEASURED)}.")

@@ -1,75 +1,205 @@
-"""Tables in Parquet, vector and NetCDF files."""
+"""Tables in Parquet, vector and NetCDF files, and in workbooks."""
 
 from __future__ import annotations
 
+import json
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import geopandas as gpd
 import pandas as pd
+
+from hybridmap.observations.tables.packed_file import choose
+from hybridmap.observations.tables.text_header import HeaderOptions, column_names
 
 CHUNK_ROWS = 100_000
 """Rows of a Parquet file in memory at a time."""
-VECTOR_SUFFIXES = (".gpkg", ".geojson", ".shp", ".fgb")
+STYLES = ("layer_styles", "qgis_projects")
+"""Tables of a GeoPackage that QGIS keeps for itself."""
+WHOLE_SHEETS = {
+    f"OGR_{kind}_{key}": value
+    for kind in ("XLSX", "ODS")
+    for key, value in (("HEADERS", "DISABLE"), ("FIELD_TYPES", "STRING"))
+}
+"""Settings of GDAL: every row of a sheet is a row, every cell a text."""
+LON, LAT = "lon", "lat"
+NO_CRS = "its points have no coordinate reference system (CRS); assign one, or map 'lon' and 'lat'"
+PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """A Parquet file, streamed by the rows."""
+    """A Parquet or GeoParquet file, streamed by the rows; without ``lon`` and ``lat`` it gets them from its points."""
 
     path: Path
 
     @property
     def header(self) -> tuple[str, ...]:
         """Names of the columns."""
+        names = self._names
+        return names if {LON, LAT} & set(names) or self._geometry is None else (*names, LON, LAT)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
         import pyarrow.parquet as pq
 
         return tuple(name for name in pq.read_schema(self.path).names if not name.startswith("__index"))
 
-    def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """The columns `names`, :data:`CHUNK_ROWS` rows at a time."""
+    @property
+    def _geometry(self) -> tuple[str, Any] | None:
+        """Name and projection of the points; None if there are none."""
         import pyarrow.parquet as pq
 
-        for batch in pq.ParquetFile(self.path).iter_batches(CHUNK_ROWS, columns=list(names)):
-            yield batch.to_pandas()
+        metadata = (pq.read_schema(self.path).metadata or {}).get(b"geo")
+        if metadata is None:
+            return None
+        about = json.loads(metadata)
+        column = about["primary_column"]
+        return column, about["columns"][column].get("crs", "OGC:CRS84")
+
+    def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The columns `names`, :data:`CHUNK_ROWS` rows at a time; ValueError if points have no projection."""
+        import pyarrow.parquet as pq
+
+        stored_names = set(self._names)
+        stored, geometry = [name for name in names if name in stored_names], None
+        if len(stored) < len(names):
+            geometry = self._geometry
+            assert geometry is not None
+            stored.append(geometry[0])
+        for batch in pq.ParquetFile(self.path).iter_batches(CHUNK_ROWS, columns=stored):
+            rows = batch.to_pandas()
+            yield rows if geometry is None else _with_coordinates(rows, *geometry)[list(names)]
 
 
 @dataclass(frozen=True)
 class VectorFile:
-    """A layer of a vector file; without ``lon`` and ``lat`` columns it gets them from its points."""
+    """A layer of a vector file; without ``lon`` and ``lat`` columns it gets them from its points, if it has any."""
 
     path: Path
-    layer: str | None
+    layer: str
+
+    @classmethod
+    def open(cls, path: Path, layer: str | None) -> VectorFile:
+        """The layer called `layer`, or the only one."""
+        return cls(path, choose(path, "layers", _layers(path), layer))
 
     @property
     def header(self) -> tuple[str, ...]:
         """Names of the columns."""
-        return self._fields if self._has_coordinates else (*self._fields, "lon", "lat")
+        fields, has_points = self._info
+        return (*fields, LON, LAT) if has_points and not {LON, LAT} & set(fields) else fields
 
     @property
-    def _fields(self) -> tuple[str, ...]:
+    def _info(self) -> tuple[tuple[str, ...], bool]:
+        """Names of the fields, and whether there is a geometry."""
         import pyogrio
 
-        return tuple(str(name) for name in pyogrio.read_info(self.path, layer=self.layer)["fields"])
-
-    @property
-    def _has_coordinates(self) -> bool:
-        return bool({"lon", "lat"} & set(self._fields))
+        info = pyogrio.read_info(self.path, layer=self.layer)
+        return tuple(str(name) for name in info["fields"]), info["geometry_type"] is not None
 
     def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
         """All rows of the columns `names` in one piece; ValueError if points without a CRS must give coordinates."""
-        import geopandas as gpd
+        import pyogrio
 
-        from_points = [] if self._has_coordinates else [name for name in ("lon", "lat") if name in names]
-        fields = [name for name in names if name not in from_points]
-        table = gpd.read_file(self.path, columns=fields, **({} if self.layer is None else {"layer": self.layer}))
-        rows = pd.DataFrame(table.drop(columns=table.geometry.name))
-        if from_points:
-            if table.crs is None:
-                raise ValueError("its points have no coordinate reference system; assign one, or map 'lon' and 'lat'")
-            points = table.geometry.to_crs("EPSG:4326").representative_point()
-            rows["lon"], rows["lat"] = points.x.to_numpy(), points.y.to_numpy()
-        yield rows
+        fields = [name for name in names if name in self._info[0]]
+        from_points = len(fields) < len(names)
+        table = pyogrio.read_dataframe(self.path, layer=self.layer, columns=fields, read_geometry=from_points)
+        yield _with_coordinates(table, table.geometry.name, table.crs)[list(names)] if from_points else table
+
+
+@dataclass(frozen=True)
+class WorkbookFile:
+    """A sheet of an Excel or OpenDocument workbook."""
+
+    path: Path
+    sheet: str
+    options: HeaderOptions
+
+    @classmethod
+    def open(cls, path: Path, sheet: str | None, options: HeaderOptions) -> WorkbookFile:
+        """Open the sheet called `sheet`, or the only one that is not empty.
+
+        Parameters
+        ----------
+        path : Path
+            The workbook.
+        sheet : str or None
+            Name of the sheet.
+        options : HeaderOptions
+            Which rows hold the names of the columns.
+
+        Returns
+        -------
+        WorkbookFile
+            Of that sheet.
+        """
+        return cls(path, choose(path, "sheets", _layers(path), sheet), options)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Names of the columns; ValueError if the row that should hold them is not there."""
+        cells = self._cells()
+        rows = [list(cells.loc[[row]].iloc[0]) for row in self.options.rows if row in cells.index]
+        if len(rows) < len(self.options.rows) or not any(cell != "" for row in rows for cell in row):
+            raise ValueError(
+                f"row {max(self.options.rows)} of sheet '{self.sheet}' is empty; set 'header_row' to that of the names"
+            )
+        return column_names(rows)
+
+    def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """All rows of the columns `names` in one piece, indexed by the row of the sheet."""
+        cells = self._cells().set_axis(list(self.header), axis=1)
+        rows = cells[cells.index > max(self.options.rows) + self.options.skip_rows][list(names)]
+        yield rows.apply(_typed)
+
+    def _cells(self) -> pd.DataFrame:
+        """Texts of all cells, indexed by the row of the sheet."""
+        import pyogrio
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            # Not as options of the file: GDAL keeps to them in the first sheet alone.
+            pyogrio.set_gdal_config_options(WHOLE_SHEETS)
+            cells = pyogrio.read_dataframe(self.path, layer=self.sheet, fid_as_index=True)
+        texts: pd.DataFrame = cells.fillna("").astype(str)
+        return texts
+
+
+def _typed(cells: pd.Series) -> pd.Series:
+    """Numbers, where all cells are numbers as a spreadsheet stores them; else the texts."""
+    words = cells[cells.str.strip() != ""]
+    is_number = len(words) > 0 and bool(words.str.fullmatch(PLAIN_NUMBER).all())
+    return pd.to_numeric(cells.str.strip().mask(cells.str.strip() == "")).astype(float) if is_number else cells
+
+
+def _layers(path: Path) -> list[str]:
+    import pyogrio
+
+    return [str(name) for name, _ in pyogrio.list_layers(path) if name not in STYLES]
+
+
+def _with_coordinates(rows: pd.DataFrame, geometry: str, crs: Any) -> pd.DataFrame:
+    """Columns ``lon`` and ``lat`` [degrees] in place of the geometry."""
+    if crs is None:
+        raise ValueError(NO_CRS)
+    shapes = rows[geometry]
+    if not isinstance(rows, gpd.GeoDataFrame):
+        shapes = _shapes(shapes, crs)
+    points = shapes.to_crs("EPSG:4326").representative_point()
+    return pd.DataFrame(rows.drop(columns=geometry)).assign(lon=points.x.to_numpy(), lat=points.y.to_numpy())
+
+
+def _shapes(cells: pd.Series, crs: Any) -> gpd.GeoSeries:
+    """Shapes of the cells of a GeoParquet file: well-known binary, or x and y."""
+    if len(cells) and isinstance(cells.iloc[0], dict):
+        points = pd.DataFrame(list(cells))
+        return gpd.GeoSeries(gpd.points_from_xy(points["x"], points["y"]), index=cells.index, crs=crs)
+    return gpd.GeoSeries.from_wkb(cells, crs=crs)
 
 
 @dataclass(frozen=True)

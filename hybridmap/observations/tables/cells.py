@@ -1,8 +1,9 @@
-"""Cells of soil tables into numbers, years and text: detection limits, decimal commas, missing marks, braces."""
+"""Columns of soil tables into numbers, years and text: parsed as a whole, before anything is computed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,17 +11,77 @@ from numpy.typing import NDArray
 
 from hybridmap.config import Column
 from hybridmap.errors import HybridmapError
+from hybridmap.observations.tables import depth_words
+from hybridmap.observations.tables.missing_codes import UNDECIDED, missing_numbers, missing_words, plain_text
+from hybridmap.observations.tables.number_signs import NUMBER, AmbiguousNumberError, Context, NumberSigns, parse
+from hybridmap.observations.tables.years import years
+from hybridmap.observations.units import largest, same_unit
 
-MISSING = {"", "na", "nan", "n.d.", "nd", "null", "none", "-", "n/a", "-999", "-9999", "-999.0", "-9999.0"}
 BELOW_LOD = {"half": 0.5, "zero": 0.0, "keep_flag": 1.0, "drop": float("nan")}
 """What a value below the detection limit becomes, as a share of the limit."""
-RANGE = r"(-?\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)"
-"""A range in words, as ``0-20 cm``."""
-DECIMAL_COMMA = r"[<>]?\s*-?\d+,\d+"
+BELOW = r"[<≤]\s*=?\s*"
+UNSTATED = "<LOD"
+UNIT_BEHIND = r"(?<=[\d.,])\s*((?:%|‰|[A-Za-zµ]).*)$"
 
 
-def text(rows: pd.DataFrame, column: Column) -> pd.Series:
+UNSAID = NumberSigns()
+
+
+@dataclass(frozen=True)
+class CellRules:
+    """How the cells of a source are written; a column may say more.
+
+    Attributes
+    ----------
+    signs : NumberSigns
+        Decimal and thousands signs of text.
+    missing, not_detected : sequence
+        What means "not measured" and "below the detection limit".
+    below_lod : str
+        Key of :data:`BELOW_LOD`.
+    comma_is_quoted : bool
+        Whether a comma separates the cells of the file.
+    """
+
+    signs: NumberSigns = UNSAID
+    missing: tuple[str | float, ...] = ()
+    not_detected: tuple[str, ...] = ()
+    below_lod: str = "half"
+    comma_is_quoted: bool = False
+
+    def of(self, column: Column) -> CellRules:
+        """The rules with what a column says."""
+        column_signs = {
+            name: getattr(column, name) for name in ("decimal", "thousands") if getattr(column, name) is not None
+        }
+        clash = column_signs.get("decimal", self.signs.decimal) == column_signs.get("thousands", self.signs.thousands)
+        inherited = NumberSigns() if column_signs and clash else self.signs
+        return replace(
+            self,
+            signs=inherited._replace(**column_signs),
+            missing=(*self.missing, *column.missing),
+            not_detected=(*self.not_detected, *column.not_detected),
+        )
+
+
+PLAIN = CellRules()
+
+
+def text(rows: pd.DataFrame, column: Column, rules: CellRules = PLAIN) -> pd.Series:
     """Text of a column, "" where missing, joined by "|" with the columns under ``also``.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Cells as the table has them.
+    column : Column
+        Which column, and what it says of its cells.
+    rules : CellRules
+        How the cells of the table are written.
+
+    Returns
+    -------
+    Series of str
 
     Examples
     --------
@@ -32,32 +93,44 @@ def text(rows: pd.DataFrame, column: Column) -> pd.Series:
     """
     if column.value is not None:
         return pd.Series(str(column.value), index=rows.index)
-    words = _clean(rows[str(column.column)])
+    codes = rules.of(column).missing
+    words = _clean(rows[str(column.column)], codes)
     for name in column.otherwise:
-        words = words.where(words != "", _clean(rows[name]))
+        words = words.where(words != "", _clean(rows[name], codes))
     joined = words
     for name in column.also:
-        joined = joined + "|" + _clean(rows[name])
+        joined = joined + "|" + _clean(rows[name], codes)
     return joined.where(words == "", column.prefix + joined) if column.prefix else joined
 
 
-def year(rows: pd.DataFrame, column: Column) -> pd.Series:
-    """Year from a year, an ISO date, or day-month-year with two or four digits; NaN where it says none.
+def year(rows: pd.DataFrame, column: Column, origin: str = "the table", rules: CellRules = PLAIN) -> pd.Series:
+    """Year of a year or a date; NaN where it says none, HybridmapError where it cannot be one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Cells as the table has them.
+    column : Column
+        Which column, and what it says of its cells.
+    origin : str
+        Table and column, for errors.
+    rules : CellRules
+        How the cells of the table are written.
+
+    Returns
+    -------
+    Series of float
 
     Examples
     --------
     >>> import pandas as pd
     >>> from hybridmap.config import Column
-    >>> dates = pd.DataFrame({"date": ["2009", "1998-05-??", "06-07-18", "06/07/98", "unknown"]})
-    >>> year(dates, Column(column="date")).tolist()
-    [2009.0, 1998.0, 2018.0, 1998.0, nan]
+    >>> year(pd.DataFrame({"date": ["2009", "06/07/98", "n.d."]}), Column(column="date")).tolist()
+    [2009.0, 1998.0, nan]
     """
     if column.value is not None:
         return pd.Series(float(column.value), index=rows.index)
-    cells = _clean(rows[str(column.column)])
-    four = cells.str.extract(r"((?:18|19|20)\d\d)", expand=False).astype(float)
-    two = cells.str.extract(r"^\d{1,2}[-/.]\d{1,2}[-/.](\d\d)$", expand=False).astype(float)
-    return four.where(four.notna(), two + np.where(two > 50, 1900, 2000))
+    return years(_clean(rows[str(column.column)], rules.of(column).missing), origin)
 
 
 @dataclass(frozen=True)
@@ -76,11 +149,11 @@ class Numbers:
     below_limit: NDArray[np.bool_]
 
 
-def number(rows: pd.DataFrame, column: Column, origin: str, below_lod: str = "half") -> Numbers:
+def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = PLAIN, quantity: str = "") -> Numbers:
     """Numbers of a column in the table's unit, and which of them stand for "below the detection limit".
 
     Text such as ``<LOD`` or ``< 0.2`` becomes a share of the limit: by default half, so that the poorest soils stay
-    among the rows. A list in braces, ``{1:12.3,2:12.9}``, becomes its mean.
+    among the rows; so does noise around zero. A list in braces, ``{1:12.3,2:12.9}``, becomes its mean.
 
     Parameters
     ----------
@@ -90,8 +163,10 @@ def number(rows: pd.DataFrame, column: Column, origin: str, below_lod: str = "ha
         Which columns, and the detection limit.
     origin : str
         File and column, for the error.
-    below_lod : str
-        Key of :data:`BELOW_LOD`.
+    rules : CellRules
+        How the cells are written.
+    quantity : str
+        Key of :data:`~hybridmap.observations.units.UNITS`, where it is known.
 
     Returns
     -------
@@ -100,8 +175,8 @@ def number(rows: pd.DataFrame, column: Column, origin: str, below_lod: str = "ha
     Raises
     ------
     HybridmapError
-        For a cell that is neither a number nor a known mark, or ``<LOD`` where the region file gives no
-        ``detection_limit``.
+        For a cell that is neither a number nor a known mark, that means two things, or is ``<LOD`` where the region
+        file gives no ``detection_limit``.
 
     Examples
     --------
@@ -116,93 +191,136 @@ def number(rows: pd.DataFrame, column: Column, origin: str, below_lod: str = "ha
     """
     if column.value is not None:
         return Numbers(pd.Series(float(column.value), index=rows.index), np.zeros(len(rows), bool))
-    share = BELOW_LOD[below_lod]
-    numbers = _numbers(rows[str(column.column)], column, origin, share)
+    share = BELOW_LOD[rules.below_lod]
+    reader = _NumberReader(column, rules.of(column), share, quantity)
+    numbers = reader.read(rows[str(column.column)], origin)
     values, below = numbers.values, numbers.below_limit
     for name in column.otherwise:
-        substitutes = _numbers(rows[name], column, f"{origin} (otherwise '{name}')", share)
+        substitutes = reader.read(rows[name], f"{origin} (otherwise '{name}')")
         empty = values.isna().to_numpy() & ~below
         values, below = values.mask(empty, substitutes.values), np.where(empty, substitutes.below_limit, below)
     if column.minus is not None:
-        values = values - _subtrahend(rows[column.minus], column, f"{origin} (minus '{column.minus}')", share)
+        subtrahend = reader.read(rows[column.minus], f"{origin} (minus '{column.minus}')").values
+        # A correction (with a factor) is none where not measured, a plain difference needs both.
+        values = values - column.minus_factor * (subtrahend if column.minus_factor == 1.0 else subtrahend.fillna(0.0))
     if column.detection_limit is not None:
-        low = (values <= 0).to_numpy() & ~below
+        # Further below zero it is no noise: it stays, and is judged.
+        low = ((values <= 0) & (values >= -column.detection_limit)).to_numpy() & ~below
         values, below = values.mask(low, column.detection_limit * share), below | low
     return Numbers(values, below)
 
 
-def _subtrahend(cells: pd.Series, column: Column, origin: str, share: float) -> pd.Series:
-    """What is subtracted: a correction (with a factor) is none where not measured, a plain difference needs both."""
-    values = _numbers(cells, column, origin, share).values
-    return column.minus_factor * (values if column.minus_factor == 1.0 else values.fillna(0.0))
-
-
-def plain_text(cells: pd.Series) -> pd.Series:
-    """Cells as stripped text, "" where empty; numbers without a decimal point where all are whole.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> plain_text(pd.Series([26.0, None, 30.0])).tolist()
-    ['26', '', '30']
-    """
-    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
-        cells = cells.astype("Int64")
-    return cells.astype("string").fillna("").str.strip()
-
-
-def _clean(cells: pd.Series) -> pd.Series:
-    """Text of cells, "" where a mark says that the value is missing."""
+def _clean(cells: pd.Series, codes: tuple[str | float, ...] = ()) -> pd.Series:
+    """Text of cells, "" where a code says that the value is missing."""
     words = plain_text(cells)
-    return words.mask(words.str.lower().isin(MISSING), "").astype(object)
+    return words.mask(missing_words(words, codes), "").astype(object)
 
 
-def _numbers(cells: pd.Series, column: Column, origin: str, share: float) -> Numbers:
-    if pd.api.types.is_numeric_dtype(cells):
-        return Numbers(cells.astype(float), np.zeros(len(cells), bool))
-    words = _clean(cells).astype("string")
-    if column.pick is not None:
-        words = _number_of_range(words, column.pick, origin)
-    comma = words.str.fullmatch(DECIMAL_COMMA).fillna(False)
-    words = words.mask(comma, words.str.replace(",", ".", regex=False))
-    braces = words.str.startswith("{").fillna(False)
-    if braces.any():
-        words = words.mask(braces, words[braces].map(_mean_of_braces))
-    values = pd.to_numeric(words, errors="coerce").astype(float)
-    below = words.str.startswith("<").to_numpy(dtype=bool)
-    if below.any():
-        values[below] = share * _limits(words[below], column, origin)
-    wrong = (values.isna() & (words != "")).to_numpy(dtype=bool) & ~below
-    if wrong.any():
-        raise HybridmapError(
-            f"{origin}: row {words.index[wrong][0]} holds '{words[wrong].iloc[0]}', expected a number"
-            f" ({int(wrong.sum())} such rows in all); correct the table or drop the rows with 'exclude'."
+@dataclass(frozen=True)
+class _NumberReader:
+    """Reads one column into numbers.
+
+    Attributes
+    ----------
+    column : Column
+        Unit, detection limit, range.
+    rules : CellRules
+        How its cells are written.
+    share : float
+        What a value below the detection limit becomes, as a share of the limit.
+    quantity : str
+        Key of the units, "" if not known.
+    """
+
+    column: Column
+    rules: CellRules
+    share: float
+    quantity: str
+
+    def read(self, cells: pd.Series, origin: str) -> Numbers:
+        """Numbers of the cells; a code is missing whatever the type."""
+        if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
+            values = pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index)
+            return Numbers(values.mask(missing_numbers(values, self.rules.missing)), np.zeros(len(cells), bool))
+        words = self._words(cells, origin)
+        below = words.str.match(BELOW).to_numpy(dtype=bool)
+        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin)
+        coded = missing_numbers(values, self.rules.missing)
+        limits = self._limits(values[below], origin) * self.share
+        values[below] = limits
+        return Numbers(values.mask(coded & ~below), below)
+
+    def _words(self, cells: pd.Series, origin: str) -> pd.Series:
+        """Cells as words: "" where missing, ``<LOD`` where not detected."""
+        words = plain_text(cells)
+        decided = frozenset(word.strip().lower() for word in self.rules.not_detected)
+        of_user = frozenset(str(code).strip().lower() for code in self.rules.missing)
+        lower = words.str.lower()
+        if self.column.detection_limit is not None:
+            undecided = lower.isin(UNDECIDED - decided - of_user)
+            if undecided.any():
+                raise HybridmapError(
+                    f"{origin}: row {words.index[undecided][0]} holds '{words[undecided].iloc[0]}', which means 'not"
+                    " detected' or 'not determined'; name it under 'not_detected' or under 'missing'."
+                )
+        words = words.mask(missing_words(words, self.rules.missing, decided), "")
+        words = words.mask(lower.isin(decided - of_user), UNSTATED)
+        if self.column.pick is not None:
+            words = depth_words.limits(words, self.column.pick, self.column.unit, origin)
+        return self._without_unit(words)
+
+    def _without_unit(self, words: pd.Series) -> pd.Series:
+        """Words without the unit of the column behind their number."""
+        behind = words.str.extract(UNIT_BEHIND, expand=False)
+        behind = behind[behind.notna() & ~words.str.fullmatch(NUMBER)]
+        in_column_unit = behind[behind.map(lambda unit: same_unit(unit, self.column.unit, self.quantity)).astype(bool)]
+        if len(in_column_unit):
+            words = words.copy()
+            words[in_column_unit.index] = words[in_column_unit.index].str.replace(UNIT_BEHIND, "", regex=True)
+        return words
+
+    def _parse(self, words: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
+        braces = words.str.startswith("{").to_numpy(dtype=bool)
+        if braces.any():
+            words = words.mask(braces, words[braces].map(_mean_of_braces))
+        filled = words[(words != "") & ~(below & ~words.str.contains(r"\d"))]
+        context = Context(self.rules.comma_is_quoted, largest(self.quantity, self.column.unit))
+        try:
+            values = parse(filled, self.rules.signs, context).reindex(words.index)
+        except AmbiguousNumberError as error:
+            row = filled.index[filled == error.word][0]
+            raise HybridmapError(
+                f"{origin}: row {row} holds '{error.word}', and nothing in the column tells its decimal sign from one"
+                " between thousands; set 'decimal' or 'thousands'."
+            ) from None
+        wrong = values[filled.index].isna()
+        if wrong.any():
+            raise self._no_number(filled[wrong], words, origin)
+        return values
+
+    def _no_number(self, wrong: pd.Series, words: pd.Series, origin: str) -> HybridmapError:
+        row, word = wrong.index[0], str(wrong.iloc[0])
+        quoted = word if word.isascii() or word.isprintable() else word.encode("unicode_escape").decode()
+        quoted = quoted if len(quoted) <= 60 else quoted[:60] + "…"
+        expected = "a number of decimal degrees" if self.quantity == "angle" else "a number"
+        advice = "correct the table, name the word under 'missing', or drop the rows with 'exclude'"
+        if row == words.index[0] and len(wrong) < len(words):
+            advice += "; a second line of names or units is left out with 'skip_rows'"
+        if re.fullmatch(r"[-+]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+.*", word):
+            advice = "name the sign under 'thousands', or correct the table"
+        return HybridmapError(
+            f"{origin}: row {row} holds '{quoted}', expected {expected} ({len(wrong)} such rows in all); {advice}."
         )
-    return Numbers(values, below)
 
-
-def _limits(words: pd.Series, column: Column, origin: str) -> pd.Series:
-    """Detection limits of cells such as ``< 0.2`` and ``<LOD``; the latter take that of the column."""
-    limits = pd.to_numeric(words.str[1:].str.strip(), errors="coerce").astype(float)
-    unstated = limits.isna()
-    if unstated.any() and column.detection_limit is None:
-        raise HybridmapError(
-            f"{origin}: row {words.index[unstated][0]} is below a detection limit that the table does not state; add"
-            " 'detection_limit' (in the unit of the column) to the region file."
-        )
-    return limits if column.detection_limit is None else limits.fillna(column.detection_limit)
-
-
-def _number_of_range(words: pd.Series, position: str, origin: str) -> pd.Series:
-    """First or second number of ranges in words."""
-    numbers = words.str.extract(RANGE)[0 if position == "first" else 1]
-    wrong = (numbers.isna() & (words != "")).to_numpy(dtype=bool)
-    if wrong.any():
-        raise HybridmapError(
-            f"{origin}: row {words.index[wrong][0]} holds '{words[wrong].iloc[0]}', expected a range such as '0-20 cm';"
-            " correct the table."
-        )
-    return numbers.fillna("").astype("string")
+    def _limits(self, limits: pd.Series, origin: str) -> pd.Series:
+        """Detection limits: those that the cells state, else that of the column."""
+        unstated = limits.isna()
+        if unstated.any() and self.column.detection_limit is None:
+            raise HybridmapError(
+                f"{origin}: row {limits.index[unstated][0]} is below a detection limit that the table does not state;"
+                " add 'detection_limit' (in the unit of the column) to the region file."
+            )
+        return limits if self.column.detection_limit is None else limits.fillna(self.column.detection_limit)
 
 
 def _mean_of_braces(cell: str) -> str:

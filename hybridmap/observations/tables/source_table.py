@@ -1,8 +1,11 @@
-"""Tables as users have them, opened by their header and read in chunks: text, Parquet, vector files, NetCDF."""
+"""Tables as users have them, opened by their header and read in chunks, whatever kind of file they are."""
 
 from __future__ import annotations
 
+import csv
+import logging
 import re
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +15,17 @@ import pandas as pd
 import pyarrow as pa
 
 from hybridmap.errors import HybridmapError, nearest
-from hybridmap.observations.tables.binary_files import VECTOR_SUFFIXES, MatrixFile, ParquetFile, VectorFile
+from hybridmap.observations.tables.binary_files import MatrixFile, ParquetFile, VectorFile, WorkbookFile
+from hybridmap.observations.tables.packed_file import PackedText, kind_of
 from hybridmap.observations.tables.text_file import TextFile, encoding_error
+from hybridmap.observations.tables.text_header import HeaderOptions
 
-TableFile = TextFile | ParquetFile | VectorFile | MatrixFile
-READING_ERRORS = (OSError, EOFError, LookupError, ValueError, RuntimeError, zlib.error, pa.ArrowException)
+LOG = logging.getLogger("hybridmap")
+TableFile = TextFile | ParquetFile | VectorFile | WorkbookFile | MatrixFile
+READING_ERRORS = (
+    *(OSError, EOFError, LookupError, ValueError, RuntimeError, NotImplementedError),
+    *(zlib.error, csv.Error, zipfile.BadZipFile, pa.ArrowException),
+)
 """What the readers raise for a damaged file."""
 
 
@@ -30,8 +39,12 @@ class TableOptions:
         Of a text file.
     skip_rows : int
         Lines below the header that hold no rows.
+    delimiter : str or None
+        Of a text file; None to tell it from the first rows.
+    header_row : int or sequence of int
+        Line of a text file, or row of a sheet, that holds the names.
     layer : str or None
-        Layer of a GeoPackage, variable of a NetCDF file.
+        Layer of a GeoPackage, sheet of a workbook, file of a zip archive, variable of a NetCDF file.
     matrix_columns : sequence of str
         Names of the columns of a NetCDF matrix.
     aliases : mapping of str to list of str
@@ -40,9 +53,17 @@ class TableOptions:
 
     encoding: str = "utf-8"
     skip_rows: int = 0
+    delimiter: str | None = None
+    header_row: int | Sequence[int] = 1
     layer: str | None = None
     matrix_columns: Sequence[str] = ()
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def header(self) -> HeaderOptions:
+        """What is said of the header."""
+        rows = (self.header_row,) if isinstance(self.header_row, int) else tuple(self.header_row)
+        return HeaderOptions(rows, self.delimiter, self.skip_rows)
 
 
 @dataclass(frozen=True)
@@ -71,14 +92,26 @@ class SourceTable:
         """The file."""
         return self.file.path
 
+    @property
+    def is_comma_delimited(self) -> bool:
+        """Whether it is text whose cells a comma separates, so that a comma in a cell was quoted on purpose."""
+        return isinstance(self.file, TextFile) and self.file.is_comma_delimited
+
     def require(self, names: Iterable[str | None], purpose: str) -> None:
         """Raise HybridmapError unless the table has all columns `names` (None is skipped)."""
         for name in names:
             if name is not None and name not in self.columns:
                 listed = ", ".join(self.columns[:40])
                 raise HybridmapError(
-                    f"{self.path}: no column '{name}' {purpose}{nearest(name, self.columns)}; the table has {listed}."
+                    f"{self.path}: no column '{name}' {purpose}{nearest(name, self.columns)}; the table has"
+                    f" {listed}{self._hint()}."
                 )
+
+    def _hint(self) -> str:
+        """What to set where the header looks as if it were none."""
+        if isinstance(self.file, TextFile | WorkbookFile) and len(self.columns) < 3:
+            return " (if this is no header, set 'header_row' to the line of the names, or name the 'delimiter')"
+        return ""
 
     def chunks(self, names: Iterable[str]) -> Iterator[pd.DataFrame]:
         """Chunks of the columns `names`, indexed by the row in the file (header: 1).
@@ -89,13 +122,19 @@ class SourceTable:
             If the file is damaged; the sentence names the row where that is known.
         """
         renamed = self._renamed(set(names))
-        row = 2 + self.options.skip_rows
+        row, empty = 2, 0
         try:
             for chunk in self.file.chunks(list(renamed)):
-                yield chunk.rename(columns=renamed).set_axis(pd.RangeIndex(row, row + len(chunk)), axis=0)
+                if not isinstance(self.file, TextFile | WorkbookFile):
+                    chunk = chunk.set_axis(pd.RangeIndex(row, row + len(chunk)), axis=0)
                 row += len(chunk)
+                is_empty = _empty_rows(chunk)
+                empty += int(is_empty.sum())
+                yield chunk[~is_empty].rename(columns=renamed)
         except READING_ERRORS as error:
             raise self._damage(error) from None
+        if empty:
+            LOG.info("%s: %d empty rows were left out", self.path.name, empty)
 
     def read(self, names: Iterable[str]) -> pd.DataFrame:
         """All rows of the columns `names`; as :meth:`chunks`."""
@@ -109,8 +148,8 @@ class SourceTable:
         return {spelling: name for spelling, name in pairs if name in names}
 
     def _damage(self, error: Exception) -> HybridmapError:
-        if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
-            return encoding_error(self.path, self.options.encoding)
+        if isinstance(self.file, TextFile) and (isinstance(error, UnicodeDecodeError) or "UTF8" in str(error)):
+            return encoding_error(self.file.packed)
         if isinstance(self.file, TextFile) and re.search(r"Expected \d+ columns, got \d+", str(error)):
             return self.file.row_length_error()
         return _damaged(self.path, error)
@@ -122,8 +161,8 @@ def open_table(path: Path, options: TableOptions | None = None) -> SourceTable:
     Parameters
     ----------
     path : Path
-        CSV with any common delimiter (also gzipped), Parquet, a vector file, or a NetCDF matrix. A vector file without
-        ``lon`` and ``lat`` columns gets them from its points.
+        Text with any delimiter (also gzipped, bzipped or zipped), Parquet, a vector file, a workbook, or a NetCDF
+        matrix. A file of points without ``lon`` and ``lat`` columns gets them from its points.
     options : TableOptions, optional
         How it is written, where that is not seen from the file.
 
@@ -142,8 +181,6 @@ def open_table(path: Path, options: TableOptions | None = None) -> SourceTable:
     try:
         file = _open_file(path, options)
         header = file.header
-    except UnicodeDecodeError:
-        raise encoding_error(path, options.encoding) from None
     except READING_ERRORS as error:
         raise _damaged(path, error) from None
     names = _names(header, options.aliases)
@@ -157,13 +194,33 @@ def open_table(path: Path, options: TableOptions | None = None) -> SourceTable:
 
 
 def _open_file(path: Path, options: TableOptions) -> TableFile:
-    if path.suffix == ".parquet":
+    kind = kind_of(path)
+    if kind == "parquet":
         return ParquetFile(path)
-    if path.suffix in VECTOR_SUFFIXES:
-        return VectorFile(path, options.layer)
-    if path.suffix == ".nc":
+    if kind == "vector":
+        return VectorFile.open(path, options.layer)
+    if kind == "workbook":
+        return WorkbookFile.open(path, options.layer, options.header)
+    if kind == "netcdf":
         return MatrixFile(path, options.layer, tuple(options.matrix_columns))
-    return TextFile.open(path, options.encoding, options.skip_rows)
+    packed = PackedText.of(path, kind, options.encoding, options.layer)
+    try:
+        return TextFile.open(packed, options.header)
+    except UnicodeDecodeError:
+        raise encoding_error(packed) from None
+
+
+def _empty_rows(chunk: pd.DataFrame) -> pd.Series:
+    """Rows without anything in any of the columns."""
+    is_empty = pd.Series(True, index=chunk.index)
+    for name in chunk.columns:
+        cells = chunk.loc[is_empty, name]
+        is_text = pd.api.types.is_string_dtype(cells) or cells.dtype == object
+        blank = cells.isna() | (cells.astype("string").str.strip() == "").fillna(True) if is_text else cells.isna()
+        is_empty = is_empty & blank.reindex(chunk.index, fill_value=False)
+        if not is_empty.any():
+            break
+    return is_empty.astype(bool)
 
 
 def _names(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

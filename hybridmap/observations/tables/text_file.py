@@ -1,157 +1,201 @@
-"""Text tables with any common delimiter, also gzipped, streamed by the rows."""
+"""Text tables with any delimiter, packed or not, streamed by the rows, which know their lines of the file."""
 
 from __future__ import annotations
 
-import csv
-import gzip
+import codecs
+import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
+from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
+from hybridmap.observations.tables.packed_file import PackedText
+from hybridmap.observations.tables.text_header import SPACE, Header, HeaderOptions, read_header, reader
 
-DELIMITERS = ",;\t|"
 BLOCK_BYTES = 8 << 20
 """Bytes of a text file in memory at a time."""
-NOT_A_TABLE = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV",
-    b"%PDF": "is a PDF; get the table itself",
-    b"version https://git-lfs": "is a pointer to a file that was not downloaded; fetch it with git lfs pull",
-    b"\xff\xfe": "is UTF-16 text; set 'encoding: utf-16', or save it as UTF-8",
-}
-"""First bytes of a file → what it is instead of a table."""
-WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
+HEADER_BYTES = 1 << 18
+"""Bytes in which the header and some rows lie."""
+PIECE_BYTES = BLOCK_BYTES // 2
+NEWLINE, QUOTE = ord("\n"), ord('"')
+LINE_ENDS = [NEWLINE, ord("\r")]
+"""A line that begins with one of these is blank."""
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text table whose first line is its header.
+    """A text table.
 
     Attributes
     ----------
-    header : tuple of str
-        Names of the columns; empty ones are numbered.
-    quote : str
-        Quotation mark, "" if there is none.
-    skip_rows : int
-        Lines below the header that hold no rows.
+    packed : PackedText
+        Its bytes.
+    names_and_signs : Header
+        Names of its columns, delimiter, quotation mark, lines above the rows.
     """
 
-    path: Path
-    encoding: str
-    skip_rows: int
-    header: tuple[str, ...]
-    delimiter: str
-    quote: str
+    packed: PackedText
+    names_and_signs: Header
 
     @classmethod
-    def open(cls, path: Path, encoding: str, skip_rows: int) -> TextFile:
-        """Read the first line and guess the delimiter.
+    def open(cls, packed: PackedText, options: HeaderOptions) -> TextFile:
+        """Read the header; ValueError if there is none, UnicodeDecodeError if it is in another encoding."""
+        with packed.open() as file:
+            start = file.read(HEADER_BYTES)
+        whole = len(start) < HEADER_BYTES
+        sample = codecs.getincrementaldecoder(_mark_aware(packed.encoding))().decode(start, final=whole)
+        if not whole and "\n" in sample:  # the last line is cut off
+            sample = sample[: sample.rindex("\n") + 1]
+        return cls(packed, read_header(sample, options))
 
-        Parameters
-        ----------
-        path : Path
-            The file.
-        encoding : str
-            Of its text.
-        skip_rows : int
-            Lines below the header that hold no rows.
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.packed.path
 
-        Returns
-        -------
-        TextFile
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Names of the columns; empty ones are numbered."""
+        return self.names_and_signs.names
 
-        Raises
-        ------
-        HybridmapError
-            If the file is of another kind.
-        ValueError
-            If it has no header.
-        """
-        _check_kind(path, encoding)
-        mark_aware = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-        with _opener(path)(path, "rt", encoding=mark_aware, newline="") as file:
-            line = file.readline()
-        if not line.strip():
-            raise ValueError("the file is empty" if not line else "its first line is empty; the header belongs there")
-        if "\x00" in line:
-            raise ValueError("it holds binary data")
-        delimiter = max(DELIMITERS, key=line.count)
-        names = next(csv.reader([line], delimiter=delimiter))
-        header = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(names))
-        # In tab-separated files a lone quotation mark is a letter.
-        quote = '"' if delimiter != "\t" or '"' in line else ""
-        return cls(path, encoding, skip_rows, header, delimiter, quote)
+    @property
+    def is_comma_delimited(self) -> bool:
+        """Whether a comma inside a cell can be no decimal mark that somebody forgot to quote."""
+        return self.names_and_signs.delimiter == ","
 
     def chunks(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """Text of the columns `names`, some megabytes of the file at a time."""
+        """Text of the columns `names`, some megabytes of the file at a time, indexed by the line of the file."""
         # Not pandas: with chosen columns it cuts rows that have too many cells, and a decimal comma makes such rows.
-        reader = pacsv.open_csv(
-            self.path,
-            pacsv.ReadOptions(
-                encoding=self.encoding,
-                block_size=BLOCK_BYTES,
-                column_names=list(self.header),
-                skip_rows=1 + self.skip_rows,
-            ),
-            pacsv.ParseOptions(
-                delimiter=self.delimiter, quote_char=self.quote or False, newlines_in_values=self.delimiter != "\t"
-            ),
+        delimiter, quote = self.names_and_signs.delimiter, self.names_and_signs.quote
+        lines = _NumberedLines(self.packed, self.names_and_signs)
+        if lines.is_empty:
+            return
+        source = pacsv.open_csv(
+            pa.PythonFile(lines, mode="r"),
+            pacsv.ReadOptions(block_size=BLOCK_BYTES, column_names=list(self.header)),
+            pacsv.ParseOptions(delimiter=delimiter, quote_char=quote or False, newlines_in_values=bool(quote)),
             pacsv.ConvertOptions(
                 include_columns=list(names), column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
-        with reader:
-            for batch in reader:
-                yield batch.to_pandas()
+        with source:
+            for batch in source:
+                yield batch.to_pandas().set_axis(lines.take(batch.num_rows), axis=0)
 
     def row_length_error(self) -> HybridmapError:
         """Name the first row with too many or too few cells; the file is only read again when there is one."""
-        quoting: dict[str, Any] = {"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE}
-        width = len(self.header)
-        with _opener(self.path)(self.path, "rt", encoding=self.encoding, newline="") as file:
-            for number, cells in enumerate(csv.reader(file, delimiter=self.delimiter, **quoting), start=1):
-                if number > 1 + self.skip_rows and cells and len(cells) != width:
+        width, number, cells = len(self.header), 0, list[str]()
+        with self.packed.open() as file:
+            text = io.TextIOWrapper(file, encoding=_mark_aware(self.packed.encoding), newline="\n")
+            for _ in range(self.names_and_signs.body):
+                text.readline()
+            source = reader(text, self.names_and_signs.delimiter, self.names_and_signs.quote)
+            start = self.names_and_signs.body
+            for cells in source:
+                number, start = start + 1, self.names_and_signs.body + source.line_num
+                if cells and len(cells) != width:
                     break
         return HybridmapError(
             f"{self.path}: row {number} has {len(cells)} cells under a header of {width}; look for a decimal comma, an"
-            " unquoted delimiter or a cut-off line."
+            " unquoted delimiter or a cut-off line, or name the 'delimiter' or the 'header_row'."
         )
 
 
-def encoding_error(path: Path, encoding: str) -> HybridmapError:
+def encoding_error(packed: PackedText) -> HybridmapError:
     """Name the row and byte that cannot be decoded."""
     position = "a byte"
-    with _opener(path)(path, "rb") as file:
+    with packed.open() as file:
         for number, line in enumerate(file, start=1):
             try:
-                line.decode(encoding)
+                line.decode(packed.encoding)
             except UnicodeDecodeError as error:
                 position = f"row {number}: byte {line[error.start]:#04x}"
                 break
     return HybridmapError(
-        f"{path}: {position} is no {encoding} text; set 'encoding' (cp1252 and latin-1 are common) or save it as UTF-8."
+        f"{packed.path}: {position} is no {packed.encoding} text; set 'encoding' (cp1252 and latin-1 are common)"
+        " or save it as UTF-8."
     )
 
 
-def _check_kind(path: Path, encoding: str) -> None:
-    """Raise HybridmapError if the first bytes are those of another kind of file."""
-    with _opener(path)(path, "rb") as file:
-        start = file.read(512)
-    for magic, description in NOT_A_TABLE.items():
-        if start.startswith(magic) and not (magic == b"\xff\xfe" and encoding.lower().startswith("utf-16")):
-            raise HybridmapError(f"{path}: {description}.")
-    if start.lstrip().lower().startswith(WEB_PAGE):
-        raise HybridmapError(
-            f"{path}: is a web page, not a table; the download needs a login or has moved: fetch it again by hand."
-        )
+class _NumberedLines:
+    """Bytes of the rows in UTF-8, for a reader that leaves blank lines out; remembers in which line each row begins."""
+
+    closed = False
+
+    def __init__(self, packed: PackedText, header: Header) -> None:
+        self._pieces = _whole_lines(packed, header)
+        self._has_quotes = bool(header.quote)
+        self._line, self._is_quoted = header.body + 1, False
+        self._numbers: list[NDArray[np.int64]] = []
+        self._rest = next(self._pieces, b"")
+        self.is_empty = not self._rest.strip()
+        self._number(self._rest)
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+            self._number(self._rest)
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+    def close(self) -> None:
+        """Nothing is held open here."""
+
+    def take(self, count: int) -> NDArray[np.int64]:
+        """Lines of the next `count` rows."""
+        numbers = np.concatenate(self._numbers)
+        self._numbers = [numbers[count:]]
+        return numbers[:count]
+
+    def _number(self, piece: bytes) -> None:
+        """Remember the lines in which the rows of whole lines begin."""
+        if not piece:
+            return
+        letters = np.frombuffer(piece, np.uint8)
+        ends = np.flatnonzero(letters == NEWLINE)
+        begins = np.concatenate([[0], ends + 1])[: len(ends) + (piece[-1] != NEWLINE)]
+        is_row = ~np.isin(letters[begins], LINE_ENDS)
+        if self._has_quotes:
+            marks = np.flatnonzero(letters == QUOTE)
+            is_row &= (np.searchsorted(marks, begins) + self._is_quoted) % 2 == 0
+            self._is_quoted ^= bool(len(marks) % 2)
+        self._numbers.append(self._line + np.flatnonzero(is_row))
+        self._line += len(ends)
 
 
-def _opener(path: Path) -> Any:
-    return gzip.open if path.suffix == ".gz" else open
+def _whole_lines(packed: PackedText, header: Header) -> Iterator[bytes]:
+    """Pieces of the file below its header, in UTF-8, each of whole lines."""
+    decode = codecs.getincrementaldecoder(_mark_aware(packed.encoding))().decode
+    is_utf_8 = codecs.lookup(packed.encoding).name == "utf-8"
+    to_skip, rest = header.body, b""
+    with packed.open() as file:
+        while True:
+            block = file.read(PIECE_BYTES)
+            piece = rest + (block if is_utf_8 else decode(block, final=not block).encode())
+            if b"\n" not in piece and b"\r" in piece:  # lines as old Macintosh programs end them
+                piece = piece.replace(b"\r", b"\n")
+            cut = piece.rfind(b"\n") + 1 if block else len(piece)
+            piece, rest = piece[:cut], piece[cut:]
+            while to_skip and piece:
+                piece, to_skip = piece.partition(b"\n")[2], to_skip - 1
+            if piece:
+                yield _single_blanks(piece) if header.delimiter == SPACE else piece
+            if not block:
+                return
+
+
+def _single_blanks(piece: bytes) -> bytes:
+    """Runs of blanks as one, and none at the ends of a line."""
+    return re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", piece))
+
+
+def _mark_aware(encoding: str) -> str:
+    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding

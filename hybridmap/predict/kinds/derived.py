@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hybridmap.errors import HybridmapError
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
-from hybridmap.predict.map_layers import DENSITY, LOSSES, MapLayer
+from hybridmap.predict.map_layers import DENSITY, MapLayer
 
 CARBON, STOCK, TURNOVER = "soc", "soc_stock", "turnover_time"
 
@@ -14,13 +15,30 @@ def has_stock(source: Source) -> bool:
     return CARBON in info and info[CARBON][0] == DENSITY
 
 
+def _losses(source: Source) -> tuple[str, ...]:
+    """Outputs that add up to the yearly losses of carbon, where the process model has them and carbon."""
+    info, process = source.model.output_info(), source.model.process
+    if process is None or CARBON not in info:
+        return ()
+    for name in process.losses:
+        if info[name][0] != (unit := f"{info[CARBON][0]} yr-1"):
+            raise HybridmapError(f"{process.name}: the loss '{name}' is in {info[name][0]}, expected {unit}.")
+    return process.losses
+
+
 class DerivedMaps(MapKind):
-    """Stock of carbon [kg m-2] and turnover time [yr]."""
+    """Stock of carbon [kg m-2] and turnover time [yr].
+
+    Raises
+    ------
+    HybridmapError
+        If a loss is not in the unit of carbon a year.
+    """
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.has_stock = has_stock(source)
-        self.has_turnover = {CARBON, *LOSSES} <= set(source.model.output_info())
+        self.losses = _losses(source)
 
     def layers(self) -> dict[str, MapLayer]:
         """Those that the outputs of the model allow."""
@@ -28,7 +46,7 @@ class DerivedMaps(MapKind):
         if self.has_stock:
             depth = f"to {100 * self.source.recipe.depth_m:g} cm"
             layers[STOCK] = MapLayer("kg m-2", f"soil organic carbon stock {depth}")
-        if self.has_turnover:
+        if self.losses:
             layers[TURNOVER] = MapLayer("yr", "soil organic carbon over its inputs at steady state")
         return layers
 
@@ -37,7 +55,7 @@ class DerivedMaps(MapKind):
         maps, outputs = {}, batch.outputs
         if self.has_stock:
             maps[STOCK] = outputs[CARBON] * self.source.recipe.depth_m
-        if self.has_turnover:
-            respiration, leaching = (outputs[name] for name in LOSSES)
-            maps[TURNOVER] = outputs[CARBON] / (respiration + leaching)
+        if self.losses:
+            first, *further = (outputs[name] for name in self.losses)
+            maps[TURNOVER] = outputs[CARBON] / sum(further, first)
         return maps

@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
+from hybridmap.model import HybridModel
 from hybridmap.model.draws import SMALLEST_SPREAD
 from hybridmap.predict.calibration import calibrated_factors
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
 from hybridmap.predict.portrayal import Portrayal
+from hybridmap.quantities import QUANTITIES
 
 
 class IntervalMaps(MapKind):
@@ -29,6 +31,9 @@ class IntervalMaps(MapKind):
         self.names = () if self.method == "none" else _names(source)
         if self.method == "spread" and not source.has_spread:
             self.names = ()
+        elif self.method != "none":
+            absent = [name for name in source.recipe.predict.interval_of if name not in source.model_maps]
+            self.notes = tuple(f"no interval of '{name}': this model has no such map" for name in absent)
         self.factors: dict[str, float] = {}
         if self.method == "conformal" and self.names:
             targets = source.model.target_names
@@ -89,9 +94,17 @@ class IntervalMaps(MapKind):
         return f"{spread}, calibrated on held-out blocks" if self.method == "conformal" else f"quantiles of {spread}"
 
 
+def _of_process(source: Source) -> list[str]:
+    """Parameters of the process model: another experiment of the region may learn them for each cell."""
+    process = source.model.process
+    return [] if process is None else [p.name for p in process.parameters]
+
+
 def _names(source: Source) -> tuple[str, ...]:
     """Maps that get an interval: targets, and what else has a spread."""
     names, maps = source.recipe.predict.interval_of, source.model_maps
-    if unknown := [name for name in names if name not in maps and name != "soc"]:
+    known_names = {*maps, *QUANTITIES, *_of_process(source)}
+    is_hybrid = isinstance(source.model, HybridModel)
+    if is_hybrid and (unknown := [name for name in names if name not in known_names]):
         raise HybridmapError(f"predict.interval_of: no map '{unknown[0]}'; there are {sorted(maps)}.")
     return tuple(n for n in names if n in source.model.target_names or (source.has_spread and n in maps))

@@ -11,7 +11,7 @@ from hybridmap.config import Change
 from hybridmap.errors import HybridmapError
 from hybridmap.model import HybridModel, Model
 from hybridmap.predict.kinds.base import Batch, Forcing, MapKind, Maps, Source
-from hybridmap.predict.map_layers import STEADY_STATE, MapLayer, label_of, may_lack_steady_state
+from hybridmap.predict.map_layers import MapLayer, label_of, steady_state_of
 from hybridmap.predict.portrayal import Portrayal
 
 
@@ -27,7 +27,7 @@ class ScenarioMaps(MapKind):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.scenarios = dict(source.recipe.predict.scenarios)
-        self._may_lack_steady_state = may_lack_steady_state(source.model)
+        self._steady_state = steady_state_of(source.model)
         if self.scenarios and not isinstance(source.model, HybridModel):
             # Forcing is one more covariate of a network.
             self.scenarios = {}
@@ -64,7 +64,9 @@ class ScenarioMaps(MapKind):
         maps: Maps = {}
         for scenario, changes in self.scenarios.items():
             shifted = model.decode(encoded, changed(forcing, changes)).outputs
-            absent = shifted[STEADY_STATE] <= 0 if self._may_lack_steady_state else torch.zeros((), dtype=torch.bool)
+            absent = (
+                torch.zeros((), dtype=torch.bool) if self._steady_state is None else shifted[self._steady_state] <= 0
+            )
             for target in model.target_names:
                 change = shifted[target] - outputs[target]
                 maps[_map_name(target, scenario)] = change.masked_fill(absent, torch.nan)

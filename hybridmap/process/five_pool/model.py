@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing, widest
+from hybridmap.process.five_pool.declarations import CAPACITY, CHECKS, LOSSES, OUTPUTS, PENALTIES, STEADY_STATE
 from hybridmap.process.five_pool.steady_state import constrained, leak_free, relaxed
 
 Formulation = Literal["relaxed", "constrained"]
@@ -65,26 +66,17 @@ IMPLICIT = {
 """Parameters that change where enzymes are no pool."""
 
 FORCING = (
-    Variable("npp", ("site",), "g m-2 yr-1", "net primary production as carbon", valid_range=(0.0, 4000.0)),
+    Variable(
+        "npp",
+        ("site",),
+        "g m-2 yr-1",
+        "net primary production as carbon",
+        valid_range=(0.0, 4000.0),
+        typical_median=(5.0, 4000.0),
+    ),
     Variable("mat", ("site",), "degC", "mean annual air temperature", valid_range=(-40.0, 45.0)),
     Variable("depth", ("site",), "m", "thickness of the layer, 0.20 if absent", True, (0.01, 5.0)),
     Variable("phi", ("site",), "1", "share of NPP that enters the layer as litter, 1 if absent", True, (0.0, 1.0)),
-)
-
-OUTPUTS = (
-    Variable("poc", ("site",), "kg m-3", "particulate organic carbon"),
-    Variable("doc", ("site",), "kg m-3", "dissolved organic carbon"),
-    Variable("enz", ("site",), "kg m-3", "extracellular enzyme carbon"),
-    Variable("mbc", ("site",), "kg m-3", "microbial biomass carbon"),
-    Variable("moc", ("site",), "kg m-3", "mineral-associated organic carbon"),
-    Variable("soc", ("site",), "kg m-3", "soil organic carbon density"),
-    Variable("moc_saturation", ("site",), "1", "MOC over the capacity q_max"),
-    Variable("margin_uptake", ("site",), "1", "V_U B / U - 1 of the leak-free steady state; below 0: none for DOC"),
-    Variable("margin_poc", ("site",), "1", "V_P E / L - 1 of the leak-free steady state; below 0: none for POC"),
-    Variable("feasible", ("site",), "1", "whether both margins are positive"),
-    Variable("extinct", ("site",), "1", "whether microbes are absent (constrained)"),
-    Variable("respiration", ("site",), "kg m-3 yr-1", "heterotrophic respiration"),
-    Variable("leaching", ("site",), "kg m-3 yr-1", "leaching of DOC"),
 )
 
 
@@ -137,6 +129,9 @@ class FivePool(ProcessModel):
     parameters = PARAMETERS
     forcing = FORCING
     outputs = OUTPUTS
+    losses = LOSSES
+    capacity = CAPACITY
+    penalties = PENALTIES
 
     def __init__(
         self,
@@ -163,6 +158,9 @@ class FivePool(ProcessModel):
         if enzyme == "implicit":
             self.parameters = tuple(IMPLICIT.get(p.name, p) for p in PARAMETERS)
         self.formulation = formulation
+        # The leaks of the constrained form give it a steady state everywhere.
+        self.steady_state = STEADY_STATE if formulation == "relaxed" else None
+        self.checks = CHECKS[formulation]
         self.necromass = necromass
         self.soc_includes = tuple(soc_includes)
         self.q10 = {**Q10, **(q10 or {})}

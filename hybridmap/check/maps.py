@@ -1,0 +1,118 @@
+"""Names of maps that a region asks for, held against the maps that its models have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hybridmap.config import Config, Experiment, Predict
+from hybridmap.errors import HybridmapError, nearest
+from hybridmap.experiment.layers import ModelLayers
+from hybridmap.experiment.specification import checked_model, model_spec
+from hybridmap.export.totals import STOCK
+from hybridmap.model import Model
+from hybridmap.predict.kinds import KINDS, Source
+from hybridmap.predict.map_layers import model_maps
+from hybridmap.predict.recipe import Recipe
+
+APPLICABILITY = ("dissimilarity", "applicable", "out_of_range")
+"""Maps whose file is made after training."""
+
+
+def model_of(config: Config, experiment: Experiment) -> tuple[Model, dict[str, Any]]:
+    """Untrained model of an experiment and its specification; HybridmapError if the block is wrong."""
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    spec = model_spec(experiment, layers)
+    return checked_model(experiment, spec), spec
+
+
+def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str]:
+    """Check what ``predict`` asks of one experiment.
+
+    Parameters
+    ----------
+    config : Config
+        Of the region.
+    experiment : Experiment
+        Its block.
+    model : HybridModel or NetworkModel
+        Untrained.
+
+    Returns
+    -------
+    list of str
+        What is left out for this experiment.
+
+    Raises
+    ------
+    HybridmapError
+        With every mistake, a line each.
+    """
+    names, notes = _maps_of(config, experiment, model)
+    mistakes = []
+    for key, asked_for in (("maps", config.predict.maps), ("packed", config.predict.packed)):
+        mistakes += [
+            f"predict.{key}: no map '{name}'{nearest(name, names)}; there are {sorted(names)}."
+            for name in asked_for
+            if name not in names
+        ]
+    for section in ("totals", "reference"):
+        map_name = STOCK if section == "totals" else "soc"
+        if getattr(config, section) and map_name not in names:
+            mistakes.append(
+                f"{section}: is made of the map '{map_name}', which this experiment has not; give it map: false."
+            )
+        elif getattr(config, section) and config.predict.maps and map_name not in config.predict.maps:
+            mistakes.append(f"{section}: is made of the map '{map_name}'; add it to predict.maps.")
+    if mistakes:
+        raise HybridmapError("\n".join(mistakes))
+    return notes
+
+
+def check_interval_names(config: Config) -> str:
+    """Check what ``predict`` asks of all experiments together.
+
+    Raises
+    ------
+    HybridmapError
+        If no experiment has a map that should get an interval, or scenarios are asked for and none has a process.
+    """
+    mapped = [experiment for experiment in config.experiments if experiment.map]
+    if config.predict.scenarios and not any(experiment.process for experiment in mapped):
+        raise HybridmapError(
+            "scenarios: no experiment with maps has a process model, so there are no parameters to hold; add one, or"
+            " leave scenarios out."
+        )
+    names = {name for experiment in mapped for name in _names_or_none(config, experiment)}
+    if unknown := [name for name in config.predict.interval_of if names and name not in names]:
+        raise HybridmapError(
+            f"interval_of: no experiment has a map '{unknown[0]}'{nearest(unknown[0], names)}; there are"
+            f" {sorted(names)}."
+        )
+    return f"intervals of {', '.join(config.predict.interval_of) or 'nothing'}"
+
+
+def _names_or_none(config: Config, experiment: Experiment) -> set[str]:
+    """Maps of the model of an experiment; none where it cannot be built, which its own check says."""
+    try:
+        return set(model_maps(model_of(config, experiment)[0]))
+    except HybridmapError:
+        return set()
+
+
+def _maps_of(config: Config, experiment: Experiment, model: Model) -> tuple[set[str], list[str]]:
+    """Names of the maps that can be made, and what the model leaves out."""
+    has_spread = experiment.uncertainty.method != "none"
+    # Calibration and applicability are learned later; names and notes do not depend on them.
+    changes = {"intervals": "spread" if has_spread else "none", "applicability": False}
+    block: Predict = config.predict.model_copy(update=changes)
+    recipe = Recipe(Path(), block, experiment.uncertainty, 1.0, keep_draws=bool(config.totals))
+    kinds = [kind(Source(recipe, model, model_maps(model), has_spread)) for kind in KINDS]
+    names = {name for kind in kinds if kind.is_optional for name in kind.layers()}
+    if config.predict.applicability:
+        names |= {*APPLICABILITY}
+    if config.predict.intervals == "conformal":
+        targets = [name for name in config.predict.interval_of if name in model.target_names]
+        names |= {f"{name}_{end}" for name in targets for end in ("lower", "upper")}
+    notes = [note for kind in kinds for note in kind.notes]
+    return names, notes

@@ -1,0 +1,120 @@
+"""Tables of measurements: read as the workflow reads them, and where that fails, every fault and not only the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from pyproj import Transformer
+
+from hybridmap.config import Column, ObservationSource
+from hybridmap.errors import HybridmapError, nearest
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.observations.ingest import read_source
+from hybridmap.observations.schema import FIELDS, REQUIRED
+from hybridmap.observations.units import unit_factor
+
+COORDINATES = ("lon", "lat")
+
+
+def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> pd.DataFrame:
+    """Read a table into the common schema.
+
+    Parameters
+    ----------
+    source : ObservationSource
+        Format, column map, units, joins, filters.
+    data_root : str
+        Folder that its paths start from.
+    grid : RegionGrid
+        Of the region.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`hybridmap.observations.ingest.read_source`.
+
+    Raises
+    ------
+    HybridmapError
+        With every fault that can be told from the others, a line each.
+    """
+    try:
+        return read_source(source, data_root, grid)
+    except HybridmapError as error:
+        mistakes = [str(error)]
+    if source.format is None and not source.layers and set(COORDINATES) <= set(source.columns):
+        mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid))]
+    raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
+
+
+def check_mapping(source: ObservationSource) -> str:
+    """Check the column map of a table that is not there yet.
+
+    Raises
+    ------
+    HybridmapError
+        For a field that the schema has not, or a unit that its field cannot have; a line each.
+    """
+    if source.format is not None:
+        return "made later"
+    maps = [{**source.columns, **overlay} for overlay in source.layers or [{}]]
+    mistakes = [fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, *item))]
+    missing = [field for field in REQUIRED if not any(field in columns for columns in maps)]
+    mistakes += [f"the schema field '{field}' is not mapped; add it to columns." for field in missing]
+    if mistakes:
+        raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
+    return f"{len(source.columns)} columns mapped"
+
+
+def _mapping_fault(source: str, field: str, column: Column) -> str:
+    if field not in FIELDS:
+        return f"'{field}' is no field of the schema{nearest(field, FIELDS)}; fields are {list(FIELDS)}."
+    quantity = FIELDS[field].quantity
+    if quantity in ("text", "year", "angle"):
+        return ""
+    try:
+        unit_factor(quantity, column.unit, f"source '{source}': '{field}'")
+    except HybridmapError as error:
+        return str(error)
+    return ""
+
+
+def _fault(part: ObservationSource, data_root: str, grid: RegionGrid) -> str:
+    try:
+        read_source(part, data_root, grid)
+    except HybridmapError as error:
+        return str(error)
+    return ""
+
+
+def _parts(source: ObservationSource, grid: RegionGrid) -> Iterator[ObservationSource]:
+    """The source with all but one of its fields replaced by constants that are in order; coordinates go together."""
+    sound = _sound_columns(grid)
+    fields = [field for field in source.columns if field not in COORDINATES]
+    for field in fields:
+        # A joined table may be at fault itself, and would be named again and again.
+        yield _with_columns(source, {**sound, field: source.columns[field]}, crs=None, where={}, exclude={})
+    coordinates = {field: source.columns[field] for field in COORDINATES}
+    # A single site may not lie in two places, so that each row is a site of its own where the table tells.
+    site = {"site_id": source.columns["site_id"]} if "site_id" in source.columns else {}
+    yield _with_columns(source, {**sound, **site, **coordinates}, crs=source.crs, where={}, exclude={})
+
+
+def _with_columns(source: ObservationSource, columns: dict[str, Column], **changes: object) -> ObservationSource:
+    return source.model_copy(update={"columns": columns, "licence": source.licence or "any", **changes})
+
+
+def _sound_columns(grid: RegionGrid) -> dict[str, Column]:
+    """Constants for the fields that every table needs: one layer in the middle of the region."""
+    west, south, east, north = grid.bounds
+    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform((west + east) / 2, (south + north) / 2)
+    return {
+        "site_id": Column(value="site"),
+        "lon": Column(value=lon),
+        "lat": Column(value=lat),
+        "top_cm": Column(value=0.0, unit="cm"),
+        "bottom_cm": Column(value=10.0, unit="cm"),
+        "oc_g_kg": Column(value=20.0, unit="g/kg"),
+    }

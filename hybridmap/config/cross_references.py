@@ -1,0 +1,81 @@
+"""Names that sections of a region use of each other: each once, and each declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from hybridmap.errors import nearest
+
+if TYPE_CHECKING:
+    from hybridmap.config.region import Config
+
+Place = tuple[str | int, ...]
+
+
+class MisplacedNameError(ValueError):
+    """A name that is used twice or refers to nothing, and where it stands."""
+
+    def __init__(self, sentence: str, place: Place) -> None:
+        super().__init__(sentence)
+        self.place = place
+
+
+NAMED = ("observations", "auxiliary", "covariates", "forcing", "splits", "experiments", "totals")
+"""Sections whose entries have names."""
+
+
+def check_names(config: Config) -> None:
+    """Raise :class:`MisplacedNameError` for a name that is used twice, or refers to nothing."""
+    for section in NAMED:
+        _each_once(section, [entry.name for entry in getattr(config, section)])
+    for section in ("downloads", "baselines"):
+        _each_once(section, getattr(config, section))
+    covariates, auxiliary = ({layer.name for layer in layers} for layers in (config.covariates, config.auxiliary))
+    if shared := sorted(covariates & auxiliary):
+        raise MisplacedNameError(
+            f"the name {shared[0]!r} is used by a covariate and an auxiliary layer", ("auxiliary",)
+        )
+    _check_experiments(config)
+    _check_layers(config)
+
+
+def _each_once(section: str, names: list[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        last = len(names) - 1 - names[::-1].index(repeated[0])
+        raise MisplacedNameError(f"{section}: the name {repeated[0]!r} is used twice", (section, last))
+
+
+def _check_experiments(config: Config) -> None:
+    schemes = [split.name for split in config.splits]
+    for number, experiment in enumerate(config.experiments):
+        place = ("experiments", number)
+        _known(f"experiment '{experiment.name}'", experiment.splits, schemes, (*place, "splits"), "split scheme")
+        # The settings of some stages have no layers; what has none cannot be held to them.
+        positional = experiment.encoder.options()["positional"] if config.covariates else []
+        _known(
+            f"experiment '{experiment.name}': encoder.positional",
+            positional,
+            [c.name for c in config.covariates],
+            (*place, "encoder", "positional"),
+        )
+
+
+def _check_layers(config: Config) -> None:
+    forcing = [layer.name for layer in config.forcing]
+    if forcing:
+        for name, changes in config.predict.scenarios.items():
+            _known(f"predict.scenarios.{name}", changes, forcing, ("predict", "scenarios", name), "forcing")
+    layers = [*(layer.name for layer in config.covariates), *forcing]
+    if layers:
+        for number, split in enumerate(config.splits):
+            if split.kind == "strata":
+                _known(f"split '{split.name}'", [str(split.layer)], layers, ("splits", number))
+
+
+def _known(subject: str, names: Iterable[str], choices: list[str], place: Place, kind: str = "layer") -> None:
+    for name in names:
+        if name not in choices:
+            raise MisplacedNameError(
+                f"{subject}: no {kind} '{name}'{nearest(name, choices)}; there are {choices}", place
+            )

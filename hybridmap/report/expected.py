@@ -1,0 +1,78 @@
+"""Which figures of an experiment the report surely draws, known before anything runs; torch is never imported."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from hybridmap.config import Config
+from hybridmap.fingerprint import installed_code
+from hybridmap.quantities import QUANTITIES
+
+MAIN = next(iter(QUANTITIES))
+"""Quantity that gets a figure of its own, and whose intervals and changes are drawn."""
+CAPACITY = "capacity"
+"""Attribute of a process model whose pool has a capacity, which a figure shows."""
+
+
+def with_main_map(config: Config) -> list[str]:
+    """Names of the experiments that surely have that map: it is of a target, and no list of maps leaves it out."""
+    is_listed = not config.predict.maps or MAIN in config.predict.maps
+    return with_main_target(config) if is_listed else []
+
+
+def with_main_target(config: Config) -> list[str]:
+    """Names of the experiments that make maps and are trained on the main quantity, so that stocks follow."""
+    return [e.name for e in config.experiments if e.map and MAIN in e.targets]
+
+
+def with_capacity(config: Config) -> list[str]:
+    """Names of the experiments whose process model declares a capacity in its class."""
+    return [e.name for e in config.experiments if e.process and declares_capacity(e.process.name)]
+
+
+def declares_capacity(process: str) -> bool:
+    """Whether the class of a process model, of the package or of a file, assigns a capacity.
+
+    Parameters
+    ----------
+    process : str
+        As for :func:`hybridmap.process.get_process`.
+
+    Returns
+    -------
+    bool
+        False also where there is no such model: what runs it says so.
+
+    Examples
+    --------
+    >>> declares_capacity("five_pool"), declares_capacity("respiration")
+    (True, False)
+    """
+    try:
+        tree = ast.parse(_source(process))
+    except (OSError, SyntaxError, ValueError):
+        return False
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return any(_assigns(statement) for node in classes for statement in node.body)
+
+
+def _source(process: str) -> bytes:
+    if process.endswith(".py"):
+        return Path(process).read_bytes()
+    code = installed_code()
+    package = f"{code.package.name}.process"
+    table = code.sources[package].table
+    return code.files[code.modules[f"{package}.{table[process]}"]] if process in table else b""
+
+
+def _assigns(statement: ast.stmt) -> bool:
+    """Whether a statement of a class gives it a capacity that is not None."""
+    match statement:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
+        ):
+            return (
+                name == CAPACITY and value is not None and not (isinstance(value, ast.Constant) and value.value is None)
+            )
+    return False

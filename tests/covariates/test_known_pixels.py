@@ -1,0 +1,152 @@
+"""Which pixels are values: codes of every type, masks, ranges, and fill values that no file declares."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+from rasterio.transform import from_origin
+
+from hybridmap.config.reading import parse_config
+from hybridmap.config.region_layers import RegionLayers
+from hybridmap.covariates.layer_check import check_layer
+from hybridmap.covariates.warp import warp_layer
+from hybridmap.errors import HybridmapError
+from hybridmap.grid.region_grid import RegionGrid
+
+GRID = {"crs": "EPSG:4326", "resolution": 0.5, "bounds": [10, 45, 15, 50]}
+
+
+def write(path: Path, values: Any, resolution: float = 0.5, **keys: Any) -> None:
+    bands = np.atleast_3d(np.asarray(values).T).T
+    with rasterio.open(
+        path, "w", driver="GTiff", height=bands.shape[1], width=bands.shape[2], count=len(bands), dtype=bands.dtype,
+        **{"transform": from_origin(9, 51, resolution, resolution), "crs": "EPSG:4326", **keys},
+    ) as file:  # fmt: skip
+        file.write(bands)
+
+
+def layers(folder: Path, grid: dict[str, Any] = GRID, **keys: Any) -> RegionLayers:
+    layer = {"name": "a", "path": "a.tif", **keys}
+    return RegionLayers.of(parse_config({"data_root": str(folder), "grid": grid, "covariates": [layer]}, "test"))
+
+
+def warped(folder: Path, grid: dict[str, Any] = GRID, number: int = 0, **keys: Any) -> NDArray[np.float32]:
+    found = layers(folder, grid, **keys)
+    return warp_layer(found.covariates[number], RegionGrid.of(found.grid), found.data_root)
+
+
+def said(folder: Path, grid: dict[str, Any] = GRID, **keys: Any) -> str:
+    found = layers(folder, grid, **keys)
+    return check_layer(found.covariates[0], RegionGrid.of(found.grid), found.data_root)
+
+
+def field(dtype: str, hole: Any) -> NDArray[Any]:
+    values = np.add.outer(np.arange(14), np.arange(14)).astype(dtype)
+    values[4:7, 4:7] = np.array(hole).astype(dtype)
+    return values
+
+
+@pytest.mark.parametrize("kind", ["continuous", "average"])
+@pytest.mark.parametrize(("codes", "keys"), [((32766, 32767), {"valid_range": [0, 3.27]}), ((-1, 32767), {}),
+                                            ((32761, 32765), {"nodata": [32761, 32765]})])  # fmt: skip
+def test_fill_codes_never_enter_a_mean(tmp_path: Path, kind: str, codes: tuple[int, int], keys: dict[str, Any]) -> None:
+    random = np.random.default_rng(0)
+    npp = np.full((70, 70), 5000, "int16")
+    npp[:, :35] = 6000
+    for code in codes:
+        npp[random.random(npp.shape) < 0.15] = code
+    write(tmp_path / "a.tif", npp, 0.1, nodata=codes[1])
+    keys = keys or {"nodata": list(codes)}
+    found = warped(tmp_path, kind=kind, scale=0.0001, **keys)
+    np.testing.assert_allclose(found[:, :5], 0.6, rtol=1e-6)
+    np.testing.assert_allclose(found[:, 5:], 0.5, rtol=1e-6)
+
+
+UNDECLARED = [
+    ("float32", -3.4e38), ("float32", 1e20), ("float32", -1e34), ("float32", -999), ("float64", -1.797e308),
+    ("uint16", 65535), ("uint8", 255), ("int32", -2147483648), ("int16", -9999), ("int16", 32767), ("float32", -9999),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dtype", "code"), UNDECLARED)
+def test_undeclared_codes_are_refused_and_the_advice_works(tmp_path: Path, dtype: str, code: float) -> None:
+    import yaml
+
+    write(tmp_path / "a.tif", field(dtype, code))
+    with pytest.raises(HybridmapError, match="looks like a nodata value") as error:
+        warped(tmp_path)
+    advice = str(error.value).partition("add 'nodata: ")[2].partition("'")[0]
+    found = warped(tmp_path, nodata=yaml.safe_load(advice))
+    assert np.isnan(found).sum() == 9
+    assert np.nanmax(abs(found)) < 30
+
+
+@pytest.mark.parametrize("values", [np.arange(196).reshape(14, 14).astype("uint8") + 60, field("int16", 26),
+                                    np.where(field("uint8", 9) > 9, 255, 0).astype("uint8")])  # fmt: skip
+def test_ends_of_a_type_that_are_values_pass(tmp_path: Path, values: NDArray[Any]) -> None:
+    write(tmp_path / "a.tif", values)
+    assert np.isfinite(warped(tmp_path)).all()
+
+
+@pytest.mark.parametrize(("dtype", "code"), [("uint8", -9999), ("uint8", 0.5), ("int16", 65535), ("float32", 1e39)])
+def test_nodata_that_the_type_cannot_hold_is_refused(tmp_path: Path, dtype: str, code: float) -> None:
+    write(tmp_path / "a.tif", field(dtype, 3))
+    with pytest.raises(HybridmapError, match=f"no pixel can be .* they are {dtype}"):
+        warped(tmp_path, nodata=code)
+
+
+def test_complex_pixels_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.tif", field("complex64", 3))
+    with pytest.raises(HybridmapError, match="complex numbers"):
+        warped(tmp_path)
+
+
+@pytest.mark.parametrize("keys", [{"kind": "categorical"}, {"kind": "mode"}, {"classes": {1: "a", 2: "b"}}, {}])
+def test_masks_hide_pixels_of_every_kind(tmp_path: Path, keys: dict[str, Any]) -> None:
+    classes = np.ones((70, 70), "uint8")
+    classes[35:, 35:] = 2
+    write(tmp_path / "a.tif", classes, 0.1)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(tmp_path / "a.tif", "r+") as file:
+        mask = np.full((70, 70), 255, "uint8")
+        mask[:35] = 0
+        file.write_mask(mask)
+    found = warped(tmp_path, **keys)
+    assert np.isfinite(found).sum() == 50
+    assert np.isnan(found[:5]).all()
+
+
+def test_pixels_in_no_class_are_said(tmp_path: Path) -> None:
+    classes = np.random.default_rng(0).integers(1, 5, (70, 70)).astype("uint8")
+    write(tmp_path / "a.tif", classes, 0.1)
+    assert "of its pixels are in no class of 'classes' (4)" in said(tmp_path, classes={1: "one", "2,3": "two"})
+    assert "no class" not in said(tmp_path, classes={1: "one", "2,3": "two", 4: "four"})
+
+
+def test_bands_and_what_is_lost_are_said_and_months_need_twelve(tmp_path: Path) -> None:
+    steps = np.stack([field("float32", 5) + i for i in range(24)])
+    steps[:, 2:7] = np.nan
+    write(tmp_path / "a.tif", steps)
+    words = said(tmp_path)
+    assert "band 1 of 24" in words
+    assert "is nodata" in words
+    with pytest.raises(HybridmapError, match="the file has 24 bands, where 12 are asked for"):
+        warped(tmp_path, months=True)
+
+
+def test_min_share_leaves_out_cells_with_few_pixels(tmp_path: Path) -> None:
+    values = np.full((70, 70), np.nan, "float32")
+    values[:, ::5] = np.arange(14)  # one of five pixels each way
+    values[:35] = 1.0
+    write(tmp_path / "a.tif", values, 0.1)
+    assert np.isfinite(warped(tmp_path, kind="average")).all()
+    assert np.isfinite(warped(tmp_path, kind="average", min_share=0.5)).sum() == 50
+
+
+def test_mode_is_the_majority(tmp_path: Path) -> None:
+    classes = np.random.default_rng(3).choice([7, 2, 9], (280, 280), p=[0.6, 0.3, 0.1]).astype("uint8")
+    write(tmp_path / "a.tif", classes, 0.025)
+    assert (warped(tmp_path, kind="mode") == 7).all()
+    assert "'kind: mode'" in said(tmp_path, kind="categorical")

@@ -1,0 +1,95 @@
+"""A cell keeps its value whatever is warped with it, and has the value that numpy and SciPy give."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyproj
+import pytest
+from covariates.test_known_pixels import warped, write
+from numpy.typing import NDArray
+from rasterio.transform import from_origin
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+
+@pytest.fixture(scope="module")
+def globe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Earth at half a degree, smooth and periodic: from -180, from 0, from east to west, and as classes."""
+    folder = tmp_path_factory.mktemp("globe")
+    noise = np.random.default_rng(1).normal(size=(360, 720))
+    values = gaussian_filter(noise, 3, mode=("reflect", "wrap"))
+    values = (200 + 100 * values / values.std()).astype("float32")
+    turned = np.roll(values, 360, axis=1)
+    write(folder / "a.tif", values, transform=from_origin(-180, 90, 0.5, 0.5))
+    write(folder / "b.tif", turned, transform=from_origin(0, 90, 0.5, 0.5))
+    write(folder / "c.tif", turned[:, ::-1], transform=from_origin(360, 90, -0.5, 0.5))
+    return folder
+
+
+GRIDS: dict[str, tuple[dict[str, Any], list[float]]] = {
+    "alaska": ({"crs": "EPSG:3338", "resolution": 20000}, [-800000, 400000, 400000, 1200000]),
+    "alaska_fine": ({"crs": "EPSG:3338", "resolution": 180000}, [-620000, 300000, 460000, 1200000]),
+    "north_pole": ({"crs": "EPSG:3995", "resolution": 25000}, [-600000, -500000, 500000, 600000]),
+    "south_pole": ({"crs": "EPSG:3031", "resolution": 60000}, [-480000, -480000, 480000, 480000]),
+    "europe": ({"crs": "EPSG:3035", "resolution": 30000}, [4020000, 2010000, 5010000, 3000000]),
+}
+
+
+AT_THE_POLE = pytest.mark.xfail(strict=True, reason="one to three cells that hold the pole itself still change")
+KEPT = [
+    pytest.param(name, kind, marks=[AT_THE_POLE] if name == "south_pole" and kind in ("continuous", "average") else [])
+    for name in GRIDS
+    for kind in ("continuous", "average", "categorical", "mode")
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), KEPT)
+def test_a_cell_keeps_its_value_when_the_region_grows(globe: Path, name: str, kind: str) -> None:
+    grid, bounds = GRIDS[name]
+    grown = [bounds[0] - 70 * grid["resolution"], bounds[1], bounds[2], bounds[3] + 9 * grid["resolution"]]
+    small = warped(globe, {**grid, "bounds": bounds}, kind=kind)
+    large = warped(globe, {**grid, "bounds": grown}, kind=kind)[9:, 70:]
+    assert np.isfinite(small).all()
+    np.testing.assert_allclose(large, small, atol=0.02 if kind in ("continuous", "average") else 0)
+
+
+@pytest.mark.parametrize("path", ["b.tif", "c.tif"])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[AT_THE_POLE] if "pole" in n else []) for n in GRIDS])
+def test_the_meridian_where_a_file_begins_does_not_matter(globe: Path, name: str, path: str) -> None:
+    grid, bounds = GRIDS[name]
+    grid = {**grid, "bounds": [bounds[0] - 60 * grid["resolution"], *bounds[1:]]}
+    for kind in ("continuous", "average"):
+        first, second = warped(globe, grid, kind=kind), warped(globe, grid, kind=kind, path=path)
+        assert np.isfinite(first).all()
+        np.testing.assert_allclose(second, first, atol=0.02)
+
+
+@pytest.mark.parametrize("rows", [512, 513, 517, 530])
+def test_thin_strips_have_the_values_of_scipy(tmp_path: Path, rows: int) -> None:
+    noise = gaussian_filter(np.random.default_rng(1).normal(size=(300, 400)), 1.5)
+    values = (noise / noise.std()).astype("float32")
+    write(tmp_path / "a.tif", values, transform=from_origin(0, 75, 0.1, 0.1))
+    bounds = [4300000, 2500000, 4300000 + 100 * 2000, 2500000 + rows * 2000]
+    found = warped(tmp_path, {"crs": "EPSG:3035", "resolution": 2000, "bounds": bounds})
+    x, y = np.meshgrid(bounds[0] + 2000 * (np.arange(100) + 0.5), bounds[3] - 2000 * (np.arange(rows) + 0.5))
+    lon, lat = pyproj.Transformer.from_crs(3035, 4326, always_xy=True).transform(x, y)
+    truth = map_coordinates(values.astype(float), [(75 - lat) / 0.1 - 0.5, lon / 0.1 - 0.5], order=1)
+    np.testing.assert_allclose(found, truth, atol=2e-3)
+
+
+@pytest.mark.parametrize(("pixels", "offset"), [(40, 0), (40, 13), (7, 3), (2, 1)])
+@pytest.mark.parametrize("kind", ["continuous", "average"])
+def test_means_of_fine_pixels_are_those_of_numpy(tmp_path: Path, pixels: int, offset: int, kind: str) -> None:
+    random = np.random.default_rng(3)
+    values = random.normal(size=(12 * pixels, 12 * pixels)).astype("float32")
+    values[random.random(values.shape) < 0.3] = -9999
+    size = 10000 / pixels
+    west, north = 4400000 - offset * size, 3400000 + offset * size
+    write(tmp_path / "a.tif", values, nodata=-9999, crs="EPSG:3035", transform=from_origin(west, north, size, size))
+    found = warped(tmp_path, {"crs": "EPSG:3035", "resolution": 10000, "bounds": [4400000, 3300000, 4500000, 3400000]},
+                   kind=kind)  # fmt: skip
+    inner = np.where(values == -9999, np.nan, values)[offset:, offset:][: 10 * pixels, : 10 * pixels].astype(float)
+    blocks = inner.reshape(10, pixels, 10, pixels).swapaxes(1, 2).reshape(10, 10, -1)
+    count = np.isfinite(blocks).sum(axis=2)
+    truth: NDArray[Any] = np.where(count > 0, np.nansum(blocks, axis=2) / np.maximum(count, 1), np.nan)
+    np.testing.assert_allclose(found, truth, atol=3e-6)

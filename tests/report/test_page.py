@@ -1,0 +1,71 @@
+"""The page is text: nothing that a stranger wrote into a table or a file becomes part of it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hybridmap.report.html import _template
+from hybridmap.report.provenance import input_hashes
+
+EVIL = "<script>alert(1)</script>\"'>"
+
+
+class Anything(dict[str, Any]):
+    """A block in which every value is an injection, and every number is 1."""
+
+    def __missing__(self, key: str) -> Any:
+        return EVIL
+
+    def __getattr__(self, key: str) -> Any:
+        return self[key]
+
+
+def test_the_page_escapes_what_it_is_given() -> None:
+    numbers = dict.fromkeys(("area_km2", "missing_km2", "mean_kg_m2", "stock_Tg", "lower_Tg", "upper_Tg"), 1.0)
+    row = Anything(**numbers, stock_outside_applicability_Tg=1.0)
+    reference = Anything(**dict.fromkeys(("pearson", "pearson_log", "bias", "rmse", "mean", "reference_mean"), 1.0))
+    verdict = {"plausible": False, "reasons": [EVIL], "notes": [EVIL], "formulation": EVIL, "checks": []}
+    described = Anything(**dict.fromkeys(("min", "mean", "max"), 1.0))
+    experiment = Anything(
+        verdict=verdict, saturation={}, maps=[described], globals=[Anything(value=1.0, default=1.0)], truth={EVIL: 1.0}
+    )
+    page = _template().render(
+        title=EVIL,
+        region=EVIL,
+        grid=Anything(resolution=1.0, bounds=(0, 0, 1, 1)),
+        cell_unit=EVIL,
+        build=SimpleNamespace(top_cm=0.0, bottom_cm=20.0),
+        image=lambda _: EVIL,
+        has=lambda _: True,
+        counts=[{"target": EVIL, "n": 1, "low": 1.0, "median": 1.0, "high": 1.0}],
+        sources=[Anything(layers=1, sites=1, samples=1, measured=1)],
+        bulk_density={EVIL: 1},
+        ladder=[Anything()],
+        schemes=[EVIL],
+        scores=[],
+        intervals=[],
+        targets={EVIL: EVIL},
+        experiments=[experiment],
+        totals=[{"experiment": EVIL, "rows": [row]}],
+        references=[reference],
+        versions={EVIL: EVIL},
+        inputs=[Anything()],
+        config=EVIL,
+    )
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;") > 20
+
+
+def test_a_derived_layer_has_no_digest_of_a_file(monkeypatch: Any) -> None:
+    layers = [
+        {"name": "slope", "path": "", "licence": "", "derived": "slope"},
+        {"name": "far", "path": "https://x/y.tif", "licence": "CC0"},
+        {"name": "near", "path": "y.tif", "licence": "CC0", "sha256": "abc"},
+    ]
+    cube = SimpleNamespace(bands=lambda: layers, forcing_info=dict)
+    monkeypatch.setattr("hybridmap.report.provenance.open_cube", lambda _: cube)
+    config: Any = SimpleNamespace(observations=[])
+    rows = input_hashes(config, Path("results"))
+    assert [(row["path"], row["sha256"]) for row in rows] == [
+        ("derived (slope)", ""), ("https://x/y.tif", ""), ("y.tif", "abc"),
+    ]  # fmt: skip
