@@ -14,7 +14,7 @@ from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
 from hybridmap.covariates.layer_check import check_layer
-from hybridmap.errors import HybridmapError
+from hybridmap.errors import HybridmapError, nearest
 from hybridmap.experiment.specification import training_options
 from hybridmap.fetch.catalogue import find_entry
 from hybridmap.fetch.data_set import RECEIPT
@@ -22,6 +22,7 @@ from hybridmap.files.paths import under
 from hybridmap.files.results import RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.bulk_density import check_pedotransfer
+from hybridmap.observations.schema import Schema
 
 Check = tuple[str, Callable[[], str]]
 """What is checked, and a function that says in words what it is or raises :class:`HybridmapError`."""
@@ -56,6 +57,8 @@ def check(config: Config) -> list[str]:
 def _checks(config: Config) -> Iterator[Check]:
     yield "grid", partial(_grid, config)
     yield "build", partial(_pedotransfer, config)
+    if config.quantities:
+        yield "quantities", partial(_quantities, config)
     if config.downloads:
         yield "downloads", partial(_downloads, config)
     yield from _input_checks(config)
@@ -71,7 +74,7 @@ def _input_checks(config: Config) -> Iterator[Check]:
     if config.demo is not None and not under(config.data_root, "made.json").is_file():
         yield "data_root", partial(_demo_root, config)
         for source in config.observations:
-            yield f"observations {source.name}", partial(check_mapping, source)
+            yield f"observations {source.name}", partial(_mapping, config, source)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
@@ -115,8 +118,25 @@ def _pedotransfer(config: Config) -> str:
     return f"{config.build.top_cm:g}-{config.build.bottom_cm:g} cm, bulk density by {config.build.pedotransfer}"
 
 
+def _quantities(config: Config) -> str:
+    from matplotlib import colormaps
+
+    Schema(config.all_quantities)
+    for quantity in config.quantities:
+        if quantity.colours not in colormaps:
+            raise HybridmapError(
+                f"'{quantity.name}': no colour map '{quantity.colours}'{nearest(quantity.colours, colormaps)}; names"
+                " are those of matplotlib."
+            )
+    return ", ".join(f"{q.name} [{q.unit}]" for q in config.quantities)
+
+
+def _mapping(config: Config, source: ObservationSource) -> str:
+    return check_mapping(source, Schema(config.all_quantities))
+
+
 def _source(config: Config, source: ObservationSource) -> str:
-    table = check_table(source, config.data_root, RegionGrid.of(config.grid))
+    table = check_table(source, config.data_root, RegionGrid.of(config.grid), Schema(config.all_quantities))
     return f"{len(table)} layers of {table['site_id'].nunique()} sites"
 
 

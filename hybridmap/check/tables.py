@@ -11,13 +11,13 @@ from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import read_source
-from hybridmap.observations.schema import FIELDS, REQUIRED
-from hybridmap.observations.units import unit_factor
+from hybridmap.observations.schema import REQUIRED, SCHEMA, Schema, field_factor
+from hybridmap.observations.sources.quantity_fields import with_quantity_fields
 
 COORDINATES = ("lon", "lat")
 
 
-def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> pd.DataFrame:
+def check_table(source: ObservationSource, data_root: str, grid: RegionGrid, schema: Schema = SCHEMA) -> pd.DataFrame:
     """Read a table into the common schema.
 
     Parameters
@@ -28,6 +28,8 @@ def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> 
         Folder that its paths start from.
     grid : RegionGrid
         Of the region.
+    schema : Schema
+        The common schema with the quantities of the region.
 
     Returns
     -------
@@ -40,15 +42,15 @@ def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> 
         With every fault that can be told from the others, a line each.
     """
     try:
-        return read_source(source, data_root, grid)
+        return read_source(source, data_root, grid, schema=schema)
     except HybridmapError as error:
         mistakes = [str(error)]
     if source.format is None and not source.layers and set(COORDINATES) <= set(source.columns):
-        mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid))]
+        mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid, schema))]
     raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
 
 
-def check_mapping(source: ObservationSource) -> str:
+def check_mapping(source: ObservationSource, schema: Schema = SCHEMA) -> str:
     """Check the column map of a table that is not there yet.
 
     Raises
@@ -58,8 +60,11 @@ def check_mapping(source: ObservationSource) -> str:
     """
     if source.format is not None:
         return "made later"
+    source = with_quantity_fields(source, schema)
     maps = [{**source.columns, **overlay} for overlay in source.layers or [{}]]
-    mistakes = [fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, *item))]
+    mistakes = [
+        fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, schema, *item))
+    ]
     missing = [field for field in REQUIRED if not any(field in columns for columns in maps)]
     mistakes += [f"the schema field '{field}' is not mapped; add it to columns." for field in missing]
     if mistakes:
@@ -67,22 +72,22 @@ def check_mapping(source: ObservationSource) -> str:
     return f"{len(source.columns)} columns mapped"
 
 
-def _mapping_fault(source: str, field: str, column: Column) -> str:
-    if field not in FIELDS:
-        return f"'{field}' is no field of the schema{nearest(field, FIELDS)}; fields are {list(FIELDS)}."
-    quantity = FIELDS[field].quantity
-    if quantity in ("text", "year", "angle"):
+def _mapping_fault(source: str, schema: Schema, field: str, column: Column) -> str:
+    fields = schema.fields
+    if field not in fields:
+        return f"'{field}' is no field of the schema{nearest(field, fields)}; fields are {list(fields)}."
+    if fields[field].quantity in ("text", "year", "angle"):
         return ""
     try:
-        unit_factor(quantity, column.unit, f"source '{source}': '{field}'")
+        field_factor(fields[field], column.unit, f"source '{source}': '{field}'")
     except HybridmapError as error:
         return str(error)
     return ""
 
 
-def _fault(part: ObservationSource, data_root: str, grid: RegionGrid) -> str:
+def _fault(part: ObservationSource, data_root: str, grid: RegionGrid, schema: Schema) -> str:
     try:
-        read_source(part, data_root, grid)
+        read_source(part, data_root, grid, schema=schema)
     except HybridmapError as error:
         return str(error)
     return ""

@@ -35,15 +35,18 @@ def _demo(config: Config, args: argparse.Namespace) -> None:
 def _ingest(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.observations.ingest import find_source, ingest
+    from hybridmap.observations.schema import Schema
 
-    source = find_source(config.observations, args.source)
-    ingest(source, config.data_root, RegionGrid.of(config.grid), args.out, args.quality)
+    source, schema = find_source(config.observations, args.source), Schema(config.all_quantities)
+    ingest(source, config.data_root, RegionGrid.of(config.grid), args.out, args.quality, schema)
 
 
 def _build(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.observations.build import build
+    from hybridmap.observations.schema import Schema
 
-    build(config.build, config.grid, args.observations, args.out, args.quality, args.dropped)
+    schema = Schema(config.all_quantities)
+    build(config.build, config.grid, args.observations, args.out, args.quality, args.dropped, schema)
 
 
 def _cube(config: Config, args: argparse.Namespace) -> None:
@@ -63,7 +66,8 @@ def _split(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.samples.splits import split
 
-    split(config.splits, RegionGrid.of(config.grid), args.samples, args.out, config.data_root, args.cube)
+    columns, grid = [q.column for q in config.all_quantities.values()], RegionGrid.of(config.grid)
+    split(config.splits, grid, args.samples, args.out, config.data_root, args.cube, columns)
 
 
 def _train(config: Config, args: argparse.Namespace) -> None:
@@ -71,7 +75,7 @@ def _train(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.experiment.training import train_folds
 
     experiment = config.experiment(args.experiment)
-    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
     train_folds(experiment, layers, args.fold, args.samples, args.splits, args.out, args.device)
 
 
@@ -79,13 +83,15 @@ def _evaluate(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.scores import evaluate
 
     models = {folder.name: FoldFiles(folder).model for folder in args.folds}
-    evaluate(config.experiment(args.experiment), args.samples, args.splits, models, args.out)
+    experiment, quantities = config.experiment(args.experiment), config.all_quantities
+    evaluate(experiment, args.samples, args.splits, models, args.out, quantities)
 
 
 def _baseline(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.baselines import baseline
 
-    baseline(args.name, config.covariates, config.splits, args.samples, args.splits, args.out)
+    quantities = config.all_quantities
+    baseline(args.name, config.covariates, config.splits, args.samples, args.splits, args.out, quantities)
 
 
 def _applicability(config: Config, args: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hybridmap.config.experiment import Experiment as Experiment
-    from hybridmap.config.experiment import Target as Target
     from hybridmap.config.grid import Grid as Grid
     from hybridmap.config.layers import Derive as Derive
     from hybridmap.config.layers import Raster as Raster
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from hybridmap.config.observations import Limits as Limits
     from hybridmap.config.observations import ObservationSource as ObservationSource
     from hybridmap.config.overlay import merge as merge
+    from hybridmap.config.quantities import DeclaredQuantity as DeclaredQuantity
     from hybridmap.config.region import Config as Config
     from hybridmap.config.region import Demo as Demo
     from hybridmap.config.section import Name as Name
@@ -36,6 +36,7 @@ MODULES = {
     "Change": "maps",
     "Column": "observations",
     "Config": "region",
+    "DeclaredQuantity": "quantities",
     "Demo": "region",
     "Derive": "layers",
     "Experiment": "experiment",
@@ -49,7 +50,6 @@ MODULES = {
     "Reference": "layers",
     "Section": "section",
     "Split": "splits",
-    "Target": "experiment",
     "Total": "maps",
     "merge": "overlay",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hybridmap.errors import nearest
 
 if TYPE_CHECKING:
+    from hybridmap.config.experiment import Experiment
     from hybridmap.config.region import Config
 
 Place = tuple[str | int, ...]
@@ -21,7 +22,7 @@ class MisplacedNameError(ValueError):
         self.place = place
 
 
-NAMED = ("observations", "auxiliary", "covariates", "forcing", "splits", "experiments", "totals")
+NAMED = ("quantities", "observations", "auxiliary", "covariates", "forcing", "splits", "experiments", "totals")
 """Sections whose entries have names."""
 
 
@@ -50,6 +51,7 @@ def _check_experiments(config: Config) -> None:
     schemes = [split.name for split in config.splits]
     for number, experiment in enumerate(config.experiments):
         place = ("experiments", number)
+        _check_targets(config, experiment, place)
         _known(f"experiment '{experiment.name}'", experiment.splits, schemes, (*place, "splits"), "split scheme")
         # The settings of some stages have no layers; what has none cannot be held to them.
         positional = experiment.encoder.options()["positional"] if config.covariates else []
@@ -59,6 +61,13 @@ def _check_experiments(config: Config) -> None:
             [c.name for c in config.covariates],
             (*place, "encoder", "positional"),
         )
+
+
+def _check_targets(config: Config, experiment: Experiment, place: Place) -> None:
+    quantities, subject = list(config.all_quantities), f"experiment '{experiment.name}'"
+    _known(f"{subject}: targets", experiment.targets, quantities, (*place, "targets"), "quantity")
+    for key, names in experiment.loss.named_targets().items():
+        _known(f"{subject}: loss.{key}", names, quantities, (*place, "loss", key), "target")
 
 
 def _check_layers(config: Config) -> None:

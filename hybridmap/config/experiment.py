@@ -8,11 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from hybridmap.config.encoder import DEFAULT_ENCODER, Encoder
 from hybridmap.config.section import Name, Section, Seed
-from hybridmap.errors import nearest
 from hybridmap.options import ConstraintOptions, LossOptions, OptimisationOptions, UncertaintyOptions
-from hybridmap.quantities import QUANTITIES
-
-Target = Literal["soc", "poc", "moc", "mbc"]
 
 
 class Process(Section):
@@ -38,7 +34,9 @@ class Experiment(Section):
     start: dict[str, float] = Field({}, description="Where parameters start, if not at their defaults.")
     encoder: Encoder = Field({"name": DEFAULT_ENCODER}, validate_default=True, description="The network.")
     constraint: ConstraintOptions = Field(ConstraintOptions(), description="Keeps parameters in their bounds.")
-    targets: list[Target] = Field(["soc", "poc", "moc", "mbc"], min_length=1, description="What the loss compares.")
+    targets: list[Name] = Field(
+        ["soc", "poc", "moc", "mbc"], min_length=1, description="Quantities that the loss compares."
+    )
     loss: LossOptions = Field(LossOptions(), description="What is minimised.")
     training: OptimisationOptions = Field(OptimisationOptions(), description="How to train.")
     uncertainty: UncertaintyOptions = Field(UncertaintyOptions(), description="Where intervals come from.")
@@ -89,15 +87,6 @@ class Experiment(Section):
         weights = self.loss.weights
         if not any(weights.get(target, 1.0) for target in self.targets):
             raise ValueError(f"experiment '{self.name}': loss.weights leave no target; give one a weight above 0")
-        return self
-
-    @model_validator(mode="after")
-    def _known_targets(self) -> Experiment:
-        for key, names in self.loss.named_targets().items():
-            for name in names:
-                if name not in QUANTITIES:
-                    hint = nearest(name, QUANTITIES) or f"; there are {list(QUANTITIES)}"
-                    raise ValueError(f"experiment '{self.name}': loss.{key} names no target '{name}'{hint}")
         return self
 
     @field_validator("constraint", mode="before")

@@ -81,6 +81,11 @@ class Column(Signs):
     """Where a field of the common schema comes from."""
 
     column: str | None = Field(None, description="Column of the table.")
+    content: str | None = Field(
+        None,
+        description="For a quantity that is a density: column of its content in the fine earth, as g/kg, which bulk"
+        " density makes a density.",
+    )
     otherwise: list[str] = Field(default=[], description="Columns in the same unit, read where the first is empty.")
     value: float | str | None = Field(None, description="Constant for every row, instead of a column.")
     minus: str | None = Field(None, description="Column to subtract, in the same unit (for cumulative stocks).")
@@ -104,8 +109,8 @@ class Column(Signs):
 
     @model_validator(mode="after")
     def _one_source(self) -> Column:
-        if (self.column is None) == (self.value is None):
-            raise ValueError("give either 'column' or 'value'")
+        if [self.column, self.content, self.value].count(None) != 2:
+            raise ValueError("give either 'column' or 'value', or 'content' for the content of a quantity")
         return self
 
 

@@ -18,9 +18,11 @@ from hybridmap.config.layers import Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
 from hybridmap.config.overlay import merge, over_defaults
+from hybridmap.config.quantities import DeclaredQuantity, all_quantities
 from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
+from hybridmap.quantities import Quantity
 
 if TYPE_CHECKING:
     BaselineName = str
@@ -60,6 +62,10 @@ class Config(Section):
         default=[], description="Public data sets to fetch into data_root before anything else; see docs/fetching.md."
     )
     offline: bool = Field(False, description="Fetch nothing, but say which file belongs where.")
+    quantities: list[DeclaredQuantity] = Field(
+        default=[],
+        description="What is measured or modelled beside soc, poc, moc and mbc: total nitrogen, radiocarbon.",
+    )
     observations: list[ObservationSource] = Field([], description="Tables of soil measurements.")
     build: Build = Field(Build(), description="From layers to sites.")
     covariates: list[Raster] = Field([], description="What the network sees.")
@@ -107,6 +113,11 @@ class Config(Section):
     def _consistent(self) -> Config:
         check_names(self)
         return self
+
+    @property
+    def all_quantities(self) -> dict[str, Quantity]:
+        """The quantities of every region and those that this one declares, by name."""
+        return all_quantities(self.quantities)
 
     def experiment(self, name: str) -> Experiment:
         """Return the experiment called `name`; HybridmapError if there is none."""

@@ -9,14 +9,14 @@ from hybridmap.config.region import Config
 
 STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "inputs": ("region", "demo", "grid"),
-    "ingest": ("region", "data_root", "outside", "demo", "grid", "observations"),
-    "build": ("region", "grid", "build"),
+    "ingest": ("region", "data_root", "outside", "demo", "grid", "quantities", "observations"),
+    "build": ("region", "grid", "quantities", "build"),
     "cube": ("region", "data_root", "outside", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid"),
-    "split": ("region", "data_root", "outside", "grid", "splits"),
-    "experiment": ("region", "grid", "build", "splits", "experiments", "covariates", "forcing"),
+    "split": ("region", "data_root", "outside", "grid", "quantities", "splits"),
+    "experiment": ("region", "grid", "quantities", "build", "splits", "experiments", "covariates", "forcing"),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
-    "baseline": ("region", "grid", "covariates", "splits"),
+    "baseline": ("region", "grid", "quantities", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""

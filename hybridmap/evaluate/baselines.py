@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from hybridmap.evaluate.scores import score_table
 from hybridmap.experiment.site_data import COVARIATE, FORCING
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet
-from hybridmap.quantities import QUANTITIES
+from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
 from hybridmap.train.losses import MIN_OBSERVATIONS
 
@@ -37,7 +37,13 @@ class _Fold(NamedTuple):
 
 
 def baseline(
-    name: str, covariates: Sequence[Raster], schemes: Sequence[Split], samples_path: Path, splits_path: Path, out: Path
+    name: str,
+    covariates: Sequence[Raster],
+    schemes: Sequence[Split],
+    samples_path: Path,
+    splits_path: Path,
+    out: Path,
+    quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> None:
     """Fit one kind of ordinary model to every target and fold; write ``predictions.parquet`` and ``metrics.csv``.
 
@@ -56,6 +62,8 @@ def baseline(
         Tables of the sample and split stages.
     out : Path
         Folder of the baseline.
+    quantities : mapping of str to Quantity
+        What the region measures, by name; those that were measured are targets.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def baseline(
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictors = _predictors(samples, covariates if BASELINES[name].one_hot else [])
-    targets = [t for t, q in QUANTITIES.items() if samples[q.column].notna().sum() >= MIN_OBSERVATIONS]
+    targets = [t for t, q in quantities.items() if samples[q.column].notna().sum() >= MIN_OBSERVATIONS]
     tables = []
     for fold in fold_ids({scheme.name: scheme.runs for scheme in schemes}):
         if fold == MAP_FOLD:
@@ -73,15 +81,15 @@ def baseline(
         sites = _Fold(predictors, (parts == "train").to_numpy(), (parts == "validation").to_numpy())
         predicted = {}
         for target in targets:
-            observed = samples[QUANTITIES[target].column].to_numpy(float)
+            observed = samples[quantities[target].column].to_numpy(float)
             try:
                 predicted[target] = _predict(BASELINES[name], sites, observed).astype("float32")
             except HybridmapError as error:
                 raise HybridmapError(f"baseline '{name}', fold '{fold}': {error}") from None
-        columns = pd.DataFrame(fold_columns(samples, fold, parts, predicted), index=samples.index)
+        columns = pd.DataFrame(fold_columns(samples, fold, parts, predicted, quantities), index=samples.index)
         tables.append(pd.concat([samples[SITE_COLUMNS], columns], axis=1))
     predictions = pd.concat(tables, ignore_index=True)
-    table = score_table(predictions, name, targets)
+    table = score_table(predictions, name, [quantities[target] for target in targets])
     write_parquet(predictions, out / "predictions.parquet")
     write_csv(table[table["model"] != "mean"], out / "metrics.csv")
     LOG.info("%s: %d folds of %s", name, len(tables), ", ".join(targets))

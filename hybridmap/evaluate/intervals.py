@@ -90,8 +90,9 @@ def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experime
     """Add ``conformal_lower.X`` and ``conformal_upper.X`` of every target and learned parameter to all test rows.
 
     The factor of a fold comes from the test sites of the scheme's other folds, whose models never saw them, and each
-    block counts once. It multiplies the spread of the drawn intervals where there is one, else 1 kg m-3. Parameters
-    are not observed: they get the mean of the targets' factors on their own spread, which is no guarantee.
+    block counts once. It multiplies the spread of the drawn intervals where there is one, else 1 in the unit of the
+    target. Parameters are not observed: they get the mean of the targets' factors on their own spread, which is no
+    guarantee.
 
     Parameters
     ----------
@@ -142,8 +143,8 @@ def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experi
     -------
     dict
         ``scheme``, ``method`` (source of the spread), ``level``, ``blocks`` (number of them) and ``factors``: target →
-        factor on the standard deviation, or with method "none" the half width in kg m-3; None where there are too few
-        blocks for the level.
+        factor on the standard deviation, or with method "none" the half width in the unit of the target; None where
+        there are too few blocks for the level.
     """
     source, scheme = experiment.uncertainty, experiment.splits[0]
     test = (predictions["part"] == "test") & (predictions["scheme"] == scheme)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hybridmap.quantities import QUANTITIES
+from hybridmap.quantities import QUANTITIES, Quantity
 
 POOLED = "pooled"
 """Fold that stands for the test sites of all folds together."""
@@ -17,7 +17,11 @@ SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
 
 
 def fold_columns(
-    samples: pd.DataFrame, fold: str, parts: pd.Series, predicted: Mapping[str, ArrayLike]
+    samples: pd.DataFrame,
+    fold: str,
+    parts: pd.Series,
+    predicted: Mapping[str, ArrayLike],
+    quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> dict[str, object]:
     """Columns of one fold beside those of the sites.
 
@@ -31,6 +35,8 @@ def fold_columns(
         Part of each sample in the fold.
     predicted : mapping of str to array, shape (site,)
         Target → prediction in its unit.
+    quantities : mapping of str to Quantity
+        What the region measures, by name.
 
     Returns
     -------
@@ -41,7 +47,7 @@ def fold_columns(
     scheme, _, number = fold.rpartition("-")
     columns: dict[str, object] = {"scheme": scheme, "fold": int(number), "part": parts}
     for target, values in predicted.items():
-        observed = samples[QUANTITIES[target].column]
+        observed = samples[quantities[target].column]
         columns[f"observed.{target}"] = observed.astype("float32")
         columns[f"predicted.{target}"] = values
         columns[f"mean.{target}"] = np.float32(observed[parts == "train"].mean())

@@ -20,7 +20,7 @@ from hybridmap.evaluate.intervals import (
 from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, fold_columns
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet, write_state
-from hybridmap.quantities import QUANTITIES
+from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import load_model
 
@@ -38,7 +38,12 @@ SCORES = {
 
 
 def evaluate(
-    experiment: Experiment, samples_path: Path, splits_path: Path, models: Mapping[str, Path], out: Path
+    experiment: Experiment,
+    samples_path: Path,
+    splits_path: Path,
+    models: Mapping[str, Path],
+    out: Path,
+    quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> None:
     """Predict every fold and write ``predictions.parquet``, ``metrics.csv``, ``intervals.csv``, ``conformal.json``.
 
@@ -52,24 +57,26 @@ def evaluate(
         Fold → folder of its trained model.
     out : Path
         The evaluation folder.
+    quantities : mapping of str to Quantity
+        What the region measures, by name.
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictions = pd.concat(
-        [_predict_fold(experiment, samples, splits, fold, folder) for fold, folder in models.items()],
+        [_predict_fold(experiment, samples, splits, fold, folder, quantities) for fold, folder in models.items()],
         ignore_index=True,
     )
     blocks = _blocks_of(predictions, splits)
     write_state(map_factors(predictions, blocks, experiment), out / "conformal.json")
     predictions = calibrate(predictions, blocks, experiment)
     write_csv(interval_table(predictions, experiment), out / "intervals.csv")
-    table = score_table(predictions, experiment.name, list(experiment.targets))
+    table = score_table(predictions, experiment.name, [quantities[target] for target in experiment.targets])
     for row in table[(table["fold"] == POOLED) & (table["part"] == "test") & (table["model"] != "mean")].itertuples():
         LOG.info("%s %s %s: n %d, KGE %.3f, NSE %.3f", row.scheme, row.target, row.subset, row.n, row.kge, row.nse)
     write_parquet(predictions, out / "predictions.parquet")
     write_csv(table, out / "metrics.csv")
 
 
-def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[str]) -> pd.DataFrame:
+def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[Quantity]) -> pd.DataFrame:
     """Metrics of predictions, and of the training mean, per scheme, fold, part and target.
 
     Parameters
@@ -78,8 +85,8 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
         ``scheme``, ``fold``, ``part``, ``bd_source`` and ``observed.T``, ``predicted.T``, ``mean.T`` per target.
     experiment : str
         Name in the column ``model``.
-    targets : iterable of str
-        Target names.
+    targets : iterable of Quantity
+        What was predicted.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
         test sites of all folds together; subset "measured_bulk_density" leaves out sites whose density rests on a
         pedotransfer function.
     """
-    rows = []
+    rows, names = [], {target.name: target.unit for target in targets}
     test = predictions[predictions["part"] == "test"]
     groups = [((s, str(f), p), g) for (s, f, p), g in predictions.groupby(["scheme", "fold", "part"], sort=True)]
     groups += [((s, POOLED, "test"), _one_row_a_site(g)) for s, g in test.groupby("scheme", sort=True)]
@@ -97,14 +104,14 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[st
         if fold == POOLED:
             subsets["measured_bulk_density"] = group[group["bd_source"].isin(["measured", "stock"])]
         for subset, members in subsets.items():
-            for target in targets:
+            for target, unit in names.items():
                 for model, column in ((experiment, f"predicted.{target}"), ("mean", f"mean.{target}")):
                     observed, predicted = members[f"observed.{target}"], members[column]
-                    key = [experiment, scheme, fold, part, subset, target, QUANTITIES[target].unit, model]
+                    key = [experiment, scheme, fold, part, subset, target, unit, model]
                     n = int((observed.notna() & predicted.notna()).sum())
                     rows.append([*key, n, *(score(predicted, observed) for score in SCORES.values())])
-    names = ["experiment", "scheme", "fold", "part", "subset", "target", "unit", "model", "n", *SCORES]
-    return pd.DataFrame(rows, columns=names)
+    columns = ["experiment", "scheme", "fold", "part", "subset", "target", "unit", "model", "n", *SCORES]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _blocks_of(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
@@ -125,12 +132,18 @@ def _one_row_a_site(test: pd.DataFrame) -> pd.DataFrame:
 
 
 def _predict_fold(
-    experiment: Experiment, samples: pd.DataFrame, splits: pd.DataFrame, fold: str, folder: Path
+    experiment: Experiment,
+    samples: pd.DataFrame,
+    splits: pd.DataFrame,
+    fold: str,
+    folder: Path,
+    quantities: Mapping[str, Quantity],
 ) -> pd.DataFrame:
     model = load_model(folder, experiment.own_process)
     parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
     outputs = pd.DataFrame(central_predictions(experiment, model, folder, samples), index=samples.index)
-    columns = fold_columns(samples, fold, parts, {target: outputs[target] for target in experiment.targets})
+    predicted = {target: outputs[target] for target in experiment.targets}
+    columns = fold_columns(samples, fold, parts, predicted, quantities)
     columns |= interval_columns(experiment, model, folder, samples)
     internals = outputs.drop(columns=list(experiment.targets))
     return pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns, index=samples.index), internals], axis=1)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from hybridmap.config import Build, Raster
 from hybridmap.experiment.site_data import COVARIATE, FORCING, names_in
+from hybridmap.quantities import QUANTITIES, Quantity
 
 
 @dataclass(frozen=True)
 class ModelLayers:
-    """Layers that a model sees.
+    """What a model sees, and what it is compared with.
 
     Attributes
     ----------
@@ -25,6 +26,8 @@ class ModelLayers:
         Class codes of the covariates that are classes.
     units : dict of str to str
         Unit of every layer, so that a map from other units is refused.
+    quantities : mapping of str to Quantity
+        What the region measures, by name.
     """
 
     depth_m: float
@@ -32,9 +35,16 @@ class ModelLayers:
     forcing: list[str]
     categorical: dict[str, list[float]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = field(default_factory=lambda: QUANTITIES)
 
     @classmethod
-    def of_region(cls, build: Build, covariates: Sequence[Raster], forcing: Sequence[Raster]) -> ModelLayers:
+    def of_region(
+        cls,
+        build: Build,
+        covariates: Sequence[Raster],
+        forcing: Sequence[Raster],
+        quantities: Mapping[str, Quantity] = QUANTITIES,
+    ) -> ModelLayers:
         """Take the layers from a configuration.
 
         Parameters
@@ -43,6 +53,8 @@ class ModelLayers:
             With the target interval.
         covariates, forcing : sequence of Raster
             Layers of the cube.
+        quantities : mapping of str to Quantity
+            What the region measures, by name.
 
         Returns
         -------
@@ -55,6 +67,7 @@ class ModelLayers:
             [layer.name for layer in forcing],
             {name: [0.0] for name in _categorical(covariates)},
             {layer.name: layer.unit for layer in (*covariates, *forcing)},
+            quantities,
         )
 
     def at_sites(self, samples: pd.DataFrame) -> ModelLayers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 import torch
@@ -10,7 +10,7 @@ import torch
 from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
 from hybridmap.process import Variable
-from hybridmap.quantities import QUANTITIES
+from hybridmap.quantities import Quantity
 from hybridmap.train import SiteData
 
 COVARIATE, FORCING = "covariate.", "forcing."
@@ -24,15 +24,15 @@ def names_in(samples: pd.DataFrame, prefix: str) -> list[str]:
     return [c.removeprefix(prefix) for c in samples.columns if c.startswith(prefix)]
 
 
-def site_data(samples: pd.DataFrame, targets: Sequence[str], device: str = "cpu") -> SiteData:
+def site_data(samples: pd.DataFrame, targets: Iterable[Quantity], device: str = "cpu") -> SiteData:
     """Put samples on a device.
 
     Parameters
     ----------
     samples : DataFrame
         Of the sample stage, one row a site.
-    targets : sequence of str
-        Names of the quantities that are compared.
+    targets : iterable of Quantity
+        What is compared.
     device : str
         As torch names it.
 
@@ -56,7 +56,7 @@ def site_data(samples: pd.DataFrame, targets: Sequence[str], device: str = "cpu"
     return SiteData(
         torch.tensor(covariates, device=device),
         {name: tensor(FORCING + name) for name in names_in(samples, FORCING)},
-        {target: tensor(QUANTITIES[target].column) for target in targets},
+        {quantity.name: tensor(quantity.column) for quantity in targets},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,8 +14,10 @@ from hybridmap.model import Model
 from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
 from hybridmap.process import ProcessModel, get_process
+from hybridmap.quantities import Quantity
 from hybridmap.train import TrainingOptions
 from hybridmap.train.penalties import penalties_of
+from hybridmap.units import same_unit
 
 
 def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
@@ -45,6 +48,7 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "forcing": layers.forcing,
         "forcing_constants": constants,
         "targets": list(experiment.targets),
+        "quantities": [layers.quantities[name].facts() for name in experiment.targets],
     }
 
 
@@ -83,10 +87,22 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
         model = build_model(spec)
         if model.process is not None:
             check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
+            _check_units(model.process, model.quantities)
         penalties_of(model, experiment.loss.penalties)
         return model
     except (ValueError, HybridmapError) as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None
+
+
+def _check_units(process: ProcessModel, quantities: Mapping[str, Quantity]) -> None:
+    """Raise HybridmapError where an output is in another unit than the quantity that it is compared with."""
+    for output in process.outputs:
+        quantity = quantities.get(output.name)
+        if quantity is not None and not same_unit(output.unit, quantity.unit):
+            raise HybridmapError(
+                f"{process.name} gives '{output.name}' in {output.unit}; the quantity is in {quantity.unit}: let the"
+                " model return it in that unit."
+            )
 
 
 def training_options(experiment: Experiment, spec: dict[str, Any]) -> TrainingOptions:

@@ -85,7 +85,7 @@ def train_folds(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     spec = model_spec(experiment, layers.at_sites(samples))
     check_forcing(checked_model(experiment, spec), samples)
-    data = site_data(samples, experiment.targets, device)
+    data = site_data(samples, [layers.quantities[target] for target in experiment.targets], device)
     locks = [WriterLock(out / fold / "train.lock", out / fold) for fold in folds]
     with ExitStack() as stack:
         for lock in locks:

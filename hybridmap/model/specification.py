@@ -9,6 +9,7 @@ from hybridmap.encoders import MixedInputs
 from hybridmap.encoders.registry import build_encoder
 from hybridmap.model import HybridModel, Model, NetworkModel, resolve_roles
 from hybridmap.process import get_process
+from hybridmap.quantities import QUANTITIES, Quantity
 
 
 def build_model(spec: Mapping[str, Any]) -> Model:
@@ -21,7 +22,8 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
         (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
         ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes),
-        ``start`` (parameter → value) and ``units`` (layer → unit).
+        ``start`` (parameter → value), ``units`` (layer → unit) and ``quantities`` (facts of the targets that are no
+        quantities of the package).
 
     Returns
     -------
@@ -32,7 +34,15 @@ def build_model(spec: Mapping[str, Any]) -> Model:
     ValueError
         For an unknown process model, parameter, encoder or option, or a forcing that is not available.
     """
-    return _build_network(spec) if spec["process"] is None else _build_hybrid(spec)
+    model = _build_network(spec) if spec["process"] is None else _build_hybrid(spec)
+    model.quantities = quantities_of(spec)
+    return model
+
+
+def quantities_of(spec: Mapping[str, Any]) -> dict[str, Quantity]:
+    """Quantities that a model of `spec` knows by name: those of the package, and its targets."""
+    targets = map(Quantity.of_facts, spec.get("quantities") or ())
+    return {**QUANTITIES, **{quantity.name: quantity for quantity in targets}}
 
 
 def _build_network(spec: Mapping[str, Any]) -> NetworkModel:
@@ -40,7 +50,15 @@ def _build_network(spec: Mapping[str, Any]) -> NetworkModel:
     inputs = _build_inputs(spec, [*covariates, *forcing])
     width = inputs.n_features if inputs else len(covariates) + len(forcing)
     encoder = build_encoder(spec["encoder"], width, len(targets))
-    return NetworkModel(encoder, covariate_names=covariates, forcing_names=forcing, target_names=targets, inputs=inputs)
+    quantities = quantities_of(spec)
+    return NetworkModel(
+        encoder,
+        covariate_names=covariates,
+        forcing_names=forcing,
+        target_names=targets,
+        inputs=inputs,
+        signed=[name for name in targets if name in quantities and quantities[name].is_signed],
+    )
 
 
 def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hybridmap.encoders import MixedInputs, Standardise
 from hybridmap.encoders.interface import as_encoder
 from hybridmap.errors import HybridmapError
+from hybridmap.quantities import QUANTITIES, Quantity
 
 OUTSIDE = "outside_grid"
 """Output of models whose encoder has a range: number of covariates outside it."""
@@ -43,6 +44,8 @@ class TableModel(nn.Module, ABC):
     forcing_names: tuple[str, ...]
     units: Mapping[str, str] = MappingProxyType({})
     """Unit of each layer that the model was trained with, where it is known."""
+    quantities: Mapping[str, Quantity] = MappingProxyType(QUANTITIES)
+    """What its outputs may be compared with, by name."""
     standardise: Standardise
     inputs: MixedInputs | None
     encoder: nn.Module

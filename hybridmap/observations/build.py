@@ -22,23 +22,34 @@ from hybridmap.observations.density import soc_density
 from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
 from hybridmap.observations.places import same_places
 from hybridmap.observations.quality.drop_counts import DropCounts
-from hybridmap.observations.quality.rules import Rule, apply_rules, layer_rules, renormalise_texture
-from hybridmap.observations.schema import LAYER_COLUMNS
+from hybridmap.observations.quality.rules import Rule, apply_rules, layer_rules, range_rules, renormalise_texture
+from hybridmap.observations.schema import SCHEMA, Schema, density_factor
 
 LOG = logging.getLogger("hybridmap")
-FRACTIONS = {"poc_g_kg": "poc_kg_m3", "moc_g_kg": "moc_kg_m3", "mbc_g_kg": "mbc_kg_m3"}
+SOC = "soc_density_kg_m3"
 MANY_SITES = 4
 """As many sites at one exact coordinate are worth a word: it may be that of a field, or rounded."""
-DENSITIES = ["soc_density_kg_m3", *FRACTIONS.values()]
 MEANS = ["oc_g_kg", "bd_fine_g_cm3", "cf_vol", "clay_pct", "silt_pct", "sand_pct"]
-SITE_COLUMNS = [
-    "site_id", "source", "licence", "lon", "lat", "year", "top_cm", "bottom_cm", "oc_g_kg", "oc_flag",
-    "bd_fine_g_cm3", "bd_source", "cf_vol", "cf_source", *DENSITIES, "frac_method", "mbc_method", "group_id",
-    "weight", "clay_pct", "silt_pct", "sand_pct", "landcover", "bd_method", "depth_flag",
-]  # fmt: skip
 
 
-def build(settings: Build, grid: Grid, tables: Sequence[Path], out: Path, quality: Path, dropped: Path) -> None:
+def site_columns(schema: Schema) -> list[str]:
+    """Columns of ``observations.parquet``, those of the quantities in the middle."""
+    return [
+        "site_id", "source", "licence", "lon", "lat", "year", "top_cm", "bottom_cm", "oc_g_kg", "oc_flag",
+        "bd_fine_g_cm3", "bd_source", "cf_vol", "cf_source", *schema.columns, "frac_method", "mbc_method", "group_id",
+        "weight", "clay_pct", "silt_pct", "sand_pct", "landcover", "bd_method", "depth_flag",
+    ]  # fmt: skip
+
+
+def build(
+    settings: Build,
+    grid: Grid,
+    tables: Sequence[Path],
+    out: Path,
+    quality: Path,
+    dropped: Path,
+    schema: Schema = SCHEMA,
+) -> None:
     """Merge ingested sources and write one row a site, the counts of drops and the dropped rows.
 
     Parameters
@@ -51,6 +62,8 @@ def build(settings: Build, grid: Grid, tables: Sequence[Path], out: Path, qualit
         ``observations/{source}.parquet`` files.
     out, quality, dropped : Path
         ``observations.parquet`` (GeoParquet), ``quality.csv``, ``dropped.parquet``.
+    schema : Schema
+        The common schema with the quantities of the region.
 
     Raises
     ------
@@ -58,22 +71,24 @@ def build(settings: Build, grid: Grid, tables: Sequence[Path], out: Path, qualit
         If a table lacks columns of the schema, or nothing is left.
     """
     check_pedotransfer(settings.pedotransfer)
-    layers = pd.concat([_read_layers(path) for path in tables], ignore_index=True)
+    layers = pd.concat([_read_layers(path, schema) for path in tables], ignore_index=True)
     drops = DropCounts("build")
-    sites = build_sites(layers, settings, grid, drops)
+    sites = build_sites(layers, settings, grid, drops, schema)
     if sites.empty:
         raise HybridmapError(
             f"build: no site is left after quality control ({drops.main_reason()}); look at the region's bounds and"
             " build.limits, and at the units of the sources."
         )
-    counts = ", ".join(f"{c.split('_')[0]} {int(sites[c].notna().sum())}" for c in DENSITIES)
+    counts = ", ".join(f"{name} {int(sites[q.column].notna().sum())}" for name, q in schema.quantities.items())
     LOG.info("%d sites on %g-%g cm (%s)", len(sites), settings.top_cm, settings.bottom_cm, counts)
     write_parquet(drops.dropped_rows(), dropped)
     write_csv(drops.table(), quality)
     write_parquet(with_points(sites), out)
 
 
-def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCounts) -> pd.DataFrame:
+def build_sites(
+    layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCounts, schema: Schema = SCHEMA
+) -> pd.DataFrame:
     """Merge layers into sites.
 
     Parameters
@@ -86,41 +101,43 @@ def build_sites(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCo
         Layers outside its bounds are dropped.
     drops : DropCounts
         Counts what is dropped.
+    schema : Schema
+        The common schema with the quantities of the region.
 
     Returns
     -------
     DataFrame
-        One row a site: :data:`SITE_COLUMNS` and the stocks that are asked for.
+        One row a site: :func:`site_columns` and the stocks that are asked for.
     """
-    layers = _sound_layers(layers, settings, grid, drops)
-    layers = _with_densities(layers, settings, drops)
+    layers = _sound_layers(layers, settings, grid, drops, schema)
+    layers = _with_densities(layers, settings, drops, schema)
     stock_table = _stocks(layers, settings)
     span = f"{settings.top_cm:g}-{settings.bottom_cm:g} cm"
     if settings.depth == "slice":  # a spline learns from the layers beyond the interval too
         is_beyond = (layers["top_cm"] >= settings.bottom_cm) | (layers["bottom_cm"] <= settings.top_cm)
         layers = drops.drop_rows(layers, is_beyond, "interval", f"layer does not touch {span}")
     if layers.empty:
-        return pd.DataFrame(columns=SITE_COLUMNS)
-    sites = _on_interval(layers, settings).merge(stock_table, on="site_id", how="left")
-    is_empty = sites[DENSITIES].isna().all(axis=1)
+        return pd.DataFrame(columns=site_columns(schema))
+    sites = _on_interval(layers, settings, schema).merge(stock_table, on="site_id", how="left")
+    is_empty = sites[schema.columns].isna().all(axis=1)
     reason = (
         f"layers cover less than {settings.min_coverage:.0%} of {span}, or leave a gap over {settings.max_gap_cm:g} cm"
     )
     sites = drops.drop_rows(sites.assign(source_row=-1), is_empty, "coverage", reason)
-    return sites[[*SITE_COLUMNS, *stock_table.columns]].reset_index(drop=True)
+    return sites[[*site_columns(schema), *stock_table.columns]].reset_index(drop=True)
 
 
-def _read_layers(path: Path) -> pd.DataFrame:
+def _read_layers(path: Path, schema: Schema) -> pd.DataFrame:
     table = read_parquet(path)
-    if missing := [c for c in LAYER_COLUMNS if c not in table]:
+    if missing := [c for c in schema.layer_columns if c not in table]:
         raise HybridmapError(f"{path}: no column '{missing[0]}'; expected the output of 'hybridmap ingest'.")
-    return table[list(LAYER_COLUMNS)]
+    return table[list(schema.layer_columns)]
 
 
-def _sound_layers(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCounts) -> pd.DataFrame:
+def _sound_layers(layers: pd.DataFrame, settings: Build, grid: Grid, drops: DropCounts, schema: Schema) -> pd.DataFrame:
     """Layers that pass quality control, with texture that sums to 100 % and identifiers unique over all sources."""
     layers = drops.drop_rows(layers, pd.Series(False, index=layers.index), "read", "rows of the source")
-    coordinates, *further_rules = layer_rules(settings.limits)
+    coordinates, *further_rules = layer_rules(settings.limits, schema)
     outside = Rule("outside_region", "outside the region's bounds", pa.Check(lambda t: _inside(t, grid)))
     layers = renormalise_texture(apply_rules(layers, [coordinates, outside, *further_rules], drops))
     layers = campaigns_apart(layers.assign(site_id=layers["source"] + ":" + layers["site_id"]))
@@ -158,7 +175,7 @@ def _inside(layers: pd.DataFrame, grid: Grid) -> pd.Series:
     return pd.Series((x >= west) & (x <= east) & (y >= south) & (y <= north), index=layers.index)
 
 
-def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts) -> pd.DataFrame:
+def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts, schema: Schema) -> pd.DataFrame:
     """Fill bulk density and fragments, with their source, and turn contents into kg m-3."""
     bulk_density, bd_source, mixing = fill_bulk_density(layers, settings.pedotransfer)
     if mixing is not None:
@@ -172,7 +189,7 @@ def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts) ->
         # By the fine earth per volume of the whole soil where that was measured, whatever the fragments.
         return (content * per_whole).fillna(soc_density(content, bulk_density, fragments))
 
-    is_density_measured = layers["soc_density_kg_m3"].notna()
+    is_density_measured = layers[SOC].notna()
     filled = layers.assign(
         bd_fine_g_cm3=bulk_density.mask(is_per_whole, per_whole / (1.0 - fragments)),
         bd_source=bd_source.mask(is_per_whole, "measured").mask(
@@ -180,22 +197,24 @@ def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts) ->
         ),
         cf_source=cf_source,
         cf_vol=fragments,
-        soc_density_kg_m3=layers["soc_density_kg_m3"].fillna(per_volume(layers["oc_g_kg"])),
     )
-    for content, density in FRACTIONS.items():
-        filled[density] = per_volume(filled[content])
-        is_lost = filled[content].notna() & filled[density].isna()
+    for content, quantity in schema.densities.items():
+        density = per_volume(filled[content]) * density_factor(quantity)
+        filled[quantity.column] = filled[quantity.column].fillna(density)
+        is_lost = filled[content].notna() & filled[quantity.column].isna()
         reason = "no bulk density, and no OC to estimate it from"
-        filled = drops.drop_values(filled, is_lost, [content], "no_density", reason)
+        if quantity.column != SOC:  # that of organic carbon is always estimated
+            filled = drops.drop_values(filled, is_lost, [content], "no_density", reason)
     limit = settings.limits.max_soc_density_kg_m3
-    is_high = filled["soc_density_kg_m3"] > limit
-    reason = f"SOC density above {limit:g} kg/m3"
-    return drops.drop_values(filled, is_high, ["soc_density_kg_m3"], "soc_density", reason)
+    is_high = filled[SOC] > limit
+    filled = drops.drop_values(filled, is_high, [SOC], "soc_density", f"SOC density above {limit:g} kg/m3")
+    return apply_rules(filled, range_rules(schema), drops)
 
 
-def _on_interval(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
+def _on_interval(layers: pd.DataFrame, settings: Build, schema: Schema) -> pd.DataFrame:
     span = settings.top_cm, settings.bottom_cm
-    densities, flags = interval_means(layers, DENSITIES, *span, depth_rules(settings))
+    signed = [quantity.column for quantity in schema.quantities.values() if quantity.is_signed]
+    densities, flags = interval_means(layers, schema.columns, *span, depth_rules(settings), signed)
     means, _ = interval_means(layers, MEANS, *span, DepthRules(min_coverage=1e-9, max_gap_cm=np.inf))
     is_clipped = (flags == "clipped").any(axis=1)
     if is_clipped.any():
@@ -265,7 +284,7 @@ def _stocks(layers: pd.DataFrame, settings: Build) -> pd.DataFrame:
     """Columns ``soc_stock_0_30_kg_m2`` and ``soc_stock_0_30_flag`` for each depth that is asked for, by site."""
     tables = []
     for depth in settings.stocks_cm:
-        table = stocks(layers, "soc_density_kg_m3", depth, depth_rules(settings))
+        table = stocks(layers, SOC, depth, depth_rules(settings))
         names = {"stock": f"soc_stock_0_{depth:g}_kg_m2", "flag": f"soc_stock_0_{depth:g}_flag"}
         tables.append(table.rename(columns=names))
     index = pd.Index(layers["site_id"].unique(), name="site_id")

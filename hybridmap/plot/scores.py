@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
-from hybridmap.quantities import QUANTITIES
+from hybridmap.quantities import QUANTITIES, Quantity
+from hybridmap.units import typeset
 
 Values = NDArray[np.float64]
 
 
 def scatter_figure(
-    predictions: pd.DataFrame, metrics: pd.DataFrame, targets: list[str], title: str, path: Path
+    predictions: pd.DataFrame, metrics: pd.DataFrame, targets: Sequence[Quantity], title: str, path: Path
 ) -> None:
-    """Write predicted against observed [kg m-3] for every target, test sites of all folds of one scheme.
+    """Write predicted against observed for every target, each in its unit, test sites of all folds of one scheme.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def scatter_figure(
         Test rows with ``observed.T`` and ``predicted.T``.
     metrics : DataFrame
         Pooled rows of the same scheme, indexed by target, with n, kge and nse.
-    targets : list of str
+    targets : sequence of Quantity
         What to draw.
     title : str
         Of the figure.
@@ -37,14 +38,15 @@ def scatter_figure(
     """
     figure, axes = plt.subplots(1, len(targets), figsize=(2.9 * len(targets), 3.1), squeeze=False)
     for panel, target in zip(axes.flat, targets, strict=True):
-        rows = predictions[[f"observed.{target}", f"predicted.{target}"]].dropna()
-        panel.set_title(QUANTITIES[target].label)
-        panel.set(xlabel="observed [kg m$^{-3}$]", ylabel="predicted [kg m$^{-3}$]")
+        rows = predictions[[f"observed.{target.name}", f"predicted.{target.name}"]].dropna()
+        unit = f" [{typeset(target.unit)}]" if target.unit != "1" else ""
+        panel.set_title(target.label)
+        panel.set(xlabel=f"observed{unit}", ylabel=f"predicted{unit}")
         if not len(rows):
             panel.text(0.5, 0.5, "no observation", ha="center", transform=panel.transAxes)
             continue
         _draw_scatter(panel, *rows.to_numpy(float).T)
-        m: dict[str, float] = metrics.loc[target, ["n", "kge", "nse"]].to_dict()  # type: ignore[assignment]
+        m: dict[str, float] = metrics.loc[target.name, ["n", "kge", "nse"]].to_dict()  # type: ignore[assignment]
         text = f"n {int(m['n'])}\nKGE {m['kge']:.2f}\nNSE {m['nse']:.2f}"
         panel.text(0.04, 0.96, text, va="top", transform=panel.transAxes)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
@@ -54,17 +56,26 @@ def scatter_figure(
 
 def _draw_scatter(panel: Axes, observed: Values, predicted: Values) -> None:
     """Points, or their density where they are many, and the line of equality."""
-    high = float(np.quantile(np.concatenate([observed, predicted]), 0.995)) * 1.05 or 1.0
+    low, high = _limits(np.concatenate([observed, predicted]))
     if len(observed) > 400:
-        extent = (0, high, 0, high)
+        extent = (low, high, low, high)
         panel.hexbin(observed, predicted, gridsize=35, mincnt=1, bins="log", cmap=style.COUNTS, extent=extent)
     else:
         panel.scatter(observed, predicted, s=9, color=style.ACCENT, alpha=0.6, linewidths=0)
-    panel.plot([0, high], [0, high], color=style.WARNING, linewidth=0.8)
-    panel.set(xlim=(0, high), ylim=(0, high))
+    panel.plot([low, high], [low, high], color=style.WARNING, linewidth=0.8)
+    panel.set(xlim=(low, high), ylim=(low, high))
 
 
-def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
+def _limits(values: Values) -> tuple[float, float]:
+    """Ends of both axes: from zero, or from the bulk of negative values."""
+    low, high = (float(end) for end in np.quantile(values, (0.005, 0.995)))
+    margin = 0.05 * (high - min(low, 0.0)) or 1.0
+    return (low - margin if low < 0 else 0.0), high + margin
+
+
+def comparison_figure(
+    metrics: pd.DataFrame, scheme: str, path: Path, quantities: Mapping[str, Quantity] = QUANTITIES
+) -> None:
     """Write KGE and NSE of every model per target, pooled test sites (bars) and single folds (dots).
 
     Parameters
@@ -75,8 +86,10 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
         For the title.
     path : Path
         PNG to write.
+    quantities : mapping of str to Quantity
+        What the region measures, by name.
     """
-    targets = [t for t in QUANTITIES if t in set(metrics["target"])]
+    targets = [t for t in quantities if t in set(metrics["target"])]
     models = ["mean", *[e for e in dict.fromkeys(metrics["experiment"]) if e != "mean"]]
     figure, axes = plt.subplots(2, len(targets), figsize=(2.7 * len(targets) + 1.2, 0.34 * len(models) * 2 + 1.6),
                                 squeeze=False, sharey=True)  # fmt: skip
@@ -93,7 +106,7 @@ def comparison_figure(metrics: pd.DataFrame, scheme: str, path: Path) -> None:
                     panel.plot(folds, np.full(len(folds), i), ".", color=style.INK, markersize=3, alpha=0.7)
             panel.axvline(0, color=style.INK, linewidth=0.6)
             panel.set(xlim=(-1.25, 1), yticks=range(len(models)), yticklabels=models)
-            panel.set_title(f"{QUANTITIES[target].label} {score.upper()}")
+            panel.set_title(f"{quantities[target].label} {score.upper()}")
             panel.invert_yaxis() if panel is row[0] and score == "kge" else None
     figure.suptitle(f"Test sites, split '{scheme}': all folds (bar), each fold (dot); cut at -1.2", x=0.01, ha="left",
                     fontsize=10)  # fmt: skip

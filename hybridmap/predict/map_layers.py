@@ -13,7 +13,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.process import Variable
-from hybridmap.quantities import QUANTITIES
+from hybridmap.quantities import QUANTITIES, Quantity
 
 DENSITY = QUANTITIES["soc"].unit
 PARAMETER = "parameter."
@@ -114,7 +114,7 @@ def model_maps(model: Model) -> dict[str, ModelMap]:
     outputs = {name: _declared(model, name) for name in units if not name.startswith(PARAMETER)}
     # What is compared with observations is always mapped.
     mapped = [name for name, declared in outputs.items() if declared.mapped or name in model.target_names]
-    maps = {name: ModelMap(name, _output_layer(outputs[name], *units[name])) for name in mapped}
+    maps = {name: ModelMap(name, _output_layer(model, outputs[name], *units[name])) for name in mapped}
     for rank, name in enumerate(model.neural_names):
         portrayal = Portrayal("parameter", name, rank=rank)
         layer = MapLayer(*units[PARAMETER + name], portrayal=portrayal, needs_steady_state=False)
@@ -128,10 +128,10 @@ def _declared(model: Model, output: str) -> Variable:
     return declared.get(output, Variable(output, ("site",), "", ""))
 
 
-def _output_layer(declared: Variable, unit: str, description: str) -> MapLayer:
-    name = declared.name
-    if name in QUANTITIES:
-        rank, quantity = list(QUANTITIES).index(name), QUANTITIES[name]
+def _output_layer(model: Model, declared: Variable, unit: str, description: str) -> MapLayer:
+    name, quantities = declared.name, model.quantities
+    if name in quantities:
+        rank, quantity = list(quantities).index(name), quantities[name]
         portrayal = Portrayal("quantity", quantity.label, quantity.colours, rank=rank, subject=name)
     else:
         is_diagnostic = declared.label or declared.classes or not declared.needs_steady_state
@@ -151,7 +151,7 @@ def steady_state_of(model: Model) -> str | None:
     return None if model.process is None else model.process.steady_state
 
 
-def label_of(name: str) -> str:
+def label_of(name: str, quantities: Mapping[str, Quantity] = QUANTITIES) -> str:
     """Short name of a map in figures.
 
     Examples
@@ -159,4 +159,4 @@ def label_of(name: str) -> str:
     >>> label_of("soc"), label_of("cue")
     ('SOC', 'cue')
     """
-    return QUANTITIES[name].label if name in QUANTITIES else name
+    return quantities[name].label if name in quantities else name

@@ -10,7 +10,6 @@ from hybridmap.covariates.cube import Cube
 from hybridmap.grid.tiles import Tile
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.tile import predict_tile
-from hybridmap.quantities import QUANTITIES
 
 LOG = logging.getLogger("hybridmap")
 EDGE_CELLS = 256
@@ -44,7 +43,7 @@ def report_difference(exact: Predictor, fast: Predictor, cube: Cube, tiles: list
         if not len(difference):
             continue
         medians[name] = float(difference.median())
-        if name in QUANTITIES:
+        if name in exact.model.quantities:
             worst = float(torch.quantile(difference[:: max(1, len(difference) // 10_000)], 0.999))
             text = "bfloat16 changes %s by %.2g %% (median), %.2g %% (99.9th percentile)"
             LOG.info(text, name, 100 * medians[name], 100 * worst)

@@ -33,7 +33,8 @@ def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
     frame = MapFrame.read(results.grid, under(results.config.data_root, boundaries) if boundaries else None)
     _draw_observations(results, frame, folder)
     test = results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
-    comparison_figure(test[test["scheme"] == results.first_scheme], results.first_scheme, folder / "comparison.png")
+    of_scheme, quantities = test[test["scheme"] == results.first_scheme], results.config.all_quantities
+    comparison_figure(of_scheme, results.first_scheme, folder / "comparison.png", quantities)
     correlations = {}
     for experiment in results.config.experiments:
         _draw_skill(results, experiment, test, folder)
@@ -71,7 +72,7 @@ def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, fo
     name, title = experiment.name, experiment.title or experiment.name
     pooled = test[(test["experiment"] == name) & (test["fold"] == POOLED) & (test["model"] == name)]
     pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")
-    targets: list[str] = list(experiment.targets)
+    targets = [results.config.all_quantities[target] for target in experiment.targets]
     scatter_figure(results.predictions(name), pooled, targets, title, folder / f"{name}_scatter.png")
     curves_figure(results.histories(name), title, folder / f"{name}_curves.png")
 

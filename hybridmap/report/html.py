@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from hybridmap.config import Config
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
-from hybridmap.quantities import QUANTITIES
 from hybridmap.report.figures import draw_figures
 from hybridmap.report.provenance import config_text, input_hashes, versions
 from hybridmap.report.results import Results
+from hybridmap.units import typeset
 
 LOG = logging.getLogger("hybridmap")
 
@@ -48,7 +48,7 @@ def _template() -> Any:
         loader=PackageLoader("hybridmap", "report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"number": _number, "fixed": _fixed}
+    environment.filters |= {"number": _number, "fixed": _fixed, "unit": typeset}
     return environment.get_template("page.html.jinja")
 
 
@@ -70,7 +70,7 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "schemes": [s.name for s in config.splits],
         "scores": _scores(results),
         "intervals": _intervals(results),
-        "targets": {name: quantity.label for name, quantity in QUANTITIES.items()},
+        "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
         "experiments": [_experiment(results, e.name, truth) for e in config.experiments],
         "totals": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.totals(e))],
         "references": [r for e in results.mapped if (r := results.reference(e))],
@@ -82,9 +82,9 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
 
 def _counts(results: Results) -> list[dict[str, Any]]:
     rows = []
-    for quantity in QUANTITIES.values():
+    for quantity in results.config.all_quantities.values():
         values = results.samples[quantity.column].dropna()
-        row = {"target": quantity.label, "n": len(values)}
+        row = {"target": quantity.label, "unit": quantity.unit, "n": len(values)}
         rows.append(row | {k: float(values.quantile(q)) if len(values) else None for k, q in
                            (("low", 0.05), ("median", 0.5), ("high", 0.95))})  # fmt: skip
     return rows
@@ -98,7 +98,7 @@ def _scores(results: Results) -> list[dict[str, Any]]:
     for (scheme, subset), group in pooled.groupby(["scheme", "subset"], sort=False):
         for model, members in group.groupby("model", sort=False):
             by_target = members.drop_duplicates("target").set_index("target")
-            cells = {t: by_target.loc[t].to_dict() for t in QUANTITIES if t in by_target.index}
+            cells = {t: by_target.loc[t].to_dict() for t in results.config.all_quantities if t in by_target.index}
             rows.append({"scheme": scheme, "subset": subset, "model": model, "cells": cells})
     return sorted(rows, key=lambda r: (r["scheme"] != results.first_scheme, r["subset"] != "all", r["model"] != "mean"))
 

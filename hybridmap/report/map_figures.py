@@ -12,7 +12,6 @@ import numpy as np
 
 from hybridmap.plot.maps import Layer, MapFrame, map_figure
 from hybridmap.predict.portrayal import Group, Portrayal
-from hybridmap.quantities import QUANTITIES
 from hybridmap.report.expected import MAIN
 from hybridmap.report.results import Results
 
@@ -124,5 +123,9 @@ def _symmetric_limits(values: np.ndarray) -> tuple[float, float]:
 
 def _limits(results: Results, quantity: str) -> tuple[float, float] | None:
     """Of the observations: one scale for all experiments, so that their maps can be compared."""
-    observed = results.samples[QUANTITIES[quantity].column].dropna()
-    return (0.0, float(observed.quantile(0.95))) if len(observed) else None
+    declared = results.config.all_quantities[quantity]
+    observed = results.samples[declared.column].dropna()
+    if not len(observed):
+        return None
+    low = float(observed.quantile(0.05)) if declared.is_signed else 0.0
+    return low, float(observed.quantile(0.95))

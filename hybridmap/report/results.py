@@ -19,6 +19,7 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, thinned_map
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
+from hybridmap.observations.schema import Schema
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.train import load_members, load_model
@@ -83,13 +84,14 @@ class Results:
 
     def counts_by_source(self) -> list[dict[str, Any]]:
         """From measurements to samples: how many are left after each stage, a row a source and one for all."""
-        carbon = ["oc_g_kg", "soc_density_kg_m3"]
+        schema = Schema(self.config.all_quantities)
+        fields, columns = list(schema.measured), schema.columns
         measured = (self.samples["bd_source"] == "measured") & (self.samples["cf_source"] == "measured")
         stages = {
-            "layers": self.layers[self.layers[carbon].notna().any(axis=1)],
-            "sites": self.sites[self.sites["soc_density_kg_m3"].notna()],
-            "samples": self.samples[self.samples["soc_density_kg_m3"].notna()],
-            "measured": self.samples[measured & self.samples["soc_density_kg_m3"].notna()],
+            "layers": self.layers[self.layers[fields].notna().any(axis=1)],
+            "sites": self.sites[self.sites[columns].notna().any(axis=1)],
+            "samples": self.samples[self.samples[columns].notna().any(axis=1)],
+            "measured": self.samples[measured & self.samples[columns].notna().any(axis=1)],
         }
         rows: list[dict[str, Any]] = []
         for source in self.config.observations:

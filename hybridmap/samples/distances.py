@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy.stats import wasserstein_distance
 
 from hybridmap.config import Split
 from hybridmap.covariates.cube import Cube
-from hybridmap.samples.fold_assignment import assign_units, target_shares
+from hybridmap.samples.fold_assignment import TARGET_COLUMNS, assign_units, target_shares
 
 LOG = logging.getLogger("hybridmap")
 CELLS = 4000
@@ -57,7 +58,9 @@ def validation_distances(samples: Points, fold: NDArray[np.int64]) -> Distances:
     return distances
 
 
-def matched_clusters(samples: pd.DataFrame, cells: Points, scheme: Split) -> pd.Series:
+def matched_clusters(
+    samples: pd.DataFrame, cells: Points, scheme: Split, columns: Sequence[str] = TARGET_COLUMNS
+) -> pd.Series:
     """Clusters of places that, assigned to folds, put test sites as far from training as the map's cells are.
 
     Many cluster sizes are tried, from single places to one cluster a fold; the one whose distances in cross-validation
@@ -72,6 +75,8 @@ def matched_clusters(samples: pd.DataFrame, cells: Points, scheme: Split) -> pd.
         Points that the map will predict.
     scheme : Split
         Folds and seed.
+    columns : sequence of str
+        Columns of the targets, of which every fold shall hold as much.
 
     Returns
     -------
@@ -95,7 +100,7 @@ def matched_clusters(samples: pd.DataFrame, cells: Points, scheme: Split) -> pd.
         else:
             labels = KMeans(int(count), n_init=1, random_state=scheme.seed, max_iter=50).fit(centres).labels_
         # Assigned as they will be, so that the distances are those of the folds.
-        shares = target_shares(samples, labels[group], int(count))
+        shares = target_shares(samples, labels[group], int(count), columns)
         fold = assign_units(shares, scheme.folds, scheme.seed)[labels[group]]
         mismatch = float(wasserstein_distance(validation_distances(xy, fold), goal))
         LOG.info("split %s: %d clusters, distances off by %.4g", scheme.name, count, mismatch)

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.quantities import QUANTITIES
 
+TARGET_COLUMNS = tuple(quantity.column for quantity in QUANTITIES.values())
+"""Columns of the quantities of every region."""
 
-def target_shares(samples: pd.DataFrame, codes: NDArray[np.intp], units: int) -> NDArray[np.float64]:
+
+def target_shares(
+    samples: pd.DataFrame, codes: NDArray[np.intp], units: int, columns: Sequence[str] = TARGET_COLUMNS
+) -> NDArray[np.float64]:
     """Share of all observations of each target, and of all sites, that each unit holds.
 
     Parameters
     ----------
     samples : DataFrame
-        Columns of the targets; those that are absent are left out.
+        Observations; missing where not measured.
     codes : array of int, shape (site,)
         Number of the unit of each site.
     units : int
         How many units there are.
+    columns : sequence of str
+        Columns of the targets; those that are absent are left out.
 
     Returns
     -------
     array, shape (unit, target + 1)
         The last column is that of the sites.
     """
-    columns = [q.column for q in QUANTITIES.values() if q.column in samples]
-    weights = [samples[c].notna().to_numpy().astype(float) for c in columns] + [np.ones(len(samples))]
+    weights = [samples[c].notna().to_numpy().astype(float) for c in columns if c in samples] + [np.ones(len(samples))]
     counts = np.stack([np.bincount(codes, weights=w, minlength=units) for w in weights], axis=1)
     return np.asarray(counts / np.maximum(counts.sum(axis=0), 1.0))
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from hybridmap.config import Split
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.samples.distances import matched_clusters
-from hybridmap.samples.fold_assignment import assign_units, target_shares
+from hybridmap.samples.fold_assignment import TARGET_COLUMNS, assign_units, target_shares
 
 LOG = logging.getLogger("hybridmap")
 
 
 @dataclass(frozen=True)
 class Geography:
-    """What a scheme may ask about the land around the sites.
+    """What a scheme may ask beside the sites: the land around, and what is measured there.
 
     Attributes
     ----------
@@ -31,11 +31,14 @@ class Geography:
         Points that the map will predict, for the kind distance.
     regions : Series of str, optional
         Name of the region of each site, where polygons say so.
+    targets : tuple of str
+        Columns of the samples of which every fold shall hold as much.
     """
 
     metres_per_unit: float
     cells: NDArray[np.float64] | None = None
     regions: pd.Series | None = None
+    targets: tuple[str, ...] = TARGET_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,9 @@ Scheme = Callable[[pd.DataFrame, Split, Geography], Assignment]
 """Samples, the block of the region file and the land around → folds. Sites of one ``group_id`` share a fold."""
 
 
-def _random_places(samples: pd.DataFrame, scheme: Split, _: Geography) -> Assignment:
+def _random_places(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assignment:
     """Places, one by one."""
-    return Assignment(_balanced(samples, scheme, samples["group_id"], "places"))
+    return Assignment(_balanced(samples, scheme, geography, samples["group_id"], "places"))
 
 
 def _square_blocks(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assignment:
@@ -69,7 +72,7 @@ def _square_blocks(samples: pd.DataFrame, scheme: Split, geography: Geography) -
     centre = samples.groupby("group_id")[["x", "y"]].transform("mean")
     index = np.floor(centre / edge).astype(int)
     block = index["x"].astype(str) + "_" + index["y"].astype(str)
-    fold = _balanced(samples, scheme, block, f"blocks of {scheme.size_km:g} km", " or a smaller size_km")
+    fold = _balanced(samples, scheme, geography, block, f"blocks of {scheme.size_km:g} km", " or a smaller size_km")
     return Assignment(fold, block)
 
 
@@ -106,15 +109,15 @@ def _regions(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assi
             )
         names = samples[scheme.column].astype(str)
     region = names.groupby(samples["group_id"]).transform("first")
-    return Assignment(_balanced(samples, scheme, region, "regions"), region.astype(str))
+    return Assignment(_balanced(samples, scheme, geography, region, "regions"), region.astype(str))
 
 
 def _matched_distances(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assignment:
     """Clusters that put test sites as far from training as the map's cells are, see :func:`matched_clusters`."""
     if geography.cells is None:
         raise HybridmapError("a split of kind 'distance' needs the cells of the map; give the cube with --cube.")
-    cluster = matched_clusters(samples, geography.cells, scheme)
-    return Assignment(_balanced(samples, scheme, cluster, "clusters"), cluster)
+    cluster = matched_clusters(samples, geography.cells, scheme, geography.targets)
+    return Assignment(_balanced(samples, scheme, geography, cluster, "clusters"), cluster)
 
 
 SCHEMES: dict[str, Scheme] = {
@@ -128,7 +131,9 @@ SCHEMES: dict[str, Scheme] = {
 """Kind of a split in the region file → its scheme."""
 
 
-def _balanced(samples: pd.DataFrame, scheme: Split, units: pd.Series, noun: str, remedy: str = "") -> NDArray[np.int64]:
+def _balanced(
+    samples: pd.DataFrame, scheme: Split, geography: Geography, units: pd.Series, noun: str, remedy: str = ""
+) -> NDArray[np.int64]:
     """Fold of each site, whole units assigned so that folds hold as much of every target.
 
     Raises
@@ -141,7 +146,7 @@ def _balanced(samples: pd.DataFrame, scheme: Split, units: pd.Series, noun: str,
         raise HybridmapError(
             f"split '{scheme.name}': {len(names)} {noun} cannot fill {scheme.folds} folds; use fewer folds{remedy}."
         )
-    fold = assign_units(target_shares(samples, codes, len(names)), scheme.folds, scheme.seed)[codes]
+    fold = assign_units(target_shares(samples, codes, len(names), geography.targets), scheme.folds, scheme.seed)[codes]
     sizes = np.bincount(fold).tolist()
     LOG.info("split %s: %d units in %d folds of %s sites", scheme.name, len(names), scheme.folds, sizes)
     return fold

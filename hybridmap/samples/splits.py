@@ -16,11 +16,18 @@ from hybridmap.files.tables import write_parquet
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.samples.distances import map_points
+from hybridmap.samples.fold_assignment import TARGET_COLUMNS
 from hybridmap.samples.schemes import SCHEMES, Geography
 
 
 def split(
-    schemes: Sequence[Split], grid: RegionGrid, samples: Path, out: Path, data_root: str = ".", cube: Path | None = None
+    schemes: Sequence[Split],
+    grid: RegionGrid,
+    samples: Path,
+    out: Path,
+    data_root: str = ".",
+    cube: Path | None = None,
+    columns: Sequence[str] = TARGET_COLUMNS,
 ) -> None:
     """Write ``splits.parquet``: site_id, group_id, scheme, fold, block (of spatial schemes), buffer, nested.
 
@@ -36,6 +43,8 @@ def split(
         Folder that the paths of polygons start from.
     cube : Path, optional
         The cube; only a scheme of kind distance needs it.
+    columns : sequence of str
+        Columns of the samples of which every fold shall hold as much.
 
     Raises
     ------
@@ -50,7 +59,7 @@ def split(
     assigned = []
     for scheme in schemes:
         regions = _polygon_names(under(data_root, scheme.polygons), scheme, table, grid) if scheme.polygons else None
-        assigned.append(assign_folds(table, scheme, Geography(grid.metres_per_unit(), cells, regions)))
+        assigned.append(assign_folds(table, scheme, Geography(grid.metres_per_unit(), cells, regions, tuple(columns))))
     write_parquet(pd.concat(assigned, ignore_index=True), out)
 
 

@@ -84,7 +84,7 @@ NONSENSE = [
     (ONE + "loss: {beta: .inf}}", "finite"),
     (ONE + "loss: {penalties: {l1: -1}}}", "penalties.l1 is -1"),
     (ONE + "loss: {observation_sd: {soc: 0}}}", "above 0"),
-    (ONE + "loss: {weights: {sock: 1}}}", "names no target 'sock'"),
+    (ONE + "loss: {weights: {sock: 1}}}", "loss.weights: no target 'sock'"),
     (ONE + "encoder: {positional: [x]}}", "no layer 'x'"),
     ("experiments: 5", "valid list"),
     (f"experiments:\n  - {{name: {'a' * 300}, splits: [block]}}", "at most 64"),

@@ -6,6 +6,7 @@ product is not the product of means.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,12 @@ class DepthRules:
 
 
 def interval_means(
-    layers: pd.DataFrame, columns: list[str], top_cm: float, bottom_cm: float, rules: DepthRules
+    layers: pd.DataFrame,
+    columns: list[str],
+    top_cm: float,
+    bottom_cm: float,
+    rules: DepthRules,
+    signed: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Means of the layers of each site on one interval.
 
@@ -67,6 +73,8 @@ def interval_means(
         The interval.
     rules : DepthRules
         Method and coverage.
+    signed : collection of str
+        Those of `columns` that may be negative.
 
     Returns
     -------
@@ -93,8 +101,8 @@ def interval_means(
         is_covered = coverage.thickness >= rules.min_coverage * (bottom_cm - top_cm) - ROUNDING
         is_dense = coverage.widest_gap <= rules.max_gap_cm + ROUNDING
         mean = np.where(is_covered & is_dense, _means(segments, top_cm, bottom_cm, rules), np.nan)
-        means[column] = mean.clip(0.0)
-        flags[column] = np.where(mean < 0, "clipped", "")
+        means[column] = mean if column in signed else mean.clip(0.0)
+        flags[column] = np.where((mean < 0) & (column not in signed), "clipped", "")
     index = pd.Index(names, name="site_id")
     return pd.DataFrame(means, index=index), pd.DataFrame(flags, index=index)
 

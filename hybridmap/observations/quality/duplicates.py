@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 
 from hybridmap.observations.places import same_places
-from hybridmap.observations.schema import MEASURED
+from hybridmap.observations.schema import SCHEMA, Schema
 
 AGREEMENT = 0.01
 """Values that differ by a smaller share are the same, rounded."""
-COMPARED = [*MEASURED, "bd_fine_g_cm3", "bd_fine_whole_g_cm3"]
-RICHNESS = [*COMPARED, "cf_vol", "clay_pct"]
+DENSITIES = ["bd_fine_g_cm3", "bd_fine_whole_g_cm3"]
+FURTHER = ["cf_vol", "clay_pct"]
+"""Count as measured, but may differ between two reports of one layer."""
 
 
-def poorer_duplicates(layers: pd.DataFrame) -> pd.Series:
+def poorer_duplicates(layers: pd.DataFrame, schema: Schema = SCHEMA) -> pd.Series:
     """Rows that another source has too and measured as much or more of: the first of equals stays.
 
     Soils that differ in a value that both sources measured are different soils at one place, and a year that is not
@@ -26,6 +27,8 @@ def poorer_duplicates(layers: pd.DataFrame) -> pd.Series:
     ----------
     layers : DataFrame
         Layers of all sources, with coordinates.
+    schema : Schema
+        With the quantities that are compared.
 
     Returns
     -------
@@ -38,8 +41,8 @@ def poorer_duplicates(layers: pd.DataFrame) -> pd.Series:
     place = same_places(candidates["lon"], candidates["lat"])
     group = candidates.groupby([place, candidates["top_cm"], candidates["bottom_cm"], candidates["year"]]).ngroup()
     has_several = candidates["source"].groupby(group).transform("nunique") > 1
-    shared = candidates[has_several]
-    values, richness = shared[COMPARED].to_numpy(float), shared[RICHNESS].notna().sum(axis=1).to_numpy()
+    shared, compared = candidates[has_several], [*schema.measured, *DENSITIES]
+    values, richness = shared[compared].to_numpy(float), shared[[*compared, *FURTHER]].notna().sum(axis=1).to_numpy()
     source, drop = shared["source"].to_numpy(), np.zeros(len(shared), bool)
     for positions in shared.reset_index().groupby(group[has_several].to_numpy()).indices.values():
         for first, second in combinations(positions, 2):

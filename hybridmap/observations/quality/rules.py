@@ -14,7 +14,8 @@ from hybridmap.observations.bulk_density import OM_PER_OC
 from hybridmap.observations.density import ROCK_DENSITY
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.quality.duplicates import poorer_duplicates
-from hybridmap.observations.schema import MEASURED
+from hybridmap.observations.schema import SCHEMA, Schema
+from hybridmap.quantities import QUANTITIES
 
 TEXTURE = ["sand_pct", "silt_pct", "clay_pct"]
 DENSITY_FIELDS = ["bd_fine_g_cm3", "bd_fine_whole_g_cm3", "cf_vol", "cf_mass"]
@@ -52,20 +53,22 @@ class Rule:
         return ~sound.reindex(table.index).fillna(True).astype(bool)
 
 
-def layer_rules(limits: Limits) -> list[Rule]:
+def layer_rules(limits: Limits, schema: Schema = SCHEMA) -> list[Rule]:
     """Rules for layers as measured, in the order in which they are applied."""
+    measured = list(schema.measured)
     return [
         *_position_rules(limits),
         *_soil_rules(limits),
         *_fraction_rules(limits),
         *_carbon_density_rules(limits),
-        Rule("replicate", "the same layer and values twice", pa.Check(lambda t: ~_replicates(t))),
+        *range_rules(schema),
+        Rule("replicate", "the same layer and values twice", pa.Check(lambda t: ~_replicates(t, measured))),
         Rule(
             "duplicate",
             "the same place, depth, year and values in another source that measured as much or more",
-            pa.Check(lambda t: ~poorer_duplicates(t)),
+            pa.Check(lambda t: ~poorer_duplicates(t, schema)),
         ),
-        Rule("nothing_measured", "no carbon quantity left", pa.Check(lambda t: t[list(MEASURED)].notna().any(axis=1))),
+        Rule("nothing_measured", "no measured quantity left", pa.Check(lambda t: t[measured].notna().any(axis=1))),
     ]
 
 
@@ -168,6 +171,12 @@ def _carbon_density_rules(limits: Limits) -> list[Rule]:
     return [Rule("soc_density", f"SOC density outside 0 to {densest:g} kg/m3", sound, "soc_density_kg_m3")]
 
 
+def range_rules(schema: Schema) -> list[Rule]:
+    """Range of each quantity that the region declares."""
+    quantities = [quantity for name, quantity in schema.quantities.items() if name not in QUANTITIES]
+    return [Rule(q.name, f"{q.title} {q.range_text}", pa.Check.in_range(q.least, q.most), q.column) for q in quantities]
+
+
 def apply_rules(table: pd.DataFrame, rules: Iterable[Rule], drops: DropCounts) -> pd.DataFrame:
     """Apply rules in order.
 
@@ -230,8 +239,8 @@ def _recovery(t: pd.DataFrame) -> pd.Series:
     return (t["poc_g_kg"] + t["moc_g_kg"]) / t["oc_g_kg"]
 
 
-def _replicates(t: pd.DataFrame) -> pd.Series:
+def _replicates(t: pd.DataFrame, measured: list[str]) -> pd.Series:
     """Rows of one source and site that agree in depth, year and every value to 1e-6."""
-    values = t[[*MEASURED, *DENSITY_FIELDS]].round(6)
+    values = t[[*measured, *DENSITY_FIELDS]].round(6)
     keys = pd.concat([t[["source", "site_id", "year", "top_cm", "bottom_cm"]], values], axis=1)
     return keys.duplicated(keep="first")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.quality.drop_counts import DropCounts
-from hybridmap.observations.schema import MEASURED
+from hybridmap.observations.schema import SCHEMA
 
 STOCK = "soc_stock_kg_m2"
 
@@ -73,7 +73,7 @@ def _check(rows: pd.DataFrame, difference: np.ndarray, above_cm: np.ndarray, ori
             f" {above_cm[first]:g} cm of site '{row['site_id']}' ({int((difference < 0).sum())} such rows in all);"
             " cumulative stocks cannot fall: correct 'top_cm' and 'bottom_cm', or the stocks."
         )
-    has_contents = rows.reindex(columns=list(MEASURED)).notna().any(axis=1)
+    has_contents = rows.reindex(columns=list(SCHEMA.measured)).notna().any(axis=1)
     if has_contents.any():
         row = rows[has_contents].iloc[0]
         raise HybridmapError(

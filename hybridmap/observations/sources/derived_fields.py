@@ -16,6 +16,7 @@ from hybridmap.observations.sources.cumulative_stocks import STOCK, stocks_of_la
 from hybridmap.observations.sources.horizons import from_the_mineral_surface
 from hybridmap.observations.tables import cells
 
+NO_NUMBERS = frozenset(name for name, field in FIELDS.items() if field.quantity in ("text", "year"))
 ACID_PH = 6.5
 """Soil below this pH holds no carbonate."""
 PH_RANGE = (0.0, 14.0)
@@ -136,7 +137,7 @@ def count_unfinished_differences(
         Gets a line for each such field.
     """
     for field, column in columns.items():
-        if column.minus is None or column.minus_factor != 1.0 or FIELDS[field].quantity in ("text", "year"):
+        if column.minus is None or column.minus_factor != 1.0 or field in NO_NUMBERS:
             continue
         is_filled = cells.text(rows, Column(column=column.column, otherwise=column.otherwise)) != ""
         is_lost = is_filled & (cells.text(rows, Column(column=column.minus)) == "")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from hybridmap.observations.density import ROCK_DENSITY
 from hybridmap.observations.quality.drop_counts import DropCounts
+from hybridmap.observations.schema import SCHEMA, Schema
 
 TEXTURE = ("clay_pct", "silt_pct", "sand_pct")
 CONTENTS = {
@@ -16,7 +17,9 @@ CONTENTS = {
     "moc_g_kg": "mineral-associated carbon",
     "mbc_g_kg": "microbial carbon",
 }
-DOMAINS: dict[str, tuple[float, float, str]] = {
+Domain = tuple[float, float, str]
+"""Least, most, and the rule in words."""
+DOMAINS: dict[str, Domain] = {
     **{field: (0.0, 1000.0, f"{words} outside 0 to 1000 g/kg") for field, words in CONTENTS.items()},
     "ph": (0.0, 14.0, "pH outside 0 to 14"),
     **dict.fromkeys(
@@ -26,12 +29,15 @@ DOMAINS: dict[str, tuple[float, float, str]] = {
     **dict.fromkeys(("cf_vol", "cf_mass"), (0.0, 1.0, "coarse fragments outside 0 to 1")),
     **dict.fromkeys(("poc_share", "moc_share"), (0.0, 1.0, "share of organic carbon outside 0 to 1")),
     **dict.fromkeys(TEXTURE, (0.0, 100.0, "texture outside 0 to 100 %")),
-    **dict.fromkeys(("soc_density_kg_m3", "soc_stock_kg_m2"), (0.0, 1e4, "carbon stock or density below 0")),
+    **dict.fromkeys(
+        ("soc_density_kg_m3", "soc_stock_kg_m2", "poc_kg_m3", "moc_kg_m3", "mbc_kg_m3"),
+        (0.0, 1e4, "carbon stock or density below 0"),
+    ),
 }
-"""Field → least, most, and the rule in words."""
+"""Of each field."""
 
 
-def judge_domains(layers: pd.DataFrame, drops: DropCounts) -> pd.DataFrame:
+def judge_domains(layers: pd.DataFrame, drops: DropCounts, schema: Schema = SCHEMA) -> pd.DataFrame:
     """Make values missing that the quantity of their field cannot have, and count them.
 
     Parameters
@@ -40,6 +46,8 @@ def judge_domains(layers: pd.DataFrame, drops: DropCounts) -> pd.DataFrame:
         Layers in the units of the schema, with all mapped fields.
     drops : DropCounts
         Counts the values.
+    schema : Schema
+        With the quantities of the region, whose contents are judged too.
 
     Returns
     -------
@@ -49,15 +57,17 @@ def judge_domains(layers: pd.DataFrame, drops: DropCounts) -> pd.DataFrame:
     texture = [field for field in TEXTURE if field in layers]
     is_texture_wrong = pd.Series(False, index=layers.index)
     for field in texture:
-        is_texture_wrong |= _outside(layers[field], field)
-    for field, (_, _, reason) in DOMAINS.items():
+        is_texture_wrong |= _outside(layers[field], DOMAINS[field])
+    contents = {field: (0.0, 1000.0, f"{q.title} outside 0 to 1000 g/kg") for field, q in schema.densities.items()}
+    for field, domain in {**contents, **DOMAINS}.items():
+        reason = domain[2]
         if field in layers:
-            broken = is_texture_wrong if field in texture else _outside(layers[field], field)
+            broken = is_texture_wrong if field in texture else _outside(layers[field], domain)
             if (broken & layers[field].notna()).any():
                 layers = drops.drop_values(layers, broken, [field], "domain", f"{reason} ({field})")
     return layers
 
 
-def _outside(values: pd.Series, field: str) -> pd.Series:
-    least, most, _ = DOMAINS[field]
+def _outside(values: pd.Series, domain: Domain) -> pd.Series:
+    least, most, _ = domain
     return values.notna() & ~values.between(least, most)

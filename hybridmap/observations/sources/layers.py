@@ -11,18 +11,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.config import Column, ObservationSource
-from hybridmap.observations.schema import FIELDS, LAYER_COLUMNS, LAYER_NUMBERS
+from hybridmap.observations.schema import Field, Schema, field_factor
 from hybridmap.observations.sources.coordinates import LAT, LON
 from hybridmap.observations.tables import cells
 from hybridmap.observations.tables.cells import CellRules
-from hybridmap.observations.units import unit_factor
 
 LOG = logging.getLogger("hybridmap")
 COORDINATES = {"lon": LON, "lat": LAT}
 
 
 def layers_of_rows(
-    rows: pd.DataFrame, columns: Mapping[str, Column], source: ObservationSource, path: Path, rules: CellRules
+    rows: pd.DataFrame,
+    columns: Mapping[str, Column],
+    source: ObservationSource,
+    path: Path,
+    rules: CellRules,
+    schema: Schema,
 ) -> pd.DataFrame:
     """Bring rows of a table into the common schema, one layer a row.
 
@@ -38,11 +42,13 @@ def layers_of_rows(
         The table, for the errors.
     rules : CellRules
         How its cells are written.
+    schema : Schema
+        The common schema with the quantities of the region.
 
     Returns
     -------
     DataFrame
-        :data:`LAYER_COLUMNS` and all fields of `columns`, in the units of the schema.
+        Its columns and all fields of `columns`, in the units of the schema.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def layers_of_rows(
     layers = pd.DataFrame({"oc_flag": "ok"}, index=rows.index, dtype=object)
     for field, column in columns.items():
         origin = f"{path}: column '{column.column}' for '{field}'" if column.column else f"{path}: '{field}'"
-        layers[field], below_limit = _field(rows, field, column, origin, rules)
+        layers[field], below_limit = _field(rows, schema.fields[field], column, origin, rules)
         if field == "oc_g_kg":
             layers.loc[below_limit, "oc_flag"] = "lod"
     layers["source"] = source.name
@@ -61,22 +67,24 @@ def layers_of_rows(
     if density is not None and density.otherwise and "bd_method" not in layers:
         layers["bd_method"] = _first_filled(rows, density)
     _fill_labels(layers, source)
-    missing = {name: np.nan if name in LAYER_NUMBERS else "" for name in LAYER_COLUMNS if name not in layers}
+    missing = {
+        name: np.nan if name in schema.layer_numbers else "" for name in schema.layer_columns if name not in layers
+    }
     return layers.assign(**missing)
 
 
 def _field(
-    rows: pd.DataFrame, field: str, column: Column, origin: str, rules: CellRules
+    rows: pd.DataFrame, field: Field, column: Column, origin: str, rules: CellRules
 ) -> tuple[pd.Series, NDArray[np.bool_]]:
     """Values of one field in the unit of the schema, and which of them stand for "below the detection limit"."""
-    quantity, none_below = FIELDS[field].quantity, np.zeros(len(rows), bool)
-    if field in COORDINATES:
-        return rows[COORDINATES[field]], none_below
+    quantity, none_below = field.quantity, np.zeros(len(rows), bool)
+    if field.name in COORDINATES:
+        return rows[COORDINATES[field.name]], none_below
     if quantity == "text":
         return cells.text(rows, column, rules), none_below
     if quantity == "year":
         return cells.year(rows, column, origin, rules), none_below
-    factor = unit_factor(quantity, column.unit, origin)
+    factor = field_factor(field, column.unit, origin)
     numbers = cells.number(rows, column, origin, rules, quantity)
     if column.factor != 1.0:
         LOG.info("%s: values are multiplied with the factor %g", origin, column.factor)

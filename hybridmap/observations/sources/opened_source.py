@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import under
 from hybridmap.observations.formats.registry import open_as_format, resolve_source
-from hybridmap.observations.schema import FIELDS, MEASURED, REQUIRED
+from hybridmap.observations.schema import REQUIRED, SCHEMA, Schema
 from hybridmap.observations.sources.joins import JoinedTable, open_join
+from hybridmap.observations.sources.quantity_fields import with_quantity_fields
 from hybridmap.observations.tables.cells import CellRules
 from hybridmap.observations.tables.number_signs import NumberSigns
 from hybridmap.observations.tables.source_table import SourceTable
@@ -33,11 +33,14 @@ class OpenedSource:
         Its main table.
     joins : list of JoinedTable
         Tables whose columns are added.
+    schema : Schema
+        The common schema with the quantities of the region.
     """
 
     source: ObservationSource
     table: SourceTable
     joins: list[JoinedTable]
+    schema: Schema = SCHEMA
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -80,7 +83,7 @@ def names_in(column: Column) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def open_source(source: ObservationSource, data_root: str) -> OpenedSource:
+def open_source(source: ObservationSource, data_root: str, schema: Schema = SCHEMA) -> OpenedSource:
     """Find and check every file and column that a source names.
 
     Parameters
@@ -89,6 +92,8 @@ def open_source(source: ObservationSource, data_root: str) -> OpenedSource:
         Format, column map, joins, filters.
     data_root : str
         Folder that its paths start from.
+    schema : Schema
+        The common schema with the quantities of the region.
 
     Returns
     -------
@@ -100,14 +105,15 @@ def open_source(source: ObservationSource, data_root: str) -> OpenedSource:
         For a missing file, another table than the format says, or a column or schema field that does not exist.
     """
     source, published, path = resolve_source(source, under(data_root, source.path))
+    source = with_quantity_fields(source, schema)
     if not source.columns:
         raise HybridmapError(f"source '{source.name}': no columns are mapped; add 'columns', or a known 'format'.")
     if not source.licence and "licence" not in source.columns:
         raise HybridmapError(f"source '{source.name}': 'licence' is missing; say under which licence the rows are.")
     table = open_as_format(path, source, published)
-    opened = OpenedSource(source, table, _open_joins(source, table, data_root))
+    opened = OpenedSource(source, table, _open_joins(source, table, data_root), schema)
     _check_columns(opened)
-    _check_fields(source.name, opened.layer_maps)
+    _check_fields(opened)
     return opened
 
 
@@ -128,23 +134,23 @@ def _open_joins(source: ObservationSource, table: SourceTable, data_root: str) -
 
 def _check_columns(opened: OpenedSource) -> None:
     """Raise HybridmapError for an unknown field, or a column that no table has."""
-    source, table = opened.source, opened.table
+    source, table, fields = opened.source, opened.table, opened.schema.fields
     joined = {name for joined_table in opened.joins for name in joined_table.new_columns}
     absent = {name for join in source.joins if join.optional for name in join.take} - joined
     for layer_map in opened.layer_maps:
         for field, column in layer_map.items():
-            if field not in FIELDS:
+            if field not in fields:
                 raise HybridmapError(
-                    f"source '{source.name}': '{field}' is no field of the schema{nearest(field, FIELDS)};"
-                    f" fields are {list(FIELDS)}."
+                    f"source '{source.name}': '{field}' is no field of the schema{nearest(field, fields)};"
+                    f" fields are {list(fields)}."
                 )
             table.require([name for name in names_in(column) if name not in joined | absent], f"for '{field}'")
     table.require([name for name in (*source.where, *source.exclude) if name not in joined], "for a filter")
 
 
-def _check_fields(source: str, layer_maps: list[dict[str, Column]]) -> None:
+def _check_fields(opened: OpenedSource) -> None:
     """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured."""
-    mapped: Mapping[str, Column] = {field: column for layer in layer_maps for field, column in layer.items()}
+    source, mapped, measured = opened.source.name, opened.fields, opened.schema.measured
     for field in REQUIRED:
         if field not in mapped:
             raise HybridmapError(f"source '{source}': the schema field '{field}' is not mapped; add it to columns.")
@@ -155,5 +161,5 @@ def _check_fields(source: str, layer_maps: list[dict[str, Column]]) -> None:
     for field in ("ic_g_kg", "ph"):
         if field in mapped and "tc_g_kg" not in mapped:
             LOG.warning("%s: '%s' is mapped and not used; it serves to correct 'tc_g_kg'", source, field)
-    if not {*MEASURED, "soc_stock_kg_m2", "tc_g_kg"} & set(mapped):
-        raise HybridmapError(f"source '{source}': no measured quantity is mapped; map one of {list(MEASURED)}.")
+    if not {*measured, "soc_stock_kg_m2", "tc_g_kg"} & set(mapped):
+        raise HybridmapError(f"source '{source}': no measured quantity is mapped; map one of {list(measured)}.")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from hybridmap.config import Column
 from hybridmap.errors import HybridmapError
+from hybridmap.observations.schema import Schema
 
 LOG = logging.getLogger("hybridmap")
 FEWEST = 20
@@ -121,6 +122,35 @@ def check_units(path: Path, table: pd.DataFrame, columns: Mapping[str, Column]) 
     for field in ("poc_g_kg", "moc_g_kg", "mbc_g_kg"):
         _check_fraction(judge, field)
     _warn_of_two_units(judge)
+
+
+def check_ranges(path: Path, table: pd.DataFrame, columns: Mapping[str, Column], schema: Schema) -> None:
+    """Raise HybridmapError for a quantity of which half of the values lie outside the range that the region declares.
+
+    Parameters
+    ----------
+    path : Path
+        For the sentence.
+    table : DataFrame
+        In the units of the common schema.
+    columns : mapping of str to Column
+        Map of fields to columns; a column with ``trust_unit`` is not judged.
+    schema : Schema
+        With the quantities of the region.
+    """
+    for quantity in schema.quantities.values():
+        column = columns.get(quantity.column)
+        if column is None or column.trust_unit:
+            continue
+        values = table[quantity.column].dropna()
+        if len(values) < FEWEST:
+            continue
+        outside = values[(values < quantity.least) | (values > quantity.most)]
+        if len(outside) > len(values) / 2:
+            raise HybridmapError(
+                f"{path}: column '{column.column}' for '{quantity.name}': {len(outside)} of {len(values)} values lie"
+                f" {quantity.range_text}, as {outside.median():.4g}. Correct 'unit', or the 'range' of the quantity."
+            )
 
 
 def _check_median(judge: _Judge, field: str, is_organic: bool) -> None:

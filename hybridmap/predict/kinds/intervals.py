@@ -13,7 +13,6 @@ from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
 from hybridmap.predict.portrayal import Portrayal
-from hybridmap.quantities import QUANTITIES
 
 
 class IntervalMaps(MapKind):
@@ -49,7 +48,7 @@ class IntervalMaps(MapKind):
         layers: dict[str, MapLayer] = {}
         for name in self.names:
             layer = self.source.model_maps[name].layer
-            title = f"Width of the {label_of(name)} interval"
+            title = f"Width of the {label_of(name, self.source.model.quantities)} interval"
             texts = {"sd": "standard deviation of"} if self.source.has_spread else {}
             texts |= {end: f"{end} end of the {100 * level:g} % interval of" for end in ("lower", "upper")}
             for role, text in texts.items():
@@ -78,7 +77,9 @@ class IntervalMaps(MapKind):
             width = self._factor(name) * sd.clamp(min=SMALLEST_SPREAD)
             lower, upper = centre - width, centre + width
         output, layer = self.source.model_maps[name]
-        if layer.unit == DENSITY and not output.startswith(PARAMETER):
+        quantity = self.source.model.quantities.get(output)
+        is_positive = layer.unit == DENSITY if quantity is None else not quantity.is_signed
+        if is_positive and not output.startswith(PARAMETER):
             lower = lower.clamp(min=0.0)
         return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
 
@@ -103,7 +104,7 @@ def _of_process(source: Source) -> list[str]:
 def _names(source: Source) -> tuple[str, ...]:
     """Maps that get an interval: targets, and what else has a spread."""
     names, maps = source.recipe.predict.interval_of, source.model_maps
-    known_names = {*maps, *QUANTITIES, *_of_process(source)}
+    known_names = {*maps, *source.model.quantities, *_of_process(source)}
     is_hybrid = isinstance(source.model, HybridModel)
     if is_hybrid and (unknown := [name for name in names if name not in known_names]):
         raise HybridmapError(f"predict.interval_of: no map '{unknown[0]}'; there are {sorted(maps)}.")

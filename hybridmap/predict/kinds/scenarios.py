@@ -42,7 +42,7 @@ class ScenarioMaps(MapKind):
             text = ", ".join(f"{forcing} {_change_text(change)}" for forcing, change in changes.items())
             for target in self.source.model.target_names:
                 layer = self.source.model_maps[target].layer
-                title = f"Change of {label_of(target)} with {text}"
+                title = f"Change of {label_of(target, self.source.model.quantities)} with {text}"
                 portrayal = Portrayal("scenario", title, "BrBG", symmetric=True, subject=target)
                 description = f"change of {layer.description} with {text}"
                 layers[_map_name(target, scenario)] = MapLayer(layer.unit, description, portrayal=portrayal)
