@@ -104,6 +104,8 @@ PROPERTIES = (
     "sand_pct",
 )
 """Numbers of a layer beside its quantities."""
+OF_SITES = ("weight", "group_id", "row", "col", "x", "y")
+"""Further columns of the tables of sites and samples."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,8 @@ class Schema:
     def __post_init__(self) -> None:
         """Refuse names that are taken."""
         for name, quantity in self.quantities.items():
-            its_names = {name, quantity.column} if name not in QUANTITIES else set()
-            if names := sorted(
-                its_names & ({*FIELDS, *LAYER_TEXT, *PROPERTIES} | {"weight", "group_id", "row", "col"})
-            ):
+            words = {name, quantity.column} if name not in QUANTITIES else set()
+            if names := sorted(words & {*FIELDS, *LAYER_TEXT, *PROPERTIES, *OF_SITES}):
                 raise HybridmapError(
                     f"quantity '{name}': '{names[0]}' is a field of the schema already; choose another name."
                 )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from hybridmap.config import Config
-from hybridmap.fingerprint import installed_code
 from hybridmap.quantities import QUANTITIES
 
 MAIN = next(iter(QUANTITIES))
 """Quantity that gets a figure of its own, and whose intervals and changes are drawn."""
 CAPACITY = "capacity"
 """Attribute of a process model whose pool has a capacity, which a figure shows."""
+PROCESSES = Path(__file__).parents[1] / "process"
+"""Sources of the process models of the package."""
 
 
 def with_main_map(config: Config) -> list[str]:
@@ -60,10 +62,20 @@ def declares_capacity(process: str) -> bool:
 def _source(process: str) -> bytes:
     if process.endswith(".py"):
         return Path(process).read_bytes()
-    code = installed_code()
-    package = f"{code.package.name}.process"
-    table = code.sources[package].table
-    return code.files[code.modules[f"{package}.{table[process]}"]] if process in table else b""
+    module = _modules().get(process)
+    return b"" if module is None else PROCESSES.joinpath(*module.split(".")).with_suffix(".py").read_bytes()
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """The table of process models, read from its source."""
+    tree = ast.parse((PROCESSES / "__init__.py").read_bytes())
+    tables = [node.value for node in tree.body if isinstance(node, ast.Assign) and _assigned(node) == "MODULES"]
+    return dict(ast.literal_eval(tables[0]))
+
+
+def _assigned(statement: ast.Assign) -> str:
+    return statement.targets[0].id if isinstance(statement.targets[0], ast.Name) else ""
 
 
 def _assigns(statement: ast.stmt) -> bool:
