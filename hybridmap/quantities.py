@@ -78,3 +78,14 @@ QUANTITIES: dict[str, Quantity] = {
     )
 }
 """The quantities of every region by name, in the order of tables and figures; a region file may declare more."""
+
+
+def stock_name(quantity: str) -> str:
+    """Name of the map of the stock of a quantity that is a density.
+
+    Examples
+    --------
+    >>> stock_name("soc")
+    'soc_stock'
+    """
+    return f"{quantity}_stock"

@@ -9,11 +9,11 @@ from hybridmap.config import Config, Experiment, Predict
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import checked_model, model_spec
-from hybridmap.export.totals import STOCK
 from hybridmap.model import Model
 from hybridmap.predict.kinds import KINDS, Source
 from hybridmap.predict.map_layers import model_maps
 from hybridmap.predict.recipe import Recipe
+from hybridmap.quantities import stock_name
 
 APPLICABILITY = ("dissimilarity", "applicable", "out_of_range")
 """Maps whose file is made after training."""
@@ -21,7 +21,7 @@ APPLICABILITY = ("dissimilarity", "applicable", "out_of_range")
 
 def model_of(config: Config, experiment: Experiment) -> tuple[Model, dict[str, Any]]:
     """Untrained model of an experiment and its specification; HybridmapError if the block is wrong."""
-    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
     spec = model_spec(experiment, layers)
     return checked_model(experiment, spec), spec
 
@@ -57,13 +57,17 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
             if name not in names
         ]
     for section in ("totals", "reference"):
-        map_name = STOCK if section == "totals" else "soc"
-        if getattr(config, section) and map_name not in names:
+        if not getattr(config, section):
+            continue
+        stocks = [stock_name(name) for name, quantity in config.all_quantities.items() if quantity.content]
+        mapped = [name for name in (stocks if section == "totals" else ["soc"]) if name in names]
+        first = stock_name("soc") if section == "totals" else "soc"
+        if not mapped:
             mistakes.append(
-                f"{section}: is made of the map '{map_name}', which this experiment has not; give it map: false."
+                f"{section}: is made of the map '{first}', which this experiment has not; give it map: false."
             )
-        elif getattr(config, section) and config.predict.maps and map_name not in config.predict.maps:
-            mistakes.append(f"{section}: is made of the map '{map_name}'; add it to predict.maps.")
+        elif config.predict.maps and not set(mapped) & set(config.predict.maps):
+            mistakes.append(f"{section}: is made of the map '{mapped[0]}'; add it to predict.maps.")
     if mistakes:
         raise HybridmapError("\n".join(mistakes))
     return notes

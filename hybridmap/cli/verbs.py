@@ -150,7 +150,8 @@ def _totals(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.export.totals import totals
 
     level = config.experiment(args.experiment).uncertainty.level
-    totals(config.totals, config.data_root, level, args.maps, args.out)
+    quantities = [name for name, q in config.all_quantities.items() if name == "soc" or q.content]
+    totals(config.totals, config.data_root, level, args.maps, args.out, quantities)
 
 
 def _diagnose(config: Config, args: argparse.Namespace) -> None:

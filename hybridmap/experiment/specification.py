@@ -14,7 +14,7 @@ from hybridmap.model import Model
 from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
 from hybridmap.process import ProcessModel, get_process
-from hybridmap.quantities import Quantity
+from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.train import TrainingOptions
 from hybridmap.train.penalties import penalties_of
 from hybridmap.units import same_unit
@@ -48,7 +48,7 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "forcing": layers.forcing,
         "forcing_constants": constants,
         "targets": list(experiment.targets),
-        "quantities": [layers.quantities[name].facts() for name in experiment.targets],
+        "quantities": [q.facts() for name, q in layers.quantities.items() if name not in QUANTITIES],
     }
 
 

@@ -1,4 +1,4 @@
-"""Carbon stocks of polygons: true cell areas, cells cut by borders, and intervals from the draws of the model."""
+"""Stocks of polygons: true cell areas, cells cut by borders, and intervals from the draws of the model."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.grid.verified_store import open_verified
+from hybridmap.quantities import stock_name
 
 LOG = logging.getLogger("hybridmap")
-STOCK, DRAWS = "soc_stock", "draws"
+DRAWS = "draws"
+CARBON = ("soc",)
+"""Quantity whose stock every region has."""
 OUTSIDE = "(outside)"
 """Row of the part of the map that no polygon covers."""
 ROUNDING = 1e-6
@@ -36,8 +39,15 @@ KG_PER_TG = 1e9
 Array = NDArray[np.float64]
 
 
-def totals(sets: Sequence[Total], data_root: str, level: float, store: Path, out: Path) -> None:
-    """Write the SOC stock of every polygon of some sets.
+def totals(
+    sets: Sequence[Total],
+    data_root: str,
+    level: float,
+    store: Path,
+    out: Path,
+    quantities: Sequence[str] = CARBON,
+) -> None:
+    """Write the stocks of every polygon of some sets.
 
     Parameters
     ----------
@@ -48,27 +58,32 @@ def totals(sets: Sequence[Total], data_root: str, level: float, store: Path, out
     level : float
         Share of the draws between the ends of an interval.
     store : Path
-        ``maps.zarr`` with the map ``soc_stock`` [kg m-2], and its draws where there is a source of spread.
+        ``maps.zarr`` with a map ``{quantity}_stock`` [kg m-2], and its draws where there is a source of spread.
     out : Path
-        CSV: ``totals, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2, stock_Tg,
-        stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set is the rest of the map, so
-        that its rows add up to the map.
+        CSV: ``totals, quantity, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2, stock_Tg,
+        stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set and quantity is the rest of the map,
+        so that its rows add up to the map.
+    quantities : sequence of str
+        Those that have a stock; the ones that are not mapped are left out.
 
     Raises
     ------
     HybridmapError
-        If the map of stocks is missing, or a file of polygons is wrong, or polygons overlap.
+        If no map of a stock is there, or a file of polygons is wrong, or polygons overlap.
     """
-    stocks = _open_stocks(store)
+    all_stocks = _open_stocks(store, quantities)
     tables = []
     for total in sets:
-        polygons = read_named_polygons(under(data_root, total.polygons), total.attribute, stocks.grid)
+        grid = next(iter(all_stocks.values())).grid
+        polygons = read_named_polygons(under(data_root, total.polygons), total.attribute, grid)
         if polygons.empty:
             raise HybridmapError(f"totals '{total.name}': no polygon of {total.polygons} lies on the map.")
-        table = _table(total.name, polygons, _sums(stocks, polygons, total), level)
-        whole = table["stock_Tg"].sum()
-        LOG.info("totals %s: %d polygons, %.4g Tg on the whole map", total.name, len(polygons), whole)
-        tables.append(table)
+        for quantity, stocks in all_stocks.items():
+            table = _table(total.name, polygons, _sums(stocks, polygons, total), level)
+            table.insert(1, "quantity", quantity)
+            text = "totals %s: %s, %d polygons, %.4g Tg on the whole map"
+            LOG.info(text, total.name, quantity, len(polygons), table["stock_Tg"].sum())
+            tables.append(table)
     write_csv(pd.concat(tables, ignore_index=True), out)
 
 
@@ -82,13 +97,22 @@ class Stocks:
     applicable: Any
 
 
-def _open_stocks(store: Path) -> Stocks:
+def _open_stocks(store: Path, quantities: Sequence[str]) -> dict[str, Stocks]:
+    """Stocks that are mapped, by their quantity."""
     root = open_verified(store)
-    if STOCK not in root:
-        raise HybridmapError(f"{store}: no map '{STOCK}', which totals are made of; add it to predict.maps.")
+    names = {quantity: stock_name(quantity) for quantity in quantities}
+    mapped = {quantity: name for quantity, name in names.items() if name in root}
+    if not mapped:
+        text = " or ".join(f"'{name}'" for name in names.values())
+        raise HybridmapError(f"{store}: no map {text}, which totals are made of; add it to predict.maps.")
     group: Any = root.get(DRAWS)
-    draws = [] if group is None else [group[name] for name in sorted(group.array_keys()) if name.startswith(STOCK)]
-    return Stocks(grid_of(root), root[STOCK], draws, root.get("applicable"))
+    keys = [] if group is None else sorted(group.array_keys())
+    return {
+        quantity: Stocks(
+            grid_of(root), root[name], [group[k] for k in keys if k.startswith(f"{name}_")], root.get("applicable")
+        )
+        for quantity, name in mapped.items()
+    }
 
 
 def _sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total) -> Array:

@@ -22,8 +22,8 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
         (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
         ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes),
-        ``start`` (parameter → value), ``units`` (layer → unit) and ``quantities`` (facts of the targets that are no
-        quantities of the package).
+        ``start`` (parameter → value), ``units`` (layer → unit) and ``quantities`` (facts of those that the region
+        declares).
 
     Returns
     -------
@@ -40,9 +40,9 @@ def build_model(spec: Mapping[str, Any]) -> Model:
 
 
 def quantities_of(spec: Mapping[str, Any]) -> dict[str, Quantity]:
-    """Quantities that a model of `spec` knows by name: those of the package, and its targets."""
-    targets = map(Quantity.of_facts, spec.get("quantities") or ())
-    return {**QUANTITIES, **{quantity.name: quantity for quantity in targets}}
+    """Quantities that a model of `spec` knows by name: those of the package, and those of its region."""
+    declared = map(Quantity.of_facts, spec.get("quantities") or ())
+    return {**QUANTITIES, **{quantity.name: quantity for quantity in declared}}
 
 
 def _build_network(spec: Mapping[str, Any]) -> NetworkModel:

@@ -28,6 +28,12 @@ def with_main_target(config: Config) -> list[str]:
     return [e.name for e in config.experiments if e.map and MAIN in e.targets]
 
 
+def with_stock(config: Config) -> list[str]:
+    """Names of the experiments that make maps and are trained on a quantity that has a stock, so that totals follow."""
+    summed = {MAIN, *(name for name, q in config.all_quantities.items() if q.content and name not in QUANTITIES)}
+    return [e.name for e in config.experiments if e.map and summed & set(e.targets)]
+
+
 def with_capacity(config: Config) -> list[str]:
     """Names of the experiments whose process model declares a capacity in its class."""
     return [e.name for e in config.experiments if e.process and declares_capacity(e.process.name)]

@@ -10,7 +10,12 @@ from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.files.sources import MEMORY, Digests
 from hybridmap.files.sums import lost_file
 from hybridmap.fingerprint import stage_code
-from hybridmap.report.expected import with_capacity, with_main_map, with_main_target
+from hybridmap.report.expected import (
+    with_capacity,
+    with_main_map,
+    with_main_target,
+    with_stock,
+)
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 
@@ -55,8 +60,9 @@ EXPERIMENTS = [e.name for e in CONFIG.experiments]
 # The experiments whose reports surely have these figures; where there is more to draw, the page shows it too.
 WITH_SOC_MAP = with_main_map(CONFIG)
 SATURATING = with_capacity(CONFIG)
-# Stocks and the comparison with a published map need SOC.
+# The comparison with a published map needs SOC, totals a quantity that has a stock.
 WITH_SOC = with_main_target(CONFIG)
+WITH_STOCK = with_stock(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 

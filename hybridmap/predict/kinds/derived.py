@@ -1,18 +1,48 @@
-"""Maps that follow from outputs of the model by arithmetic: the stock of carbon and its turnover time."""
+"""Maps that follow from outputs of the model by arithmetic: stocks, and the turnover time of carbon."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from hybridmap.errors import HybridmapError
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, MapLayer
+from hybridmap.quantities import QUANTITIES, stock_name
+from hybridmap.units import factor_between
 
-CARBON, STOCK, TURNOVER = "soc", "soc_stock", "turnover_time"
+CARBON, TURNOVER = "soc", "turnover_time"
+STOCK_UNIT = "kg m-2"
 
 
-def has_stock(source: Source) -> bool:
-    """Whether the model has a density of carbon, which makes a stock with the thickness of the layer."""
-    info = source.model.output_info()
-    return CARBON in info and info[CARBON][0] == DENSITY
+class Stock(NamedTuple):
+    """A density that makes a stock with the thickness of the layer.
+
+    Attributes
+    ----------
+    output : str
+        Output of the model that is the density.
+    title : str
+        Of the stock, in words.
+    factor : float
+        What its unit is worth in kg m-3.
+    """
+
+    output: str
+    title: str
+    factor: float
+
+
+def stocks_of(source: Source) -> dict[str, Stock]:
+    """Stocks by the name of their map: of organic carbon, and of each density that the region declares."""
+    info, stocks = source.model.output_info(), {}
+    for name, quantity in source.model.quantities.items():
+        is_summed = name == CARBON or name not in QUANTITIES
+        map_name = stock_name(name)
+        if name in info and map_name not in info and is_summed and quantity.content:
+            title = "soil organic carbon stock" if name == CARBON else f"stock of {quantity.title}"
+            unit = info[name][0]
+            stocks[map_name] = Stock(name, title, 1.0 if unit == DENSITY else factor_between(unit, DENSITY))
+    return stocks
 
 
 def _losses(source: Source) -> tuple[str, ...]:
@@ -27,7 +57,7 @@ def _losses(source: Source) -> tuple[str, ...]:
 
 
 class DerivedMaps(MapKind):
-    """Stock of carbon [kg m-2] and turnover time [yr].
+    """Stocks [kg m-2] and turnover time [yr].
 
     Raises
     ------
@@ -37,15 +67,15 @@ class DerivedMaps(MapKind):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
-        self.has_stock = has_stock(source)
+        self.stocks = stocks_of(source)
         self.losses = _losses(source)
 
     def layers(self) -> dict[str, MapLayer]:
         """Those that the outputs of the model allow."""
         layers = {}
-        if self.has_stock:
-            depth = f"to {100 * self.source.recipe.depth_m:g} cm"
-            layers[STOCK] = MapLayer("kg m-2", f"soil organic carbon stock {depth}")
+        depth = f"to {100 * self.source.recipe.depth_m:g} cm"
+        for name, stock in self.stocks.items():
+            layers[name] = MapLayer(STOCK_UNIT, f"{stock.title} {depth}")
         if self.losses:
             layers[TURNOVER] = MapLayer("yr", "soil organic carbon over its inputs at steady state")
         return layers
@@ -53,8 +83,8 @@ class DerivedMaps(MapKind):
     def values(self, batch: Batch) -> Maps:
         """Density times thickness, and over what is lost in a year."""
         maps, outputs = {}, batch.outputs
-        if self.has_stock:
-            maps[STOCK] = outputs[CARBON] * self.source.recipe.depth_m
+        for name, stock in self.stocks.items():
+            maps[name] = outputs[stock.output] * (stock.factor * self.source.recipe.depth_m)
         if self.losses:
             first, *further = (outputs[name] for name in self.losses)
             maps[TURNOVER] = outputs[CARBON] / sum(further, first)

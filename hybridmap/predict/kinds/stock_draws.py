@@ -1,16 +1,16 @@
-"""Every draw of the carbon stock, from which totals take intervals: errors of a whole map do not average out."""
+"""Every draw of the stocks, from which totals take intervals: errors of a whole map do not average out."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
-from hybridmap.predict.kinds.derived import CARBON, STOCK, has_stock
+from hybridmap.predict.kinds.derived import STOCK_UNIT, Stock, stocks_of
 from hybridmap.predict.map_layers import MapLayer
 
 
 class StockDraws(MapKind):
-    """Draws of the carbon stock [kg m-2], where the recipe keeps them and there are some."""
+    """Draws of the stocks [kg m-2], where the recipe keeps them and there are some."""
 
     is_optional: ClassVar[bool] = False
 
@@ -18,22 +18,28 @@ class StockDraws(MapKind):
         super().__init__(source)
         uncertainty = source.recipe.uncertainty
         self.count = uncertainty.members if uncertainty.method == "ensemble" else uncertainty.passes
-        if source.recipe.keep_draws and source.has_spread and has_stock(source):
-            self.drawn_outputs = (source.model_maps[CARBON].output,)
+        self.stocks: dict[str, Stock] = {}
+        if source.recipe.keep_draws and source.has_spread:
+            self.stocks = {name: s for name, s in stocks_of(source).items() if s.output in source.model_maps}
+        self.drawn_outputs = tuple(source.model_maps[stock.output].output for stock in self.stocks.values())
 
     def layers(self) -> dict[str, MapLayer]:
-        """A map a draw, in a group of their own."""
-        if not self.drawn_outputs:
-            return {}
+        """A map a draw and stock, in a group of their own."""
         return {
-            _map_name(k): MapLayer("kg m-2", f"draw {k} of the soil organic carbon stock") for k in range(self.count)
+            _map_name(name, k): MapLayer(STOCK_UNIT, f"draw {k} of the {stock.title}")
+            for name, stock in self.stocks.items()
+            for k in range(self.count)
         }
 
     def values(self, batch: Batch) -> Maps:
         """Density times thickness of each draw."""
         depth_m = self.source.recipe.depth_m
-        return {_map_name(k): v * depth_m for name in self.drawn_outputs for k, v in enumerate(batch.draws[name])}
+        return {
+            _map_name(name, k): density * (stock.factor * depth_m)
+            for name, stock in self.stocks.items()
+            for k, density in enumerate(batch.draws[self.source.model_maps[stock.output].output])
+        }
 
 
-def _map_name(draw: int) -> str:
-    return f"draws/{STOCK}_{draw:02}"
+def _map_name(stock: str, draw: int) -> str:
+    return f"draws/{stock}_{draw:02}"
