@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hybridmap.check.trial_region import try_in_region, unfit_for_regions
 from hybridmap.errors import HybridmapError
 from hybridmap.model.constraints import start_of
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
@@ -39,7 +40,8 @@ def check_model(name: str, seed: int = 0, **options: Any) -> list[str]:
     Returns
     -------
     list of str
-        One line a check, each beginning with "ok".
+        One line a check, each beginning with "ok", and one of a small region, which begins with "skip" where the model
+        cannot run in one.
 
     Raises
     ------
@@ -54,7 +56,17 @@ def check_model(name: str, seed: int = 0, **options: Any) -> list[str]:
     lines = [f"{'ok  ' if passed else 'FAIL'} {title}: {text}" for title, (passed, text) in outcomes.items()]
     if failures := sum(not passed for passed, _ in outcomes.values()):
         raise HybridmapError("\n  ".join([f"process model {name}: {failures} of {len(lines)} checks failed", *lines]))
-    return lines
+    return [*lines, _region_line(model, name, options)]
+
+
+def _region_line(model: ProcessModel, name: str, options: Mapping[str, Any]) -> str:
+    """What became of the model in a region, as a line; HybridmapError if a stage refused it."""
+    if reason := unfit_for_regions(model):
+        return f"skip region: {reason}; the model runs in programs of your own"
+    try:
+        return f"ok   region: {try_in_region(model, name, options)}"
+    except HybridmapError as error:
+        raise HybridmapError(f"process model {name}: in a small region: {error}") from None
 
 
 def _outcome(run: Callable[[ProcessModel, int], Outcome], model: ProcessModel, seed: int) -> Outcome:

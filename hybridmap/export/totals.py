@@ -60,9 +60,9 @@ def totals(
     store : Path
         ``maps.zarr`` with a map ``{quantity}_stock`` [kg m-2], and its draws where there is a source of spread.
     out : Path
-        CSV: ``totals, quantity, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2, stock_Tg,
-        stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set and quantity is the rest of the map,
-        so that its rows add up to the map.
+        CSV: ``totals, quantity, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2,
+        stock_Tg, stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set and quantity is
+        the rest of the map, so that its rows add up to the map.
     quantities : sequence of str
         Those that have a stock; the ones that are not mapped are left out.
 

@@ -34,15 +34,16 @@ def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -
         np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(5, 0).forcing.items()})
         options = {"table": str(tmp_path / "t.npz")}
     lines = check_model(name, **options)
-    assert len(lines) == 9
-    assert all(line.startswith("ok") for line in lines)
+    assert len(lines) == 10
+    assert all(line.startswith("ok") for line in lines[:9])
+    assert lines[9].startswith("skip region: " if name == "clm5" else "ok   region: trained on")
 
 
 def test_the_model_of_the_docs_passes(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(model_file)]) == 0
-    assert capsys.readouterr().err.count("ok ") == 9
+    assert capsys.readouterr().err.count("ok ") == 10
     assert main(["check", "respiration"]) == 0  # a model of the package, by its name
-    assert capsys.readouterr().err.count("ok ") == 9
+    assert capsys.readouterr().err.count("ok ") == 10
 
 
 BROKEN = [
@@ -99,6 +100,39 @@ def test_the_check_says_what_to_mend(model_file: Path, old: str, new: str, says:
     with pytest.raises(HybridmapError, match="checks failed") as error:
         check_model(str(model_file))
     assert says in str(error.value)
+
+
+IN_A_REGION = [
+    (
+        "another unit",
+        '"kg m-3", "all carbon"',
+        '"g m-3", "all carbon"',
+        "gives 'soc' in g m-3; the quantity is in kg m-3",
+    ),
+    ("no finite number", "poc = litter", "poc = (litter - litter).log() * litter", "checks failed"),
+    (
+        "penalty that the losses cannot take",
+        'name = "two_pools"',
+        'name = "t"; penalties = {"p": lambda o, known=None: o["nothing"].mean()}',
+        "nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [b[1:] for b in IN_A_REGION], ids=[b[0] for b in IN_A_REGION])
+def test_what_the_workflow_refuses_the_check_refuses(model_file: Path, old: str, new: str, says: str) -> None:
+    assert old in SOURCE
+    model_file.write_text(SOURCE.replace(old, new))
+    with pytest.raises(HybridmapError) as error:
+        check_model(str(model_file))
+    assert says in str(error.value)
+
+
+def test_any_output_can_be_a_quantity_of_the_region(model_file: Path) -> None:
+    renamed = SOURCE.replace('"poc"', '"respiration"').replace('"moc"', '"leaching"').replace('"soc"', '"extinct"')
+    model_file.write_text(re.sub(r"    checks = .*\n", "", renamed))
+    line = check_model(str(model_file))[-1]
+    assert line.startswith("ok   region: trained on respiration, leaching, extinct at 150 sites, ")
 
 
 @pytest.mark.parametrize(
