@@ -205,6 +205,8 @@ def test_a_unit_a_boundary_and_a_mask_plan_what_reads_them(finished: Path) -> No
         ("covariates.zarr/covariates/c/0/0/0", "cube"),
         ("splits.parquet", "split"),
         ("report/figures/comparison.png", "report"),
+        ("inputs/observations.csv", "demo"),
+        ("inputs/covariates/clay.tif", "demo"),
         ("report/figures/own_moc_scatter.png", "report"),
     ],
 )

@@ -53,6 +53,29 @@ def experiment_files(config: Config, experiment: str) -> list[str]:
     return [text for text in _texts(process.options) if Path(text).suffix] if process else []
 
 
+def missing_below(config: Config, folder: Path) -> str:
+    """Return the first file in a folder that some stage reads and that is not there, "" if none.
+
+    What a program brought or made is brought or made again; what nothing reads may be deleted.
+
+    Parameters
+    ----------
+    config : Config
+        Of the region.
+    folder : Path
+        Of a download, or of the inputs of the demo.
+
+    Returns
+    -------
+    str
+        As the configuration names it, under ``data_root``.
+    """
+    of_sources = (name for source in config.observations for name in source_files(config, source.name))
+    others = (cube_files, split_files, totals_files, reference_files, report_files)
+    names = [*of_sources, *(name for files in others for name in files(config))]
+    return next((name for name in names if Path(name).is_relative_to(folder) and not Path(name).exists()), "")
+
+
 def _rasters(layers: Iterable[Raster], data_root: str) -> list[str]:
     """Names of the files of layers, each once."""
     paths = [expand(layer.path) for layer in layers if layer.path]

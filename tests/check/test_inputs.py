@@ -45,3 +45,17 @@ def test_files_that_options_of_a_process_name_at_any_depth() -> None:
     process = {"name": "five_pool", "options": options}
     made = region(splits=[{"name": "block"}], experiments=[{"name": "e", "process": process, "splits": ["block"]}])
     assert inputs.experiment_files(made, "e") == ["forcing.npz", "other.csv"]
+
+
+def test_what_a_download_lost_counts_only_where_it_is_read(tmp_path: Path) -> None:
+    source = {"name": "s", "path": "soil/a.csv", "columns": {"lon": "x"}}
+    layers = [{"name": "a", "path": "soil/a.tif"}, {"name": "b", "path": "other/b.tif"}]
+    made = region(observations=[source], covariates=layers, data_root=str(tmp_path))
+    (tmp_path / "soil").mkdir()
+    for name in ("a.csv", "a.tif", "unread.tif"):
+        (tmp_path / "soil" / name).touch()
+    assert inputs.missing_below(made, tmp_path / "soil") == ""
+    (tmp_path / "soil/unread.tif").unlink()
+    assert inputs.missing_below(made, tmp_path / "soil") == ""
+    (tmp_path / "soil/a.tif").unlink()
+    assert inputs.missing_below(made, tmp_path / "soil") == str(tmp_path / "soil/a.tif")

@@ -126,6 +126,19 @@ def lost(result: Path, *others: Path):
     return first
 
 
+def missing(result: str | Path, *others: Path):
+    """First file that is gone of what a program made or brought into the folder of a result; see :func:`lost`."""
+
+    def first(wildcards) -> str:
+        path = Path(expand(result, **dict(wildcards.items()))[0])
+        if PLAN["is_made"] or not path.exists():
+            return ""
+        gone = [other.name for other in others if not other.exists()]
+        return next(iter(gone), inputs.missing_below(CONFIG, path.parent))
+
+    return first
+
+
 def trained(fold: str = "{fold}") -> Path:
     """The sums of trained models, which stand for them: of a fold if it is a job of its own, else of all folds."""
     return EXPERIMENT.fold(fold).trained if CONFIG.fan_out else EXPERIMENT.trained
