@@ -138,8 +138,8 @@ def _fresh(folder: Path) -> Path:
 
 
 def _moment(source: np.random.Generator, longest: float) -> float:
-    """Draw the seconds to a kill: short ones are frequent, so that every stage is met, and a whole run is seldom."""
-    return START_S + float(source.exponential(longest / 6))
+    """Draw the seconds to a kill: up to a fifth of a whole run, so that each stage is met once in a few rounds."""
+    return START_S + float(source.uniform(0, longest / 5))
 
 
 def _run(folder: Path, cores: int, limit_s: float | None) -> bool:
