@@ -71,8 +71,8 @@ def missing_below(config: Config, folder: Path) -> str:
         As the configuration names it, under ``data_root``.
     """
     of_sources = (name for source in config.observations for name in source_files(config, source.name))
-    others = (cube_files, split_files, totals_files, reference_files, report_files)
-    names = [*of_sources, *(name for files in others for name in files(config))]
+    file_lists = (cube_files, split_files, totals_files, reference_files, report_files)
+    names = [*of_sources, *(name for files in file_lists for name in files(config))]
     return next((name for name in names if Path(name).is_relative_to(folder) and not Path(name).exists()), "")
 
 

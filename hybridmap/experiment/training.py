@@ -30,7 +30,7 @@ from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
 LOG = logging.getLogger("hybridmap")
 SEED_STEP = 1000
 """Between the seeds of the members of an ensemble."""
-KEPT = ("history.*", "model/*")
+MODEL_FILES = ("history.*", "model/*")
 """What of a trained fold later stages and users read."""
 
 
@@ -117,7 +117,7 @@ def note_models(folders: Sequence[Path], sums: Path) -> None:
     sums : Path
         To write; names in it are relative to :func:`~hybridmap.files.sums.store_of` it.
     """
-    files = [file for folder in folders for kept in KEPT for file in sorted(folder.glob(kept))]
+    files = [file for folder in folders for pattern in MODEL_FILES for file in sorted(folder.glob(pattern))]
     store = store_of(sums)
     write_state(dict(sums_of(store, [os.path.relpath(file, store) for file in files])), sums)
 

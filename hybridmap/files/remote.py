@@ -33,7 +33,7 @@ class RemoteTags:
 
     def __init__(self, remembered: dict[str, list[str]]) -> None:
         self._remembered = remembered
-        self._asked: dict[str, str] = {}
+        self._tags: dict[str, str] = {}
         self._silent: set[str] = set()
         self.is_changed = False
 
@@ -43,9 +43,9 @@ class RemoteTags:
         if match is None:
             return ""
         address = match[1]
-        if address not in self._asked:
-            self._asked[address] = self._current(address)
-        return self._asked[address]
+        if address not in self._tags:
+            self._tags[address] = self._current(address)
+        return self._tags[address]
 
     def _current(self, address: str) -> str:
         noted = self._remembered.get(address)
