@@ -8,7 +8,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path
 from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.files.sources import MEMORY, Digests
-from hybridmap.files.sums import lost_file, store_of
+from hybridmap.files.sums import lost_file, store_of, sums_file
 from hybridmap.fingerprint import stage_code
 from hybridmap.report.expected import with_capacity, with_main_map, with_main_target
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -134,7 +134,7 @@ def missing(result: str | Path, *others: Path):
         if PLAN["is_made"] or not path.exists():
             return ""
         gone = [other.name for other in others if not other.exists()]
-        return next(iter(gone), inputs.missing_below(CONFIG, path.parent))
+        return next(iter(gone), inputs.lost_input(CONFIG, path))
 
     return first
 

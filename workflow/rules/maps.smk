@@ -86,7 +86,9 @@ rule predict:
             EXPERIMENT.map_list,
             metadata(EXPERIMENT.maps),
             EXPERIMENT.maps,
+            sums_file(EXPERIMENT.maps),
             EXPERIMENT.rasters,
+            sums_file(EXPERIMENT.rasters),
         ),
     shell:
         PREDICT_WHOLE
