@@ -40,11 +40,13 @@ build: environment  ## wheel and source archive into dist/
 fuzz: environment  ## ten minutes of hostile input into every command: results/fuzz
 	python -m fuzz --minutes 10
 
+nightly: export HYBRIDMAP_FRESH_PROCESSES := 200
 nightly: check test demo fuzz  ## what takes up to two hours: all of the above, the studies and the benchmarks
 	snakemake --cores $(CORES) --snakefile studies/Snakefile
 	for script in clm5_speed kan_speed training_speed depth_speed cube_build map_speed wosis_streaming; do \
 		python benchmarks/$$script.py || exit 1; done
 	python -m fuzz --campaign names --minutes 20 --out results/fuzz_names
+	python -m fuzz.kills --kills 50 --cores $(CORES)
 
 clean:  ## remove what was made, but the environment and the results
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

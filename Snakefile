@@ -32,17 +32,13 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        rules.report.output,
+        rules.report.output.page,
         rules.build.output,
         rules.cube.output,
         rules.sample.output,
         rules.split.output,
         expand(rules.ingest.output, source=SOURCES),
-        [
-            FILES.experiment(name).fold(fold).weights
-            for name in EXPERIMENTS
-            for fold in (folds_of(name) if CONFIG.fan_out else folds_of(name)[:1])
-        ],
+        [sums for name in EXPERIMENTS for sums in all_trained(name)],
         expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
         expand(rules.baseline.output, baseline=CONFIG.baselines),
         expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),

@@ -30,6 +30,7 @@ def write_cube(path: Path, size: int, cells: int = 0) -> None:
     """
     from pyproj import CRS
 
+    from hybridmap.files.sums import write_sums
     from hybridmap.grid.region_grid import RegionGrid
     from hybridmap.grid.store import create_grid_store, create_layer
 
@@ -64,6 +65,7 @@ def write_cube(path: Path, size: int, cells: int = 0) -> None:
                 forcing["npp"][window] = np.where(missing, np.nan, 500 + 100 * values[0])
                 forcing["mat"][window] = np.where(missing, np.nan, 10 + values[1])
     root.attrs["region"] = "benchmark"
+    write_sums(path, path, {})
 
 
 FIVE_POOL = {
@@ -96,16 +98,15 @@ def write_model(path: Path, of: dict[str, Any] | None = None) -> None:
 
 def write_area(folder: Path) -> None:
     """Calibration and area of applicability of 10,000 sites."""
-    import json
-
     from hybridmap.evaluate.applicability_threshold import fit_applicability
+    from hybridmap.files.tables import write_state
 
     random = np.random.default_rng(0)
     x = (random.normal(0, 1, (10_000, LAYERS)) + random.normal(0, 1, (10_000, 1))).astype("float32")
     names, weight = [f"c{k}" for k in range(LAYERS)], random.gamma(0.5, size=LAYERS).astype("float32")
     fit_applicability(x, random.integers(0, 5, 10_000), names, weight).save(folder / "area.npz")
     calibration = {"method": "mc_dropout", "level": 0.9, "blocks": 200, "factors": dict.fromkeys(TARGETS, 2.0)}
-    (folder / "conformal.json").write_text(json.dumps(calibration))
+    write_state(calibration, folder / "conformal.json")
 
 
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:

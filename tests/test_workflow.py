@@ -118,7 +118,7 @@ def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: 
     assert "Nothing to be done" in snakemake(finished, {}).stderr
     longer = {**SMALL["experiment_defaults"], "training": {"max_epochs": 13, "patience": 13}}
     plan = snakemake(finished, {"experiment_defaults": longer}, "--dry-run").stdout
-    assert "rule train_" in plan
+    assert "rule train:" in plan
     assert "rule cube:" not in plan
     assert "rule build:" not in plan
     model = finished / "two_pools.py"
@@ -129,16 +129,19 @@ def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: 
     finally:
         model.write_text(source)
     made = "".join(re.findall(r"^    output: .*", plan, re.MULTILINE))
-    assert "experiments/own/block-0/model" in made
-    assert "experiments/own_moc/" not in made
-    assert "experiments/some_neural/" not in made
+    assert "experiments/own.sums" in made
+    assert "experiments/own_moc" not in made
+    assert "experiments/some_neural" not in made
 
 
-def plan_of(folder: Path, change: dict[str, Any] | None = None) -> set[str]:
-    """Rules that a dry run would run."""
-    done = snakemake(folder, change or {}, "--dry-run")
+def plan_of(folder: Path, change: dict[str, Any] | None = None, *targets: str) -> set[str]:
+    """Rules that a dry run would run, and of each experiment ``rule experiment``."""
+    done = snakemake(folder, change or {}, "--dry-run", *targets)
     assert done.returncode == 0, done.stderr[-4000:]
-    return set(re.findall(r"^\s*(?:local)?rule (\w+):", done.stdout, re.MULTILINE)) - {"all", "settings"}
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", done.stdout, re.MULTILINE)
+    experiments = [(rule, re.search(r"wildcards: experiment=(\w+)", text)) for rule, text in jobs]
+    named = {f"{rule} {match[1]}" for rule, match in experiments if match}
+    return (named | {rule for rule, _ in jobs}) - {"all", "settings"}
 
 
 @contextmanager
@@ -164,11 +167,11 @@ def test_a_touched_file_plans_nothing_and_a_changed_one_what_reads_it(finished: 
     assert not plan_of(finished)
     with altered(inputs / "observations.csv"):
         plan = plan_of(finished)
-    assert {"ingest", "build", "sample", "split", "train_own", "predict", "report"} <= plan
+    assert {"ingest", "build", "sample", "split", "train own", "predict", "report"} <= plan
     assert "cube" not in plan
     with altered(inputs / "covariates/elevation.tif"):
         plan = plan_of(finished)
-    assert {"cube", "sample", "train_own", "predict", "report"} <= plan
+    assert {"cube", "sample", "train own", "predict", "report"} <= plan
     assert not {"ingest", "build"} & plan
     assert not plan_of(finished)
 
@@ -189,15 +192,25 @@ def test_a_unit_a_boundary_and_a_mask_plan_what_reads_them(finished: Path) -> No
         ("experiments/some_neural/maps/soc.tif", "predict"),
         ("experiments/some_neural/maps.zarr/soc/c/0/0", "predict"),
         ("experiments/some_neural/maps.zarr/zarr.json", "predict"),
-        ("experiments/some_neural/block-1/model/weights.safetensors", "train_some_neural"),
-        ("experiments/some_neural/all/model/members.safetensors", "train_some_neural"),
-        ("experiments/own/block-2/history.parquet", "train_own"),
+        ("experiments/some_neural/block-1/model/weights.safetensors", "train some_neural"),
+        ("experiments/some_neural/block-1/model/members.safetensors", "train some_neural"),
+        ("experiments/some_neural/all/model/members.safetensors", "train some_neural"),
+        ("experiments/some_neural/all/model/model.yaml", "train some_neural"),
+        ("experiments/own/block-2/history.parquet", "train own"),
+        ("experiments/own/block-0/model/process.py", "train own"),
+        ("experiments/own.sums", "train own"),
         ("experiments/own/evaluation/conformal.json", "evaluate"),
         ("experiments/own/diagnostics/saturation.json", "diagnose_experiment"),
         ("experiments/own/item.json", "stac"),
         ("covariates.zarr/covariates/c/0/0/0", "cube"),
+        ("covariates.zarr.sums", "cube"),
+        ("experiments/some_neural/maps.sums", "predict"),
+        ("experiments/some_neural/maps.zarr.sums", "predict"),
         ("splits.parquet", "split"),
         ("report/figures/comparison.png", "report"),
+        ("inputs/observations.csv", "demo"),
+        ("inputs/covariates/clay.tif", "demo"),
+        ("report/figures/own_moc_scatter.png", "report"),
     ],
 )
 def test_what_was_deleted_is_planned_again(finished: Path, file: str, rule: str) -> None:
@@ -218,7 +231,7 @@ def test_another_region_reads_its_own_inputs() -> None:
 def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
     plan = snakemake(finished, {"fan_out": True}, "--dry-run", "--forceall").stdout
     assert plan.count("rule train:") == 4 * 4  # experiments; three folds and all sites
-    assert "rule train_" not in plan
+    assert "experiments/own.sums" not in plan
     intervals = pd.read_csv(finished / "results/demo/experiments/some_neural/evaluation/intervals.csv")
     assert set(intervals["source"]) == {"ensemble", "conformal"}
     assert intervals["coverage"].between(0, 1).all()
@@ -233,6 +246,18 @@ def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
     assert shared.std(0).max() > 0
     told = [row["value"] for row in Results(config, finished / "results/demo").global_parameters("some_neural")]
     np.testing.assert_allclose(told, shared.mean(0), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_fold_that_is_a_job_of_its_own_misses_its_files(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    fold = "results/demo/experiments/some_neural/block-0"
+    done = snakemake(tmp_path, {"fan_out": True}, f"{fold}.sums")
+    assert done.returncode == 0, done.stderr[-4000:]
+    for name in ("model/members.safetensors", "model/model.yaml", "history.csv"):
+        with altered(tmp_path / fold / name, is_deleted=True):
+            assert plan_of(tmp_path, {"fan_out": True}, f"{fold}.sums") == {"train", "train some_neural"}, name
+    assert not plan_of(tmp_path, {"fan_out": True}, f"{fold}.sums")
 
 
 def _interruptible() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from hybridmap.config import Config, ObservationSource, Raster
+from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand, under
+from hybridmap.files.reading import read_json
 
 FORMATS = Path(__file__).parents[1] / "observations" / "formats"
 
@@ -51,6 +53,40 @@ def experiment_files(config: Config, experiment: str) -> list[str]:
     """Files that the options of a process model name."""
     process = config.experiment(experiment).process
     return [text for text in _texts(process.options) if Path(text).suffix] if process else []
+
+
+def lost_input(config: Config, receipt: Path) -> str:
+    """Return the first file that a program brought or made, that some stage reads and that is gone, "" if none.
+
+    What nothing reads may be deleted, and what the program never had cannot be had from it.
+
+    Parameters
+    ----------
+    config : Config
+        Of the region.
+    receipt : Path
+        Of a download or of the demo, in the folder of the files; it lists them under ``files``.
+
+    Returns
+    -------
+    str
+        As the configuration names it, under ``data_root``.
+    """
+    of_sources = (name for source in config.observations for name in source_files(config, source.name))
+    file_lists = (cube_files, split_files, totals_files, reference_files, report_files)
+    names = [*of_sources, *(name for files in file_lists for name in files(config))]
+    listed = {receipt.parent / name for name in _listed(receipt)}
+    return next((name for name in names if Path(name) in listed and not Path(name).exists()), "")
+
+
+def _listed(receipt: Path) -> list[str]:
+    """Names in a receipt; none where it is damaged."""
+    try:
+        files = read_json(receipt)["files"]
+        entries = [{"name": file} if isinstance(file, str) else file for file in files]
+        return [name for entry in entries for name in (entry["name"], *entry.get("members", []))]
+    except (HybridmapError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def _rasters(layers: Iterable[Raster], data_root: str) -> list[str]:

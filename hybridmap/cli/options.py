@@ -43,6 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--dropped": {"type": Path, "help": "table of dropped rows to write"},
     "--rasters": {"type": Path, "help": "folder for Cloud-Optimized GeoTIFFs"},
     "--summary": {"type": Path, "help": "list of maps (JSON)"},
+    "--sums": {"type": Path, "help": "sums of the files of all trained models, NAME.sums (JSON)"},
     "--figures": {"type": Path, "help": "folder for figures"},
     "--folds": {"type": Path, "help": "folders of trained folds"},
     "--calibration": {"type": Path, "help": "conformal.json of the evaluation, for intervals"},

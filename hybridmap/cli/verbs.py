@@ -72,11 +72,13 @@ def _split(config: Config, args: argparse.Namespace) -> None:
 
 def _train(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.experiment.layers import ModelLayers
-    from hybridmap.experiment.training import train_folds
+    from hybridmap.experiment.training import note_models, train_folds
 
     experiment = config.experiment(args.experiment)
     layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
     train_folds(experiment, layers, args.fold, args.samples, args.splits, args.out, args.device)
+    if args.sums:
+        note_models([args.out / fold for fold in args.fold], args.sums)
 
 
 def _evaluate(config: Config, args: argparse.Namespace) -> None:
@@ -264,7 +266,9 @@ STAGES = {
     "cube": Stage(_cube, "warp all rasters onto the grid of the region", "--out --workers"),
     "sample": Stage(_sample, "covariates at the observations", "--observations --cube --out --quality"),
     "split": Stage(_split, "deal sites into folds", "--samples --cube? --out"),
-    "train": Stage(_train, "train folds side by side", "--experiment --fold+ --samples --splits --out --device"),
+    "train": Stage(
+        _train, "train folds side by side", "--experiment --fold+ --samples --splits --out --sums? --device"
+    ),
     "evaluate": Stage(_evaluate, "scores per target and fold", "--experiment --samples --splits --folds+ --out"),
     "baseline": Stage(_baseline, "fit an ordinary model to every fold", "--name --samples --splits --out"),
     "applicability": Stage(

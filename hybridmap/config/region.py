@@ -121,8 +121,8 @@ class Config(Section):
 
     def experiment(self, name: str) -> Experiment:
         """Return the experiment called `name`; HybridmapError if there is none."""
-        experiments = {e.name: e for e in self.experiments}
-        if name not in experiments:
-            hint = nearest(name, experiments) or f"; there are {sorted(experiments)}"
-            raise HybridmapError(f"no experiment '{name}'{hint}.")
-        return experiments[name]
+        experiment = next((e for e in self.experiments if e.name == name), None)
+        if experiment is None:
+            names = [e.name for e in self.experiments]
+            raise HybridmapError(f"no experiment '{name}'{nearest(name, names) or f'; there are {sorted(names)}'}.")
+        return experiment

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 
 def edge_scores(edges: list[Tensor], valid: Tensor | None = None) -> list[Tensor]:
     """Scores of all edges: mean absolute deviations, handed down from the outputs.

@@ -9,6 +9,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 
 class Curves(NamedTuple):
     """Curves that an additive encoder consists of.

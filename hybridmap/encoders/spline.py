@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 # Polynomials in the position t inside a cell: columns are the degree + 1 basis functions alive, rows are powers of t.
 POLYNOMIALS: dict[int, list[list[float]]] = {
     1: [[1, 0], [-1, 1]],

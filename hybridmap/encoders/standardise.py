@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
+
 
 class Standardise(nn.Module):
     """(x - mean) / sd per covariate, with statistics learned once by :meth:`fit` and saved with the weights."""

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
 from hybridmap.errors import HybridmapError
 from hybridmap.files.reading import read_npz
 from hybridmap.files.tables import replace_durably

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -20,7 +21,8 @@ from hybridmap.experiment.progress import Progress
 from hybridmap.experiment.site_data import check_forcing, site_data
 from hybridmap.experiment.specification import checked_model, model_spec, training_options
 from hybridmap.files.reading import read_parquet
-from hybridmap.files.tables import write_csv, write_parquet
+from hybridmap.files.sums import store_of, sums_of
+from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.grid.lock import WriterLock
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
@@ -28,6 +30,8 @@ from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
 LOG = logging.getLogger("hybridmap")
 SEED_STEP = 1000
 """Between the seeds of the members of an ensemble."""
+MODEL_FILES = ("history.*", "model/*")
+"""What of a trained fold later stages and users read."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,21 @@ def train_folds(
             lock.sign_of_life()
             _save(experiment.name, spec, group, [next(histories) for _ in group.members])
         shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def note_models(folders: Sequence[Path], sums: Path) -> None:
+    """Note the sums of what is left of trained folds, so that one file stands for all and the loss of any is noticed.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Of the folds.
+    sums : Path
+        To write; names in it are relative to :func:`~hybridmap.files.sums.store_of` it.
+    """
+    files = [file for folder in folders for pattern in MODEL_FILES for file in sorted(folder.glob(pattern))]
+    store = store_of(sums)
+    write_state(dict(sums_of(store, [os.path.relpath(file, store) for file in files])), sums)
 
 
 def _members(experiment: Experiment, spec: dict[str, Any], fold: str, parts: pd.Series, device: str) -> list[Member]:

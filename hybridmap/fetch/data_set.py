@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -12,6 +11,7 @@ from hybridmap.fetch.catalogue import CatalogueEntry, CatalogueFile, expand_file
 from hybridmap.fetch.download import download
 from hybridmap.fetch.unpack import unpack
 from hybridmap.files.digest import sha256_of
+from hybridmap.files.reading import damaged, read_json
 from hybridmap.files.tables import write_json
 
 LOG = logging.getLogger("hybridmap")
@@ -124,4 +124,9 @@ def _record_of(path: Path) -> FileRecord:
 
 def _read_records(folder: Path) -> dict[str, FileRecord]:
     path = folder / CHECKSUMS
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    records = read_json(path)
+    if not isinstance(records, dict) or not all(isinstance(r, dict) and "sha256" in r for r in records.values()):
+        raise damaged(path, "no digests of files")
+    return records

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -18,6 +17,8 @@ from tqdm import tqdm
 
 from hybridmap.errors import HybridmapError
 from hybridmap.files.disk import disk_is_full
+from hybridmap.files.reading import read_json
+from hybridmap.files.tables import write_json
 
 LOG = logging.getLogger("hybridmap")
 ATTEMPTS = 5
@@ -71,17 +72,27 @@ class PartialFile:
         return self.path.with_name(self.path.name + ".json")
 
     def version(self) -> tuple[str, int | None]:
-        """Tag of the version that was begun, and its size; "" and None where unknown."""
-        note = json.loads(self._note.read_text(encoding="utf-8")) if self._note.exists() else {}
-        return note.get("version", ""), note.get("total")
+        """Tag of the version that was begun, and its size; "" and None where unknown.
+
+        What came under a note that is damaged may be of any version, and is forgotten.
+        """
+        if not self._note.exists():
+            return "", None
+        try:
+            note = read_json(self._note)
+            return note.get("version", ""), note.get("total")
+        except (HybridmapError, AttributeError):
+            self.discard()
+            return "", None
 
     def begin(self, version: str, total: int | None) -> None:
         """Write down which version of the file is being fetched."""
-        self._note.write_text(json.dumps({"version": version, "total": total}), encoding="utf-8")
+        write_json({"version": version, "total": total}, self._note)
 
     def discard(self) -> None:
         """Forget what came."""
         self.path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
 
     def complete(self, path: Path) -> None:
         """Give the file its name."""
@@ -158,8 +169,9 @@ def _try_transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) 
 
 
 def _transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) -> None:
+    headers = _headers(partial)
     start = partial.size
-    with requests.get(url, stream=True, timeout=timeout, headers=_headers(partial)) as answer:
+    with requests.get(url, stream=True, timeout=timeout, headers=headers) as answer:
         if answer.status_code == 416:
             _check_complete(answer, partial)
             return
@@ -180,9 +192,9 @@ def _transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) -> N
 def _headers(partial: PartialFile) -> dict[str, str]:
     """Ask for the rest of a file that was begun, if it is still the same."""
     headers = {"Accept-Encoding": "identity"}
+    version, _ = partial.version()
     if partial.size:
         headers["Range"] = f"bytes={partial.size}-"
-        version, _ = partial.version()
         if version:
             headers["If-Range"] = version
     return headers

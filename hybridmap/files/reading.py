@@ -52,6 +52,16 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
         raise damaged(path, error) from None
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV table of an earlier stage; HybridmapError if there is none, or it is damaged."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(io.BytesIO(_content(path)))
+    except (ValueError, MemoryError) as error:
+        raise damaged(path, error) from None
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file of an earlier stage; HybridmapError if there is none, or it is damaged."""
     try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hybridmap.files.sums import sums_file
+
 
 class RegionFiles:
     """Files of one region.
@@ -92,11 +94,9 @@ class FoldFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.model = folder / "model"
-        self.weights = self.model / "weights.safetensors"
-        self.specification = self.model / "model.yaml"
-        # Of ensembles only.
-        self.members = self.model / "members.safetensors"
         self.history = folder / "history.parquet"
+        # Where the fold is a job of its own.
+        self.trained = sums_file(folder)
 
 
 class ExperimentFiles:
@@ -111,6 +111,8 @@ class ExperimentFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = folder / "settings.json"
+        # The sums of the models of all folds, written when they are trained: one file stands for them in rules.
+        self.trained = sums_file(folder)
         self.scores = ScoreFiles(folder / "evaluation")
         self.saturation = folder / "diagnostics" / "saturation.json"
         self.verdict = folder / "diagnostics" / "verdict.json"

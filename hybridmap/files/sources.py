@@ -1,7 +1,8 @@
 """Files that stand behind a name of the configuration, and one digest of the content of all of them.
 
 A raster may be several files: sources of a VRT, chunks of a Zarr store, sidecars with nodata values or a mask. Digests
-are remembered under size, times and inode of the files, so that only what has changed is read again.
+are remembered under size, times and inode of the files, so that only what has changed is read again. A remote file
+counts by its address and the tag that its server has for it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ from pathlib import Path
 
 from hybridmap.errors import HybridmapError
 from hybridmap.files.reading import read_json
+from hybridmap.files.remote import RemoteTags, is_remote_name
 from hybridmap.files.tables import write_json
 
 MEMORY = ".digests.json"
 """Name of the file of remembered digests, in the folder of a region."""
-REMOTE = ("http://", "https://", "/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsioss", "/vsiswift", "s3://", "gs://")
-"""Beginnings of names that are read over the network: they count by their name alone."""
 UNREADABLE = "unreadable"
 SETTLED_S = 2.0
 """Age from which the time of a file tells that it has not changed since: times are coarse."""
@@ -54,6 +54,7 @@ class Digests:
         except HybridmapError:
             content = None
         self._remembered: dict[str, list[str]] = content if isinstance(content, dict) else {}
+        self._remote = RemoteTags(self._remembered)
         self._is_changed = False
         self._lock = threading.Lock()
 
@@ -71,17 +72,26 @@ class Digests:
             16 digits.
         """
         total = hashlib.sha256()
-        parts = [self.of_path(path) if path else name for name in names for path in _behind(name)]
+        parts = [self._of_part(name, path) for name in names for path in _behind(name)]
         total.update("\n".join(parts).encode())
         self._save()
         return total.hexdigest()[:16] if parts else ""
+
+    def _of_part(self, name: str, path: Path | None) -> str:
+        """What counts of a file: its content; of one elsewhere its name, and the tag that its server has for it."""
+        if path is not None:
+            return self.of_path(path)
+        with self._lock:
+            tag = self._remote.of(name)
+            self._is_changed |= self._remote.is_changed
+        return f"{name} {tag}" if tag else name
 
     def _save(self) -> None:
         """Remember what was computed; a folder that cannot be written to costs time only."""
         with self._lock, contextlib.suppress(OSError):
             if self._is_changed:
                 write_json(self._remembered, self.memory)
-                self._is_changed = False
+                self._is_changed = self._remote.is_changed = False
 
     def of_path(self, path: Path) -> str:
         """SHA-256 of a file, or of a folder (Zarr) with the names of all its files."""
@@ -101,13 +111,8 @@ class Digests:
         return digest
 
 
-def is_remote_name(name: str) -> bool:
-    """Whether a name is read over the network."""
-    return name.lower().startswith(REMOTE)
-
-
 def _behind(name: str, depth: int = 0) -> list[Path | None]:
-    """Files and folders behind a name; None for what is not on this machine."""
+    """Files and folders behind a name; None for what is not on this machine, and nobody is asked about within a VRT."""
     if is_remote_name(name):
         return [None]
     path = _existing(name)

@@ -21,6 +21,11 @@ def sums_file(store: Path) -> Path:
     return store.with_name(store.name + ".sums")
 
 
+def store_of(sums: Path) -> Path:
+    """The store whose sums are in this file."""
+    return sums.with_name(sums.name.removesuffix(".sums"))
+
+
 def sum_of(path: Path) -> list[int]:
     """Size of a file, and the CRC-32 of its content: about 3 GB/s."""
     size, total = 0, 0

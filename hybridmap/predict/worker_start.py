@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 
 from hybridmap.config.maps import Predict
+from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_json
 from hybridmap.options import UncertaintyOptions
 
 SMALL = 3_000_000
@@ -42,10 +43,10 @@ def start_early(cube: Path, passes: int = 1) -> None:
 
     What is wrong with the cube is said later, by the one who opens it.
     """
-    metadata = cube / "covariates" / "zarr.json"
-    if not metadata.is_file():
+    try:
+        *_, height, width = read_json(cube / "covariates" / "zarr.json")["shape"]
+    except (HybridmapError, KeyError, TypeError, ValueError):
         return
-    *_, height, width = json.loads(metadata.read_text(encoding="utf-8"))["shape"]
     if worth_processes(height * width, passes):
         with worker_environment():
             get_context("forkserver").set_forkserver_preload([WORKER_MODULE])

@@ -36,7 +36,9 @@ def with_stock(config: Config) -> list[str]:
 
 def with_capacity(config: Config) -> list[str]:
     """Names of the experiments whose process model declares a capacity in its class."""
-    return [e.name for e in config.experiments if e.process and declares_capacity(e.process.name)]
+    processes = {e.name: e.process.name for e in config.experiments if e.process}
+    capacity = {process: declares_capacity(process) for process in dict.fromkeys(processes.values())}
+    return [name for name, process in processes.items() if capacity[process]]
 
 
 def declares_capacity(process: str) -> bool:

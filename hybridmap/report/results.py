@@ -13,7 +13,7 @@ import torch
 
 from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
-from hybridmap.files.reading import read_json, read_parquet
+from hybridmap.files.reading import read_csv, read_json, read_parquet
 from hybridmap.files.results import ExperimentFiles, RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, thinned_map
@@ -57,7 +57,7 @@ class Results:
     def ladder(self) -> pd.DataFrame:
         """Quality control of ingest, build and sample, one below the other."""
         sources = [self.files.source_quality(source.name) for source in self.config.observations]
-        return pd.concat([pd.read_csv(path) for path in (*sources, self.files.quality, self.files.sample_quality)])
+        return pd.concat([read_csv(path) for path in (*sources, self.files.quality, self.files.sample_quality)])
 
     @cached_property
     def distances(self) -> dict[str, np.ndarray]:
@@ -104,13 +104,13 @@ class Results:
         """Scores of all experiments and baselines."""
         files = [self.of(e.name).scores.metrics for e in self.config.experiments]
         files += [self.files.baseline(name).metrics for name in self.config.baselines]
-        return pd.concat([pd.read_csv(file) for file in files])
+        return pd.concat([read_csv(file) for file in files])
 
     @cached_property
     def intervals(self) -> pd.DataFrame:
         """How much the intervals of all experiments hold."""
         files = [self.of(e.name).scores.intervals for e in self.config.experiments]
-        return pd.concat([pd.read_csv(file) for file in files])
+        return pd.concat([read_csv(file) for file in files])
 
     @cached_property
     def grid(self) -> RegionGrid:
@@ -162,7 +162,7 @@ class Results:
         path = self.of(experiment).totals
         if not self.config.totals or not path.is_file():
             return []
-        return [{str(k): v for k, v in row.items()} for row in pd.read_csv(path).to_dict("records")]
+        return [{str(k): v for k, v in row.items()} for row in read_csv(path).to_dict("records")]
 
     @cached_property
     def truth(self) -> Mapping[str, np.ndarray]:

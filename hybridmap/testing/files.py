@@ -76,7 +76,8 @@ def write_landscape(config: Config, out: Path) -> None:
     table = observation_table(landscape, outer, demo.seed)
     table.to_csv(out / "observations.csv", index=False, sep=";")
     record = {"sites": demo.sites, "seed": demo.seed, "land_cells": int(landscape.land.sum())}
-    write_json(record, out / "made.json")
+    rasters = [f"covariates/{name}.tif" for name in (*landscape.covariates, *landscape.forcing)]
+    write_json({**record, "files": ["observations.csv", *rasters]}, out / "made.json")
     LOG.info("%d x %d cells, %d sites, seed %d", rows, columns, demo.sites, demo.seed)
 
 

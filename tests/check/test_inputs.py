@@ -5,6 +5,7 @@ from typing import Any
 
 from hybridmap.check import inputs
 from hybridmap.config import Config
+from hybridmap.files.tables import write_json
 
 GRID = {"crs": "EPSG:3035", "resolution": 1000, "bounds": [0, 0, 10_000, 10_000], "mask": "mask.gpkg"}
 
@@ -45,3 +46,21 @@ def test_files_that_options_of_a_process_name_at_any_depth() -> None:
     process = {"name": "five_pool", "options": options}
     made = region(splits=[{"name": "block"}], experiments=[{"name": "e", "process": process, "splits": ["block"]}])
     assert inputs.experiment_files(made, "e") == ["forcing.npz", "other.csv"]
+
+
+def test_what_a_download_lost_counts_only_where_it_is_read(tmp_path: Path) -> None:
+    source = {"name": "s", "path": "soil/a.csv", "columns": {"lon": "x"}}
+    layers = [{"name": "a", "path": "soil/a.tif"}, {"name": "b", "path": "soil/own.tif"}]
+    made = region(observations=[source], covariates=layers, data_root=str(tmp_path))
+    receipt = tmp_path / "soil/fetched.json"
+    write_json({"files": [{"name": "x.zip", "members": ["a.csv", "unread.csv"]}, {"name": "a.tif"}]}, receipt)
+    for name in ("a.csv", "a.tif"):
+        (tmp_path / "soil" / name).touch()
+    assert inputs.lost_input(made, receipt) == ""  # neither the archive, nor what nothing reads, nor the user's own
+    (tmp_path / "soil/a.tif").unlink()
+    assert inputs.lost_input(made, receipt) == str(tmp_path / "soil/a.tif")
+    write_json({"files": ["a.tif"]}, receipt)
+    assert inputs.lost_input(made, receipt) == str(tmp_path / "soil/a.tif")
+    for damage in ("", "[]", '{"files": 3}', '{"files": [3]}'):
+        receipt.write_text(damage)
+        assert inputs.lost_input(made, receipt) == ""

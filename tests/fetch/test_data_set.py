@@ -72,3 +72,12 @@ def test_archives_never_write_outside_their_folder(server: str, tmp_path: Path) 
     with pytest.raises(HybridmapError, match=r"member '\.\./\.\./evil.tsv' would be written outside"):
         fetch("x", inner, entry=entry(files=[{"url": f"{server}/climbing.zip", "unpack": ["*"]}]))
     assert not list(tmp_path.rglob("evil.tsv"))
+
+
+@pytest.mark.parametrize("damage", ["", '{"good.bin": {"sha256', "[]", '{"good.bin": 3}', '{"good.bin": {}}'])
+def test_a_damaged_list_of_checksums_is_one_sentence(server: str, tmp_path: Path, damage: str) -> None:
+    made = entry(files=[{"url": f"{server}/good.bin"}])
+    fetch("x", tmp_path, entry=made)
+    (tmp_path / "checksums.json").write_text(damage)
+    with pytest.raises(HybridmapError, match=r"checksums.json: damaged .*; delete it and run again"):
+        fetch("x", tmp_path, entry=made)

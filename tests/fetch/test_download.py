@@ -88,3 +88,13 @@ def test_what_cannot_be_had_is_one_sentence_and_no_file(server: str, tmp_path: P
 def test_no_server_at_all(tmp_path: Path) -> None:
     with pytest.raises(HybridmapError, match="the connection broke off, 2 times in a row"):
         get("http://127.0.0.1:9/f.bin", tmp_path / "f.bin", attempts=2)
+
+
+@pytest.mark.parametrize("note", ["", '{"version": "a', "[]", "null"])
+def test_what_came_under_a_damaged_note_is_begun_anew(server: str, tmp_path: Path, note: str) -> None:
+    (tmp_path / "f.bin.part").write_bytes(b"?" * 123_456)
+    (tmp_path / "f.bin.part.json").write_text(note)
+    get(f"{server}/good.bin", tmp_path / "f.bin")
+    assert Server.ranges["good"] == [None]
+    assert (tmp_path / "f.bin").read_bytes() == BODY
+    assert [p.name for p in tmp_path.iterdir()] == ["f.bin"]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hybridmap.errors import HybridmapError
-from hybridmap.files.reading import read_json, read_npz, read_parquet, read_state
+from hybridmap.files.reading import read_csv, read_json, read_npz, read_parquet, read_state
 from hybridmap.files.tables import write_json, write_parquet, write_state
 
 TABLE = pd.DataFrame({"site": ["a", "b", "c"] * 50, "soc": np.arange(150.0)})
@@ -69,3 +69,10 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert read_json(tmp_path / "l.json") == [1]
     with pytest.raises(HybridmapError, match="damaged"):
         read_state(tmp_path / "l.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2,3,4\n1\n5,6,7,8,9\n", b'a,b\n"1,2\n', b"\xff\xfe\x00a,b"])
+def test_a_csv_that_is_none_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "metrics.csv").write_bytes(content)
+    with pytest.raises(HybridmapError, match=r"metrics.csv: damaged .*; delete it and run again"):
+        read_csv(tmp_path / "metrics.csv")

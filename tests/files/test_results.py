@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from hybridmap.files.results import FoldFiles, RegionFiles, metadata
-from hybridmap.model import storage
+from hybridmap.files.results import RegionFiles, metadata
 
 FILES = RegionFiles(Path("results/demo"))
 
@@ -20,7 +19,9 @@ FILES = RegionFiles(Path("results/demo"))
         (metadata(FILES.cube), "covariates.zarr/zarr.json"),
         (FILES.baseline("linear").metrics, "baselines/linear/metrics.csv"),
         (FILES.experiment("a").scores.conformal, "experiments/a/evaluation/conformal.json"),
-        (FILES.experiment("a").fold("block-0").weights, "experiments/a/block-0/model/weights.safetensors"),
+        (FILES.experiment("a").trained, "experiments/a.sums"),
+        (FILES.experiment("a").fold("block-0").trained, "experiments/a/block-0.sums"),
+        (FILES.experiment("a").fold("block-0").model, "experiments/a/block-0/model"),
         (FILES.experiment("a").map_list, "experiments/a/maps.json"),
         (FILES.experiment("{experiment}").part("{part}", 3), "experiments/{experiment}/parts/{part}of3.done"),
         (FILES.report, "report/index.html"),
@@ -29,11 +30,6 @@ FILES = RegionFiles(Path("results/demo"))
 )
 def test_files_lie_where_they_always_lay(path: Path, place: str) -> None:
     assert path == Path("results/demo") / place
-
-
-def test_models_are_stored_under_these_names() -> None:
-    fold = FoldFiles(Path("all"))
-    assert (fold.weights.name, fold.specification.name) == (storage.WEIGHTS, storage.SPECIFICATION)
 
 
 def test_rules_write_no_names_of_their_own() -> None:

@@ -1,8 +1,12 @@
 """Digests of the user's files: content counts, times do not, and everything behind a name is found."""
 
 import os
+import threading
 import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -100,3 +104,97 @@ def test_what_is_not_there_and_what_is_elsewhere_count_by_name(tmp_path: Path) -
         digest(tmp_path, name)
     old(file, "there")
     assert digest(tmp_path, file) != first
+
+
+class Host(BaseHTTPRequestHandler):
+    """Answers with the headers that a test sets, and counts."""
+
+    headers_of_all: ClassVar[dict[str, str]] = {}
+    status: ClassVar[int] = 200
+    asked: ClassVar[list[str]] = []
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        Host.asked.append(self.path)
+        self.send_response(Host.status)
+        for name, value in Host.headers_of_all.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+@pytest.fixture
+def host() -> Iterator[HTTPServer]:
+    Host.asked.clear()
+    Host.status = 200
+    server = HTTPServer(("127.0.0.1", 0), Host)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+OLDER = {"ETag": '"one"', "Last-Modified": "Mon, 02 Jan 2023 10:00:00 GMT", "Content-Length": "10"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_other"),
+    [
+        (OLDER, OLDER, False),
+        (OLDER, {**OLDER, "ETag": '"two"'}, True),
+        (OLDER, {**OLDER, "Content-Length": "11"}, True),
+        (OLDER, {**OLDER, "Last-Modified": "Tue, 03 Jan 2023 10:00:00 GMT"}, False),  # the tag says that it is the same
+        ({**OLDER, "ETag": 'W/"one"'}, {**OLDER, "ETag": 'W/"two"'}, False),
+        ({"Last-Modified": "a", "Content-Length": "1"}, {"Last-Modified": "b", "Content-Length": "1"}, True),
+        ({"Content-Length": "1"}, {"Content-Length": "2"}, False),  # a size alone tells nothing
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", "/vsicurl/{}"])
+def test_a_remote_file_counts_by_its_tag(
+    tmp_path: Path, host: HTTPServer, before: dict[str, str], after: dict[str, str], is_other: bool, form: str
+) -> None:
+    name = form.format(f"http://127.0.0.1:{host.server_port}/a.tif")
+    Host.headers_of_all = before
+    digests = Digests(tmp_path / "memory.json")
+    first = digests.of([name])
+    assert digests.of([name, name]) != first
+    assert Host.asked == ["/a.tif"]  # once a process
+    assert digest(tmp_path, name) == first
+    Host.headers_of_all = after
+    assert (digest(tmp_path, name) != first) == is_other
+
+
+def test_without_a_network_a_remote_file_counts_as_last_seen(
+    tmp_path: Path, host: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"http://127.0.0.1:{host.server_port}/a.tif"
+    Host.headers_of_all = OLDER
+    seen = digest(tmp_path, name)
+    never_seen = Digests(tmp_path / "other.json")
+    host.shutdown()
+    host.server_close()
+    assert digest(tmp_path, name) == seen
+    by_address = never_seen.of([name])
+    assert by_address != seen
+    assert "does not answer" in caplog.text
+    caplog.clear()
+    never_seen.of([name.replace("a.tif", "b.tif")])
+    assert not caplog.text  # the host is asked once
+
+
+def test_a_server_that_refuses_leaves_the_address_alone(tmp_path: Path, host: HTTPServer) -> None:
+    name = f"http://127.0.0.1:{host.server_port}/a.tif"
+    Host.status, Host.headers_of_all = 403, OLDER
+    refused = digest(tmp_path, name)
+    host.shutdown()
+    host.server_close()
+    assert digest(tmp_path, name) == refused
+
+
+def test_what_a_virtual_raster_names_elsewhere_is_not_asked_for(tmp_path: Path, host: HTTPServer) -> None:
+    old(tmp_path / "a.vrt", vrt(f"/vsicurl/http://127.0.0.1:{host.server_port}/secret", 0))
+    digest(tmp_path, tmp_path / "a.vrt")
+    assert not Host.asked

@@ -8,7 +8,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import expand as expand_path
 from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.files.sources import MEMORY, Digests
-from hybridmap.files.sums import lost_file
+from hybridmap.files.sums import lost_file, store_of, sums_file
 from hybridmap.fingerprint import stage_code
 from hybridmap.report.expected import (
     with_capacity,
@@ -56,7 +56,8 @@ EXPERIMENT = FILES.experiment("{experiment}")
 LOGS = FILES.logs
 BENCHMARKS = FILES.benchmarks
 SOURCES = [s.name for s in CONFIG.observations]
-EXPERIMENTS = [e.name for e in CONFIG.experiments]
+SETTINGS = {e.name: e for e in CONFIG.experiments}
+EXPERIMENTS = list(SETTINGS)
 # The experiments whose reports surely have these figures; where there is more to draw, the page shows it too.
 WITH_SOC_MAP = with_main_map(CONFIG)
 SATURATING = with_capacity(CONFIG)
@@ -77,17 +78,16 @@ wildcard_constraints:
 def folds_of(experiment: str) -> list[str]:
     """Folds that an experiment trains: those of its schemes, and the one for maps."""
     folds = {s.name: s.runs for s in CONFIG.splits}
-    settings = CONFIG.experiment(experiment)
+    settings = SETTINGS[experiment]
     ids = fold_ids({scheme: folds[scheme] for scheme in settings.splits})
     return ids if settings.map else [i for i in ids if i != MAP_FOLD]
 
 
-def code_of(verb: str, experiment: str = "{experiment}"):
+def code_of(verb: str):
     """Fingerprint of the code of a stage; of process models only that of the experiment counts."""
 
     def code(wildcards) -> str:
-        name = experiment.format(**wildcards)
-        process = CONFIG.experiment(name).process
+        process = SETTINGS[wildcards.experiment].process
         return stage_code(verb, process.name if process else "")
 
     return code
@@ -132,20 +132,37 @@ def lost(result: Path, *others: Path):
     return first
 
 
-def models_of(experiment: str) -> list[Path]:
-    """Files of all trained models of an experiment."""
-    is_ensemble = CONFIG.experiment(experiment).uncertainty.ensemble_size > 1
-    folds = [FILES.experiment(experiment).fold(fold) for fold in folds_of(experiment)]
-    files = [(f.weights, f.specification, f.history) for f in folds]
-    members = [f.members for f in folds] if is_ensemble else []
-    return [*(file for group in files for file in group), *members]
+def missing(result: str | Path, *others: Path):
+    """First file that is gone of what a program made or brought into the folder of a result; see :func:`lost`."""
+
+    def first(wildcards) -> str:
+        path = Path(expand(result, **dict(wildcards.items()))[0])
+        if PLAN["is_made"] or not path.exists():
+            return ""
+        gone = [other.name for other in others if not other.exists()]
+        return next(iter(gone), inputs.lost_input(CONFIG, path))
+
+    return first
+
+
+def trained(fold: str = "{fold}") -> Path:
+    """The sums of trained models, which stand for them: of a fold if it is a job of its own, else of all folds."""
+    return EXPERIMENT.fold(fold).trained if CONFIG.fan_out else EXPERIMENT.trained
+
+
+def all_trained(experiment: str, *, is_mapped: bool = True) -> list[str]:
+    """The sums of all models of an experiment, or of all but the one for maps."""
+    folds = [f for f in folds_of(experiment) if is_mapped or f != MAP_FOLD]
+    return list(
+        dict.fromkeys(expand([trained(f) for f in folds], experiment=experiment))
+    )
 
 
 # What a map is made of: files, and how they are named to the command.
 MAP_INPUTS = {
     "settings": FILES.settings("predict"),
     "experiment": EXPERIMENT.settings,
-    "model": EXPERIMENT.fold(MAP_FOLD).weights,
+    "trained": trained(MAP_FOLD),
     "store": metadata(FILES.cube),
 }
 if CONFIG.predict.intervals == "conformal":

@@ -19,7 +19,7 @@ rule cube:
         store=subpath(output.store, parent=True),
         code=stage_code("cube"),
         content=content(inputs.cube_files),
-        lost=lost(metadata(FILES.cube), FILES.cube),
+        lost=lost(metadata(FILES.cube), FILES.cube, sums_file(FILES.cube)),
     shell:
         "hybridmap cube {input.settings:q} --out {params.store:q} --workers {threads} --log {log:q}"
 

@@ -22,5 +22,6 @@ rule fetch:
     params:
         root=subpath(output.receipt, ancestor=2),
         offline=["--offline"] if CONFIG.offline else [],
+        lost=missing(f"{DATA}/{{download}}/fetched.json"),
     shell:
         "hybridmap fetch {wildcards.download:q} --to {params.root:q} {params.offline:q} --log {log:q}"

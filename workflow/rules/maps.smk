@@ -2,7 +2,7 @@ rule applicability:
     input:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
-        model=EXPERIMENT.fold(MAP_FOLD).weights,
+        trained=trained(MAP_FOLD),
         samples=FILES.samples,
         splits=FILES.splits,
     output:
@@ -18,7 +18,7 @@ rule applicability:
         mem_mb=3000,
         runtime=20,
     params:
-        model=subpath(input.model, parent=True),
+        model=str(EXPERIMENT.fold(MAP_FOLD).model),
         code=code_of("applicability"),
     shell:
         "hybridmap applicability {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
@@ -43,7 +43,7 @@ rule predict_part:
         mem_mb=4000,
         runtime=240,
     params:
-        model=subpath(input.model, parent=True),
+        model=str(EXPERIMENT.fold(MAP_FOLD).model),
         cube=subpath(input.store, parent=True),
         store=str(EXPERIMENT.maps),
         options=map_options,
@@ -75,9 +75,9 @@ rule predict:
         mem_mb=4000,
         runtime=120,
     params:
-        model=subpath(input.model, parent=True),
+        model=str(EXPERIMENT.fold(MAP_FOLD).model),
         cube=subpath(input.store, parent=True),
-        store=subpath(output.store, parent=True),
+        store=str(EXPERIMENT.maps),
         rasters=str(EXPERIMENT.rasters),
         options=map_options,
         code=code_of("predict"),
@@ -86,7 +86,9 @@ rule predict:
             EXPERIMENT.map_list,
             metadata(EXPERIMENT.maps),
             EXPERIMENT.maps,
+            sums_file(EXPERIMENT.maps),
             EXPERIMENT.rasters,
+            sums_file(EXPERIMENT.rasters),
         ),
     shell:
         PREDICT_WHOLE
@@ -157,9 +159,10 @@ rule diagnose_experiment:
     input:
         settings=EXPERIMENT.settings,
         predictions=EXPERIMENT.scores.predictions,
-        weights=lambda wildcards: EXPERIMENT.fold(
-            folds_of(wildcards.experiment)[-1]
-        ).weights,
+        trained=lambda wildcards: expand(
+            trained(folds_of(wildcards.experiment)[-1]),
+            experiment=wildcards.experiment,
+        ),
         maps=lambda wildcards: (
             metadata(EXPERIMENT.maps) if wildcards.experiment in MAPPED else []
         ),
@@ -177,11 +180,15 @@ rule diagnose_experiment:
         mem_mb=3000,
         runtime=20,
     params:
-        model=subpath(input.weights, parent=True),
+        model=lambda wildcards: str(
+            FILES.experiment(wildcards.experiment)
+            .fold(folds_of(wildcards.experiment)[-1])
+            .model
+        ),
         maps=lambda wildcards, input: (
             ["--maps", Path(input.maps).parent.as_posix()] if input.get("maps") else []
         ),
-        folder=subpath(output.verdict, parent=True),
+        folder=str(EXPERIMENT.verdict.parent),
         code=code_of("diagnose"),
         lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:

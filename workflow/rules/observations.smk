@@ -17,6 +17,7 @@ rule demo:
     params:
         folder=subpath(output.made, parent=True),
         code=stage_code("demo"),
+        lost=missing(FILES.demo_inputs, FILES.demo_truth),
     shell:
         "hybridmap demo {input.settings:q} --out {params.folder:q} --log {log:q}"
 

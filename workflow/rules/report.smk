@@ -1,3 +1,13 @@
+FIGURES = {
+    figure: expand(FILES.figure(f"{{experiment}}_{figure}"), experiment=names)
+    for figure, names in {
+        "soc": WITH_SOC_MAP,
+        "scatter": EXPERIMENTS,
+        "saturation": SATURATING,
+    }.items()
+}
+
+
 rule report:
     input:
         settings=FILES.settings("report"),
@@ -39,20 +49,17 @@ rule report:
             labels={"what": "Full report"},
         ),
         soc=report(
-            expand(FILES.figure("{experiment}_soc"), experiment=WITH_SOC_MAP),
+            FIGURES["soc"],
             caption="../report/soc_map.rst",
             category="Maps",
         ),
         scatter=report(
-            expand(FILES.figure("{experiment}_scatter"), experiment=EXPERIMENTS),
+            FIGURES["scatter"],
             caption="../report/scatter.rst",
             category="Evaluation",
         ),
         saturation=report(
-            expand(
-                FILES.figure("{experiment}_saturation"),
-                experiment=SATURATING,
-            ),
+            FIGURES["saturation"],
             caption="../report/saturation.rst",
             category="Diagnostics",
         ),
@@ -80,6 +87,13 @@ rule report:
         figures=subpath(output.comparison, parent=True),
         code=stage_code("report"),
         content=content(inputs.report_files),
+        lost=lost(
+            FILES.report,
+            FILES.figure("comparison"),
+            FILES.figure("quality"),
+            FILES.figure("splits"),
+            *(file for files in FIGURES.values() for file in files),
+        ),
     shell:
         "hybridmap report {input.settings:q} --results {params.results:q} --out {output.page:q}"
         " --figures {params.figures:q} --log {log:q}"

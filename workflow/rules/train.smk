@@ -1,73 +1,38 @@
 # All folds of an experiment train side by side in one job; with `fan_out: true` every fold is a job of its own.
-if CONFIG.fan_out:
+TRAINING = "{experiment}_{fold}" if CONFIG.fan_out else "{experiment}"
 
-    rule train:
-        input:
-            settings=EXPERIMENT.settings,
-            samples=FILES.samples,
-            splits=FILES.splits,
-        output:
-            weights=EXPERIMENT.fold("{fold}").weights,
-            model=EXPERIMENT.fold("{fold}").specification,
-            history=EXPERIMENT.fold("{fold}").history,
-        log:
-            f"{LOGS}/train/{{experiment}}_{{fold}}.log",
-        benchmark:
-            f"{BENCHMARKS}/train/{{experiment}}_{{fold}}.tsv"
-        conda:
-            "../../envs/hybridmap.yaml"
-        threads: 1
-        resources:
-            mem_mb=3000,
-            runtime=120,
-        params:
-            folder=lambda wildcards, output: Path(output.history).parents[1].as_posix(),
-            code=code_of("train"),
-            tables=content(inputs.experiment_files, "experiment"),
-            lost=lost(
-                EXPERIMENT.fold("{fold}").weights,
-                EXPERIMENT.fold("{fold}").specification,
-                EXPERIMENT.fold("{fold}").history,
-            ),
-        shell:
-            "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {wildcards.fold:q}"
-            " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
-            " --log {log:q}"
 
-else:
-
-    for name in EXPERIMENTS:
-
-        rule:
-            name:
-                f"train_{name}"
-            input:
-                settings=FILES.experiment(name).settings,
-                samples=FILES.samples,
-                splits=FILES.splits,
-            output:
-                models_of(name),
-            log:
-                f"{LOGS}/train/{name}.log",
-            benchmark:
-                f"{BENCHMARKS}/train/{name}.tsv"
-            conda:
-                "../../envs/hybridmap.yaml"
-            threads: 1
-            resources:
-                mem_mb=3000,
-                runtime=240,
-            params:
-                experiment=name,
-                folds=folds_of(name),
-                folder=lambda wildcards, output: Path(output[0]).parents[2].as_posix(),
-                code=code_of("train", name),
-                tables=DIGESTS.of(inputs.experiment_files(CONFIG, name)),
-                lost=lost(*models_of(name)),
-            shell:
-                "hybridmap train {input.settings:q} --experiment {params.experiment:q} --fold {params.folds:q}"
-                " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --threads {threads}"
-                " --log {log:q}"
+rule train:
+    input:
+        settings=EXPERIMENT.settings,
+        samples=FILES.samples,
+        splits=FILES.splits,
+    output:
+        sums=trained(),
+    log:
+        f"{LOGS}/train/{TRAINING}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{TRAINING}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120 if CONFIG.fan_out else 240,
+    params:
+        folds=lambda wildcards: wildcards.get("fold") or folds_of(wildcards.experiment),
+        folder=(
+            subpath(output.sums, parent=True)
+            if CONFIG.fan_out
+            else subpath(output.sums, strip_suffix=".sums")
+        ),
+        code=code_of("train"),
+        tables=content(inputs.experiment_files, "experiment"),
+        lost=lost(trained(), store_of(trained())),
+    shell:
+        "hybridmap train {input.settings:q} --experiment {wildcards.experiment:q} --fold {params.folds:q}"
+        " --samples {input.samples:q} --splits {input.splits:q} --out {params.folder:q} --sums {output.sums:q}"
+        " --threads {threads} --log {log:q}"
 
 
 rule evaluate:
@@ -75,11 +40,7 @@ rule evaluate:
         settings=EXPERIMENT.settings,
         samples=FILES.samples,
         splits=FILES.splits,
-        models=lambda wildcards: expand(
-            EXPERIMENT.fold("{fold}").weights,
-            experiment=wildcards.experiment,
-            fold=[f for f in folds_of(wildcards.experiment) if f != MAP_FOLD],
-        ),
+        trained=lambda wildcards: all_trained(wildcards.experiment, is_mapped=False),
     output:
         predictions=EXPERIMENT.scores.predictions,
         metrics=EXPERIMENT.scores.metrics,
@@ -96,9 +57,11 @@ rule evaluate:
         mem_mb=3000,
         runtime=20,
     params:
-        folder=subpath(output.metrics, parent=True),
-        folds=lambda wildcards, input: [
-            Path(m).parent.parent.as_posix() for m in input.models
+        folder=str(EXPERIMENT.scores.folder),
+        folds=lambda wildcards: [
+            str(FILES.experiment(wildcards.experiment).fold(fold).folder)
+            for fold in folds_of(wildcards.experiment)
+            if fold != MAP_FOLD
         ],
         code=code_of("evaluate"),
         lost=lost(
