@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.config import Raster
+from hybridmap.covariates.cells import Cells
 from hybridmap.covariates.pixel_locator import Block, Places
 from hybridmap.covariates.raster_source import RasterSource, open_source, region_places, some_pixels
-from hybridmap.covariates.resample import Cells
 from hybridmap.grid.region_grid import RegionGrid
 
 
@@ -49,7 +49,7 @@ def _pixels_per_cell(source: RasterSource, layer: Raster) -> list[str]:
     """How many pixels lie side by side in a cell in the middle of the region, and what is made of them."""
     grid = source.locator.grid
     row, col = grid.height // 2, grid.width // 2
-    across, along = Cells.of(Block.of(source.locator, range(row, row + 1), range(col, col + 1))).extent
+    across, along = Cells(Block.of(source.locator, range(row, row + 1), range(col, col + 1))).some.extent
     number = float(max(across[0, 0], along[0, 0]))
     if not np.isfinite(number):
         return []

@@ -64,6 +64,17 @@ class RasterSource:
         period, width = self.locator.period, int(self.dataset.width)
         return round(period) if period is not None and width > period - 0.5 else 0
 
+    def values(self, window: Window) -> NDArray[np.float32]:
+        """Values of a window, which may begin and end beyond the edges of a raster that goes around the Earth."""
+        if not self.around:
+            return self.pixels.values(window)
+        turn, start, stop = self.around, window.col_off, window.col_off + window.width
+        parts = []
+        for k in range(start // turn, (stop - 1) // turn + 1):
+            first, last = max(start - k * turn, 0), min(stop - k * turn, turn)
+            parts.append(self.pixels.values(Window(first, window.row_off, last - first, window.height)))
+        return np.concatenate(parts, axis=1)
+
 
 def raster_name(layer: Raster, data_root: str) -> str:
     """Name of a layer's file for GDAL: a path under the data root, or an address."""
