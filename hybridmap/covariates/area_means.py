@@ -61,7 +61,7 @@ def _aligned_sums(pixels: Pixels, cells: Cells, wide: bool) -> Sums:
     if wide:
         across, along = np.maximum(across, 1.0), np.maximum(along, 1.0)
     column = column + pixels.shift
-    lines, columns = _same(line, along, pixels.line), _same(column, across, pixels.column)
+    lines, columns = _pixel_numbers(line, along, pixels.line), _pixel_numbers(column, across, pixels.column)
     if lines is not None and columns is not None:
         return _copied(pixels, lines, columns)
     right = _overlaps(column, across, pixels.column, pixels.values.shape[1])
@@ -72,7 +72,7 @@ def _aligned_sums(pixels: Pixels, cells: Cells, wide: bool) -> Sums:
     return total, _applied(left, pixels.is_known.astype("float64"), right)
 
 
-def _same(centre: Numbers, size: Numbers, first: int) -> NDArray[np.intp] | None:
+def _pixel_numbers(centre: Numbers, size: Numbers, first: int) -> NDArray[np.intp] | None:
     """Which pixel of an axis each cell is; None where cells are no pixels."""
     low = centre - 0.5 - first
     pixel = np.round(low)

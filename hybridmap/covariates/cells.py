@@ -76,17 +76,17 @@ class Cells:
         return shapes
 
     @cached_property
-    def some(self) -> Shapes:
+    def spread_shapes(self) -> Shapes:
         """Shapes of cells spread over the block, among them those at its edges; of all if it is not smooth."""
         if self.block.series is None:
             return self.shapes
-        rows, columns = _some(self.block.rows), _some(self.block.columns)
+        rows, columns = _spread_cells(self.block.rows), _spread_cells(self.block.columns)
         return _shapes(self.block, rows, columns, self.block.lattice(rows + 0.5, columns + 0.5), looked=True)
 
     @property
     def _is_doubtful(self) -> bool:
         """Whether cells between those that were looked at may be bent."""
-        return self.some.deviation is not None and bool((self.some.deviation > 0.5).any())
+        return self.spread_shapes.deviation is not None and bool((self.spread_shapes.deviation > 0.5).any())
 
     @cached_property
     def is_bent(self) -> Choice:
@@ -99,7 +99,7 @@ class Cells:
     @cached_property
     def most(self) -> tuple[float, float]:
         """Columns and lines that no cell exceeds, without bent ones."""
-        sizes, slack = (self.shapes.extent, 1.0) if self._is_doubtful else (self.some.extent, SLACK)
+        sizes, slack = (self.shapes.extent, 1.0) if self._is_doubtful else (self.spread_shapes.extent, SLACK)
         across, along = (slack * float(np.nan_to_num(size, nan=0.0).max()) for size in sizes)
         return across, along
 
@@ -108,9 +108,9 @@ class Cells:
         """Whether rows and columns of cells run along those of pixels."""
         if self.block.series is None:
             return False
-        some = self.some
-        slant = max(abs(some.east.line).max(), abs(some.south.column).max())
-        off = max(np.ptp(some.centre.column, axis=0).max(), np.ptp(some.centre.line, axis=1).max())
+        spread = self.spread_shapes
+        slant = max(abs(spread.east.line).max(), abs(spread.south.column).max())
+        off = max(np.ptp(spread.centre.column, axis=0).max(), np.ptp(spread.centre.line, axis=1).max())
         return bool(max(slant, off) < ALIGNED)
 
     def axes(self) -> tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]]:
@@ -153,7 +153,7 @@ def _numbers(cells: range) -> Numbers:
     return np.arange(cells.start, cells.stop, dtype=np.float64)
 
 
-def _some(cells: range) -> Numbers:
+def _spread_cells(cells: range) -> Numbers:
     """At most :data:`LOOKS` cells from the first to the last."""
     picks = np.linspace(0, len(cells) - 1, min(LOOKS, len(cells))).round()
     return np.asarray(cells.start + picks, dtype=np.float64)

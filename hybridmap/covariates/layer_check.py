@@ -49,7 +49,7 @@ def _pixels_per_cell(source: RasterSource, layer: Raster) -> list[str]:
     """How many pixels lie side by side in a cell in the middle of the region, and what is made of them."""
     grid = source.locator.grid
     row, col = grid.height // 2, grid.width // 2
-    across, along = Cells(Block.of(source.locator, range(row, row + 1), range(col, col + 1))).some.extent
+    across, along = Cells(Block.of(source.locator, range(row, row + 1), range(col, col + 1))).spread_shapes.extent
     number = float(max(across[0, 0], along[0, 0]))
     if not np.isfinite(number):
         return []

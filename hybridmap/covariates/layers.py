@@ -32,7 +32,7 @@ from hybridmap.grid.mask import region_mask
 from hybridmap.grid.region_grid import RegionGrid
 
 LOG = logging.getLogger("hybridmap")
-VERSION = 2
+VERSION = 3
 """Raised when the same settings give other numbers than before."""
 CACHE_BYTES = 256 << 20
 """Decoded blocks of rasters that are kept, of all layers together; rasterio takes the number for bytes, not for MB."""

@@ -17,7 +17,7 @@ NODES = 12
 """Nodes a side of the series that stands for the projection within a block of cells."""
 TOLERANCE = 1e-9
 """Pixels by which it may be off; blocks where it is further off are halved, and small ones computed point by point."""
-NOTHING = 1e-12
+NEGLIGIBLE = 1e-12
 """Pixels that the higher degrees of a series may add without being kept."""
 NEAR_POLE = 1e-9
 """Degrees from a pole within which every longitude is as good as another."""
@@ -116,9 +116,9 @@ class PixelLocator:
 
 
 @lru_cache(maxsize=64)
-def _transformer(crs: CRS, other: CRS) -> Transformer:
+def _transformer(source: CRS, target: CRS) -> Transformer:
     """From one CRS to another; to find the way takes longer than to warp a small layer."""
-    return Transformer.from_crs(crs, other, always_xy=True)
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _coefficients(values: Coordinates) -> Coordinates:
     lengths = []
     for axis in (1, 0):
         rest = np.cumsum(size.sum(axis=axis)[::-1])[::-1]  # of this degree and all higher ones
-        lengths.append(max(1, int(np.sum(~(rest < NOTHING)))))
+        lengths.append(max(1, int(np.sum(~(rest < NEGLIGIBLE)))))
     return np.asarray(series[: lengths[0], : lengths[1]])
 
 

@@ -60,7 +60,20 @@ class Pixels:
         return self.values if self.are_all_known else np.where(self.is_known, self.values, np.float32(0.0))
 
     def hold(self, places: Places, across: float, along: float) -> bool:
-        """Whether places, with so many columns and lines to both sides, and a pixel more, are among them."""
+        """Whether cells lie on these pixels.
+
+        Parameters
+        ----------
+        places : Places
+            Their centres.
+        across, along : float
+            Columns and lines to both sides of each, to which a pixel more is added.
+
+        Returns
+        -------
+        bool
+            False where a place is unknown.
+        """
         lines, columns = self.values.shape
         column, line = places.column, places.line
         first, last = column.min() + self.shift - self.column, column.max() + self.shift - self.column
@@ -75,7 +88,22 @@ def bordered(values: Field, fill: float) -> Field:
 
 
 def positions(numbers: Numbers, first: int, size: int) -> Index:
-    """Positions in a bordered array; what lies beyond falls on the border."""
+    """Positions in a bordered array; what lies beyond falls on the border.
+
+    Parameters
+    ----------
+    numbers : array
+        Whole numbers of pixels on an axis, or NaN.
+    first : int
+        Number of the first pixel within the border.
+    size : int
+        Pixels with the border.
+
+    Returns
+    -------
+    array of int
+        Of the shape of the numbers.
+    """
     return np.clip(np.nan_to_num(numbers, nan=-1e9) - (first - BORDER), 0, size - 1).astype(np.intp)
 
 

@@ -59,7 +59,20 @@ def resampled(pixels: Pixels, cells: Cells, kind: str, min_share: float) -> Fiel
 
 
 def means(total: Any, weight: Any, min_share: float) -> Field:
-    """Sums of values over sums of weights, NaN where these are less than a share."""
+    """Sums of values over sums of weights.
+
+    Parameters
+    ----------
+    total, weight : array
+        Of known pixels.
+    min_share : float
+        Least weight for a value.
+
+    Returns
+    -------
+    array, float32
+        NaN where the weight is less.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(weight < max(min_share - LEAST, LEAST), np.nan, total / weight).astype("float32")
 

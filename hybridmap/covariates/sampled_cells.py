@@ -47,18 +47,18 @@ def sampled(source: RasterSource, layer: Raster, row: int, column: int) -> float
     down, across = ((np.arange(number) + 0.5) / number for number in POINTS)
     y, x = np.meshgrid(row + down, column + across, indexing="ij")
     places = _on_raster(source, source.locator.exact(y.ravel(), x.ravel(), (row + 0.5, column + 0.5)))
-    drawn, total, weight = (np.full(x.size, fill, dtype="float32") for fill in (np.nan, 0.0, 0.0))
+    point_values, total, weight = (np.full(x.size, fill, dtype="float32") for fill in (np.nan, 0.0, 0.0))
     for selected, window in _pieces(source, places):
         pixels = Pixels(source.values(window), window.row_off, window.col_off)
-        some = Places(places.column[selected], places.line[selected])
-        drawn[selected] = nearest(pixels, some)
+        local_places = Places(places.column[selected], places.line[selected])
+        point_values[selected] = nearest(pixels, local_places)
         if layer.kind == "continuous":
-            total[selected], weight[selected] = bilinear(pixels, some, whole=False)
+            total[selected], weight[selected] = bilinear(pixels, local_places, whole=False)
     if layer.kind == "mode":
-        return float(most_frequent(drawn[:, None], layer.min_share)[0])
-    is_known = np.isfinite(drawn)
+        return float(most_frequent(point_values[:, None], layer.min_share)[0])
+    is_known = np.isfinite(point_values)
     if layer.kind != "continuous":
-        total, weight = np.where(is_known, drawn, np.float32(0.0)), is_known.astype("float32")
+        total, weight = np.where(is_known, point_values, np.float32(0.0)), is_known.astype("float32")
     sums = [np.array([values[is_known].sum(dtype="float64") / x.size]) for values in (total, weight)]
     return float(means(sums[0], sums[1], layer.min_share)[0])
 
@@ -78,10 +78,10 @@ def _pieces(source: RasterSource, places: Places) -> Iterator[tuple[NDArray[np.i
     lines, columns = (np.floor(numbers[finite]).astype(int) for numbers in (places.line, places.column))
     pieces = lines // PIECE * (1 << 32) + columns // PIECE
     for piece in np.unique(pieces):
-        chosen = pieces == piece
-        line, column = lines[chosen], columns[chosen]
+        is_in_piece = pieces == piece
+        line, column = lines[is_in_piece], columns[is_in_piece]
         top, bottom = max(0, line.min() - MARGIN), min(source.dataset.height, line.max() + MARGIN + 1)
         left, right = column.min() - MARGIN, column.max() + MARGIN + 1
         if not source.around:
             left, right = max(0, left), min(source.dataset.width, right)
-        yield finite[chosen], Window(int(left), int(top), int(right - left), int(bottom - top))
+        yield finite[is_in_piece], Window(int(left), int(top), int(right - left), int(bottom - top))
