@@ -77,7 +77,7 @@ class PixelLocator:
             From the cells to the pixels.
         """
         unrotated = not (transform.b or transform.d)
-        period = 360.0 / abs(transform.a) if crs.is_geographic and unrotated else None
+        period = _circle(crs) / abs(transform.a) if crs.is_geographic and unrotated else None
         return cls(grid, crs, transform, period, None if crs == grid.crs else _transformer(grid.crs, crs))
 
     def exact(self, rows: Coordinates, columns: Coordinates, middle: tuple[float, float]) -> Places:
@@ -99,7 +99,8 @@ class PixelLocator:
         if self.crs.is_geographic:
             centre, _ = self._transformed(np.array([middle[0]]), np.array([middle[1]]))
             if np.isfinite(centre[0]):
-                x = centre[0] + (x - centre[0] + 180.0) % 360.0 - 180.0
+                circle = _circle(self.crs)
+                x = centre[0] + (x - centre[0] + 0.5 * circle) % circle - 0.5 * circle
         inverse = ~self.transform
         return Places(inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f)
 
@@ -110,9 +111,15 @@ class PixelLocator:
         x, y = self.to_crs.transform(x, y)
         if self.crs.is_geographic and not self.grid.crs.is_geographic:
             # Rounding of the grid must not choose the meridian.
-            x = np.where(abs(y) > 90.0 - NEAR_POLE, 0.0, x)
+            x = np.where(abs(y) > 0.25 * _circle(self.crs) - NEAR_POLE, 0.0, x)
         is_lost = ~(np.isfinite(x) & np.isfinite(y))
         return np.where(is_lost, np.nan, x), np.where(is_lost, np.nan, y)
+
+
+@lru_cache(maxsize=64)
+def _circle(crs: CRS) -> float:
+    """The way around the Earth in units of a geographic CRS: 360 degrees, or 400 grads."""
+    return round(2.0 * np.pi / float(crs.axis_info[0].unit_conversion_factor), 9)
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from hybridmap.config import Raster
 from hybridmap.covariates.cells import Cells
 from hybridmap.covariates.pixel_locator import Block
 from hybridmap.covariates.pixels import Pixels
-from hybridmap.covariates.raster_source import RasterSource, first_line, open_source
+from hybridmap.covariates.raster_source import RasterSource, open_source, unreadable
 from hybridmap.covariates.resample import resampled
 from hybridmap.covariates.sampled_cells import sampled
 from hybridmap.errors import HybridmapError
@@ -82,8 +82,7 @@ def warp_strips(layer: Raster, grid: RegionGrid, data_root: str) -> Iterator[tup
             try:
                 strip = _warped(source, layer, range(row, min(row + STRIP, grid.height)))
             except (RasterioError, OSError, ValueError) as error:
-                reason = first_line(error)
-                raise HybridmapError(f"{source.label}: cannot be read ({reason}); the file is damaged.") from None
+                raise unreadable(source, error) from None
             yield row, strip
 
 

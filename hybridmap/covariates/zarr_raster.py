@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
 from rasterio.transform import Affine
 from rasterio.windows import Window
@@ -56,7 +57,7 @@ class ZarrRaster:
     @property
     def dtypes(self) -> list[str]:
         """Type of each band."""
-        return [str(self.array.dtype)] * self.count
+        return ["uint8" if self.array.dtype == bool else str(self.array.dtype)] * self.count
 
     @property
     def scales(self) -> list[float]:
@@ -76,7 +77,16 @@ class ZarrRaster:
     @property
     def mask_flag_enums(self) -> list[list[Any]]:
         """No band has a mask."""
-        return [[]] * self.count
+        return [[MaskFlags.all_valid]] * self.count
+
+    @property
+    def colorinterp(self) -> list[ColorInterp]:
+        """No band has colours."""
+        return [ColorInterp.undefined] * self.count
+
+    def overviews(self, band: int) -> list[int]:
+        """No band has overviews."""
+        return []
 
     @property
     def nodatavals(self) -> list[float | None]:
@@ -110,12 +120,15 @@ class ZarrRaster:
         lead = np.unravel_index(band - 1, self.array.shape[:-2]) if self.array.ndim > 2 else ()
         rows, columns = window.toslices()
         if out_shape is None:
-            return np.asarray(self.array[(*lead, rows, columns)])
+            return self._read(lead, rows, columns)
         picks = [
             (part.start + (np.arange(n) + 0.5) * (part.stop - part.start) / n).astype(int)
             for part, n in zip((rows, columns), out_shape, strict=True)
         ]
-        return np.asarray(self.array[(*lead, rows, columns)])[np.ix_(picks[0] - rows.start, picks[1] - columns.start)]
+        return self._read(lead, rows, columns)[np.ix_(picks[0] - rows.start, picks[1] - columns.start)]
+
+    def _read(self, lead: Any, rows: slice, columns: slice) -> NDArray[Any]:
+        return np.asarray(self.array[(*lead, rows, columns)]).astype(self.dtypes[0], copy=False)
 
     def close(self) -> None:
         """Nothing stays open."""
