@@ -184,9 +184,9 @@ def _declared_limits(dataset: Any, band: int, layer: Raster) -> tuple[float, flo
     tags = dataset.tags(band)
     low, high = -np.inf, np.inf
     if layer.valid_range is None and layer.nodata is None:
-        both = _numbers(tags.get("valid_range")) if len(_numbers(tags.get("valid_range"))) == 2 else []
-        low = max([low, *both[:1], *_numbers(tags.get("valid_min"))[:1]])
-        high = min([high, *both[1:], *_numbers(tags.get("valid_max"))[:1]])
+        ends = _numbers(tags.get("valid_range")) if len(_numbers(tags.get("valid_range"))) == 2 else []
+        low = max([low, *ends[:1], *_numbers(tags.get("valid_min"))[:1]])
+        high = min([high, *ends[1:], *_numbers(tags.get("valid_max"))[:1]])
     is_packed = dataset.scales[band - 1] != 1.0 or dataset.offsets[band - 1] != 0.0
     if is_packed and not all(number.is_integer() for number in (low, high) if np.isfinite(number)):
         return -np.inf, np.inf

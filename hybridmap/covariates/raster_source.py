@@ -173,6 +173,8 @@ def _reason(name: str, layer: Raster, error: Exception) -> str:
     try:
         with rasterio.open(name) as file:
             names = [subdataset.rpartition(":")[2] for subdataset in file.subdatasets]
+            if not names and file.count:  # of a file with a single one
+                names = [name for name in [file.tags(1).get("NETCDF_VARNAME")] if name]
     except RasterioError as cause:
         return _explain(name, cause)
     if layer.variable in names:

@@ -104,7 +104,7 @@ def _on_grid(table: gpd.GeoDataFrame, path: Path, grid: RegionGrid) -> gpd.GeoSe
 
 def _areas(table: gpd.GeoDataFrame, path: Path) -> gpd.GeoSeries:
     """Geometries that have an area; others are counted in the log."""
-    is_area = table.geom_type.isin(AREAS)
+    is_area = table.geom_type.isin(AREAS) & ~table.geometry.is_empty
     if not is_area.any():
         kinds = ", ".join(sorted({str(kind) for kind in table.geom_type}))
         raise HybridmapError(f"{path}: holds no polygon, but {kinds or 'nothing'}; give polygons.")
@@ -116,9 +116,10 @@ def _areas(table: gpd.GeoDataFrame, path: Path) -> gpd.GeoSeries:
 def _cut(polygons: gpd.GeoSeries, bounds: tuple[float, float, float, float]) -> gpd.GeoSeries:
     """Parts within bounds; those in degrees are moved around the Earth onto them, whatever meridian they begin at."""
     west, _, east, _ = polygons.total_bounds
-    turns = (-360.0, 0.0, 360.0) if polygons.crs.is_geographic else (0.0,)
-    needed = [turn for turn in turns if west + turn < bounds[2] and east + turn > bounds[0]] or [0.0]
-    parts = [polygons.translate(xoff=turn).clip(bounds) for turn in needed]
+    turns = range(1)
+    if polygons.crs.is_geographic and len(polygons):
+        turns = range(int(np.floor((bounds[0] - east) / 360.0)) + 1, int(np.ceil((bounds[2] - west) / 360.0)))
+    parts = [polygons.translate(xoff=360.0 * turn).clip(bounds) for turn in turns] or [polygons.clip(bounds)]
     return gpd.GeoSeries(pd.concat([part for part in parts if len(part)] or parts[:1]), crs=polygons.crs)
 
 
