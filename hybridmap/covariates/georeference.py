@@ -38,19 +38,24 @@ def refuse_unplaced(dataset: Any, axes: tuple[str, str] | None, label: str) -> N
     label : str
         Names layer and file.
     """
-    if axes is not None and axes[0].endswith("longitude") and axes[1].endswith("latitude"):
-        raise HybridmapError(
-            f"{label}: its axes are swapped, lines are longitudes and columns latitudes; transpose the variable to"
-            " (latitude, longitude), for example with 'ncpdq -a lat,lon'."
-        )
+    if axes is not None and ("time" in axes or (axes[0].endswith("longitude") and not axes[1].endswith("longitude"))):
+        _refuse_order(axes, label)
     if axes is not None and "grid_longitude" in axes and not dataset.crs:
         raise HybridmapError(
-            f"{label}: its axes are degrees about a rotated pole, which the file does not describe; {REMEDY} (cdo"
-            " remapbil)."
+            f"{label}: its axes are degrees about a rotated pole, for which GDAL finds no coordinate reference system;"
+            f" {REMEDY} (cdo remapbil)."
         )
     if dataset.transform != Affine.identity():
         return
     raise HybridmapError(f"{label}: {_kind(dataset, axes)}; 'crs' alone does not help.")
+
+
+def _refuse_order(axes: tuple[str, str], label: str) -> None:
+    are = "its axes are swapped, " if axes[1].endswith("latitude") else ""
+    raise HybridmapError(
+        f"{label}: {are}lines are {axes[0]} and columns {axes[1]}; transpose the variable to (latitude, longitude), for"
+        " example with 'ncpdq -a lat,lon'."
+    )
 
 
 def _kind(dataset: Any, axes: tuple[str, str] | None) -> str:
@@ -58,6 +63,9 @@ def _kind(dataset: Any, axes: tuple[str, str] | None) -> str:
         return f"its pixels are placed by {len(dataset.gcps[0])} ground control points; {REMEDY} (gdalwarp)"
     if dataset.rpcs:
         return f"its pixels are placed by polynomials of a camera (RPC); {REMEDY} (gdalwarp -rpc)"
+    if axes is not None and min(dataset.width, dataset.height) == 1:
+        size = f"{dataset.width} x {dataset.height} pixels"
+        return f"it is {size}, so that its axes do not say how large they are; give a GeoTIFF with its corners"
     if axes is not None:
         return f"the steps of its axes ({axes[0]}, {axes[1]}) are uneven; {REMEDY} (cdo remapbil)"
     if dataset.tags(ns="GEOLOCATION"):

@@ -37,13 +37,15 @@ class KnownPixels:
     codes : array
         Nodata codes, in the type of the file.
     is_masked : bool
-        Whether the file has a mask or an alpha band.
+        Whether the file has a mask or an alpha band, of all bands or of this one.
     scale, offset : float
         Value = pixel * scale + offset.
     layer : Raster
         Classes, and valid range.
     label : str
         Names layer and file in errors.
+    limits : tuple of float
+        Least and largest pixel that is a value, by the attributes of the file.
     """
 
     dataset: Any
@@ -54,6 +56,7 @@ class KnownPixels:
     offset: float
     layer: Raster
     label: str
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @classmethod
     def of(cls, dataset: Any, band: int, layer: Raster, label: str) -> KnownPixels:
@@ -85,10 +88,10 @@ class KnownPixels:
             raise HybridmapError(f"{label}: its pixels are complex numbers ({dtype}); write one part as a file.")
         scale = dataset.scales[band - 1] if layer.scale is None else layer.scale
         offset = dataset.offsets[band - 1] if layer.offset is None else layer.offset
-        flags = dataset.mask_flag_enums[band - 1]
-        is_masked = MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+        is_masked = _is_masked(dataset, band, layer)
         codes = np.array(_codes(dataset, band, layer, label), dtype=dtype)
-        return cls(dataset, band, codes, is_masked, float(scale), float(offset), layer, label)
+        limits = _declared_limits(dataset, band, layer)
+        return cls(dataset, band, codes, is_masked, float(scale), float(offset), layer, label, limits)
 
     def raw(self, window: Window, shape: tuple[int, int] | None = None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Pixels in the type of the file, and which are no nodata, shape (line, column); `shape` thins them."""
@@ -97,6 +100,8 @@ class KnownPixels:
         is_known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, dtype=bool)
         for code in self.codes:
             is_known &= pixels != code
+        if np.isfinite(self.limits).any():
+            is_known &= (pixels >= self.limits[0]) & (pixels <= self.limits[1])
         if self.is_masked:
             is_known &= self.dataset.read_masks(self.band, window=window, **thinned) > 0
         return pixels, is_known
@@ -160,6 +165,39 @@ def written(pixel: Any) -> str:
     return re.sub(r"^(-?\d+)e", r"\1.0e", text)
 
 
+def _is_masked(dataset: Any, band: int, layer: Raster) -> bool:
+    """Whether more hides pixels than the codes that are known."""
+    flags = dataset.mask_flag_enums[band - 1]
+    if MaskFlags.all_valid in flags:
+        return False
+    if MaskFlags.nodata in flags and MaskFlags.per_dataset not in flags:
+        # Codes of whole numbers of 64 bits do not reach us, but GDAL hides them.
+        return dataset.nodatavals[band - 1] is None and layer.nodata is None
+    return True
+
+
+def _declared_limits(dataset: Any, band: int, layer: Raster) -> tuple[float, float]:
+    """Range of the pixels that are values, by the CF conventions; the region file goes before it.
+
+    Of packed pixels a range in whole numbers is one of pixels, and any other may be one of values.
+    """
+    tags = dataset.tags(band)
+    low, high = -np.inf, np.inf
+    if layer.valid_range is None and layer.nodata is None:
+        ends = _numbers(tags.get("valid_range")) if len(_numbers(tags.get("valid_range"))) == 2 else []
+        low = max([low, *ends[:1], *_numbers(tags.get("valid_min"))[:1]])
+        high = min([high, *ends[1:], *_numbers(tags.get("valid_max"))[:1]])
+    is_packed = dataset.scales[band - 1] != 1.0 or dataset.offsets[band - 1] != 0.0
+    if is_packed and not all(number.is_integer() for number in (low, high) if np.isfinite(number)):
+        return -np.inf, np.inf
+    return low, high
+
+
+def _numbers(tag: Any) -> list[float]:
+    """Numbers that an attribute lists."""
+    return [float(n) for n in re.findall(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?)", str(tag or ""))]
+
+
 def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
     """Nodata codes that the type of the band can hold: of the region file, or else all that the file declares."""
     dtype = np.dtype(dataset.dtypes[band - 1])
@@ -175,13 +213,14 @@ def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
     declared = [dataset.nodatavals[band - 1]]
     tags = dataset.tags(band)
     for name in CODE_TAGS:
-        declared += [float(n) for n in re.findall(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?)", str(tags.get(name, "")))]
+        declared += _numbers(tags.get(name))
     return [_cast(code, dtype) for code in declared if code is not None and _fits(float(code), dtype)]
 
 
 def _cast(code: float, dtype: np.dtype[Any]) -> Any:
     if dtype.kind in "iub":
-        return int(code)
+        # The ends of 64 bits lie between the numbers that a float can hold.
+        return min(max(int(code), int(np.iinfo(dtype).min)), int(np.iinfo(dtype).max))
     limit = float(np.finfo(dtype).max)
     # A code with few digits may lie just above the largest number that it stands for.
     return min(max(code, -limit), limit) if np.isfinite(code) else code
@@ -193,7 +232,7 @@ def _fits(code: float, dtype: np.dtype[Any]) -> bool:
     if not float(code).is_integer():
         return False
     limits = np.iinfo(dtype)
-    return int(limits.min) <= int(code) <= int(limits.max)
+    return float(limits.min) <= code <= float(limits.max)
 
 
 def _limits(dtype: np.dtype[Any]) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
 
 from hybridmap.config import Raster
+from hybridmap.covariates.cells import Cells
 from hybridmap.covariates.pixel_locator import Block, Places
 from hybridmap.covariates.raster_source import RasterSource, open_source, region_places, some_pixels
-from hybridmap.covariates.resample import Cells
 from hybridmap.grid.region_grid import RegionGrid
 
 
@@ -28,7 +29,7 @@ def check_layer(layer: Raster, grid: RegionGrid, data_root: str) -> str:
         Size and bands of the raster, pixels to a cell, what it covers and what is lost, and what to think about.
     """
     with open_source(layer, grid, data_root) as source:
-        words = [_size(source), *_pixels_per_cell(source, layer), *_cover(source, layer), *_replaced(source, layer)]
+        words = [_size(source), *_pixels_per_cell(source, layer), *_cover(source, layer), *_notes(source, layer)]
         return "; ".join(words)
 
 
@@ -38,18 +39,23 @@ def _size(source: RasterSource) -> str:
     return text if dataset.count == 1 else f"{text}, band {band} of {dataset.count}"
 
 
-def _replaced(source: RasterSource, layer: Raster) -> list[str]:
-    declared = source.dataset.scales[source.pixels.band - 1]
-    if declared == 1.0 or layer.scale in (None, declared):
-        return []
-    return [f"'scale' {layer.scale:g} replaces {declared:g} that the file declares"]
+def _notes(source: RasterSource, layer: Raster) -> list[str]:
+    """What the file says that the layer does not follow."""
+    dataset, band, notes = source.dataset, source.pixels.band, []
+    declared = dataset.scales[band - 1]
+    if declared != 1.0 and layer.scale not in (None, declared):
+        notes.append(f"'scale' {layer.scale:g} replaces {declared:g} that the file declares")
+    is_mean = layer.kind in ("continuous", "average") and layer.equals is None
+    if is_mean and dataset.colorinterp[band - 1] == ColorInterp.palette:
+        notes.append("it has a table of colours, so its numbers look like classes; use 'classes' or 'kind: mode'")
+    return notes
 
 
 def _pixels_per_cell(source: RasterSource, layer: Raster) -> list[str]:
     """How many pixels lie side by side in a cell in the middle of the region, and what is made of them."""
     grid = source.locator.grid
     row, col = grid.height // 2, grid.width // 2
-    across, along = Cells.of(Block.of(source.locator, range(row, row + 1), range(col, col + 1))).extent
+    across, along = Cells(Block.of(source.locator, range(row, row + 1), range(col, col + 1))).spread_shapes.extent
     number = float(max(across[0, 0], along[0, 0]))
     if not np.isfinite(number):
         return []

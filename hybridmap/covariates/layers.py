@@ -32,8 +32,10 @@ from hybridmap.grid.mask import region_mask
 from hybridmap.grid.region_grid import RegionGrid
 
 LOG = logging.getLogger("hybridmap")
-VERSION = 2
+VERSION = 3
 """Raised when the same settings give other numbers than before."""
+CACHE_BYTES = 256 << 20
+"""Decoded blocks of rasters that are kept, of all layers together; rasterio takes the number for bytes, not for MB."""
 NO_MATTER = {"description", "licence", "unit", "group"}
 """Keys of a layer that change none of its numbers."""
 Inputs = Mapping[str, list[str]]
@@ -109,7 +111,7 @@ def _prepare_all(layers: RegionLayers, folder: Path, workers: int) -> dict[str, 
     by_key, errors = layers.by_key(), []
     read = {key: layer for key, layer in by_key.items() if layer.derive is None}
     derived = {key: layer for key, layer in by_key.items() if layer.derive is not None}
-    with rasterio.Env(GDAL_CACHEMAX=256), ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         for wave in (read, derived):
             jobs = {key: pool.submit(_prepare, preparation, key, layer) for key, layer in wave.items()}
             for key, job in jobs.items():

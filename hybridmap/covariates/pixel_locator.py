@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from hybridmap.grid.region_grid import RegionGrid
 
 NODES = 12
-"""Nodes a side of the polynomial that stands for the projection within a block of cells."""
+"""Nodes a side of the series that stands for the projection within a block of cells."""
 TOLERANCE = 1e-9
 """Pixels by which it may be off; blocks where it is further off are halved, and small ones computed point by point."""
+NEGLIGIBLE = 1e-12
+"""Pixels that the higher degrees of a series may add without being kept."""
+NEAR_POLE = 1e-9
+"""Degrees from a pole within which every longitude is as good as another."""
+IN_ONE_THREAD = 200_000
+"""Multiplications below which BLAS starts no threads; layers are made side by side."""
 Coordinates = NDArray[np.float64]
 
 
@@ -69,9 +77,8 @@ class PixelLocator:
             From the cells to the pixels.
         """
         unrotated = not (transform.b or transform.d)
-        period = 360.0 / abs(transform.a) if crs.is_geographic and unrotated else None
-        to_crs = None if crs == grid.crs else Transformer.from_crs(grid.crs, crs, always_xy=True)
-        return cls(grid, crs, transform, period, to_crs)
+        period = _circle(crs) / abs(transform.a) if crs.is_geographic and unrotated else None
+        return cls(grid, crs, transform, period, None if crs == grid.crs else _transformer(grid.crs, crs))
 
     def exact(self, rows: Coordinates, columns: Coordinates, middle: tuple[float, float]) -> Places:
         """Pixels under points of the grid.
@@ -92,7 +99,8 @@ class PixelLocator:
         if self.crs.is_geographic:
             centre, _ = self._transformed(np.array([middle[0]]), np.array([middle[1]]))
             if np.isfinite(centre[0]):
-                x = centre[0] + (x - centre[0] + 180.0) % 360.0 - 180.0
+                circle = _circle(self.crs)
+                x = centre[0] + (x - centre[0] + 0.5 * circle) % circle - 0.5 * circle
         inverse = ~self.transform
         return Places(inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f)
 
@@ -101,8 +109,23 @@ class PixelLocator:
         if self.to_crs is None:
             return x, y
         x, y = self.to_crs.transform(x, y)
+        if self.crs.is_geographic and not self.grid.crs.is_geographic:
+            # Rounding of the grid must not choose the meridian.
+            x = np.where(abs(y) > 0.25 * _circle(self.crs) - NEAR_POLE, 0.0, x)
         is_lost = ~(np.isfinite(x) & np.isfinite(y))
         return np.where(is_lost, np.nan, x), np.where(is_lost, np.nan, y)
+
+
+@lru_cache(maxsize=64)
+def _circle(crs: CRS) -> float:
+    """The way around the Earth in units of a geographic CRS: 360 degrees, or 400 grads."""
+    return round(2.0 * np.pi / float(crs.axis_info[0].unit_conversion_factor), 9)
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    """From one CRS to another; to find the way takes longer than to warp a small layer."""
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 @dataclass(frozen=True)
@@ -115,18 +138,19 @@ class Block:
         Of the raster.
     rows, columns : range
         Of the grid.
-    nodes : Places or None
-        Pixels under the nodes of the polynomial, shape (node, node); None where it is not exact enough.
+    series : Places or None
+        Coefficients of the Chebyshev series of columns and lines, shape (degree down, degree across); None where no
+        short series is exact enough.
     """
 
     locator: PixelLocator
     rows: range
     columns: range
-    nodes: Places | None
+    series: Places | None
 
     @classmethod
     def of(cls, locator: PixelLocator, rows: range, columns: range) -> Block:
-        """Block of some cells, with a polynomial where one stands for the projection.
+        """Block of some cells, with a series where one stands for the projection.
 
         Parameters
         ----------
@@ -138,14 +162,12 @@ class Block:
         Returns
         -------
         Block
-            The cells and the nodes of the polynomial.
+            The cells and the series.
         """
         block = cls(locator, rows, columns, None)
-        abscissae = 0.5 + 0.5 * np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
-        nodes = block._exact(*block._spread(abscissae))
-        smooth = cls(locator, rows, columns, nodes)
-        probes = np.array([0.0, 0.131, 0.317, 0.5, 0.683, 0.857, 1.0])
-        points = block._spread(probes)
+        nodes = block._exact(*block._spread(0.5 + 0.5 * ABSCISSAE))
+        smooth = cls(locator, rows, columns, Places(_coefficients(nodes.column), _coefficients(nodes.line)))
+        points = block._spread(PROBES)
         true, guess = block._exact(*points), smooth.lattice(*points)
         off = np.hypot(true.column - guess.column, true.line - guess.line)
         return smooth if bool((off < TOLERANCE).all()) else block
@@ -165,11 +187,13 @@ class Block:
 
     def lattice(self, rows: Coordinates, columns: Coordinates) -> Places:
         """Pixels under every pair of some rows and columns, given in cells of the grid, shape (row, column)."""
-        if self.nodes is None:
+        if self.series is None:
             return self._exact(rows, columns)
-        down = _lagrange((rows - self.rows.start) / len(self.rows))
-        across = _lagrange((columns - self.columns.start) / len(self.columns)).T
-        return Places(_product(down, self.nodes.column, across), _product(down, self.nodes.line, across))
+        column, line = self.series.column, self.series.line
+        degree = max(len(column), len(line)), max(column.shape[1], line.shape[1])
+        down = _vander((rows - self.rows.start) / len(self.rows), degree[0])
+        across = _vander((columns - self.columns.start) / len(self.columns), degree[1])
+        return Places(_product(down, column, across), _product(down, line, across))
 
     def parts(self) -> list[Block]:
         """The block halved along its longer sides; itself if it is a single cell."""
@@ -181,18 +205,37 @@ class Block:
         return [Block.of(self.locator, r, c) for r in rows for c in columns]
 
 
-def _product(left: Coordinates, middle: Coordinates, right: Coordinates) -> Coordinates:
-    """Product of three matrices in one thread: layers are made side by side, and BLAS would start threads for each."""
-    return np.asarray(np.einsum("ij,jk->ik", np.einsum("ij,jk->ik", left, middle), right))
+ABSCISSAE = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+PROBES = np.array([0.0, 0.131, 0.317, 0.5, 0.683, 0.857, 1.0])
+"""Shares of a side where a series is tried."""
+TO_COEFFICIENTS = np.linalg.inv(chebvander(ABSCISSAE, NODES - 1))
+
+
+def _coefficients(values: Coordinates) -> Coordinates:
+    """Coefficients of a series through values at the nodes, without those that matter for none of the digits."""
+    series = TO_COEFFICIENTS @ values @ TO_COEFFICIENTS.T
+    size = abs(series)
+    lengths = []
+    for axis in (1, 0):
+        rest = np.cumsum(size.sum(axis=axis)[::-1])[::-1]  # of this degree and all higher ones
+        lengths.append(max(1, int(np.sum(~(rest < NEGLIGIBLE)))))
+    return np.asarray(series[: lengths[0], : lengths[1]])
+
+
+def _vander(share: Coordinates, degree: int) -> Coordinates:
+    return np.asarray(chebvander(2.0 * share - 1.0, degree - 1))
+
+
+def _product(down: Coordinates, series: Coordinates, across: Coordinates) -> Coordinates:
+    """Values of a series at places down (place, degree) and across, shape (place down, place across)."""
+    left, right = down[:, : len(series)] @ series, across[:, : series.shape[1]].T
+    values = np.empty((len(left), right.shape[1]))
+    step = max(1, IN_ONE_THREAD // right.size)
+    for first in range(0, len(left), step):
+        np.matmul(left[first : first + step], right, out=values[first : first + step])
+    return values
 
 
 def _halves(cells: range) -> list[range]:
     half = len(cells) // 2
     return [part for part in (cells[:half], cells[half:]) if len(part)]
-
-
-def _lagrange(share: Coordinates) -> Coordinates:
-    """Weights of the nodes at places from 0 to 1 along a side, shape (place, node)."""
-    nodes = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
-    vander = np.polynomial.chebyshev.chebvander
-    return np.asarray(vander(2.0 * share - 1.0, NODES - 1) @ np.linalg.inv(vander(nodes, NODES - 1)))

@@ -20,6 +20,7 @@ from rasterio.windows import Window
 from hybridmap.config import Raster
 from hybridmap.covariates.georeference import axes_of, refuse_unplaced
 from hybridmap.covariates.known_pixels import KnownPixels, written
+from hybridmap.covariates.mosaics import refuse_gaps
 from hybridmap.covariates.pixel_locator import PixelLocator, Places
 from hybridmap.covariates.undeclared import undeclared_code
 from hybridmap.covariates.zarr_raster import ZarrRaster, open_zarr
@@ -63,6 +64,17 @@ class RasterSource:
         """Columns after which the raster begins again, where it goes around the Earth; else 0."""
         period, width = self.locator.period, int(self.dataset.width)
         return round(period) if period is not None and width > period - 0.5 else 0
+
+    def values(self, window: Window) -> NDArray[np.float32]:
+        """Values of a window, which may begin and end beyond the edges of a raster that goes around the Earth."""
+        if not self.around:
+            return self.pixels.values(window)
+        turn, start, stop = self.around, window.col_off, window.col_off + window.width
+        parts = []
+        for k in range(start // turn, (stop - 1) // turn + 1):
+            first, last = max(start - k * turn, 0), min(stop - k * turn, turn)
+            parts.append(self.pixels.values(Window(first, window.row_off, last - first, window.height)))
+        return np.concatenate(parts, axis=1)
 
 
 def raster_name(layer: Raster, data_root: str) -> str:
@@ -110,6 +122,8 @@ def open_source(layer: Raster, grid: RegionGrid, data_root: str) -> Iterator[Ras
         crs = _crs(dataset, layer, label)
         band = _band_number(dataset, layer, label)
         pixels = KnownPixels.of(dataset, band, layer, label)
+        if not pixels.codes.size and not pixels.is_masked and layer.valid_range is None:
+            refuse_gaps(dataset, band, label)
         source = RasterSource(dataset, pixels, PixelLocator.of(grid, crs, dataset.transform), label)
         try:
             places = region_places(source)
@@ -159,6 +173,8 @@ def _reason(name: str, layer: Raster, error: Exception) -> str:
     try:
         with rasterio.open(name) as file:
             names = [subdataset.rpartition(":")[2] for subdataset in file.subdatasets]
+            if not names and file.count:  # of a file with a single one
+                names = [name for name in [file.tags(1).get("NETCDF_VARNAME")] if name]
     except RasterioError as cause:
         return _explain(name, cause)
     if layer.variable in names:
@@ -291,9 +307,24 @@ def some_pixels(source: RasterSource, places: Places) -> tuple[Any, Any]:
     )
     shape = (min(LOOKED_AT, rows), min(LOOKED_AT, columns))
     try:
-        return source.pixels.raw(Window(col0, row0, columns, rows), shape)
+        # Overviews may be averages, which neither a code nor a class survives.
+        if not dataset.overviews(source.pixels.band) or is_remote(dataset.name):
+            return source.pixels.raw(Window(col0, row0, columns, rows), shape)
+        pieces = [
+            [source.pixels.raw(Window(c, r, w, h)) for c, w in _spread(col0, columns)] for r, h in _spread(row0, rows)
+        ]
+        values, is_known = (np.block([[piece[k] for piece in line] for line in pieces]) for k in (0, 1))
+        return values, is_known
     except (RasterioError, OSError, ValueError) as error:
-        raise HybridmapError(f"{source.label}: cannot be read ({first_line(error)}); the file is damaged.") from None
+        raise unreadable(source, error) from None
+
+
+def _spread(first: int, size: int) -> list[tuple[int, int]]:
+    """First pixel and length of pieces of an axis: all of it, or :data:`LOOKED_AT` pixels in eight pieces."""
+    if size <= LOOKED_AT:
+        return [(first, size)]
+    length = LOOKED_AT // 8
+    return [(int(start), length) for start in np.linspace(first, first + size - length, 8)]
 
 
 def sampled_values(source: RasterSource) -> NDArray[np.float64]:
@@ -307,6 +338,16 @@ def _covered(numbers: Any, size: int) -> tuple[int, int]:
     """First pixel of an axis in the region, and how many there are; at least one."""
     first = min(max(int(np.nanmin(numbers)), 0), size - 1)
     return first, max(min(int(np.ceil(np.nanmax(numbers) - 1e-6)), size) - first, 1)
+
+
+def unreadable(source: RasterSource, error: Exception) -> HybridmapError:
+    """The error of pixels that cannot be read."""
+    if "_Unsigned" in source.dataset.tags(source.pixels.band):
+        return HybridmapError(
+            f"{source.label}: GDAL cannot read its signed numbers that stand for unsigned ones ('_Unsigned'); write the"
+            " variable as an unsigned type (ncap2 -s 'v=ubyte(v)')."
+        )
+    return HybridmapError(f"{source.label}: cannot be read ({first_line(error)}); the file is damaged.")
 
 
 def first_line(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,12 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
+from hybridmap.covariates.cells import Cells
 from hybridmap.covariates.pixel_locator import Block
-from hybridmap.covariates.raster_source import RasterSource, first_line, open_source
-from hybridmap.covariates.resample import Cells, Pixels, resampled
+from hybridmap.covariates.pixels import Pixels
+from hybridmap.covariates.raster_source import RasterSource, open_source, unreadable
+from hybridmap.covariates.resample import resampled
+from hybridmap.covariates.sampled_cells import sampled
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 
@@ -22,7 +24,7 @@ STRIP = 512
 EDGE = 256
 """Cells a side of a block that is warped at once."""
 ROUGH = 32
-"""Cells a side of blocks that no polynomial stands for; larger ones are halved first."""
+"""Cells a side of blocks that no series stands for; larger ones are halved first."""
 PIXELS = 4 << 20
 """Pixels of a source that are in memory at once; blocks with more under them are halved."""
 Field = NDArray[np.float32]
@@ -80,8 +82,7 @@ def warp_strips(layer: Raster, grid: RegionGrid, data_root: str) -> Iterator[tup
             try:
                 strip = _warped(source, layer, range(row, min(row + STRIP, grid.height)))
             except (RasterioError, OSError, ValueError) as error:
-                reason = first_line(error)
-                raise HybridmapError(f"{source.label}: cannot be read ({reason}); the file is damaged.") from None
+                raise unreadable(source, error) from None
             yield row, strip
 
 
@@ -96,20 +97,34 @@ def _warped(source: RasterSource, layer: Raster, rows: range) -> Field:
     ]
     while blocks:
         block = blocks.pop()
-        cells = Cells.of(block)
-        windows = _windows(source, cells)
-        is_single = len(block.rows) * len(block.columns) == 1
-        is_rough = block.nodes is None and len(block.rows) * len(block.columns) > ROUGH**2
-        if not is_single and (is_rough or any(w.width * w.height > PIXELS for _, w in windows)):
+        number = len(block.rows) * len(block.columns)
+        if block.series is None and number > ROUGH**2:
             blocks += block.parts()
             continue
-        place = slice(block.rows.start - rows.start, block.rows.stop - rows.start)
-        part = strip[place, block.columns.start : block.columns.stop]
-        for shift, window in windows:
-            pixels = Pixels(_values(source, window), window.row_off, window.col_off)
-            values = resampled(pixels, replace(cells, shift=shift), layer.kind, layer.min_share)
-            part[...] = np.where(np.isnan(part), values, part)
+        cells = Cells(block)
+        windows = _windows(source, cells)
+        if number > 1 and any(w.width * w.height > PIXELS for _, w in windows):
+            blocks += block.parts()
+            continue
+        part = strip[block.rows.start - rows.start : block.rows.stop - rows.start, _slice(block.columns)]
+        _fill(part, source, layer, cells, windows)
     return strip
+
+
+def _fill(part: Field, source: RasterSource, layer: Raster, cells: Cells, windows: list[tuple[float, Window]]) -> None:
+    """Write the values of the cells of a block into `part`, of which all are NaN."""
+    for k, (shift, window) in enumerate(windows):
+        pixels = Pixels(source.values(window), window.row_off, window.col_off, shift, source.around)
+        values = resampled(pixels, cells, layer.kind, layer.min_share)
+        part[...] = np.where(np.isnan(part), values, part) if k else values
+    if layer.kind == "categorical" or cells.is_bent is None:
+        return
+    for row, column in np.argwhere(cells.is_bent):
+        part[row, column] = sampled(source, layer, cells.block.rows[row], cells.block.columns[column])
+
+
+def _slice(cells: range) -> slice:
+    return slice(cells.start, cells.stop)
 
 
 def _windows(source: RasterSource, cells: Cells) -> list[tuple[float, Window]]:
@@ -118,13 +133,15 @@ def _windows(source: RasterSource, cells: Cells) -> list[tuple[float, Window]]:
     Columns of a raster that goes around the Earth are counted on beyond its edges.
     """
     dataset, period = source.dataset, source.locator.period
-    across, along = (np.nan_to_num(size, nan=0.0) for size in cells.extent)
+    across, along = cells.most
     column, line = cells.centre.column, cells.centre.line
-    finite = np.isfinite(column) & np.isfinite(line)
-    if not finite.any():
+    is_placed = np.isfinite(column) & np.isfinite(line)
+    if not is_placed.all():
+        column, line = column[is_placed], line[is_placed]
+    if not column.size:
         return []
-    low, high = (column - across)[finite].min() - 2, (column + across)[finite].max() + 2
-    top, bottom = (line - along)[finite].min() - 2, (line + along)[finite].max() + 2
+    low, high = column.min() - across - 2, column.max() + across + 2
+    top, bottom = line.min() - along - 2, line.max() + along + 2
     lines = max(0, int(np.floor(top))), min(int(dataset.height), int(np.ceil(bottom)))
     if lines[1] <= lines[0]:
         return []
@@ -148,15 +165,3 @@ def _turns(low: float, high: float, width: int, period: float | None) -> range:
 
 def _window(lines: tuple[int, int], columns: tuple[int, int]) -> Window:
     return Window(columns[0], lines[0], columns[1] - columns[0], lines[1] - lines[0])
-
-
-def _values(source: RasterSource, window: Window) -> Field:
-    """Values of a window, which may begin and end beyond the edges of a raster that goes around the Earth."""
-    if not source.around:
-        return source.pixels.values(window)
-    turn, start, stop = source.around, window.col_off, window.col_off + window.width
-    parts = []
-    for k in range(start // turn, (stop - 1) // turn + 1):
-        first, last = max(start - k * turn, 0), min(stop - k * turn, turn)
-        parts.append(source.pixels.values(Window(first, window.row_off, last - first, window.height)))
-    return np.concatenate(parts, axis=1)

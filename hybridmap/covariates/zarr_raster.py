@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
 from rasterio.transform import Affine
 from rasterio.windows import Window
@@ -21,6 +22,8 @@ from hybridmap.errors import HybridmapError, nearest
 
 EVEN = 0.01
 """Steps by which an axis may be off an even one."""
+READ_AS = {"bool": "uint8", "float16": "float32"}
+"""Types that GDAL has not, and that they are read as."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class ZarrRaster:
     @property
     def dtypes(self) -> list[str]:
         """Type of each band."""
-        return [str(self.array.dtype)] * self.count
+        return [READ_AS.get(str(self.array.dtype), str(self.array.dtype))] * self.count
 
     @property
     def scales(self) -> list[float]:
@@ -76,7 +79,16 @@ class ZarrRaster:
     @property
     def mask_flag_enums(self) -> list[list[Any]]:
         """No band has a mask."""
-        return [[]] * self.count
+        return [[MaskFlags.all_valid]] * self.count
+
+    @property
+    def colorinterp(self) -> list[ColorInterp]:
+        """No band has colours."""
+        return [ColorInterp.undefined] * self.count
+
+    def overviews(self, band: int) -> list[int]:
+        """No band has overviews."""
+        return []
 
     @property
     def nodatavals(self) -> list[float | None]:
@@ -110,12 +122,15 @@ class ZarrRaster:
         lead = np.unravel_index(band - 1, self.array.shape[:-2]) if self.array.ndim > 2 else ()
         rows, columns = window.toslices()
         if out_shape is None:
-            return np.asarray(self.array[(*lead, rows, columns)])
+            return self._read(lead, rows, columns)
         picks = [
             (part.start + (np.arange(n) + 0.5) * (part.stop - part.start) / n).astype(int)
             for part, n in zip((rows, columns), out_shape, strict=True)
         ]
-        return np.asarray(self.array[(*lead, rows, columns)])[np.ix_(picks[0] - rows.start, picks[1] - columns.start)]
+        return self._read(lead, rows, columns)[np.ix_(picks[0] - rows.start, picks[1] - columns.start)]
+
+    def _read(self, lead: Any, rows: slice, columns: slice) -> NDArray[Any]:
+        return np.asarray(self.array[(*lead, rows, columns)]).astype(self.dtypes[0], copy=False)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -167,27 +182,44 @@ def open_zarr(path: Path, variable: str | None, label: str) -> ZarrRaster:
     array: Any = arrays[name]
     if array.ndim < 2:
         raise HybridmapError(f"{label}: '{name}' of {path} has {array.ndim} dimensions, so it is no raster.")
-    return _placed(array, {key: a for key, a in arrays.items() if key.rpartition("/")[0] == name.rpartition("/")[0]})
+    return _placed(array, _in_reach(arrays, name))
+
+
+def _in_reach(arrays: dict[str, Any], name: str) -> dict[str, Any]:
+    """Arrays by name of the group of an array, and of the groups that it lies in."""
+    parts = name.split("/")[:-1]
+    groups = ["/".join(parts[:depth]) for depth in range(len(parts) + 1)]
+    return {
+        key.rpartition("/")[2]: a for group in groups for key, a in arrays.items() if key.rpartition("/")[0] == group
+    }
 
 
 def _arrays(group: Any) -> list[tuple[str, Any]]:
     return [(name, item) for name, item in group.members(max_depth=None) if isinstance(item, zarr.Array)]
 
 
-def _placed(array: Any, siblings: dict[str, Any]) -> ZarrRaster:
+def _placed(array: Any, names: dict[str, Any]) -> ZarrRaster:
     """The array with its place: of its grid mapping, or of its coordinates."""
-    names = {key.rpartition("/")[2]: a for key, a in siblings.items()}
     mapping = names.get(str(array.attrs.get("grid_mapping", "spatial_ref")).split(":")[0])
     words: dict[str, Any] = {} if mapping is None else dict(mapping.attrs)
     dimensions = _dimensions(array)[-2:]
     coordinates = [names[dimension] for dimension in dimensions if dimension in names]
     kinds = [axis_kind(d, dict(c.attrs)) for d, c in zip(dimensions, coordinates, strict=False)]
     axes = (kinds[0], kinds[1]) if len(kinds) == 2 else None
+    transform = _transform(coordinates) if axes else Affine.identity()
     if "GeoTransform" in words:
-        transform = Affine.from_gdal(*(float(v) for v in str(words["GeoTransform"]).split()))
-    else:
-        transform = _transform(coordinates) if axes else Affine.identity()
+        written = Affine.from_gdal(*(float(v) for v in str(words["GeoTransform"]).split()))
+        # That of a store which was cut from a larger one may be the one of the larger.
+        if transform == Affine.identity() or _agree(written, transform, array.shape):
+            transform = written
     return ZarrRaster(array, transform, _crs(words), axes)
+
+
+def _agree(transform: Affine, reference: Affine, shape: tuple[int, ...]) -> bool:
+    """Whether two transforms put the corners of an array into the same pixels."""
+    corners = (0.0, 0.0), (float(shape[-1]), float(shape[-2]))
+    off = [abs(np.subtract(transform @ corner, reference @ corner)) for corner in corners]
+    return bool((np.array(off) < 0.1 * np.array([abs(reference.a), abs(reference.e)])).all())
 
 
 def _dimensions(array: Any) -> list[str]:

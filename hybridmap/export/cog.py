@@ -36,8 +36,8 @@ LOG = logging.getLogger("hybridmap")
 GRID_ARRAYS = ("x", "y", "spatial_ref")
 BLOCK = 512
 """Edge of a block of a GeoTIFF in cells."""
-CACHE_MB = 256
-"""Blocks that GDAL may keep; its default is a share of the machine."""
+CACHE_BYTES = 256 << 20
+"""Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
 LISTED = ("interval_level", "interval_source", "threshold", "flag_values", "flag_meanings")
@@ -68,7 +68,7 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
     for stale in folder.iterdir():
         if stale.name.split(".")[0] not in names:
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         entries = [_write_map(root[name], Band.of(name, root[name]), grid, folder, piece) for name in names]
     write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)

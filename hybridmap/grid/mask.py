@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.features import rasterize
@@ -14,6 +16,10 @@ from shapely.geometry import box
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
 
+LOG = logging.getLogger("hybridmap")
+AREAS = ("Polygon", "MultiPolygon", "GeometryCollection")
+EDGE_POINTS = 256
+"""Points along the longer side of the grid, of which its bounds in another CRS are taken."""
 EDGE_DEGREES, EDGE_M = 0.05, 5000.0
 """Longest edge of a polygon that is projected: its middle is then less than a metre off."""
 
@@ -87,7 +93,7 @@ def _on_grid(table: gpd.GeoDataFrame, path: Path, grid: RegionGrid) -> gpd.GeoSe
     if table.crs is None:
         raise HybridmapError(f"{path}: the polygons have no coordinate reference system; assign one.")
     # Cut in the file's own CRS first: far polygons may not survive the projection.
-    polygons = table.clip(_bounds_in(grid, table.crs)).geometry
+    polygons = _cut(_areas(table, path), _bounds_in(grid, table.crs))
     # An edge is straight in the file's CRS: points along it, or it would be straight on the grid instead.
     step = EDGE_DEGREES if table.crs.is_geographic else EDGE_M / table.crs.axis_info[0].unit_conversion_factor
     if table.crs != grid.crs:
@@ -96,13 +102,42 @@ def _on_grid(table: gpd.GeoDataFrame, path: Path, grid: RegionGrid) -> gpd.GeoSe
     return polygons[polygons.intersects(box(*grid.bounds))]
 
 
+def _areas(table: gpd.GeoDataFrame, path: Path) -> gpd.GeoSeries:
+    """Geometries that have an area; others are counted in the log."""
+    is_area = table.geom_type.isin(AREAS) & ~table.geometry.is_empty
+    if not is_area.any():
+        kinds = ", ".join(sorted({str(kind) for kind in table.geom_type}))
+        raise HybridmapError(f"{path}: holds no polygon, but {kinds or 'nothing'}; give polygons.")
+    if not is_area.all():
+        LOG.warning("%s: %d of %d features are no polygons and are not used", path, int((~is_area).sum()), len(table))
+    return table.geometry[is_area]
+
+
+def _cut(polygons: gpd.GeoSeries, bounds: tuple[float, float, float, float]) -> gpd.GeoSeries:
+    """Parts within bounds; those in degrees are moved around the Earth onto them, whatever meridian they begin at."""
+    west, _, east, _ = polygons.total_bounds
+    turns = range(1)
+    if polygons.crs.is_geographic and len(polygons):
+        turns = range(int(np.floor((bounds[0] - east) / 360.0)) + 1, int(np.ceil((bounds[2] - west) / 360.0)))
+    parts = [polygons.translate(xoff=360.0 * turn).clip(bounds) for turn in turns] or [polygons.clip(bounds)]
+    return gpd.GeoSeries(pd.concat([part for part in parts if len(part)] or parts[:1]), crs=polygons.crs)
+
+
 def _bounds_in(grid: RegionGrid, crs: CRS) -> tuple[float, float, float, float]:
-    """West, south, east, north of the grid in another CRS; as far as a pole that lies on the grid."""
-    edge = gpd.GeoSeries([box(*grid.bounds)], crs=grid.crs.to_wkt()).segmentize(20 * grid.resolution)
-    west, south, east, north = edge.to_crs(crs).total_bounds
+    """West, south, east, north of the grid in another CRS, east of 180 degrees where it reaches over that meridian."""
+    side = max(grid.width, grid.height) * grid.resolution
+    edge = gpd.GeoSeries([box(*grid.bounds)], crs=grid.crs.to_wkt()).segmentize(side / EDGE_POINTS)
+    x, y = edge.to_crs(crs).get_coordinates().to_numpy().T
+    x, y = x[np.isfinite(x)], y[np.isfinite(y)]
     if not crs.is_geographic:
-        return west, south, east, north
+        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+    x = np.unwrap(x, period=360.0)
+    # The edge may bulge between its points.
+    margin = max(abs(np.diff(x)).max(), abs(np.diff(y)).max())
+    west, south, east, north = x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin
     for pole in (-90.0, 90.0):
         if grid.cell_of(*grid.to_grid(np.array([0.0]), np.array([pole])))[2].any():
             west, south, east, north = -180.0, min(south, pole), 180.0, max(north, pole)
-    return west, south, east, north
+    if east - west >= 360.0:
+        west, east = -180.0, 180.0
+    return float(west), float(max(south, -90.0)), float(east), float(min(north, 90.0))
