@@ -72,7 +72,7 @@ class ParquetFile:
             assert geometry is not None
             stored.append(geometry[0])
         for batch in pq.ParquetFile(self.path).iter_batches(CHUNK_ROWS, columns=stored):
-            rows = batch.to_pandas()
+            rows = batch.to_pandas(ignore_metadata=True)  # an index of pandas is a column like others
             yield rows if geometry is None else _with_coordinates(rows, *geometry)[list(names)]
 
 

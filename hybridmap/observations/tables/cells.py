@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from hybridmap.config import Column
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.tables import depth_words
-from hybridmap.observations.tables.missing_codes import UNDECIDED, missing_numbers, missing_words, plain_text
+from hybridmap.observations.tables.missing_codes import (
+    UNDECIDED,
+    equal_numbers,
+    missing_numbers,
+    missing_words,
+    plain_text,
+)
 from hybridmap.observations.tables.number_signs import NUMBER, AmbiguousNumberError, Context, NumberSigns, parse
 from hybridmap.observations.tables.years import years
 from hybridmap.observations.units import largest, same_unit
@@ -22,6 +28,10 @@ BELOW_LOD = {"half": 0.5, "zero": 0.0, "keep_flag": 1.0, "drop": float("nan")}
 BELOW = r"[<≤]\s*=?\s*"
 UNSTATED = "<LOD"
 UNIT_BEHIND = r"(?<=[\d.,])\s*((?:%|‰|[A-Za-zµ]).*)$"
+BRACES = r"\{[-\d.:,;eE+\s]+\}"
+"""Repeated measurements of one sample, by their number."""
+NEVER_BELOW_A_LIMIT = ("angle", "depth", "density", "acidity")
+"""Quantities of which no trace is too small to be seen: half of ``<20`` would be another place or depth."""
 
 
 UNSAID = NumberSigns()
@@ -41,6 +51,8 @@ class CellRules:
         Key of :data:`BELOW_LOD`.
     comma_is_quoted : bool
         Whether a comma separates the cells of the file.
+    numbers_are_stored : bool
+        Whether the file is a workbook, whose numbers have a decimal point whatever its texts have.
     """
 
     signs: NumberSigns = UNSAID
@@ -48,6 +60,7 @@ class CellRules:
     not_detected: tuple[str, ...] = ()
     below_lod: str = "half"
     comma_is_quoted: bool = False
+    numbers_are_stored: bool = False
 
     def of(self, column: Column) -> CellRules:
         """The rules with what a column says."""
@@ -206,8 +219,19 @@ def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = P
     if column.detection_limit is not None:
         # Further below zero it is no noise: it stays, and is judged.
         low = ((values <= 0) & (values >= -column.detection_limit)).to_numpy() & ~below
+        if column.minus is None:
+            _check_noise(values[low & (values < 0)], origin)
         values, below = values.mask(low, column.detection_limit * share), below | low
     return Numbers(values, below)
+
+
+def _check_noise(values: pd.Series, origin: str) -> None:
+    """Raise HybridmapError if the values below zero are one whole number, as codes are and noise is not."""
+    if len(values) > 1 and values.nunique() == 1 and float(values.iloc[0]).is_integer():
+        raise HybridmapError(
+            f"{origin}: row {values.index[0]} holds {values.iloc[0]:g}, as {len(values)} rows do and no other value"
+            " below 0: a code, or below the detection limit? name it under 'missing' or 'not_detected'."
+        )
 
 
 def _clean(cells: pd.Series, codes: tuple[str | float, ...] = ()) -> pd.Series:
@@ -240,15 +264,21 @@ class _NumberReader:
     def read(self, cells: pd.Series, origin: str) -> Numbers:
         """Numbers of the cells; a code is missing whatever the type."""
         if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
-            values = pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index)
-            return Numbers(values.mask(missing_numbers(values, self.rules.missing)), np.zeros(len(cells), bool))
+            return self._typed(pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index), origin)
         words = self._words(cells, origin)
-        below = words.str.match(BELOW).to_numpy(dtype=bool)
+        below = words.str.match(BELOW).to_numpy(dtype=bool) & (self.quantity not in NEVER_BELOW_A_LIMIT)
         values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin)
         coded = missing_numbers(values, self.rules.missing)
         limits = self._limits(values[below], origin) * self.share
         values[below] = limits
         return Numbers(values.mask(coded & ~below), below)
+
+    def _typed(self, values: pd.Series, origin: str) -> Numbers:
+        coded = missing_numbers(values, self.rules.missing)
+        below = equal_numbers(values, self.rules.not_detected) & ~coded
+        values = values.mask(coded | below)
+        values[below] = self._limits(values[below], origin) * self.share
+        return Numbers(values, below)
 
     def _words(self, cells: pd.Series, origin: str) -> pd.Series:
         """Cells as words: "" where missing, ``<LOD`` where not detected."""
@@ -280,11 +310,12 @@ class _NumberReader:
         return words
 
     def _parse(self, words: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
-        braces = words.str.startswith("{").to_numpy(dtype=bool)
+        braces = words.str.fullmatch(BRACES).to_numpy(dtype=bool)
         if braces.any():
             words = words.mask(braces, words[braces].map(_mean_of_braces))
         filled = words[(words != "") & ~(below & ~words.str.contains(r"\d"))]
-        context = Context(self.rules.comma_is_quoted, largest(self.quantity, self.column.unit))
+        most = largest(self.quantity, self.column.unit)
+        context = Context(self.rules.comma_is_quoted, most, self.rules.numbers_are_stored)
         try:
             values = parse(filled, self.rules.signs, context).reindex(words.index)
         except AmbiguousNumberError as error:
@@ -304,10 +335,12 @@ class _NumberReader:
         quoted = quoted if len(quoted) <= 60 else quoted[:60] + "…"
         expected = "a number of decimal degrees" if self.quantity == "angle" else "a number"
         advice = "correct the table, name the word under 'missing', or drop the rows with 'exclude'"
-        if row == words.index[0] and len(wrong) < len(words):
+        if row == words.index[0] and len(wrong) < len(words) and not re.search(r"\d", word):
             advice += "; a second line of names or units is left out with 'skip_rows'"
         if re.fullmatch(r"[-+]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+.*", word):
             advice = "name the sign under 'thousands', or correct the table"
+        elif depth_words.DATE.fullmatch(word):
+            advice = "it looks like a date that a spreadsheet made of it: correct the table"
         return HybridmapError(
             f"{origin}: row {row} holds '{quoted}', expected {expected} ({len(wrong)} such rows in all); {advice}."
         )
