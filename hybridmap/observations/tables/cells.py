@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, replace
 
@@ -21,8 +22,9 @@ from hybridmap.observations.tables.missing_codes import (
 )
 from hybridmap.observations.tables.number_signs import NUMBER, AmbiguousNumberError, Context, NumberSigns, parse
 from hybridmap.observations.tables.years import years
-from hybridmap.observations.units import largest, same_unit
+from hybridmap.observations.units import largest, relative_worth
 
+LOG = logging.getLogger("hybridmap")
 BELOW_LOD = {"half": 0.5, "zero": 0.0, "keep_flag": 1.0, "drop": float("nan")}
 """What a value below the detection limit becomes, as a share of the limit."""
 BELOW = r"[<≤]\s*=?\s*"
@@ -265,9 +267,9 @@ class _NumberReader:
         """Numbers of the cells; a code is missing whatever the type."""
         if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
             return self._typed(pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index), origin)
-        words = self._words(cells, origin)
+        words, scale = self._without_unit(self._words(cells, origin), origin)
         below = words.str.match(BELOW).to_numpy(dtype=bool) & (self.quantity not in NEVER_BELOW_A_LIMIT)
-        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin)
+        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin) * scale
         coded = missing_numbers(values, self.rules.missing)
         limits = self._limits(values[below], origin) * self.share
         values[below] = limits
@@ -297,17 +299,23 @@ class _NumberReader:
         words = words.mask(lower.isin(decided - of_user), UNSTATED)
         if self.column.pick is not None:
             words = depth_words.limits(words, self.column.pick, self.column.unit, origin)
-        return self._without_unit(words)
+        return words
 
-    def _without_unit(self, words: pd.Series) -> pd.Series:
-        """Words without the unit of the column behind their number."""
+    def _without_unit(self, words: pd.Series, origin: str) -> tuple[pd.Series, pd.Series]:
+        """Words without a unit behind their number, and what that is worth in the unit of the column."""
+        scale = pd.Series(1.0, index=words.index)
         behind = words.str.extract(UNIT_BEHIND, expand=False)
         behind = behind[behind.notna() & ~words.str.fullmatch(NUMBER)]
-        in_column_unit = behind[behind.map(lambda unit: same_unit(unit, self.column.unit, self.quantity)).astype(bool)]
-        if len(in_column_unit):
-            words = words.copy()
-            words[in_column_unit.index] = words[in_column_unit.index].str.replace(UNIT_BEHIND, "", regex=True)
-        return words
+        worth = behind.map(lambda unit: relative_worth(unit, self.column.unit, self.quantity)).astype(float).dropna()
+        if worth.empty:
+            return words, scale
+        if (worth != 1.0).any():
+            row = worth.index[worth != 1.0][0]
+            count = int((worth != 1.0).sum())
+            LOG.warning("%s: %d cells name another unit, as '%s' in row %s; converted", origin, count, words[row], row)
+        scale[worth.index], words = worth, words.copy()
+        words[worth.index] = words[worth.index].str.replace(UNIT_BEHIND, "", regex=True)
+        return words, scale
 
     def _parse(self, words: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
         braces = words.str.fullmatch(BRACES).to_numpy(dtype=bool)

@@ -7,6 +7,7 @@ import re
 import pandas as pd
 
 from hybridmap.errors import HybridmapError
+from hybridmap.observations.tables.years import MONTHS
 
 LIMIT = r"([-\u2212]?\d{{1,5}}(?:[.,]\d{{1,6}})?)\s*(?:{unit})?"
 DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d~"
@@ -14,8 +15,8 @@ RANGE = rf"\s*{{limit}}\s*(?:[{DASHES}]|to|bis|until|a|à)\s*{{limit}}\s*"
 SPELLINGS = {"cm": "cm", "m": "m", "mm": "mm", "inch": 'inch(?:es)?|in|"'}
 """Unit of the column → how it may stand behind a number."""
 DATE = re.compile(
-    r"(?i)\d{4}[-/]\d\d[-/]\d\d.*|\d{1,2}[/.]\d{1,2}[/.](?:\d{2,4})?|\d{1,2}[-. ]{1,2}[a-zä]{3,9}.*"
-    r"|[a-zä]{3,9}[-. ]{1,2}\d{1,4}|[34]\d{4}"
+    r"(?i)\d{4}[-/]\d\d[-/]\d\d.*|\d{1,2}[/.]\d{1,2}[/.](?:\d{2,4})?|[34]\d{4}"
+    rf"|\d{{1,2}}[-. ]{{1,2}}(?:{MONTHS}).*|(?:{MONTHS})[a-z]*[-. ]{{1,2}}\d{{1,4}}"
 )
 """Words that a spreadsheet made of a range, or the number of that day."""
 
