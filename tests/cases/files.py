@@ -159,6 +159,33 @@ def workbook(sheets: Mapping[str, Rows]) -> bytes:
     return archive.getvalue()
 
 
+def open_document(number: str, percent: float) -> bytes:
+    """A workbook in the open format: site A has `number` of organic carbon, site B a share that is shown in percent."""
+    spaces = "".join(
+        f' xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{short}:1.0"' for short in ("office", "table", "text")
+    )
+    texts = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    value = '<table:table-cell office:value-type="{}" office:value="{}"/>'
+    rows = [
+        "".join(texts.format(name) for name in ("id", "lon", "lat", "top", "bot", "oc")),
+        *(
+            texts.format(name) + "".join(value.format("float", n) for n in (10, 50, 0, 20)) + value.format(kind, cell)
+            for name, kind, cell in (("A", "float", number), ("B", "percentage", percent))
+        ),
+    ]
+    body = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        file.writestr(
+            "content.xml",
+            f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="S">{body}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return archive.getvalue()
+
+
 def _sheet_row(number: int, cells: list[Any]) -> str:
     body = ""
     for column, cell in zip(NAMES, cells, strict=False):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from cases.files import frame, table
+from cases.files import Percent, frame, open_document, table
 from cases.harness import (
     BD,
     EUROPE,
@@ -28,6 +28,7 @@ from cases.harness import (
 )
 
 LIMIT = "oc_g_kg: {column: oc, unit: g/kg, detection_limit: 2}"
+TEXT = table("oc", "20", "30")
 HEADER = ["id", "lon", "lat", "top", "bot", "oc"]
 
 
@@ -95,6 +96,45 @@ CELLS = [
         OC.replace("g/kg", "mg/kg"),
         path="t.xlsx",
     ),
+    *(
+        Case(
+            f"shown_in_percent_under_{name}",
+            sheet(Percent(0.02), 3.5, Percent(0.1)),
+            (layers(oc_g_kg=right),),
+            OC.replace("g/kg", unit),
+            path="t.xlsx",
+        )
+        for name, unit, right in (
+            ("percent", "pct", {"S0": 20.0, "S1": 35.0, "S2": 100.0}),
+            ("g_kg", "g/kg", {"S0": 20.0, "S1": 3.5, "S2": 100.0}),
+        )
+    ),
+    Case(
+        "all_shown_in_percent_as_a_share",
+        sheet(Percent(0.02), Percent(0.1)),
+        (layers(oc_g_kg={"S0": 20.0, "S1": 100.0}),),
+        OC.replace("g/kg", "kg/kg"),
+        path="t.xlsx",
+    ),
+    Case(
+        "shown_in_percent_by_another_program",
+        open_document("20", 0.02),
+        (layers(oc_g_kg={"A": 20.0, "B": 20.0}),),
+        PERCENT.replace("pct", "g/kg"),
+        path="t.ods",
+    ),
+    Case(
+        "units_in_cells",
+        table("oc", "12 g/kg", "1.2 %", "14", "<0.2 %", "1500 mg kg-1"),
+        (layers(oc_g_kg={"A": 12.0, "B": 12.0, "C": 14.0, "D": 1.0, "E": 1.5}), says("oc", "3 cells", "1.2 %")),
+        LIMIT,
+    ),
+    Case("no_unit_in_a_cell", table("oc", "12 g/kg", "1.2 apples"), (refuses("oc", "row 3", "1.2 apples"),)),
+    Case(
+        "metres_in_cells",
+        TEXT.replace(",0,20,", ",0 m,0.2 m,", 1),
+        (layers(bottom_cm={"A": 20.0, "B": 20.0}), says("0.2 m")),
+    ),
     Case(
         "texts_of_a_sheet", sheet("1,68", "2,35"), (layers(oc_g_kg={"S0": 16.8, "S1": 23.5}),), PERCENT, path="t.xlsx"
     ),
@@ -131,7 +171,6 @@ def test_cells(case: Case, tmp_path: Path) -> None:
     holds(case, tmp_path)
 
 
-TEXT = table("oc", "20", "30")
 RIGHT = layers(oc_g_kg={"A": 20.0, "B": 30.0}, source_row={"A": 2, "B": 3})
 
 FILES = [
