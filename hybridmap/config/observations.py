@@ -197,7 +197,10 @@ class ObservationSource(Signs):
         default={}, description="Drop rows whose column has one of the values."
     )
     organic_horizons: list[str] = Field(
-        default=["O*", "L", "F", "H", "LF", "FH", "LFH"],
+        default=[
+            *("O*", "L", "F", "H", "LF", "FH", "LFH", "L/F", "F/H", "L/F/H", "L[1-9]", "F[1-9]", "H[1-9]"),
+            *("litter*", "forest floor*", "duff", "humus", "humus layer"),
+        ],
         description="Horizons (field 'horizon') that lie above the mineral surface; * and ? stand for any letters.",
     )
     fraction_method: str = Field("", description="How POC and MOC were measured, for all rows.")

@@ -18,7 +18,7 @@ from hybridmap.files.tables import with_points, write_csv, write_parquet
 from hybridmap.observations.bulk_density import FITTED, check_pedotransfer, fill_bulk_density
 from hybridmap.observations.campaigns import campaigns_apart, overlapping_sites
 from hybridmap.observations.coarse_fragments import fill_fragments
-from hybridmap.observations.density import soc_density
+from hybridmap.observations.density import measured_or_without_stones, soc_density
 from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
 from hybridmap.observations.places import same_places
 from hybridmap.observations.quality.drop_counts import DropCounts
@@ -177,7 +177,9 @@ def _inside(layers: pd.DataFrame, grid: Grid) -> pd.Series:
 
 def _with_densities(layers: pd.DataFrame, settings: Build, drops: DropCounts, schema: Schema) -> pd.DataFrame:
     """Fill bulk density and fragments, with their source, and turn contents into kg m-3."""
-    bulk_density, bd_source, mixing = fill_bulk_density(layers, settings.pedotransfer)
+    bulk_density, bd_source, mixing = fill_bulk_density(
+        layers, settings.pedotransfer, measured_or_without_stones(layers)
+    )
     if mixing is not None:
         constants = f"mineral {mixing.mineral:.3f} g/cm3, organic {mixing.organic:.3f} g/cm3"
         LOG.info("%s constants from the measured rows: %s", FITTED, constants)

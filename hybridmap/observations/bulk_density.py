@@ -172,7 +172,7 @@ class FilledDensity(NamedTuple):
     mixing: Mixing | None
 
 
-def fill_bulk_density(layers: pd.DataFrame, name: str) -> FilledDensity:
+def fill_bulk_density(layers: pd.DataFrame, name: str, fit_on: pd.Series | None = None) -> FilledDensity:
     """Fill missing bulk density.
 
     Parameters
@@ -183,6 +183,8 @@ def fill_bulk_density(layers: pd.DataFrame, name: str) -> FilledDensity:
         A key of :data:`PEDOTRANSFER`; "federer1993_fitted", Federer's law with its two densities fitted on the measured
         rows; or "auto": Hollis' organic function above 12 % OC, with texture Hollis' cultivated (topsoil only) or
         mineral one, without texture "federer1993_fitted", or "federer1993" where too few rows are measured to fit it.
+    fit_on : Series, optional
+        Densities to fit the mixing law on [g cm-3]; by default the measured ones.
 
     Returns
     -------
@@ -208,7 +210,7 @@ def fill_bulk_density(layers: pd.DataFrame, name: str) -> FilledDensity:
         layers[column].to_numpy(float) for column in ("oc_g_kg", "sand_pct", "clay_pct", "bd_fine_g_cm3")
     )
     soil = FineEarth(oc / 10.0, sand, clay)
-    mixing = _fitted_mixing(name, soil.oc, measured)
+    mixing = _fitted_mixing(name, soil.oc, measured if fit_on is None else fit_on.to_numpy(float))
     values = measured.copy()
     source = np.where(np.isfinite(measured), "measured", "none").astype(object)
     for label, estimate in _estimates(name, soil, layers, mixing):

@@ -75,6 +75,12 @@ def fragments_per_whole(bd_fine_whole_g_cm3: Any, cf_mass: Any) -> Any:
     return bd_fine_whole_g_cm3 * cf_mass / (1.0 - cf_mass) / ROCK_DENSITY
 
 
+def measured_or_without_stones(layers: pd.DataFrame) -> pd.Series:
+    """Measured density of the fine earth [g cm-3]; per whole soil where no stones are known, as most soils have few."""
+    per_whole = layers["bd_fine_whole_g_cm3"].where(layers["cf_vol"].isna() & layers["cf_mass"].isna())
+    return layers["bd_fine_g_cm3"].fillna(per_whole)
+
+
 def fine_earth(layers: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Best fine-earth density and fragments by volume, from whatever was measured; NaN where nothing says.
 

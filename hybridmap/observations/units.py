@@ -91,8 +91,8 @@ def spelt(unit: str, quantity: str) -> str:
     return unit
 
 
-def same_unit(written: str, unit: str | None, quantity: str) -> bool:
-    """Whether what is written behind a number is the unit of its column.
+def relative_worth(written: str, unit: str | None, quantity: str) -> float:
+    """What one of the unit that is written behind a number is worth in the unit of its column.
 
     Parameters
     ----------
@@ -105,9 +105,17 @@ def same_unit(written: str, unit: str | None, quantity: str) -> bool:
 
     Returns
     -------
-    bool
+    float
+        NaN if the text is no unit of the quantity.
+
+    Examples
+    --------
+    >>> relative_worth("%", "g/kg", "content"), relative_worth("g kg-1", "g/kg", "content")
+    (10.0, 1.0)
     """
-    return unit is not None and spelt(written.strip(), quantity) == spelt(unit, quantity)
+    factors = UNITS.get(quantity, {})
+    of_text, of_column = (factors.get(spelt(name.strip(), quantity)) if name else None for name in (written, unit))
+    return of_text / of_column if of_text and of_column else float("nan")
 
 
 def largest(quantity: str, unit: str | None) -> float:

@@ -109,6 +109,17 @@ def _rows(rows: pd.DataFrame | Rows) -> Rows:
     return [list(rows.columns), *([None if pd.isna(v) else v for v in row] for row in rows.to_numpy(object))]
 
 
+class Percent(float):
+    """A number that a workbook shows in percent: 0.02 as 2 %."""
+
+
+STYLE_SHEET = (
+    f'<styleSheet xmlns="{OFFICE}/spreadsheetml/2006/main"><fonts count="1"><font/></fonts><fills count="1"><fill/>'
+    '</fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf numFmtId="0"/></cellStyleXfs><cellXfs'
+    ' count="2"><xf numFmtId="0"/><xf numFmtId="10"/></cellXfs></styleSheet>'
+)
+
+
 def workbook(sheets: Mapping[str, Rows]) -> bytes:
     """An Excel workbook with the cells of `sheets`, as spreadsheet programs write it."""
     sheet_type, number = f"{OFFICE}/spreadsheetml/2006/main", range(1, len(sheets) + 1)
@@ -128,11 +139,13 @@ def workbook(sheets: Mapping[str, Rows]) -> bytes:
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType='
         '"application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType='
         f'"application/xml"/><Override PartName="/xl/workbook.xml" ContentType="{kinds}.sheet.main+xml"/>{overrides}'
-        "</Types>",
+        f'<Override PartName="/xl/styles.xml" ContentType="{kinds}.styles+xml"/></Types>',
+        "xl/styles.xml": STYLE_SHEET,
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" Type='
         f'"{links}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{sheet_type}" xmlns:r="{links}"><sheets>{names}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{targets}</Relationships>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{targets}<Relationship Id="rIdS"'
+        f' Type="{links}/styles" Target="styles.xml"/></Relationships>',
     }
     for k, rows in zip(number, sheets.values(), strict=True):
         body = "".join(_sheet_row(r, cells) for r, cells in enumerate(rows, start=1))
@@ -146,12 +159,41 @@ def workbook(sheets: Mapping[str, Rows]) -> bytes:
     return archive.getvalue()
 
 
+def open_document(number: str, percent: float) -> bytes:
+    """A workbook in the open format: site A has `number` of organic carbon, site B a share that is shown in percent."""
+    spaces = "".join(
+        f' xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{short}:1.0"' for short in ("office", "table", "text")
+    )
+    texts = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    value = '<table:table-cell office:value-type="{}" office:value="{}"/>'
+    rows = [
+        "".join(texts.format(name) for name in ("id", "lon", "lat", "top", "bot", "oc")),
+        *(
+            texts.format(name) + "".join(value.format("float", n) for n in (10, 50, 0, 20)) + value.format(kind, cell)
+            for name, kind, cell in (("A", "float", number), ("B", "percentage", percent))
+        ),
+    ]
+    body = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        file.writestr(
+            "content.xml",
+            f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="S">{body}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return archive.getvalue()
+
+
 def _sheet_row(number: int, cells: list[Any]) -> str:
     body = ""
     for column, cell in zip(NAMES, cells, strict=False):
         reference = f'r="{column}{number}"'
         if isinstance(cell, str):
             body += f'<c {reference} t="inlineStr"><is><t>{escape(cell)}</t></is></c>'
+        elif isinstance(cell, Percent):
+            body += f'<c {reference} s="1"><v>{float(cell)}</v></c>'
         elif cell is not None:
             body += f"<c {reference}><v>{cell}</v></c>"
     return f'<row r="{number}">{body}</row>'

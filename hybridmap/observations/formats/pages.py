@@ -56,7 +56,7 @@ def _unmapped_fields(published: Format) -> list[str]:
 
 
 def _column_table(published: Format) -> list[str]:
-    columns = published.source.get("columns") or published.join.get("columns") or {}
+    columns = {**(published.source or published.join).get("columns", {}), **published.optional}
     lines = ["| field | read from | unit |\n|---|---|---|"]
     for overlay in published.source.get("layers") or [{}]:
         for field, column in {**columns, **overlay}.items():

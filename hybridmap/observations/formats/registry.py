@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from hybridmap.config import Join, ObservationSource, Section, merge
+from hybridmap.config import Column, Join, ObservationSource, Section, merge
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.observations.tables.source_table import SourceTable, TableOptions, open_table
 
@@ -28,6 +29,7 @@ class Format(Section):
     header: list[str] = Field(default=[], description="Columns that the main table must have.")
     aliases: dict[str, list[str]] = Field(default={}, description="Column → other spellings of it.")
     refuse: dict[str, str] = Field(default={}, description="Column that only another table has → what that one is.")
+    optional: dict[str, str] = Field(default={}, description="Field → column that only some editions have.")
     needs: dict[str, str] = Field(default={}, description="Field that the user must map → why.")
     notes: list[str] = Field(default=[], description="What a user should know.")
     example: dict[str, Any] = Field(default={}, description="Further keys to show in the documentation.")
@@ -101,6 +103,30 @@ def resolve_source(source: ObservationSource, path: Path) -> tuple[ObservationSo
                 " to you."
             )
     return _laid_over(source, published, path.parent), published, path
+
+
+def with_optional_columns(
+    source: ObservationSource, published: Format | None, columns: Sequence[str]
+) -> ObservationSource:
+    """Map the columns that only some editions of a published table have.
+
+    Parameters
+    ----------
+    source : ObservationSource
+        Laid over its format.
+    published : Format or None
+        The format.
+    columns : sequence of str
+        Of the table.
+
+    Returns
+    -------
+    ObservationSource
+        What the user maps stays.
+    """
+    optional = published.optional if published else {}
+    there = {field: Column(column=name) for field, name in optional.items() if name in columns}
+    return source.model_copy(update={"columns": {**there, **source.columns}})
 
 
 def resolve_join(join: Join) -> tuple[Join, Format | None]:

@@ -11,7 +11,7 @@ import pandera.pandas as pa
 
 from hybridmap.config import Limits
 from hybridmap.observations.bulk_density import OM_PER_OC
-from hybridmap.observations.density import ROCK_DENSITY
+from hybridmap.observations.density import ROCK_DENSITY, measured_or_without_stones
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.quality.duplicates import poorer_duplicates
 from hybridmap.observations.schema import SCHEMA, Schema
@@ -225,7 +225,7 @@ def _solid_density(t: pd.DataFrame) -> pd.Series:
 
 
 def _bulk_density_out(t: pd.DataFrame, limits: Limits) -> pd.Series:
-    bd, mineral = t["bd_fine_g_cm3"], t["oc_g_kg"] <= MINERAL_OC_G_KG
+    bd, mineral = measured_or_without_stones(t), t["oc_g_kg"] <= MINERAL_OC_G_KG
     low = np.where(mineral, limits.min_mineral_bulk_density_g_cm3, limits.min_bulk_density_g_cm3)
     return (bd < low) | (bd > limits.max_bulk_density_g_cm3)
 

@@ -108,19 +108,19 @@ class CoordinateReader:
             projection = CRS.from_user_input(source.crs)
         except CRSError:
             raise HybridmapError(f"source '{source.name}': crs '{source.crs}' is no known projection.") from None
+        if not (projection.is_geographic or projection.is_projected):
+            raise HybridmapError(f"source '{source.name}': crs '{source.crs}' has no horizontal coordinates.")
         return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds, rules)
 
     def add_coordinates(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return `rows` with :data:`LON`, :data:`LAT`, :data:`TURNED`; HybridmapError if these look wrong."""
-        lon, lat = self._number(rows, "lon"), self._number(rows, "lat")
-        if self.to_degrees is not None:
-            x, y = self.to_degrees.transform(lon.to_numpy(float), lat.to_numpy(float))
-            lon, lat = (pd.Series(np.where(np.isfinite(v), v, np.nan), index=rows.index) for v in (x, y))
-        is_turned = (lon > 180.0) & (lon <= 360.0) & (lat.abs() <= 90.0)
-        lon = lon.where(~is_turned, lon - 360.0)
+        x, y = self._number(rows, "lon"), self._number(rows, "lat")
+        lon, lat = self._degrees(x, y)
+        is_turned = (lon.abs() > 180.0) & (lon.abs() <= 360.0) & (lat.abs() <= 90.0)
+        lon = lon.where(~is_turned, lon - 360.0 * np.sign(lon))
         is_complete = lon.notna() & lat.notna()
-        self._check_degrees(lon[is_complete], lat[is_complete])
-        self._check_order(lon[is_complete], lat[is_complete])
+        self._check_unit(x[is_complete], y[is_complete])
+        self._check_order(lon[is_complete], lat[is_complete], *self._degrees(y[is_complete], x[is_complete]))
         return rows.assign(**{LON: lon, LAT: lat, TURNED: is_turned})
 
     def drop_outside(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,29 +129,43 @@ class CoordinateReader:
         is_possible = (lon.abs() <= 180) & (lat.abs() <= 90) & ~((lon == 0) & (lat == 0))
         return rows[self.bounds.contain(lon, lat) | ~is_possible]
 
+    def _degrees(self, x: pd.Series, y: pd.Series) -> tuple[pd.Series, pd.Series]:
+        """Longitude and latitude of coordinates in the projection of the source."""
+        if self.to_degrees is None:
+            return x, y
+        values = np.asarray(self.to_degrees.transform(x.to_numpy(float), y.to_numpy(float)), dtype=float)
+        lon, lat = np.where(np.isfinite(values), values, np.nan)
+        return pd.Series(lon, index=x.index), pd.Series(lat, index=x.index)
+
     def _number(self, rows: pd.DataFrame, field: str) -> pd.Series:
         column = self.columns[field]
         origin = f"{self.path}: column '{column.column}' for '{field}'"
         quantity = "angle" if self.to_degrees is None else ""
         return cells.number(rows, column, origin, self.rules, quantity).values
 
-    def _check_degrees(self, lon: pd.Series, lat: pd.Series) -> None:
-        beyond = (lon.abs() > 360) | (lat.abs() > 360)
-        if len(lon) and beyond.mean() > 0.5:
-            row = lon.index[beyond][0]
-            raise HybridmapError(
-                f"{self.path}: row {row} has coordinates ({lon[row]:g}, {lat[row]:g}), expected degrees of WGS84; name"
-                " their projection with 'crs', as crs: EPSG:3035."
-            )
+    def _check_unit(self, x: pd.Series, y: pd.Series) -> None:
+        """Raise HybridmapError for metres that are called degrees, or the reverse."""
+        is_projected = self.to_degrees is not None and CRS(self.to_degrees.source_crs).is_projected
+        is_degrees = (x.abs() <= 360) & (y.abs() <= (90 if is_projected else 360))
+        is_wrong = is_degrees if is_projected else ~is_degrees
+        if x.empty or is_wrong.mean() <= 0.5:
+            return
+        row = x.index[is_wrong][0]
+        advice = (
+            "expected those of 'crs'; they look like degrees: leave 'crs' out"
+            if is_projected
+            else "expected degrees of WGS84; name their projection with 'crs', as crs: EPSG:3035"
+        )
+        raise HybridmapError(f"{self.path}: row {row} has coordinates ({x[row]:g}, {y[row]:g}), {advice}.")
 
-    def _check_order(self, lon: pd.Series, lat: pd.Series) -> None:
+    def _check_order(self, lon: pd.Series, lat: pd.Series, other_lon: pd.Series, other_lat: pd.Series) -> None:
         """Raise HybridmapError if latitudes are impossible, or sites lie in the region only when swapped."""
         if lon.empty:
             return
         crossed = (lat.abs() > 90) & (lon.abs() <= 90)
         if crossed.mean() > 0.05:
             raise self._swapped(crossed.index[crossed][0])
-        if self.bounds.contain(lat, lon).mean() > 0.5 and self.bounds.contain(lon, lat).mean() < 0.05:
+        if self.bounds.contain(other_lon, other_lat).mean() > 0.5 and self.bounds.contain(lon, lat).mean() < 0.05:
             raise self._swapped(lon.index[0])
 
     def _swapped(self, row: int) -> HybridmapError:

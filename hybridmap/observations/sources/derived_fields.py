@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hybridmap.config import Column, ObservationSource
-from hybridmap.observations.density import fine_earth
+from hybridmap.observations.density import fine_earth, fragments_per_whole
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import FIELDS
 from hybridmap.observations.sources.cumulative_stocks import STOCK, stocks_of_layers
@@ -103,6 +103,9 @@ def _fine_earth(layers: pd.DataFrame, drops: DropCounts) -> pd.DataFrame:
     """Fine-earth density and fragments by volume from those of the whole soil and by mass."""
     fields = ("bd_fine_g_cm3", "bd_whole_g_cm3", "bd_fine_whole_g_cm3", "cf_vol", "cf_mass")
     layers = _with_missing(layers, *fields)
+    stones = fragments_per_whole(layers["bd_fine_whole_g_cm3"], layers["cf_mass"].where(layers["cf_mass"] < 1.0))
+    reason = "fine earth per whole soil and stones by mass do not fit into the whole"
+    layers = drops.drop_values(layers, stones >= 1.0, ["bd_fine_whole_g_cm3"], "not_used", reason)
     bd_fine, cf_vol = fine_earth(layers)
     has_fine = layers["bd_fine_g_cm3"].notna() | layers["bd_fine_whole_g_cm3"].notna()
     is_hidden = layers["bd_fine_g_cm3"].notna() | (layers["bd_fine_whole_g_cm3"].notna() & layers["cf_vol"].notna())

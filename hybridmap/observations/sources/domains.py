@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from hybridmap.observations.density import ROCK_DENSITY
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import SCHEMA, Schema
 
+THICKEST_CM = 500.0
+"""A layer that is thicker ends at a code for "unknown" (999), or its depths are in another unit."""
 TEXTURE = ("clay_pct", "silt_pct", "sand_pct")
 CONTENTS = {
     "oc_g_kg": "organic carbon",
@@ -65,7 +68,10 @@ def judge_domains(layers: pd.DataFrame, drops: DropCounts, schema: Schema = SCHE
             broken = is_texture_wrong if field in texture else _outside(layers[field], domain)
             if (broken & layers[field].notna()).any():
                 layers = drops.drop_values(layers, broken, [field], "domain", f"{reason} ({field})")
-    return layers
+    thickness = layers["bottom_cm"] - layers["top_cm"]
+    is_endless = (thickness > THICKEST_CM) & (thickness < np.inf)
+    reason = f"layer thicker than {THICKEST_CM:g} cm, so its end is a code or in another unit (bottom_cm)"
+    return drops.drop_values(layers, is_endless, ["bottom_cm"], "domain", reason)
 
 
 def _outside(values: pd.Series, domain: Domain) -> pd.Series:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,9 @@ from hybridmap.config import Column, Join
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.formats.registry import open_as_format, resolve_join
 from hybridmap.observations.tables import cells
+from hybridmap.observations.tables.cells import PLAIN, CellRules
 from hybridmap.observations.tables.filters import rows_that_match
-from hybridmap.observations.tables.missing_codes import plain_text
+from hybridmap.observations.tables.missing_codes import label
 from hybridmap.observations.tables.source_table import SourceTable
 
 KEY = "__key"
@@ -30,11 +32,17 @@ class JoinedTable:
         The table.
     numeric : set of str
         Columns of the first table that hold coordinates or depths: 10, 10.0 and 10.00 are one key.
+    rules : CellRules
+        How its cells are written.
+    fields : mapping of str to (str, Column)
+        Name that the join adds → quantity and column map of the field that is read from it.
     """
 
     join: Join
     table: SourceTable
     numeric: frozenset[str] = frozenset()
+    rules: CellRules = PLAIN
+    fields: Mapping[str, tuple[str, Column]] = field(default_factory=dict)
 
     @property
     def new_columns(self) -> list[str]:
@@ -79,12 +87,15 @@ class JoinedTable:
             rows = self._distinct(rows)
         if self.join.combine in ("one", "first"):
             return rows.drop_duplicates(KEY).set_index(KEY)
-        numbers = {
-            name: cells.number(rows, Column(column=name), f"{self.table.path}: column '{source}'").values
-            for name, source in self.join.take.items()
-        }
+        numbers = {name: self._numbers(rows, name, source) for name, source in self.join.take.items()}
         groups = pd.DataFrame(numbers, index=rows.index).assign(**{KEY: rows[KEY]}).groupby(KEY)
         return groups.mean() if self.join.combine == "mean" else groups.sum(min_count=1)
+
+    def _numbers(self, rows: pd.DataFrame, name: str, source: str) -> pd.Series:
+        """Numbers of a column, read as the field that they are for."""
+        quantity, column = self.fields.get(name, ("", Column(column=name)))
+        own = column.model_copy(update={"otherwise": [], "minus": None})
+        return cells.number(rows, own, f"{self.table.path}: column '{source}'", self.rules, quantity).values
 
     def _distinct(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows without exact repetitions; HybridmapError for an identifier with other values."""
@@ -150,7 +161,7 @@ def add_columns(rows: pd.DataFrame, keys: pd.Series, added: pd.DataFrame) -> pd.
 
 def _key(rows: pd.DataFrame, columns: list[str], is_numeric: list[bool]) -> pd.Series:
     """Columns as one text, numbers without a decimal point where they are whole; "" if the first is empty."""
-    words = [plain_text(rows[name]).str.removesuffix(".0").astype(object) for name in columns]
+    words = [label(rows[name]).astype(object) for name in columns]
     words = [_as_numbers(word) if number else word for word, number in zip(words, is_numeric, strict=True)]
     joined = words[0]
     for further in words[1:]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import under
-from hybridmap.observations.formats.registry import open_as_format, resolve_source
+from hybridmap.observations.formats.registry import open_as_format, resolve_source, with_optional_columns
 from hybridmap.observations.schema import REQUIRED, SCHEMA, Schema
 from hybridmap.observations.sources.joins import JoinedTable, open_join
 from hybridmap.observations.sources.quantity_fields import with_quantity_fields
@@ -56,14 +57,7 @@ class OpenedSource:
     @property
     def rules(self) -> CellRules:
         """How the cells of its tables are written."""
-        source, tables = self.source, [self.table, *(join.table for join in self.joins)]
-        return CellRules(
-            NumberSigns(source.decimal, source.thousands),
-            tuple(source.missing),
-            tuple(source.not_detected),
-            source.below_lod,
-            all(table.is_comma_delimited for table in tables),
-        )
+        return _rules(self.source, [self.table, *(join.table for join in self.joins)])
 
     @property
     def fields(self) -> dict[str, Column]:
@@ -75,6 +69,17 @@ class OpenedSource:
         """Columns that are read, of the main table or of a joined one."""
         mapped = {name for layer in self.layer_maps for column in layer.values() for name in names_in(column)}
         return mapped | {*self.source.where, *self.source.exclude, *(key for t in self.joins for key in t.join.by)}
+
+
+def _rules(source: ObservationSource, tables: Sequence[SourceTable]) -> CellRules:
+    return CellRules(
+        NumberSigns(source.decimal, source.thousands),
+        tuple(source.missing),
+        tuple(source.not_detected),
+        source.below_lod,
+        all(table.is_comma_delimited for table in tables),
+        any(table.has_stored_numbers for table in tables),
+    )
 
 
 def names_in(column: Column) -> list[str]:
@@ -111,14 +116,15 @@ def open_source(source: ObservationSource, data_root: str, schema: Schema = SCHE
     if not source.licence and "licence" not in source.columns:
         raise HybridmapError(f"source '{source.name}': 'licence' is missing; say under which licence the rows are.")
     table = open_as_format(path, source, published)
-    opened = OpenedSource(source, table, _open_joins(source, table, data_root), schema)
+    source = with_optional_columns(source, published, table.columns)
+    opened = OpenedSource(source, table, _open_joins(source, table, data_root, schema), schema)
     _check_columns(opened)
     _check_fields(opened)
     return opened
 
 
-def _open_joins(source: ObservationSource, table: SourceTable, data_root: str) -> list[JoinedTable]:
-    joins = []
+def _open_joins(source: ObservationSource, table: SourceTable, data_root: str, schema: Schema) -> list[JoinedTable]:
+    joins, names = [], set(table.columns)
     mapped = [layer.get(field) for layer in [source.columns, *source.layers] for field in NUMERIC_KEYS]
     numeric = frozenset(column.column for column in mapped if column and column.column and not column.pick)
     for join in source.joins:
@@ -128,8 +134,25 @@ def _open_joins(source: ObservationSource, table: SourceTable, data_root: str) -
             continue
         joined = open_join(join, path, numeric)
         table.require(joined.join.by, f"to join {path.name} by")
-        joins.append(joined)
+        for name in joined.new_columns:
+            if name in names:
+                raise HybridmapError(
+                    f"source '{source.name}': the join of {path.name} takes a column as '{name}', which the source has"
+                    " already; give it another name under 'take'."
+                )
+        names |= set(joined.new_columns)
+        fields = _fields_by_column(source, joined.join.columns, schema)
+        joins.append(replace(joined, rules=_rules(source, [joined.table]), fields=fields))
     return joins
+
+
+def _fields_by_column(
+    source: ObservationSource, joined: Mapping[str, Column], schema: Schema
+) -> dict[str, tuple[str, Column]]:
+    """Column → quantity of the field that is read from it, and its map."""
+    maps, fields = [source.columns, *source.layers, joined], schema.fields
+    mapped = [(field, column) for columns in maps for field, column in columns.items()]
+    return {str(column.column): (fields[field].quantity, column) for field, column in mapped if field in fields}
 
 
 def _check_columns(opened: OpenedSource) -> None:
@@ -151,6 +174,8 @@ def _check_columns(opened: OpenedSource) -> None:
 def _check_fields(opened: OpenedSource) -> None:
     """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured."""
     source, mapped, measured = opened.source.name, opened.fields, opened.schema.measured
+    for columns in opened.layer_maps:
+        _check_one_use(source, columns, opened.schema)
     for field in REQUIRED:
         if field not in mapped:
             raise HybridmapError(f"source '{source}': the schema field '{field}' is not mapped; add it to columns.")
@@ -163,3 +188,19 @@ def _check_fields(opened: OpenedSource) -> None:
             LOG.warning("%s: '%s' is mapped and not used; it serves to correct 'tc_g_kg'", source, field)
     if not {*measured, "soc_stock_kg_m2", "tc_g_kg"} & set(mapped):
         raise HybridmapError(f"source '{source}': no measured quantity is mapped; map one of {list(measured)}.")
+
+
+def _check_one_use(source: str, columns: Mapping[str, Column], schema: Schema) -> None:
+    """Raise HybridmapError if two quantities are read from one column in the same way."""
+    uses: dict[tuple[object, ...], str] = {}
+    fields = schema.fields
+    for field, column in columns.items():
+        if column.column is None or fields[field].quantity in ("text", "year"):
+            continue
+        use = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
+        if use in uses:
+            raise HybridmapError(
+                f"source '{source}': '{uses[use]}' and '{field}' are both read from the column '{column.column}';"
+                " correct 'columns'."
+            )
+        uses[use] = field

@@ -9,7 +9,7 @@ import pandas as pd
 from hybridmap.config import ObservationSource
 from hybridmap.errors import nearest
 from hybridmap.observations.formats.registry import format_names, read_format
-from hybridmap.observations.tables.filters import filter_words, matches
+from hybridmap.observations.tables.filters import filter_words, in_other_capitals, matches
 
 MOST_WORDS = 8
 """As many words of a column are shown."""
@@ -31,6 +31,8 @@ class RowFilter:
         Those of `values` that no row has had so far.
     words : dict
         Words that the column has, in order, with no value; only the first few.
+    variants : dict
+        Those that differ from a value in capitals alone, and so do not match.
     """
 
     key: str
@@ -38,6 +40,7 @@ class RowFilter:
     values: list[str | float]
     unmatched: list[str | float] = field(default_factory=list)
     words: dict[str, None] = field(default_factory=dict)
+    variants: dict[str, None] = field(default_factory=dict)
 
     def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows that stay."""
@@ -46,11 +49,12 @@ class RowFilter:
 
     def observe(self, rows: pd.DataFrame) -> None:
         """Note which values `rows` have, before other steps drop any."""
-        if not self.unmatched or self.column not in rows:
+        if self.column not in rows:
             return
         cells = rows[self.column].drop_duplicates()
         self.unmatched = [value for value in self.unmatched if not matches(cells, [value]).any()]
         self.words.update(dict.fromkeys([*filter_words(cells).unique()][:MOST_WORDS]))
+        self.variants.update(dict.fromkeys(in_other_capitals(cells, self.values)))
 
     @property
     def reason(self) -> str:
@@ -58,12 +62,16 @@ class RowFilter:
         return f"'{self.column}' is {'not ' if self.key == 'where' else ''}one of {self.values}"
 
     def faults(self) -> list[str]:
-        """A sentence for each value that matches no row."""
+        """A sentence for each value that matches no row, and each word that fails by its capitals."""
         words = [word for word in self.words if word][:MOST_WORDS]
         has = f"; the column has {', '.join(words)}" if words else ""
         return [
             f"{self.key}: '{value}' matches no row of '{self.column}'{nearest(str(value), words)}{has}"
             for value in self.unmatched
+        ] + [
+            f"{self.key}: '{word}' of '{self.column}' differs from the values in capitals alone, and does not match"
+            for word in self.variants
+            if word.casefold() not in {str(value).casefold() for value in self.unmatched}
         ]
 
 

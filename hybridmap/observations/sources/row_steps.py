@@ -90,7 +90,7 @@ def read_rows(opened: OpenedSource, bounds: DegreeBounds, drops: DropCounts) -> 
     _count(opened, total, steps, drops)
     _say_what_matches_nothing(opened.source.name, filters, total, drops)
     if sum(map(len, chunks)) == 0:
-        raise _no_rows(opened, total, steps)
+        raise _no_rows(opened, total, steps, [fault for row_filter in filters for fault in row_filter.faults()])
     rows = pd.concat(chunks)
     _say_turned(opened.source.name, rows, drops)
     rows = _add_further_tables(rows, opened, drops)
@@ -185,11 +185,11 @@ def _say_turned(source: str, rows: pd.DataFrame, drops: DropCounts) -> None:
         drops.count(source, "longitude", "longitude above 180 of a 0 to 360 turn, brought to -180 to 180", count, 0)
 
 
-def _no_rows(opened: OpenedSource, total: int, steps: list[Step]) -> HybridmapError:
+def _no_rows(opened: OpenedSource, total: int, steps: list[Step], faults: list[str]) -> HybridmapError:
     reason = max(steps, key=lambda step: step.dropped).reason if total else "the table has no rows"
     return HybridmapError(
         f"{opened.table.path}: no row passes 'where' and 'exclude' and lies in the region (most were left out because"
-        f" {reason}); check them against the table."
+        f" {'; '.join([reason, *faults[:1]])}); check them against the table."
     )
 
 

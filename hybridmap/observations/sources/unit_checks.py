@@ -18,7 +18,9 @@ LOG = logging.getLogger("hybridmap")
 FEWEST = 20
 """A table with fewer values is not judged."""
 FEWEST_SHARES = 5
-"""Shares above the whole are judged from here on."""
+"""Shares above the whole, and layers that are all upside down, are judged from here on."""
+FEW_STONES = 0.01
+"""Fragments that end at as small a share, where there are any, look like a fraction that is called percent."""
 TOPSOIL_CM, SHALLOW_CM = 30.0, 50.0
 OC, BD = "oc_g_kg", "bd_fine_g_cm3"
 DENSITY, STOCK = "soc_density_kg_m3", "soc_stock_kg_m2"
@@ -44,6 +46,8 @@ THICKNESS_CM = (1.9, 120.0)
 """Range of the median thickness of layers."""
 MIXING = (-0.4, 0.15)
 """Range of the median of log10 (bulk density / that of a mixture with as much organic matter); open tables: +-0.07."""
+LIGHTER = 0.05
+"""Soils that are lighter than their carbon says, by as much or more [g cm-3], may have more of it."""
 LARGEST_FRACTION = 1.3
 """Of organic carbon: half of the fractions of a table are not above that."""
 TRUST = "Correct 'unit', or set 'trust_unit: true' if it is right."
@@ -111,6 +115,8 @@ def check_units(path: Path, table: pd.DataFrame, columns: Mapping[str, Column]) 
     for field in WHOLES:
         if field in judged:
             _check_share(judge, field)
+    for field in {"cf_vol", "cf_mass"} & set(judged):
+        _check_stones(judge, field)
     _check_texture(judge)
     if BD in judged:
         # Alone it can be too high for any soil; then it is not the carbon that is asked about.
@@ -151,6 +157,16 @@ def check_ranges(path: Path, table: pd.DataFrame, columns: Mapping[str, Column],
                 f"{path}: column '{column.column}' for '{quantity.name}': {len(outside)} of {len(values)} values lie"
                 f" {quantity.range_text}, as {outside.median():.4g}. Correct 'unit', or the 'range' of the quantity."
             )
+
+
+def _check_stones(judge: _Judge, field: str) -> None:
+    """Raise HybridmapError for fragments that end at a hundredth, as a fraction does that is called percent."""
+    values = judge.table[field][judge.table[field] > 0]
+    if len(values) >= FEWEST and values.max() <= FEW_STONES:
+        raise HybridmapError(
+            f"{judge.origin(field)}: values end at {values.max() * 100:.3g} % where there are any fragments; the column"
+            f" looks like a fraction, not percent. {TRUST}"
+        )
 
 
 def _check_median(judge: _Judge, field: str, is_organic: bool) -> None:
@@ -220,20 +236,34 @@ def _check_fraction(judge: _Judge, field: str) -> None:
 
 
 def _warn_of_two_units(judge: _Judge) -> None:
-    """Say if some rows have so little carbon under so low a bulk density that they may be in per cent."""
+    """Say if the bulk density of the rows with little carbon is that of soils with ten times as much."""
     rows = judge.pairs(OC, BD)
     is_low = rows[OC] < rows[OC].median() / 5.0 if len(rows) else pd.Series(dtype=bool)
-    if is_low.mean() > 0.1 and rows[BD][is_low].median() < rows[BD][~is_low].median() + 0.05:
+    others = rows[~is_low]
+    if is_low.mean() <= 0.1 or others[OC].nunique() < FEWEST_SHARES:
+        return
+    line = np.polyfit(np.sqrt(others[OC]), others[BD], 1)
+    as_read, as_percent = (
+        float((rows[BD] - np.polyval(line, np.sqrt(factor * rows[OC])))[is_low].median()) for factor in (1.0, 10.0)
+    )
+    if as_read < -LIGHTER and abs(as_percent) < abs(as_read):
         LOG.warning(
-            "%s: %d of %d rows have less than a fifth of the others at no higher bulk density; are there two units"
-            " (percent and g/kg)?",
+            "%s: %d of %d rows have less than a fifth of the others, and the bulk density of soils with ten times as"
+            " much; are there two units (percent and g/kg)?",
             judge.origin(OC), is_low.sum(), len(rows),
         )  # fmt: skip
 
 
 def _check_depth(judge: _Judge) -> None:
-    bottoms = judge.table["bottom_cm"].dropna()
-    thickness = (judge.table["bottom_cm"] - judge.table["top_cm"]).abs().median()
+    limits = judge.table[np.isfinite(judge.table["top_cm"]) & np.isfinite(judge.table["bottom_cm"])]
+    bottoms, signed = limits["bottom_cm"], limits["bottom_cm"] - limits["top_cm"]
+    if len(limits) >= FEWEST_SHARES and ((signed <= 0) | (bottoms <= 0)).all():
+        raise HybridmapError(
+            f"{judge.origin('bottom_cm')}: every layer ends above its top or above the surface, as from"
+            f" {limits['top_cm'].iloc[0]:g} to {bottoms.iloc[0]:g} cm; depths count downwards from 0: exchange 'top_cm'"
+            " and 'bottom_cm', or correct the table."
+        )
+    thickness = signed.abs().median()
     is_thin = bottoms.quantile(0.9) <= 3.0 or thickness < THICKNESS_CM[0]
     if len(bottoms) >= FEWEST and (is_thin or bottoms.median() > 1000.0 or thickness > THICKNESS_CM[1]):
         unit = "m, not cm" if is_thin else "mm, not cm"

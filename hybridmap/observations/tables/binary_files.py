@@ -14,6 +14,7 @@ import geopandas as gpd
 import pandas as pd
 
 from hybridmap.observations.tables.packed_file import choose
+from hybridmap.observations.tables.percent_cells import percent_cells
 from hybridmap.observations.tables.text_header import HeaderOptions, column_names
 
 CHUNK_ROWS = 100_000
@@ -72,7 +73,7 @@ class ParquetFile:
             assert geometry is not None
             stored.append(geometry[0])
         for batch in pq.ParquetFile(self.path).iter_batches(CHUNK_ROWS, columns=stored):
-            rows = batch.to_pandas()
+            rows = batch.to_pandas(ignore_metadata=True)  # an index of pandas is a column like others
             yield rows if geometry is None else _with_coordinates(rows, *geometry)[list(names)]
 
 
@@ -167,7 +168,16 @@ class WorkbookFile:
             pyogrio.set_gdal_config_options(WHOLE_SHEETS)
             cells = pyogrio.read_dataframe(self.path, layer=self.sheet, fid_as_index=True)
         texts: pd.DataFrame = cells.fillna("").astype(str)
+        for column, rows in percent_cells(self.path, self.sheet).items():
+            if column < texts.shape[1]:
+                name = texts.columns[column]
+                texts[name] = texts[name].mask(texts.index.isin(rows), texts[name].map(_in_percent))
         return texts
+
+
+def _in_percent(word: str) -> str:
+    """A number as a workbook shows it: 0.02 as 2%."""
+    return f"{float(word) * 100:.12g}%" if PLAIN_NUMBER.fullmatch(word) else word
 
 
 def _typed(cells: pd.Series) -> pd.Series:

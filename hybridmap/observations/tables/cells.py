@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, replace
 
@@ -12,16 +13,27 @@ from numpy.typing import NDArray
 from hybridmap.config import Column
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.tables import depth_words
-from hybridmap.observations.tables.missing_codes import UNDECIDED, missing_numbers, missing_words, plain_text
+from hybridmap.observations.tables.missing_codes import (
+    UNDECIDED,
+    equal_numbers,
+    missing_numbers,
+    missing_words,
+    plain_text,
+)
 from hybridmap.observations.tables.number_signs import NUMBER, AmbiguousNumberError, Context, NumberSigns, parse
 from hybridmap.observations.tables.years import years
-from hybridmap.observations.units import largest, same_unit
+from hybridmap.observations.units import largest, relative_worth
 
+LOG = logging.getLogger("hybridmap")
 BELOW_LOD = {"half": 0.5, "zero": 0.0, "keep_flag": 1.0, "drop": float("nan")}
 """What a value below the detection limit becomes, as a share of the limit."""
 BELOW = r"[<≤]\s*=?\s*"
 UNSTATED = "<LOD"
 UNIT_BEHIND = r"(?<=[\d.,])\s*((?:%|‰|[A-Za-zµ]).*)$"
+BRACES = r"\{[-\d.:,;eE+\s]+\}"
+"""Repeated measurements of one sample, by their number."""
+NEVER_BELOW_A_LIMIT = ("angle", "depth", "density", "acidity")
+"""Quantities of which no trace is too small to be seen: half of ``<20`` would be another place or depth."""
 
 
 UNSAID = NumberSigns()
@@ -41,6 +53,8 @@ class CellRules:
         Key of :data:`BELOW_LOD`.
     comma_is_quoted : bool
         Whether a comma separates the cells of the file.
+    numbers_are_stored : bool
+        Whether the file is a workbook, whose numbers have a decimal point whatever its texts have.
     """
 
     signs: NumberSigns = UNSAID
@@ -48,6 +62,7 @@ class CellRules:
     not_detected: tuple[str, ...] = ()
     below_lod: str = "half"
     comma_is_quoted: bool = False
+    numbers_are_stored: bool = False
 
     def of(self, column: Column) -> CellRules:
         """The rules with what a column says."""
@@ -206,8 +221,19 @@ def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = P
     if column.detection_limit is not None:
         # Further below zero it is no noise: it stays, and is judged.
         low = ((values <= 0) & (values >= -column.detection_limit)).to_numpy() & ~below
+        if column.minus is None:
+            _check_noise(values[low & (values < 0)], origin)
         values, below = values.mask(low, column.detection_limit * share), below | low
     return Numbers(values, below)
+
+
+def _check_noise(values: pd.Series, origin: str) -> None:
+    """Raise HybridmapError if the values below zero are one whole number, as codes are and noise is not."""
+    if len(values) > 1 and values.nunique() == 1 and float(values.iloc[0]).is_integer():
+        raise HybridmapError(
+            f"{origin}: row {values.index[0]} holds {values.iloc[0]:g}, as {len(values)} rows do and no other value"
+            " below 0: a code, or below the detection limit? name it under 'missing' or 'not_detected'."
+        )
 
 
 def _clean(cells: pd.Series, codes: tuple[str | float, ...] = ()) -> pd.Series:
@@ -240,15 +266,21 @@ class _NumberReader:
     def read(self, cells: pd.Series, origin: str) -> Numbers:
         """Numbers of the cells; a code is missing whatever the type."""
         if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
-            values = pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index)
-            return Numbers(values.mask(missing_numbers(values, self.rules.missing)), np.zeros(len(cells), bool))
-        words = self._words(cells, origin)
-        below = words.str.match(BELOW).to_numpy(dtype=bool)
-        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin)
+            return self._typed(pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index), origin)
+        words, scale = self._without_unit(self._words(cells, origin), origin)
+        below = words.str.match(BELOW).to_numpy(dtype=bool) & (self.quantity not in NEVER_BELOW_A_LIMIT)
+        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin) * scale
         coded = missing_numbers(values, self.rules.missing)
         limits = self._limits(values[below], origin) * self.share
         values[below] = limits
         return Numbers(values.mask(coded & ~below), below)
+
+    def _typed(self, values: pd.Series, origin: str) -> Numbers:
+        coded = missing_numbers(values, self.rules.missing)
+        below = equal_numbers(values, self.rules.not_detected) & ~coded
+        values = values.mask(coded | below)
+        values[below] = self._limits(values[below], origin) * self.share
+        return Numbers(values, below)
 
     def _words(self, cells: pd.Series, origin: str) -> pd.Series:
         """Cells as words: "" where missing, ``<LOD`` where not detected."""
@@ -267,24 +299,31 @@ class _NumberReader:
         words = words.mask(lower.isin(decided - of_user), UNSTATED)
         if self.column.pick is not None:
             words = depth_words.limits(words, self.column.pick, self.column.unit, origin)
-        return self._without_unit(words)
-
-    def _without_unit(self, words: pd.Series) -> pd.Series:
-        """Words without the unit of the column behind their number."""
-        behind = words.str.extract(UNIT_BEHIND, expand=False)
-        behind = behind[behind.notna() & ~words.str.fullmatch(NUMBER)]
-        in_column_unit = behind[behind.map(lambda unit: same_unit(unit, self.column.unit, self.quantity)).astype(bool)]
-        if len(in_column_unit):
-            words = words.copy()
-            words[in_column_unit.index] = words[in_column_unit.index].str.replace(UNIT_BEHIND, "", regex=True)
         return words
 
+    def _without_unit(self, words: pd.Series, origin: str) -> tuple[pd.Series, pd.Series]:
+        """Words without a unit behind their number, and what that is worth in the unit of the column."""
+        scale = pd.Series(1.0, index=words.index)
+        behind = words.str.extract(UNIT_BEHIND, expand=False)
+        behind = behind[behind.notna() & ~words.str.fullmatch(NUMBER)]
+        worth = behind.map(lambda unit: relative_worth(unit, self.column.unit, self.quantity)).astype(float).dropna()
+        if worth.empty:
+            return words, scale
+        if (worth != 1.0).any():
+            row = worth.index[worth != 1.0][0]
+            count = int((worth != 1.0).sum())
+            LOG.warning("%s: %d cells name another unit, as '%s' in row %s; converted", origin, count, words[row], row)
+        scale[worth.index], words = worth, words.copy()
+        words[worth.index] = words[worth.index].str.replace(UNIT_BEHIND, "", regex=True)
+        return words, scale
+
     def _parse(self, words: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
-        braces = words.str.startswith("{").to_numpy(dtype=bool)
+        braces = words.str.fullmatch(BRACES).to_numpy(dtype=bool)
         if braces.any():
             words = words.mask(braces, words[braces].map(_mean_of_braces))
         filled = words[(words != "") & ~(below & ~words.str.contains(r"\d"))]
-        context = Context(self.rules.comma_is_quoted, largest(self.quantity, self.column.unit))
+        most = largest(self.quantity, self.column.unit)
+        context = Context(self.rules.comma_is_quoted, most, self.rules.numbers_are_stored)
         try:
             values = parse(filled, self.rules.signs, context).reindex(words.index)
         except AmbiguousNumberError as error:
@@ -304,10 +343,12 @@ class _NumberReader:
         quoted = quoted if len(quoted) <= 60 else quoted[:60] + "…"
         expected = "a number of decimal degrees" if self.quantity == "angle" else "a number"
         advice = "correct the table, name the word under 'missing', or drop the rows with 'exclude'"
-        if row == words.index[0] and len(wrong) < len(words):
+        if row == words.index[0] and len(wrong) < len(words) and not re.search(r"\d", word):
             advice += "; a second line of names or units is left out with 'skip_rows'"
         if re.fullmatch(r"[-+]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+.*", word):
             advice = "name the sign under 'thousands', or correct the table"
+        elif depth_words.DATE.fullmatch(word):
+            advice = "it looks like a date that a spreadsheet made of it: correct the table"
         return HybridmapError(
             f"{origin}: row {row} holds '{quoted}', expected {expected} ({len(wrong)} such rows in all); {advice}."
         )

@@ -7,12 +7,18 @@ import re
 import pandas as pd
 
 from hybridmap.errors import HybridmapError
+from hybridmap.observations.tables.years import MONTHS
 
-LIMIT = r"(-?\d{{1,5}}(?:[.,]\d{{1,6}})?)\s*(?:{unit})?"
-RANGE = r"\s*{limit}\s*(?:-|–|—|to|bis|a)\s*{limit}\s*"
+LIMIT = r"([-\u2212]?\d{{1,5}}(?:[.,]\d{{1,6}})?)\s*(?:{unit})?"
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d~"
+RANGE = rf"\s*{{limit}}\s*(?:[{DASHES}]|to|bis|until|a|à)\s*{{limit}}\s*"
 SPELLINGS = {"cm": "cm", "m": "m", "mm": "mm", "inch": 'inch(?:es)?|in|"'}
 """Unit of the column → how it may stand behind a number."""
-DATE = re.compile(r"(?i)\d{4}-\d\d-\d\d.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}-[a-z]{3,9}.*|[a-z]{3,9}-\d{1,4}")
+DATE = re.compile(
+    r"(?i)\d{4}[-/]\d\d[-/]\d\d.*|\d{1,2}[/.]\d{1,2}[/.](?:\d{2,4})?|[34]\d{4}"
+    rf"|\d{{1,2}}[-. ]{{1,2}}(?:{MONTHS}).*|(?:{MONTHS})[a-z]*[-. ]{{1,2}}\d{{1,4}}"
+)
+"""Words that a spreadsheet made of a range, or the number of that day."""
 
 
 def limits(words: pd.Series, position: str, unit: str | None, origin: str) -> pd.Series:
@@ -55,7 +61,7 @@ def limits(words: pd.Series, position: str, unit: str | None, origin: str) -> pd
             f"{origin}: row {words.index[wrong][0]} holds '{quoted}', expected a range such as '0-20 cm'; {hint}"
             f" ({int(wrong.sum())} such rows in all)."
         )
-    numbers = pairs.apply(lambda column: column.str.replace(",", ".", regex=False))
+    numbers = pairs.apply(lambda column: column.str.replace(",", ".", regex=False).str.replace("\u2212", "-"))
     _check_order(numbers.dropna(), origin)
     limits: pd.Series = numbers[0 if position == "first" else 1].fillna("").astype("string")
     return limits

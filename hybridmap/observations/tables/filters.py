@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from unicodedata import normalize
 
 import pandas as pd
+
+from hybridmap.observations.tables.missing_codes import BLANKS, label
 
 
 def rows_that_match(rows: pd.DataFrame, values: Mapping[str, Sequence[object]]) -> pd.Series:
@@ -19,11 +23,24 @@ def rows_that_match(rows: pd.DataFrame, values: Mapping[str, Sequence[object]]) 
 def matches(cells: pd.Series, values: Sequence[object]) -> pd.Series:
     """Cells that equal one of `values`, as text; * and ? as in file names."""
     words = filter_words(cells)
-    patterns = [pattern_of(value) for value in values]
-    if pd.api.types.is_bool_dtype(cells):  # typed, so without a spelling of their own
-        patterns = [pattern.lower() for pattern in patterns]
+    patterns = _patterns(cells, values)
     hits = [word for word in words.unique() if any(fnmatchcase(word, pattern) for pattern in patterns)]
     return words.isin(hits)
+
+
+def in_other_capitals(cells: pd.Series, values: Sequence[object]) -> list[str]:
+    """Words that none of `values` matches, but would in other capitals.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> in_other_capitals(pd.Series(["Forest", "forest", "bog"]), ["forest"])
+    ['Forest']
+    """
+    patterns = _patterns(cells, values)
+    words = [word for word in filter_words(cells).unique() if not any(fnmatchcase(word, p) for p in patterns)]
+    lower = [pattern.casefold() for pattern in patterns]
+    return [word for word in words if any(fnmatchcase(word.casefold(), pattern) for pattern in lower)]
 
 
 def filter_words(cells: pd.Series) -> pd.Series:
@@ -35,10 +52,15 @@ def filter_words(cells: pd.Series) -> pd.Series:
     >>> filter_words(pd.Series([" a", None, 3.0])).tolist(), filter_words(pd.Series([True])).tolist()
     (['a', '', '3'], ['true'])
     """
-    words = cells.astype("string").fillna("").str.strip().str.removesuffix(".0")
-    return words.str.lower() if pd.api.types.is_bool_dtype(cells) else words
+    words = label(cells)
+    return words.str.lower() if _are_truths(cells) else words
 
 
-def pattern_of(value: object) -> str:
-    """A value of a filter as text."""
-    return str(value).removesuffix(".0")
+def _patterns(cells: pd.Series, values: Sequence[object]) -> list[str]:
+    """Values of a filter as text; in lower case where the cells are typed booleans, which have no spelling."""
+    patterns = [re.sub(BLANKS, " ", normalize("NFC", str(value))).removesuffix(".0") for value in values]
+    return [pattern.lower() for pattern in patterns] if _are_truths(cells) else patterns
+
+
+def _are_truths(cells: pd.Series) -> bool:
+    return pd.api.types.is_bool_dtype(cells) or pd.api.types.infer_dtype(cells, skipna=True) == "boolean"

@@ -16,6 +16,7 @@ UNDECIDED = frozenset(["n.d.", "n.d", "nd", "nd."])
 LOWEST_INTEGERS = (-(2.0**15), -(2.0**31), -(2.0**63))
 HUGE = 1e30
 """Beyond this lie the fill values of NetCDF, and the ends of floating point numbers."""
+BLANKS = "[\\s\u00a0\u2009\u202f]+"
 CLOSE = 1e-6
 """Numbers that agree to this share are one code: in single precision too."""
 
@@ -34,8 +35,14 @@ def plain_text(cells: pd.Series) -> pd.Series:
             cells = cells.astype("Int64")
     words = cells.astype("string").fillna("")
     if not words.map(str.isascii).astype(bool).all():
-        words = words.str.replace(INVISIBLE, "", regex=True)
+        words = words.str.replace(INVISIBLE, "", regex=True).str.normalize("NFC")
     return words.str.strip()
+
+
+def label(cells: pd.Series) -> pd.Series:
+    """Cells as names that are compared: as :func:`plain_text`, any run of blanks as one, no ``.0`` at the end."""
+    words = plain_text(cells).str.removesuffix(".0")
+    return words.str.replace(BLANKS, " ", regex=True)
 
 
 def missing_numbers(values: pd.Series, codes: Sequence[str | float] = ()) -> NDArray[np.bool_]:
@@ -50,10 +57,16 @@ def missing_numbers(values: pd.Series, codes: Sequence[str | float] = ()) -> NDA
     is_code = np.isin(numbers, LOWEST_INTEGERS) | (np.isfinite(numbers) & (np.abs(numbers) > HUGE))
     low = np.flatnonzero((numbers < -900) & (numbers > -1e7))
     is_code[low] |= _only_nines(-numbers[low])
+    return np.asarray(is_code, dtype=bool) | equal_numbers(values, codes)
+
+
+def equal_numbers(values: pd.Series, codes: Sequence[str | float]) -> NDArray[np.bool_]:
+    """Which numbers are one of `codes`, as numbers or in letters."""
+    numbers, hits = values.to_numpy(float, na_value=np.nan), np.zeros(len(values), bool)
     for code in codes:
         if (number := _number(code)) is not None:
-            is_code |= np.isclose(numbers, number, rtol=CLOSE, atol=1e-12)
-    return np.asarray(is_code, dtype=bool)
+            hits |= np.isclose(numbers, number, rtol=CLOSE, atol=1e-12)
+    return hits
 
 
 def _only_nines(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:

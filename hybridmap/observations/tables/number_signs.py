@@ -39,10 +39,13 @@ class Context(NamedTuple):
         Whether a comma separates the cells of the file, so that one inside a cell was quoted on purpose.
     most : float
         The largest number that can be, in the unit of the column.
+    numbers_are_stored : bool
+        Whether numbers stand among the words as a workbook stores them, with a decimal point.
     """
 
     comma_is_quoted: bool = False
     most: float = float("inf")
+    numbers_are_stored: bool = False
 
 
 class AmbiguousNumberError(ValueError):
@@ -96,10 +99,9 @@ def _column_signs(words: pd.Series, stated: NumberSigns, context: Context) -> Nu
         decimal = stated.decimal or (POINT if stated.thousands == COMMA else COMMA)
         opposite = POINT if decimal == COMMA else COMMA
         return NumberSigns(decimal, opposite if stated.thousands is None else stated.thousands)
-    roles = {sign: _roles(words, sign) for sign in (COMMA, POINT)}
     ambiguous = {sign: words[words.str.fullmatch(AMBIGUOUS.format(sign=re.escape(sign)))] for sign in (COMMA, POINT)}
-    if stated.thousands == "":
-        roles = {sign: role | {"decimal"} if len(ambiguous[sign]) else role for sign, role in roles.items()}
+    roles = {sign: _roles(words, sign) for sign in (COMMA, POINT)}
+    _add_what_is_known(roles, ambiguous, stated, context)
     for sign, role in roles.items():
         if len(role) > 1:
             raise AmbiguousNumberError(str(words[words.str.contains(sign, regex=False)].iloc[0]))
@@ -112,6 +114,18 @@ def _column_signs(words: pd.Series, stated: NumberSigns, context: Context) -> Nu
     if is_decimal:
         return NumberSigns(is_decimal[0], stated.thousands or (POINT if is_decimal[0] == COMMA else COMMA))
     return _without_decimals(roles, ambiguous[COMMA], stated, context)
+
+
+def _add_what_is_known(
+    roles: dict[str, set[str]], ambiguous: dict[str, pd.Series], stated: NumberSigns, context: Context
+) -> None:
+    """Add to `roles` what ambiguous words mean by the region file, or by the kind of the file."""
+    for sign, hits in ambiguous.items():
+        if len(hits) and (stated.thousands == "" or (context.numbers_are_stored and sign == POINT)):
+            roles[sign].add("decimal")
+    is_open = stated.thousands is None and context.most >= 1000 and not roles[COMMA]
+    if context.numbers_are_stored and is_open and len(ambiguous[COMMA]):
+        raise AmbiguousNumberError(str(ambiguous[COMMA].iloc[0]))
 
 
 def _without_decimals(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
+import lzma
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ KINDS = {
     b"PK\x03\x04": "zip",
     b"\x1f\x8b": "gz",
     b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
 }
 """First bytes → kind of a file, where its name does not say it."""
 SUFFIXES = {
@@ -37,6 +39,7 @@ SUFFIXES = {
     ".xlsm": "workbook",
     ".gz": "gz",
     ".bz2": "bz2",
+    ".xz": "xz",
     ".zip": "zip",
 }
 """End of a name in small letters → kind of a file."""
@@ -44,16 +47,27 @@ NOT_A_TABLE = {
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV, or as xlsx without a password",
     b"%PDF": "is a PDF; get the table itself",
     b"version https://git-lfs": "is a pointer to a file that was not downloaded; fetch it with git lfs pull",
+    b"SQLite format 3": "is a database; if it is a GeoPackage, let its name end in .gpkg, else export the table",
+    **dict.fromkeys(
+        (b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!", b"\x1f\x9d"),
+        "is packed in a way that is not read here; unpack it, or pack it as gz, bz2, xz or zip",
+    ),
+    **dict.fromkeys(
+        (b"RDX", b"X\n\x00", b"ARROW1", b"FEA1", b"ORC", b"\x89HDF", b"$FL2", b"<stata"),
+        "is a file of another program (R, Arrow, HDF5, SPSS, Stata); save the table as CSV or Parquet",
+    ),
 }
 """First bytes of a file → what it is instead of a table."""
 WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
+ZEROS = 0.2
+"""As large a share of zero bytes has text of Latin letters in UTF-16."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TEXT_MEMBERS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".asc")
 """Ends of the names of a zip archive's tables."""
 
 
 def kind_of(path: Path) -> str:
-    """Kind of a file: "text", "gz", "bz2", "zip", "parquet", "vector", "netcdf" or "workbook"."""
+    """Kind of a file: "text", "gz", "bz2", "xz", "zip", "parquet", "vector", "netcdf" or "workbook"."""
     named = SUFFIXES.get(path.suffix.lower())
     if named is not None:
         return named
@@ -81,7 +95,7 @@ class PackedText:
     path : Path
         The file.
     kind : str
-        "text", "gz", "bz2" or "zip".
+        "text", "gz", "bz2", "xz" or "zip".
     encoding : str
         Of its text.
     member : str or None
@@ -101,7 +115,7 @@ class PackedText:
         ----------
         path : Path
             The packed file.
-        kind : {"zip", "gz", "bz2"}
+        kind : {"zip", "gz", "bz2", "xz"}
             How it is packed.
         encoding : str
             Of the text.
@@ -128,7 +142,7 @@ class PackedText:
         """The unpacked bytes."""
         if self.kind == "zip":
             return zipfile.ZipFile(self.path).open(str(self.member))
-        openers: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open}
+        openers: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
         opened: IO[bytes] = openers.get(self.kind, open)(self.path, "rb")
         return opened
 
@@ -139,8 +153,7 @@ class PackedText:
         for magic, description in NOT_A_TABLE.items():
             if start.startswith(magic):
                 raise HybridmapError(f"{self.path}: {description}.")
-        if start.startswith(UTF_16) and not self.encoding.lower().replace("_", "-").startswith("utf-16"):
-            raise HybridmapError(f"{self.path}: is UTF-16 text; set 'encoding: utf-16', or save it as UTF-8.")
+        self._check_encoding(start)
         if start.lstrip().lower().startswith(WEB_PAGE):
             raise HybridmapError(
                 f"{self.path}: is a web page, not a table; the download needs a login or has moved: fetch it again by"
@@ -148,6 +161,17 @@ class PackedText:
             )
         if any(start.startswith(magic) for magic in KINDS):
             raise HybridmapError(f"{self.path}: holds another packed file or workbook; unpack it.")
+
+    def _check_encoding(self, start: bytes) -> None:
+        encoding = self.encoding.lower().replace("_", "-")
+        if start.startswith(UTF_16) and not encoding.startswith(("utf-16", "utf-32")):
+            raise HybridmapError(f"{self.path}: is UTF-16 text; set 'encoding: utf-16', or save it as UTF-8.")
+        if start[1:].count(0) > ZEROS * len(start) and not encoding.startswith(("utf-16", "utf-32")):
+            raise HybridmapError(
+                f"{self.path}: looks like UTF-16 text without a mark; set 'encoding: utf-16-le', or save it as UTF-8."
+            )
+        if start.startswith(codecs.BOM_UTF8) and not encoding.startswith("utf"):
+            raise HybridmapError(f"{self.path}: begins with the mark of UTF-8; leave 'encoding' out.")
 
 
 def _member(path: Path, name: str | None) -> str:

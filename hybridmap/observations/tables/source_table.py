@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import logging
+import lzma
 import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 import pandas as pd
 import pyarrow as pa
@@ -24,7 +26,7 @@ LOG = logging.getLogger("hybridmap")
 TableFile = TextFile | ParquetFile | VectorFile | WorkbookFile | MatrixFile
 READING_ERRORS = (
     *(OSError, EOFError, LookupError, ValueError, RuntimeError, NotImplementedError),
-    *(zlib.error, csv.Error, zipfile.BadZipFile, pa.ArrowException),
+    *(zlib.error, lzma.LZMAError, csv.Error, zipfile.BadZipFile, pa.ArrowException),
 )
 """What the readers raise for a damaged file."""
 
@@ -97,15 +99,18 @@ class SourceTable:
         """Whether it is text whose cells a comma separates, so that a comma in a cell was quoted on purpose."""
         return isinstance(self.file, TextFile) and self.file.is_comma_delimited
 
+    @property
+    def has_stored_numbers(self) -> bool:
+        """Whether it is a workbook, which keeps numbers as numbers, with a decimal point."""
+        return isinstance(self.file, WorkbookFile)
+
     def require(self, names: Iterable[str | None], purpose: str) -> None:
         """Raise HybridmapError unless the table has all columns `names` (None is skipped)."""
         for name in names:
             if name is not None and name not in self.columns:
                 listed = ", ".join(self.columns[:40])
-                raise HybridmapError(
-                    f"{self.path}: no column '{name}' {purpose}{nearest(name, self.columns)}; the table has"
-                    f" {listed}{self._hint()}."
-                )
+                sentence = f"no column '{name}' {purpose}{nearest(name, self.columns)}; the table has {listed}"
+                raise HybridmapError(f"{self.path}: " + sentence.replace("\n", "\\n") + self._hint() + ".")
 
     def _hint(self) -> str:
         """What to set where the header looks as if it were none."""
@@ -226,9 +231,11 @@ def _empty_rows(chunk: pd.DataFrame) -> pd.Series:
 def _names(header: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Header with other spellings replaced, unless the table has the usual one too."""
     usual = {spelling: name for name, spellings in aliases.items() for spelling in spellings}
-    return tuple(name if usual.get(name, name) in header else usual[name] for name in header)
+    names = (name if usual.get(name, name) in header else usual[name] for name in header)
+    return tuple(normalize("NFC", name).replace("\r\n", "\n") for name in names)
 
 
 def _damaged(path: Path, error: Exception) -> HybridmapError:
-    reason = (str(error).splitlines() or [""])[0].removeprefix("CSV parse error: ").rstrip(".") or type(error).__name__
+    reason = (str(error).splitlines() or [""])[0].removeprefix("CSV parse error: ").partition("; It might help")[0]
+    reason = reason.rstrip(".") or type(error).__name__
     return HybridmapError(f"{path}: cannot be read as a table ({reason}); check the file, or download it again.")

@@ -131,7 +131,7 @@ class _NumberedLines:
 
     def __init__(self, packed: PackedText, header: Header) -> None:
         self._pieces = _whole_lines(packed, header)
-        self._has_quotes = bool(header.quote)
+        self._has_quotes, self._delimiter = bool(header.quote), header.delimiter.encode()
         self._line, self._is_quoted = header.body + 1, False
         self._numbers: list[NDArray[np.int64]] = []
         self._rest = next(self._pieces, b"")
@@ -164,11 +164,64 @@ class _NumberedLines:
         begins = np.concatenate([[0], ends + 1])[: len(ends) + (piece[-1] != NEWLINE)]
         is_row = ~np.isin(letters[begins], LINE_ENDS)
         if self._has_quotes:
-            marks = np.flatnonzero(letters == QUOTE)
-            is_row &= (np.searchsorted(marks, begins) + self._is_quoted) % 2 == 0
-            self._is_quoted ^= bool(len(marks) % 2)
+            is_row &= ~self._inside_cells(piece, begins)
         self._numbers.append(self._line + np.flatnonzero(is_row))
         self._line += len(ends)
+
+    def _inside_cells(self, piece: bytes, begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which lines begin inside a quoted cell; a quotation mark inside an unquoted cell is a letter."""
+        marks = np.flatnonzero(np.frombuffer(piece, np.uint8) == QUOTE)
+        in_line = np.bincount(np.searchsorted(begins, marks, side="right") - 1, minlength=len(begins))
+        uneven, ends = np.flatnonzero(in_line % 2), [*begins[1:], len(piece)]
+        inside, line = np.zeros(len(begins), bool), 0
+        while line < len(begins):
+            if not self._is_quoted:  # a line with an even number of marks ends as it begins
+                position = int(np.searchsorted(uneven, line))
+                if position == len(uneven):
+                    break
+                line = int(uneven[position])
+            inside[line] = self._is_quoted
+            self._is_quoted = ends_in_quotes(piece[begins[line] : ends[line]], self._is_quoted, self._delimiter)
+            line += 1
+        return inside
+
+
+def ends_in_quotes(line: bytes, is_quoted: bool, delimiter: bytes) -> bool:
+    """Whether a quoted cell goes on in the next line.
+
+    Parameters
+    ----------
+    line : bytes
+        With its end.
+    is_quoted : bool
+        Whether it begins inside a quoted cell.
+    delimiter : bytes
+        Of cells.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> [ends_in_quotes(line, False, b",") for line in (b'a,"b', b'5" core,b', b'"a ""b",c')]
+    [True, False, False]
+    """
+    position = 0
+    while True:
+        if not is_quoted and line[position : position + 1] == b'"':
+            is_quoted, position = True, position + 1
+        if is_quoted:
+            position = line.find(b'"', position) + 1
+            if not position:
+                return True
+            if line[position : position + 1] == b'"':
+                position += 1
+                continue
+            is_quoted = False
+        position = line.find(delimiter, position) + len(delimiter)
+        if position < len(delimiter):
+            return False
 
 
 def _whole_lines(packed: PackedText, header: Header) -> Iterator[bytes]:

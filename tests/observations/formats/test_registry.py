@@ -143,6 +143,24 @@ def test_lucas_2015_and_2009_and_fractions(lucas: tuple[Path, pd.DataFrame]) -> 
     assert set(fractions["revisit_id"]) <= set(first["revisit_id"])
 
 
+def test_land_cover_of_lucas_is_of_the_table_or_joined(lucas: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+    folder, _ = lucas
+    assert (read(folder, "lucas_2015")[0]["landcover"] == "").all()
+    for name in ("LUCAS-SOIL-2018.csv", "LUCAS_TOPSOIL_v1.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    later = pd.read_csv(folder / "LUCAS_Topsoil_2015_20200323.csv", dtype=str)
+    later.assign(LC1="B16").to_csv(tmp_path / "LUCAS_Topsoil_2015_20200323.csv", index=False)
+    assert (read(tmp_path, "lucas_2015")[0]["landcover"] == "B16").all()
+    assert (read(tmp_path, "lucas_2015", columns={"landcover": "Clay"})[0]["landcover"] != "B16").all()
+    points = pd.read_csv(folder / "LUCAS_TOPSOIL_v1.csv")["POINT_ID"]
+    survey = pd.concat(
+        [pd.DataFrame({"point_id": points, "year": y, "lc1": c}) for y, c in ((2009, "C10"), (2018, "B11"))]
+    )
+    survey.to_csv(tmp_path / "lucas_harmo_uf.csv", index=False)
+    table, _ = read(tmp_path, "lucas_2009", joins=[{"path": "lucas_harmo_uf.csv", "format": "lucas_landcover"}])
+    assert (table["landcover"] == "C10").all()
+
+
 def test_formats_whose_columns_nobody_could_check_ask_for_them(lucas: tuple[Path, pd.DataFrame]) -> None:
     with pytest.raises(HybridmapError, match="map 'poc_g_kg' under 'columns', because the names"):
         read(lucas[0], "lucas_som_fractions_vnir", "SOM_fraction.csv")
