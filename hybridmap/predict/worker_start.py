@@ -42,14 +42,19 @@ def start_early(cube: Path, passes: int = 1) -> None:
 
     What is wrong with the cube is said later, by the one who opens it.
     """
-    metadata = cube / "covariates" / "zarr.json"
-    if not metadata.is_file():
-        return
-    *_, height, width = json.loads(metadata.read_text(encoding="utf-8"))["shape"]
-    if worth_processes(height * width, passes):
+    if worth_processes(_cells(cube), passes):
         with worker_environment():
             get_context("forkserver").set_forkserver_preload([WORKER_MODULE])
             forkserver.ensure_running()
+
+
+def _cells(cube: Path) -> int:
+    """Cells of a cube; 0 where its metadata cannot be read."""
+    try:
+        *_, height, width = json.loads((cube / "covariates" / "zarr.json").read_bytes())["shape"]
+        return int(height * width)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return 0
 
 
 @contextmanager

@@ -60,3 +60,12 @@ def test_damage_is_a_difference(tmp_path: Path, title: str) -> None:
     assert difference(tmp_path / "sound.parquet", tmp_path / "a.parquet") == ""
     damage(np.random.default_rng(0), tmp_path, "a.parquet", title)
     assert title in ("neighbour", "bit flipped") or difference(tmp_path / "sound.parquet", tmp_path / "a.parquet")
+
+
+def test_a_digest_of_inputs_is_no_difference(tmp_path: Path) -> None:
+    texts = ['{"attributes": {"model_fingerprint": "a", "title": "t"}}', '{"attributes": {"title": "t"}}']
+    other = '{"attributes": {"model_fingerprint": "b", "title": "u"}}'
+    for name, text in zip("abc", [*texts, other], strict=True):
+        (tmp_path / f"{name}.json").write_text(text)
+    assert difference(tmp_path / "a.json", tmp_path / "b.json") == ""
+    assert difference(tmp_path / "a.json", tmp_path / "c.json") == "differs"
