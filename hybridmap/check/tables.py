@@ -11,7 +11,8 @@ from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import read_source
-from hybridmap.observations.schema import FIELDS, REQUIRED
+from hybridmap.observations.schema import FIELDS
+from hybridmap.observations.sources.opened_source import check_fields
 from hybridmap.observations.units import unit_factor
 
 COORDINATES = ("lon", "lat")
@@ -60,8 +61,10 @@ def check_mapping(source: ObservationSource) -> str:
         return "made later"
     maps = [{**source.columns, **overlay} for overlay in source.layers or [{}]]
     mistakes = [fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, *item))]
-    missing = [field for field in REQUIRED if not any(field in columns for columns in maps)]
-    mistakes += [f"the schema field '{field}' is not mapped; add it to columns." for field in missing]
+    try:
+        check_fields(source.name, maps)
+    except HybridmapError as error:
+        mistakes.append(str(error))
     if mistakes:
         raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
     return f"{len(source.columns)} columns mapped"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridmap.config import Column, ObservationSource
@@ -107,7 +107,7 @@ def open_source(source: ObservationSource, data_root: str) -> OpenedSource:
     table = open_as_format(path, source, published)
     opened = OpenedSource(source, table, _open_joins(source, table, data_root))
     _check_columns(opened)
-    _check_fields(source.name, opened.layer_maps)
+    check_fields(source.name, opened.layer_maps)
     return opened
 
 
@@ -142,7 +142,7 @@ def _check_columns(opened: OpenedSource) -> None:
     table.require([name for name in (*source.where, *source.exclude) if name not in joined], "for a filter")
 
 
-def _check_fields(source: str, layer_maps: list[dict[str, Column]]) -> None:
+def check_fields(source: str, layer_maps: Sequence[Mapping[str, Column]]) -> None:
     """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured."""
     mapped: Mapping[str, Column] = {field: column for layer in layer_maps for field, column in layer.items()}
     for field in REQUIRED:
