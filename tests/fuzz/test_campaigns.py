@@ -46,7 +46,7 @@ def test_a_wrong_site_is_seen(tmp_path: Path) -> None:
 
 def test_every_mutation_makes_a_file() -> None:
     base = {**yaml.safe_load((config.CHECKOUT / "config.yaml").read_text()), **config.REGION}
-    base["build"] = base["build"] | config.BUILD
+    base["build"] = base.get("build", {}) | config.BUILD
     for number, mutation in enumerate(config.MUTATIONS):
         title, content, _ = mutation(np.random.default_rng(number), yaml.safe_load(yaml.safe_dump(base)))
         assert title
