@@ -87,6 +87,8 @@ NONSENSE = [
     (ONE + "targets: []}", "at least 1 item"),
     ("experiments:\n  - {name: a, splits: []}", "at least 1 item"),
     (ONE + "seed: 1180591620717411303424}", "less than 9223372036854775808"),
+    (ONE + "encoder: {name: {}}}", "no encoder '{}'; there are"),
+    (ONE + "encoder: {name: [kan]}}", "no encoder '.'kan'.'"),
     (ONE + "encoder: {hidden: [0]}}", "greater than or equal to 1"),
     (ONE + "encoder: {hidden: [1000000000]}}", "less than or equal to"),
     (ONE + "training: {global_learning_rate: 0}}", "greater than or equal to 0.000000000001"),

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from faulty_server import BODY, ETAG, Server, running_server
 
 from hybridmap.errors import HybridmapError
-from hybridmap.fetch.download import download
+from hybridmap.fetch.download import Extent, Interrupted, _extent, download
 
 
 @pytest.fixture
@@ -88,3 +89,33 @@ def test_what_cannot_be_had_is_one_sentence_and_no_file(server: str, tmp_path: P
 def test_no_server_at_all(tmp_path: Path) -> None:
     with pytest.raises(HybridmapError, match="the connection broke off, 2 times in a row"):
         get("http://127.0.0.1:9/f.bin", tmp_path / "f.bin", attempts=2)
+
+
+SIZES = [
+    (200, {"Content-Length": "12"}, Extent(0, 12)),
+    (200, {"Content-Length": "twelve"}, Extent(0, None)),
+    (200, {"Content-Length": "-1"}, Extent(0, None)),
+    (200, {"Content-Length": "9" * 5000}, Extent(0, None)),
+    (200, {"Content-Length": "\u00b2"}, Extent(0, None)),
+    (206, {"Content-Range": "bytes 7-9/10"}, Extent(7, 10)),
+    (206, {"Content-Range": "bytes 7-9/*"}, Extent(7, None)),
+    (206, {"Content-Range": "bytes 7-9/\u00b2"}, Extent(7, None)),
+]
+
+
+def answer(status: int, headers: dict[str, str]) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update(headers)
+    return response
+
+
+@pytest.mark.parametrize(("status", "headers", "extent"), SIZES)
+def test_sizes_that_are_none_are_not_known(status: int, headers: dict[str, str], extent: Extent) -> None:
+    assert _extent(answer(status, headers), 7) == extent
+
+
+@pytest.mark.parametrize("words", ["", "bytes x-y/z", "bytes \u00b2-9/10", "bytes 8-9/10", "items 7-9/10"])
+def test_another_place_is_an_interruption(words: str) -> None:
+    with pytest.raises(Interrupted, match="continued at byte"):
+        _extent(answer(206, {"Content-Range": words}), 7)
