@@ -42,7 +42,7 @@ def check_extent(grid: RegionGrid) -> None:
 
 
 def split_checks(config: Config) -> Iterator[tuple[str, Callable[[], str]]]:
-    """A check for every split by squares, distances or a column: its subject, and a function that says what it holds."""
+    """A check for every split by squares, distances or a column: its subject, and what it holds."""
     for split in config.splits:
         if split.kind in BLOCKS or split.buffer_km or split.column:
             yield f"split {split.name}", partial(_split, split, RegionGrid.of(config.grid))
@@ -102,10 +102,10 @@ def _places(grid: RegionGrid) -> NDArray[np.float64]:
     """Longitude and latitude [degrees] of points all over the bounds, NaN off the Earth, shape (2, point)."""
     west, south, east, north = grid.bounds
     x, y = (a.ravel() for a in np.meshgrid(np.linspace(west, east, POINTS), np.linspace(south, north, POINTS)))
-    there = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     try:
-        lon, lat = (np.asarray(values, dtype=float) for values in there.transform(x, y))
-        back_x, back_y = there.transform(lon, lat, direction="INVERSE")
+        lon, lat = (np.asarray(values, dtype=float) for values in to_degrees.transform(x, y))
+        back_x, back_y = to_degrees.transform(lon, lat, direction="INVERSE")
     except ProjError as error:
         raise HybridmapError(f"grid.crs: {grid.crs.name} cannot be turned into degrees ({error}).") from None
     moved = np.hypot(back_x - x, back_y - y)

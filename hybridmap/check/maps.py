@@ -89,7 +89,7 @@ def _packing_fault(config: Config, model: Model, name: str, step: float) -> str:
         )
     finest = max(abs(low), abs(high)) / PACKED_LIMIT
     if is_parameter and step < finest:
-        return f"predict.packed.{name}: values to {high:g} in steps of {step:g} need over 16 bits; at least {finest:.2g}."
+        return f"predict.packed.{name}: values to {high:g} need over 16 bits at {step:g}; give at least {finest:.2g}."
     return ""
 
 

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from hybridmap.config.section import File, Name, Section, Unit
 
-
 LARGEST = 1e20
 """Factor or value beyond which single precision overflows, or there is no such unit."""
 
@@ -76,7 +75,9 @@ class Raster(Section):
             raise ValueError("scale 0 makes every pixel the same; leave it out or give the factor")
         for key, value in (("scale", self.scale), ("offset", self.offset), ("missing", self.missing)):
             if isinstance(value, float) and value and not 1 / LARGEST <= abs(value) <= LARGEST:
-                raise ValueError(f"{key} {value:g} is no number of a covariate; expected {1 / LARGEST:g} to {LARGEST:g}")
+                raise ValueError(
+                    f"{key} {value:g} is no number of a covariate; expected {1 / LARGEST:g} to {LARGEST:g}"
+                )
         if isinstance(self.band, int) and self.band < 1:
             raise ValueError(f"band {self.band}: bands are counted from 1")
         if self.equals is not None and not self.equals:

@@ -13,11 +13,11 @@ PLAIN = (str, int, float, bool, date, type(None))
 
 
 def odd_values(raw: Any) -> Iterator[tuple[Place, str]]:
-    """Place and fault of every value that no key can mean.
+    r"""Place and fault of every value that no key can mean.
 
     Examples
     --------
-    >>> list(odd_values({"title": "a\\x00b", "covariates": [{"unit": b"hi"}, {"unit": "m"}]}))
+    >>> list(odd_values({"title": "a\0b", "covariates": [{"unit": b"hi"}, {"unit": "m"}]}))
     [(('title',), 'has a NUL character'), (('covariates', 0, 'unit'), 'expected text or a number, found bytes')]
     """
     yield from _odd_values(raw, (), set())

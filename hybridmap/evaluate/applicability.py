@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
+from hybridmap.files.disk import room_for
 from hybridmap.files.reading import read_npz
 from hybridmap.files.tables import replace_durably
 
@@ -76,8 +77,9 @@ class Applicability:
         """Write as a numpy archive, whole or not at all."""
         partial = path.with_name(path.name + ".partial.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(partial, version=VERSION, **asdict(self))
-        replace_durably(partial, path)
+        with room_for(path):
+            np.savez(partial, version=VERSION, **asdict(self))
+            replace_durably(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> Applicability:

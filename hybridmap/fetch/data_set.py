@@ -59,8 +59,8 @@ def fetch(name: str, folder: Path, offline: bool = False, entry: CatalogueEntry 
     files, records = expand_files(entry), _read_records(folder)
     if offline:
         _check_all_present(name, files, folder, records)
-    kept = {RECEIPT, CHECKSUMS, *entry.files_by_hand, *(file.name for file in files)}
-    receipt = [{"name": file.name, "url": file.url, **_fetch_file(file, folder, records, kept)} for file in files]
+    own_files = {RECEIPT, CHECKSUMS, *entry.files_by_hand, *(file.name for file in files)}
+    receipt = [{"name": file.name, "url": file.url, **_fetch_file(file, folder, records, own_files)} for file in files]
     receipt += [{"name": file, **_record_of(folder / file)} for file in entry.files_by_hand]
     terms = {"title": entry.title, "licence": entry.licence, "citation": entry.citation}
     write_json({**terms, "files": receipt}, folder / RECEIPT)
@@ -89,7 +89,7 @@ def _is_unpacked(file: CatalogueFile, folder: Path, records: dict[str, FileRecor
 
 
 def _fetch_file(
-    file: CatalogueFile, folder: Path, records: dict[str, FileRecord], kept: Collection[str]
+    file: CatalogueFile, folder: Path, records: dict[str, FileRecord], own_files: Collection[str]
 ) -> FileRecord:
     """Bring one file into `folder` and record it, also in `records`.
 
@@ -101,7 +101,7 @@ def _fetch_file(
         Folder of the data set.
     records : dict
         What was seen of each file before.
-    kept : collection of str
+    own_files : collection of str
         Files of the folder that no archive may replace.
 
     Returns
@@ -118,7 +118,7 @@ def _fetch_file(
     record = _record_of(path)
     _check_digest(record["sha256"], file, path, records)
     if file.unpack:
-        record["members"] = [member.name for member in unpack(path, folder, file.unpack, kept)]
+        record["members"] = [member.name for member in unpack(path, folder, file.unpack, own_files)]
         path.unlink()
     records[file.name] = record
     write_json(records, folder / CHECKSUMS)

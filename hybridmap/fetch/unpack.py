@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 
 from hybridmap.errors import HybridmapError
 
-
 ENCRYPTED = 1
 """Flag of a member that needs a password."""
 DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, ValueError)
@@ -23,7 +22,7 @@ DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFErro
 
 
 def unpack(
-    archive: Path, folder: Path, patterns: Sequence[str] = ("*",), kept: Collection[str] = ()
+    archive: Path, folder: Path, patterns: Sequence[str] = ("*",), own_files: Collection[str] = ()
 ) -> list[Path]:
     """Unpack the members of an archive into a folder, without the folders inside.
 
@@ -35,7 +34,7 @@ def unpack(
         Gets the members.
     patterns : sequence of str
         Names of members to unpack; * and ? as in file names.
-    kept : collection of str
+    own_files : collection of str
         Names of files in the folder that no member may replace.
 
     Returns
@@ -53,7 +52,7 @@ def unpack(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as file:
-            members = _members(file, archive, patterns, {archive.name, *kept})
+            members = _members(file, archive, patterns, {archive.name, *own_files})
             _check_space(archive, folder, sum(member.file_size for member in members.values()))
             partial.mkdir(parents=True)
             for name, member in members.items():
@@ -81,7 +80,7 @@ def _check_space(archive: Path, folder: Path, size: int) -> None:
 
 
 def _members(
-    file: zipfile.ZipFile, archive: Path, patterns: Sequence[str], kept: Collection[str]
+    file: zipfile.ZipFile, archive: Path, patterns: Sequence[str], own_files: Collection[str]
 ) -> dict[str, zipfile.ZipInfo]:
     """Members to unpack, by the name that they get."""
     members: dict[str, zipfile.ZipInfo] = {}
@@ -94,7 +93,7 @@ def _members(
             )
         if member.is_dir() or not any(fnmatch(path.name, pattern) for pattern in patterns):
             continue
-        if path.name in kept:
+        if path.name in own_files:
             raise HybridmapError(
                 f"{archive}: its member '{path.name}' would replace the file of that name beside the archive; such an"
                 " archive is not unpacked. Get it from its source."

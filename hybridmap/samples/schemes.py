@@ -149,10 +149,23 @@ def _balanced(samples: pd.DataFrame, scheme: Split, units: pd.Series, noun: str,
     return fold
 
 
-def degree_squares(
-    lon: NDArray[np.float64], lat: NDArray[np.float64], size: float
-) -> tuple[float, float, int, int]:
-    """West and south [degrees] of the squares that hold all places, and how many there are eastwards and northwards."""
+def degree_squares(lon: NDArray[np.float64], lat: NDArray[np.float64], size: float) -> tuple[float, float, int, int]:
+    """Squares of degrees that hold all places.
+
+    Parameters
+    ----------
+    lon, lat : array, shape (site,)
+        Degrees.
+    size : float
+        Edge of a square in degrees.
+
+    Returns
+    -------
+    west, south : float
+        Corner of the first square [degrees].
+    columns, rows : int
+        Squares eastwards and northwards.
+    """
     west, south = size * np.floor(lon.min() / size), size * np.floor(lat.min() / size)
     columns = round(float(size * np.ceil(lon.max() / size) - west) / size)
     rows = round(float(size * np.ceil(lat.max() / size) - south) / size)
@@ -186,8 +199,8 @@ def degree_blocks(
     west, south, columns, rows = degree_squares(lon, lat, size)
     if columns * rows > MOST_SQUARES:
         raise HybridmapError(
-            f"squares of {size:g} degrees: {columns * rows:.1e} of them; at most {MOST_SQUARES:.0e} can be dealt, so use"
-            " a larger size_degrees."
+            f"squares of {size:g} degrees: {columns * rows:.1e} of them; at most {MOST_SQUARES:.0e} can be dealt, so"
+            " use a larger size_degrees."
         )
     block = (np.floor((lat - south) / size) * columns + np.floor((lon - west) / size)).astype(int)
     order = list(range(rows * columns))

@@ -117,7 +117,7 @@ WRONG = [
     ({"predict": {"maps": ["sco"]}}, r"predict.maps: no map 'sco'"),
     ({"predict": {"packed": {"soc": 100}}}, r"packed.soc: steps of 100 are too coarse for values from 0 to 200"),
     ({"predict": {"packed": {"cue": 0.5}}}, r"packed.cue: steps of 0.5 are too coarse for values from 0"),
-    ({"predict": {"packed": {"cue": 1e-6}}}, r"packed.cue: values to 0\.\d+ in steps of 1e-06 need over 16 bits"),
+    ({"predict": {"packed": {"cue": 1e-6}}}, r"packed.cue: values to 0\.\d+ need over 16 bits at 1e-06"),
     (
         {"predict": {"scenarios": {"w": {"mat": {"add": 1e9}}}}},
         r"scenarios.w.mat: makes values from 1e.09 to 1e.09, the process model takes -40 to 45 degC",

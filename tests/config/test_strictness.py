@@ -142,7 +142,7 @@ NONSENSE = [
     ("covariates:\n  - {name: a, path: a.tif, offset: -1.0e-300}", "offset -1e-300 is no number"),
     ("covariates:\n  - {name: a, path: a.tif, missing: 1.0e+300}", "missing 1e.300 is no number"),
     ("observations:\n  - {name: s, path: ''}", "at least 1 character"),
-    ("observations:\n  - {name: s, path: \"a\\tb\"}", "control character"),
+    ('observations:\n  - {name: s, path: "a\\tb"}', "control character"),
     ("covariates:\n  - {name: a, path: a.tif, valid_range: [1, 0]}", "must increase"),
     ("covariates:\n  - {name: a, path: a.tif, bands: 3}", "expected a list"),
     ("covariates:\n  - {name: a, path: a.tif, classes: {x: forest}}", "are no numbers"),
