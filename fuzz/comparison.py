@@ -40,7 +40,19 @@ def _same_arrays(first: Path, second: Path) -> bool:
 
 
 def _same_json(first: Path, second: Path) -> bool:
-    return bool(json.loads(first.read_text()) == json.loads(second.read_text()))
+    return _content(first) == _content(second)
+
+
+def _content(path: Path) -> object:
+    """Return what a file says, without the digest of what its store was made of.
+
+    A flipped bit in the padding of an archive changes the digest of the archive and none of its values; maps then are
+    the same, and say truly that their input is another file.
+    """
+    content = json.loads(path.read_text())
+    if isinstance(content, dict) and isinstance(content.get("attributes"), dict):
+        content["attributes"].pop("model_fingerprint", None)
+    return content
 
 
 COMPARISONS: dict[str, Callable[[Path, Path], bool]] = {

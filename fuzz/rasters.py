@@ -198,7 +198,9 @@ def _write(source: np.random.Generator, raster: Raster, kind: str, mask: str, pa
     stored = raster.values if kind.startswith("float") else np.rint(raster.values)
     limits = np.iinfo(kind) if not kind.startswith("float") else None
     values = (stored if limits is None else np.clip(stored, limits.min, limits.max)).astype(kind)
-    codes = [code for code in CODES[kind] if code not in UNDECIDABLE or mask not in ("undeclared", "two codes")]
+    codes = [code for code in CODES[kind] if DECIDABLE.get(mask, _always)(code, values)]
+    if not codes:  # nothing that could be told from values
+        mask, codes = "declared", list(CODES[kind])
     code: float | None = pick(source, codes)
     if mask == "nan":
         mask, code = ("nan", np.nan) if limits is None else ("declared", code)
@@ -218,6 +220,27 @@ def _write(source: np.random.Generator, raster: Raster, kind: str, mask: str, pa
         raster.keys["valid_range"] = [40, 130]
     _save(path, values, profile, packing, mask, raster.hole)
     return code
+
+
+def _is_apart(code: float, values: NDArray[Any]) -> bool:
+    """Whether a code that nothing declares can be told from values: further from them than they reach."""
+    low, high = float(values.min()), float(values.max())
+    return code not in UNDECIDABLE and min(abs(code - low), abs(code - high)) > high - low
+
+
+def _is_outside(code: float, values: NDArray[Any]) -> bool:
+    """Whether a valid range, which reaches somewhat beyond the values, leaves a code out."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.05 * (high - low)
+    return not low - margin <= code <= high + margin
+
+
+def _always(_code: float, _values: NDArray[Any]) -> bool:
+    return True
+
+
+DECIDABLE = {"undeclared": _is_apart, "two codes": _is_apart, "valid_range": _is_outside}
+"""Mask → whether a code can be told from values by it."""
 
 
 def _save(

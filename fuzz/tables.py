@@ -204,6 +204,10 @@ def spelling(source: np.random.Generator, case: Case) -> str:
     name = pick(source, ["oc", "bd", "clay", "lon"])
     title = pick(source, list(SPELLINGS))
     rows = _some_rows(source) if source.integers(2) else list(range(SITES))
+    if title == "thin space":  # as thousands are written, so the unit has them
+        name, rows = "oc", list(range(SITES))
+        case.table[name] *= 1000
+        case.columns["oc_g_kg"] = {"column": "oc", "unit": "mg/kg"}
     column = case.table[name].astype(object)
     column.iloc[rows] = [SPELLINGS[title](value) for value in column.iloc[rows]]
     case.table[name] = column
@@ -224,7 +228,7 @@ SPELLINGS: dict[str, Callable[[float], str]] = {
     "leading zeros": lambda value: f"00{value}",
     "trailing unit": lambda value: f"{value} g",
     "wide digits": lambda value: str(value).translate({ord(d): ord(d) + 0xFEE0 for d in "0123456789"}),
-    "thin space": lambda value: f"{value * 1000:,.2f}".replace(",", "\u2009"),
+    "thin space": lambda value: f"{value:,.2f}".replace(",", "\u2009"),
 }
 
 

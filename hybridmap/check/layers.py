@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hybridmap.config import Config, Raster
@@ -83,6 +85,28 @@ def check_forcing(config: Config, model: Model) -> None:
         _check_unit(layer, variable)
         if is_made and layer.derive is None and not is_remote(raster_name(layer, config.data_root)):
             _check_range(layer, variable, RegionGrid.of(config.grid), config.data_root)
+
+
+def check_scenarios(config: Config, model: Model) -> None:
+    """Refuse a scenario that takes every possible value of a forcing out of the range that the model declares.
+
+    Raises
+    ------
+    HybridmapError
+        Naming the scenario, the forcing and the range.
+    """
+    if not isinstance(model, HybridModel) or model.process is None:
+        return
+    ranges = {v.name: (v.valid_range, v.unit) for v in model.process.forcing if v.valid_range is not None}
+    for scenario, changes in config.predict.scenarios.items():
+        for name, change in changes.items():
+            (low, high), unit = ranges.get(name, ((-math.inf, math.inf), ""))
+            lowest, highest = (change.multiply * value + change.add for value in (low, high))
+            if name in ranges and (highest < low or lowest > high):
+                raise HybridmapError(
+                    f"scenarios.{scenario}.{name}: makes values from {lowest:g} to {highest:g}, the process model takes"
+                    f" {low:g} to {high:g} {unit}; give a smaller change, in the unit of the forcing."
+                )
 
 
 def _check_unit(layer: Raster, variable: Variable) -> None:

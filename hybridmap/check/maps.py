@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ from hybridmap.config import Config, Experiment, Predict
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import checked_model, model_spec
-from hybridmap.model import Model
+from hybridmap.model import HybridModel, Model
 from hybridmap.predict.kinds import KINDS, Source
-from hybridmap.predict.map_layers import model_maps
+from hybridmap.predict.map_layers import PACKED_LIMIT, model_maps
 from hybridmap.predict.recipe import Recipe
-from hybridmap.quantities import stock_name
+from hybridmap.quantities import QUANTITIES, stock_name
 
+LEAST_STEPS = 10
+"""Steps between the ends of the range of a map; with fewer it says little more than high and low."""
 APPLICABILITY = ("dissimilarity", "applicable", "out_of_range")
 """Maps whose file is made after training."""
 
@@ -56,6 +59,7 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
             for name in asked_for
             if name not in names
         ]
+    mistakes += [fault for item in config.predict.packed.items() if (fault := _packing_fault(config, model, *item))]
     for section in ("totals", "reference"):
         if not getattr(config, section):
             continue
@@ -71,6 +75,30 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     if mistakes:
         raise HybridmapError("\n".join(mistakes))
     return notes
+
+
+def _packing_fault(config: Config, model: Model, name: str, step: float) -> str:
+    """What is wrong with the step of a map whose range is known: neither too fine for 16 bits, nor a few steps wide."""
+    is_parameter = isinstance(model, HybridModel) and name in model.neural_names
+    if isinstance(model, HybridModel) and is_parameter:
+        low, high = model.bounds_of(name)
+    elif name in QUANTITIES:
+        low, high = 0.0, config.build.limits.max_soc_density_kg_m3
+    elif name in config.all_quantities:
+        low, high = config.all_quantities[name].least, config.all_quantities[name].most
+    else:
+        return ""
+    if not math.isfinite(high - low):
+        return ""
+    if step > (high - low) / LEAST_STEPS:
+        return (
+            f"predict.packed.{name}: steps of {step:g} are too coarse for values from {low:g} to {high:g}; give at most"
+            f" {(high - low) / LEAST_STEPS:.2g}."
+        )
+    finest = max(abs(low), abs(high)) / PACKED_LIMIT
+    if is_parameter and step < finest:
+        return f"predict.packed.{name}: values to {high:g} need over 16 bits at {step:g}; give at least {finest:.2g}."
+    return ""
 
 
 def check_interval_names(config: Config) -> str:

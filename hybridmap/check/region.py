@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from hybridmap.check.layers import check_forcing, check_temperature
+from hybridmap.check.demo import check_demo_layer, check_demo_table
+from hybridmap.check.extent import check_extent, split_checks
+from hybridmap.check.layers import check_forcing, check_scenarios, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
 from hybridmap.check.polygons import polygon_checks
 from hybridmap.check.tables import check_mapping, check_table
@@ -63,6 +65,7 @@ def _checks(config: Config) -> Iterator[Check]:
         yield "downloads", partial(_downloads, config)
     yield from _input_checks(config)
     yield "splits and experiments", partial(_something_to_do, config)
+    yield from split_checks(config)
     for experiment in config.experiments:
         yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
     if any(experiment.map for experiment in config.experiments):
@@ -75,6 +78,9 @@ def _input_checks(config: Config) -> Iterator[Check]:
         yield "data_root", partial(_demo_root, config)
         for source in config.observations:
             yield f"observations {source.name}", partial(_mapping, config, source)
+            yield f"table {source.name}", partial(check_demo_table, source, config.data_root)
+        for layer in (*config.auxiliary, *config.covariates, *config.forcing):
+            yield f"layer {layer.name}", partial(check_demo_layer, layer, config)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
@@ -110,6 +116,7 @@ def _downloads(config: Config) -> str:
 
 def _grid(config: Config) -> str:
     grid = RegionGrid.of(config.grid)
+    check_extent(grid)
     return f"{grid.width} x {grid.height} cells of {grid.resolution:g} in {grid.crs.name}"
 
 
@@ -163,6 +170,7 @@ def _experiment(config: Config, experiment: Experiment) -> str:
     model, spec = model_of(config, experiment)
     training_options(experiment, spec)
     check_forcing(config, model)
+    check_scenarios(config, model)
     maps = check_maps(config, experiment, model) if experiment.map else []
     counts = f"{len(model.neural_names)} neural and {len(model.shared_names)} global parameters"
     return "; ".join([counts, *maps])

@@ -11,7 +11,8 @@ from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import read_source
-from hybridmap.observations.schema import REQUIRED, SCHEMA, Schema, field_factor
+from hybridmap.observations.schema import SCHEMA, Schema, field_factor
+from hybridmap.observations.sources.opened_source import check_fields
 from hybridmap.observations.sources.quantity_fields import with_quantity_fields
 
 COORDINATES = ("lon", "lat")
@@ -62,11 +63,13 @@ def check_mapping(source: ObservationSource, schema: Schema = SCHEMA) -> str:
         return "made later"
     source = with_quantity_fields(source, schema)
     maps = [{**source.columns, **overlay} for overlay in source.layers or [{}]]
-    mistakes = [
-        fault for columns in maps for item in columns.items() if (fault := _mapping_fault(source.name, schema, *item))
-    ]
-    missing = [field for field in REQUIRED if not any(field in columns for columns in maps)]
-    mistakes += [f"the schema field '{field}' is not mapped; add it to columns." for field in missing]
+    items = [item for columns in maps for item in columns.items()]
+    mistakes = [fault for item in items if (fault := _mapping_fault(source.name, schema, *item))]
+    if not mistakes:
+        try:
+            check_fields(source.name, maps, schema)
+        except HybridmapError as error:
+            mistakes.append(str(error))
     if mistakes:
         raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
     return f"{len(source.columns)} columns mapped"

@@ -64,7 +64,7 @@ def encoder_type(declarations: Mapping[str, Declaration]) -> Any:
         kind = _kind(block)
         if kind is None:
             raise ValueError("expected a mapping with the name of an encoder and its options")
-        if kind not in declarations:
+        if not isinstance(kind, str) or kind not in declarations:
             names = list(declarations)
             raise ValueError(f"no encoder '{kind}'{nearest(str(kind), names)}; there are {names}")
         return block

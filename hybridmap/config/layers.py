@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from hybridmap.config.section import File, Name, Section, Unit
 
+LARGEST = 1e20
+"""Factor or value beyond which single precision overflows, or there is no such unit."""
+
 
 class Derive(Section):
     """A layer computed from other layers on the grid of the region."""
@@ -70,6 +73,11 @@ class Raster(Section):
             raise ValueError(f"valid_range {list(self.valid_range)} must increase")
         if self.scale == 0:
             raise ValueError("scale 0 makes every pixel the same; leave it out or give the factor")
+        for key, value in (("scale", self.scale), ("offset", self.offset), ("missing", self.missing)):
+            if isinstance(value, float) and value and not 1 / LARGEST <= abs(value) <= LARGEST:
+                raise ValueError(
+                    f"{key} {value:g} is no number of a covariate; expected {1 / LARGEST:g} to {LARGEST:g}"
+                )
         if isinstance(self.band, int) and self.band < 1:
             raise ValueError(f"band {self.band}: bands are counted from 1")
         if self.equals is not None and not self.equals:

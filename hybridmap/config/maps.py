@@ -12,7 +12,7 @@ from hybridmap.config.section import File, Name, Section
 class Change(Section):
     """A change of one forcing: first multiplied, then added to."""
 
-    multiply: float = Field(1.0, description="Factor; 0.8 takes a fifth away.")
+    multiply: float = Field(1.0, ge=0, description="Factor; 0.8 takes a fifth away.")
     add: float = Field(0.0, description="In the unit of the forcing.")
 
 
@@ -41,7 +41,7 @@ class Predict(Section):
     scenarios: dict[Name, Annotated[dict[Name, Change], Field(min_length=1)]] = Field(
         default={}, description="Scenario → forcing → change; maps of the difference, with parameters held."
     )
-    packed: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    packed: dict[str, Annotated[float, Field(ge=1e-6, le=1000)]] = Field(
         default={}, description="Maps stored as 16-bit integers → step in their unit; soc: 0.01."
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from hybridmap.config.section import Name, Section, Unit
+from hybridmap.config.section import File, Name, Section, Unit
 
 
 def _delimiter(value: str) -> str:
@@ -117,7 +117,7 @@ class Column(Signs):
 class Join(Section):
     """A second table whose rows belong to those of the first by a common identifier."""
 
-    path: str = Field("", description="The table, under data_root.")
+    path: File = Field("", description="The table, under data_root.")
     format: Name | None = Field(None, description="A known format that says how to join; see the docs for names.")
     by: dict[str, str] = Field(default={}, description="Column of the first table → column of this one.")
     take: dict[str, str] = Field(default={}, description="New name → column of this table.")
@@ -155,9 +155,10 @@ class ObservationSource(Signs):
     """One table of soil measurements, one row a layer."""
 
     name: Name = Field(description="Name of the source and of its file.")
-    path: str = Field(
+    path: File = Field(
+        min_length=1,
         description="Text with any delimiter (also .gz, .bz2, .zip), Parquet, GeoParquet, GeoPackage, xlsx, ods or"
-        " NetCDF, or the folder of a known format, under data_root."
+        " NetCDF, or the folder of a known format, under data_root.",
     )
     format: Name | None = Field(
         None, description="A known format (docs/formats): its columns need not be mapped. None: an ordinary table."
@@ -227,15 +228,15 @@ def _expand_columns(value: Any) -> Any:
 class Limits(Section):
     """Plausible ranges of quality control; a row or value outside is dropped and counted."""
 
-    min_thickness_cm: float = Field(2.0, description="Thinner layers are dropped.")
-    max_oc_g_kg: float = Field(600.0, description="Largest organic carbon content.")
+    min_thickness_cm: float = Field(2.0, le=100, description="Thinner layers are dropped.")
+    max_oc_g_kg: float = Field(600.0, gt=0, le=1000, description="Largest organic carbon content.")
     min_bulk_density_g_cm3: float = Field(0.05, description="Smallest bulk density of organic soil.")
     min_mineral_bulk_density_g_cm3: float = Field(0.3, description="Smallest of mineral soil (OC to 120 g/kg).")
-    max_bulk_density_g_cm3: float = Field(2.0, description="Largest bulk density.")
-    max_coarse_fragments: float = Field(0.95, description="Coarse fragments by volume stay below this.")
-    max_soc_density_kg_m3: float = Field(200.0, description="Largest SOC density.")
-    texture_sum_tolerance_pct: float = Field(5.0, description="How far sand + silt + clay may be from 100 %.")
-    max_mbc_share_of_oc: float = Field(0.1, description="Largest share of microbial in organic carbon.")
+    max_bulk_density_g_cm3: float = Field(2.0, gt=0, le=10, description="Largest bulk density.")
+    max_coarse_fragments: float = Field(0.95, gt=0, le=1, description="Coarse fragments by volume stay below this.")
+    max_soc_density_kg_m3: float = Field(200.0, gt=0, le=1000, description="Largest SOC density.")
+    texture_sum_tolerance_pct: float = Field(5.0, le=100, description="How far sand + silt + clay may be from 100 %.")
+    max_mbc_share_of_oc: float = Field(0.1, gt=0, le=1, description="Largest share of microbial in organic carbon.")
     fraction_recovery: tuple[float, float] = Field((0.7, 1.3), description="Range of (POC + MOC) / OC.")
 
     @model_validator(mode="after")
@@ -264,7 +265,7 @@ class Build(Section):
     """From layers as measured to one row a site on the target interval."""
 
     top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
-    bottom_cm: float = Field(20.0, gt=0, description="The layer that the process model describes.")
+    bottom_cm: float = Field(20.0, gt=0, le=10_000, description="The layer that the process model describes.")
     min_coverage: float = Field(
         0.8, gt=0, le=1, description="Share of the interval, or of a stock's depth, that a profile's layers must cover."
     )
@@ -272,7 +273,7 @@ class Build(Section):
     depth: Literal["slice", "spline"] = Field(
         "slice", description="Means over the interval: weighted by thickness, or of an equal-area spline."
     )
-    smoothing: float = Field(0.1, ge=0, description="Lambda of the spline; 0 keeps the mean of every layer.")
+    smoothing: float = Field(0.1, ge=0, le=1e6, description="Lambda of the spline; 0 keeps the mean of every layer.")
     stocks_cm: list[float] = Field(
         default=[], description="Depths of SOC stocks to report beside the density, for example [30, 100]."
     )

@@ -14,6 +14,7 @@ from hybridmap.config.lines import Lines, place_in_file
 from hybridmap.config.mistakes import dotted, explain
 from hybridmap.config.overlay import merge
 from hybridmap.config.places import check_places
+from hybridmap.config.plain_values import odd_values
 from hybridmap.config.region import Config
 from hybridmap.config.yaml_file import Place, read_yaml
 from hybridmap.errors import HybridmapError
@@ -67,6 +68,8 @@ def parse_config(raw: dict[str, Any], origin: str, lines: Lines | None = None) -
     """
     written = raw
     lines = Lines() if lines is None else lines
+    for place, fault in odd_values(written):
+        raise HybridmapError(f"{lines.find(place) or origin}: {dotted(place, written)}: {fault}.")
     raw = expand_layers(_with_own_inputs(raw), origin)
 
     def line_of(location: Place) -> str:

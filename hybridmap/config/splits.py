@@ -25,9 +25,13 @@ class Split(Section):
     polygons: File | None = Field(None, description="Polygons under data_root that are the regions.")
     attribute: str | None = Field(None, description="Attribute that names the polygons.")
     folds: int = Field(5, le=1000, description="One tests, the next stops the training, the others train.")
-    size_km: float = Field(200.0, gt=0, description="Edge of a block; a geographic grid counts 111.32 km a degree.")
-    size_degrees: float = Field(2.0, gt=0, description="Edge of a degree_block.")
-    buffer_km: float = Field(0.0, ge=0, description="Sites nearer than this to a test site are left out of training.")
+    size_km: float = Field(
+        200.0, ge=0.001, le=40_000, description="Edge of a block; a geographic grid counts 111.32 km a degree."
+    )
+    size_degrees: float = Field(2.0, ge=0.001, le=360, description="Edge of a degree_block.")
+    buffer_km: float = Field(
+        0.0, ge=0, le=40_000, description="Sites nearer than this to a test site are left out of training."
+    )
     nested: bool = Field(
         False, description="Train each test fold once with every other fold as the one that stops; scores average them."
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
+from hybridmap.files.disk import room_for
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.tables.source_table import open_table
 from hybridmap.process import get_process
@@ -79,7 +80,8 @@ def write_clm5_forcing(files: Sequence[Path], sites: Path, out: Path) -> None:
     dataset = xr.Dataset(variables, {"site_id": ("site", coordinates["site_id"].astype(str).to_numpy(object))})
     partial = out.with_name(out.name + ".partial")
     out.parent.mkdir(parents=True, exist_ok=True)
-    dataset.to_netcdf(partial, engine="netcdf4")
+    with room_for(out):
+        dataset.to_netcdf(partial, engine="netcdf4")
     partial.replace(out)
     LOG.info("%d forcings at %d sites", len(forcing), len(lon))
 
@@ -122,7 +124,8 @@ def write_clm5_cells(files: Sequence[Path], grid: RegionGrid, out: Path) -> None
     partial = out.with_name(out.stem + ".partial.npz")
     out.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {n: v[has_soil].astype("float32") for n, v in forcing.items()}
-    np.savez(partial, lon=x[has_soil], lat=y[has_soil], **arrays)
+    with room_for(out):
+        np.savez(partial, lon=x[has_soil], lat=y[has_soil], **arrays)
     raster = out.with_name(out.stem + "_cell.tif")
     corner = from_origin(lon[columns[0]] - width / 2, lat[rows[-1]] + height / 2, width, height)
     _write_cell_numbers(raster, number.reshape(len(rows), len(columns))[::-1], corner)

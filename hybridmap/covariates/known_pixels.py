@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
@@ -37,7 +37,9 @@ class KnownPixels:
     codes : array
         Nodata codes, in the type of the file.
     is_masked : bool
-        Whether the file has a mask or an alpha band, of all bands or of this one.
+        Whether the file has a mask of all bands or of this one, or an alpha band of a type that GDAL takes for one.
+    alpha : int
+        Number of an alpha band of another type, 0 where there is none.
     scale, offset : float
         Value = pixel * scale + offset.
     layer : Raster
@@ -52,6 +54,7 @@ class KnownPixels:
     band: int
     codes: NDArray[Any]
     is_masked: bool
+    alpha: int
     scale: float
     offset: float
     layer: Raster
@@ -90,8 +93,9 @@ class KnownPixels:
         offset = dataset.offsets[band - 1] if layer.offset is None else layer.offset
         is_masked = _is_masked(dataset, band, layer)
         codes = np.array(_codes(dataset, band, layer, label), dtype=dtype)
+        alpha = 0 if is_masked else _alpha_band(dataset, band)
         limits = _declared_limits(dataset, band, layer)
-        return cls(dataset, band, codes, is_masked, float(scale), float(offset), layer, label, limits)
+        return cls(dataset, band, codes, is_masked, alpha, float(scale), float(offset), layer, label, limits)
 
     def raw(self, window: Window, shape: tuple[int, int] | None = None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Pixels in the type of the file, and which are no nodata, shape (line, column); `shape` thins them."""
@@ -104,6 +108,8 @@ class KnownPixels:
             is_known &= (pixels >= self.limits[0]) & (pixels <= self.limits[1])
         if self.is_masked:
             is_known &= self.dataset.read_masks(self.band, window=window, **thinned) > 0
+        if self.alpha:
+            is_known &= self.dataset.read(self.alpha, window=window, **thinned) > 0
         return pixels, is_known
 
     def in_range(self, pixels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -147,6 +153,12 @@ class KnownPixels:
                 f"{self.label}: pixels are {code}, which looks like a nodata value that the {pixels.dtype} file does"
                 f" not declare; add 'nodata: {code}'."
             )
+
+
+def _alpha_band(dataset: Any, band: int) -> int:
+    """Number of the alpha band of a file, which GDAL takes for a mask in two types of pixels only; 0 without one."""
+    roles = getattr(dataset, "colorinterp", ())
+    return next((n for n, role in enumerate(roles, 1) if role == ColorInterp.alpha and n != band), 0)
 
 
 def written(pixel: Any) -> str:

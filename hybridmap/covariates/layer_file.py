@@ -15,6 +15,7 @@ from scipy.ndimage import distance_transform_edt
 
 from hybridmap.config import Raster
 from hybridmap.covariates.warp import STRIP
+from hybridmap.files.disk import room_for
 from hybridmap.grid.region_grid import RegionGrid
 
 LOG = logging.getLogger("hybridmap")
@@ -56,7 +57,7 @@ def write_layer(
         strips = _filled(strips, layer, grid, inside)
     low, high, cells, total = np.inf, -np.inf, 0, 0.0
     place = {"width": grid.width, "height": grid.height, "crs": grid.crs.to_wkt(), "transform": grid.transform()}
-    with rasterio.open(path, "w", **place, **PROFILE) as file:
+    with room_for(path), rasterio.open(path, "w", **place, **PROFILE) as file:
         file.set_band_description(1, layer.name)
         file.update_tags(1, units=layer.unit)
         for row, strip in strips:

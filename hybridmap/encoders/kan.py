@@ -13,8 +13,8 @@ from hybridmap.encoders.edge_scores import edge_scores, roughness, scores_below,
 from hybridmap.encoders.interface import Curves, Encoder
 from hybridmap.encoders.kan_layer import KANLayer
 from hybridmap.encoders.spline import POLYNOMIALS
-from hybridmap.options.encoder import Base, Degree, Widths
-from hybridmap.options.limits import Count, NonNegative
+from hybridmap.options.encoder import Base, Degree, Reach, Widths
+from hybridmap.options.limits import Count
 
 SAMPLE = 256
 """Points of the training inputs that stay with the weights, for importances and edge plots."""
@@ -61,7 +61,7 @@ class KAN(Encoder):
         hidden: Widths = (),
         intervals: Count = 30,
         degree: Degree = 3,
-        margin: NonNegative = 2.0,
+        margin: Reach = 2.0,
         base: Base = "identity",
         affine: bool = False,
     ) -> None:

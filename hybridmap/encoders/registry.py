@@ -6,10 +6,14 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from hybridmap.encoders.declarations import declared_encoders
 from hybridmap.encoders.interface import EmptyEncoder, Encoder
 from hybridmap.encoders.separate import Separate
 
+MOST_WEIGHTS = 10**9
+"""Weights of a network, 4 GB of memory and four times as much in training; soils need some thousand."""
 INPUT_KEYS = ("name", "separate", "positional")
 """Keys of an encoder's block that its constructor does not take."""
 
@@ -62,15 +66,25 @@ def build_encoder(block: Mapping[str, Any], n_inputs: int, n_outputs: int) -> En
     Raises
     ------
     ValueError
-        If there is no such encoder, or it refuses an option.
+        If there is no such encoder, it refuses an option, or its weights would fill any memory.
     """
     encoder_class = get_encoder(block["name"])
     options = {key: value for key, value in block.items() if key not in INPUT_KEYS}
     if not n_outputs:
         return EmptyEncoder()
-    try:
+
+    def build() -> Encoder:
         if block.get("separate"):
             return Separate([encoder_class(n_inputs, 1, **options) for _ in range(n_outputs)])
         return encoder_class(n_inputs, n_outputs, **options)
+
+    try:
+        with torch.device("meta"):  # shapes alone, without memory
+            weights = sum(weight.numel() for weight in build().parameters())
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"encoder '{block['name']}': {weights:.1e} weights; at most {MOST_WEIGHTS:.0e}, so give fewer units."
+            )
+        return build()
     except TypeError as error:
         raise ValueError(f"encoder '{block['name']}': {error}.") from error

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
 from hybridmap.errors import HybridmapError
+from hybridmap.files.disk import room_for
 from hybridmap.files.reading import read_npz
 from hybridmap.files.tables import replace_durably
 
@@ -77,8 +78,9 @@ class Applicability:
         """Write as a numpy archive, whole or not at all."""
         partial = path.with_name(path.name + ".partial.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(partial, version=VERSION, **asdict(self))
-        replace_durably(partial, path)
+        with room_for(path):
+            np.savez(partial, version=VERSION, **asdict(self))
+            replace_durably(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> Applicability:

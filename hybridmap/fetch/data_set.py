@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -58,7 +59,8 @@ def fetch(name: str, folder: Path, offline: bool = False, entry: CatalogueEntry 
     files, records = expand_files(entry), _read_records(folder)
     if offline:
         _check_all_present(name, files, folder, records)
-    receipt = [{"name": file.name, "url": file.url, **_fetch_file(file, folder, records)} for file in files]
+    own_files = {RECEIPT, CHECKSUMS, *entry.files_by_hand, *(file.name for file in files)}
+    receipt = [{"name": file.name, "url": file.url, **_fetch_file(file, folder, records, own_files)} for file in files]
     receipt += [{"name": file, **_record_of(folder / file)} for file in entry.files_by_hand]
     terms = {"title": entry.title, "licence": entry.licence, "citation": entry.citation}
     write_json({**terms, "files": receipt}, folder / RECEIPT)
@@ -86,8 +88,27 @@ def _is_unpacked(file: CatalogueFile, folder: Path, records: dict[str, FileRecor
     return bool(members) and all((folder / member).is_file() for member in members)
 
 
-def _fetch_file(file: CatalogueFile, folder: Path, records: dict[str, FileRecord]) -> FileRecord:
-    """Bring one file into `folder` and record it, also in `records`."""
+def _fetch_file(
+    file: CatalogueFile, folder: Path, records: dict[str, FileRecord], own_files: Collection[str]
+) -> FileRecord:
+    """Bring one file into `folder` and record it, also in `records`.
+
+    Parameters
+    ----------
+    file : CatalogueFile
+        What to bring.
+    folder : Path
+        Folder of the data set.
+    records : dict
+        What was seen of each file before.
+    own_files : collection of str
+        Files of the folder that no archive may replace.
+
+    Returns
+    -------
+    FileRecord
+        What was seen now.
+    """
     path = folder / file.name
     if _is_unpacked(file, folder, records):
         LOG.info("%s: unpacked already", file.name)
@@ -97,7 +118,7 @@ def _fetch_file(file: CatalogueFile, folder: Path, records: dict[str, FileRecord
     record = _record_of(path)
     _check_digest(record["sha256"], file, path, records)
     if file.unpack:
-        record["members"] = [member.name for member in unpack(path, folder, file.unpack)]
+        record["members"] = [member.name for member in unpack(path, folder, file.unpack, own_files)]
         path.unlink()
     records[file.name] = record
     write_json(records, folder / CHECKSUMS)
@@ -124,9 +145,7 @@ def _record_of(path: Path) -> FileRecord:
 
 def _read_records(folder: Path) -> dict[str, FileRecord]:
     path = folder / CHECKSUMS
-    if not path.is_file():
-        return {}
-    records = read_json(path)
+    records = read_json(path) if path.is_file() else {}
     if not isinstance(records, dict) or not all(isinstance(r, dict) and "sha256" in r for r in records.values()):
-        raise damaged(path, "no digests of files")
+        raise damaged(path, "no record of checksums")
     return records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -224,12 +225,17 @@ def _extent(answer: requests.Response, start: int) -> Extent:
     length = answer.headers.get("Content-Length")
     if answer.status_code == 206:
         span, _, whole = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-        first = int(span.partition("-")[0] or -1)
+        first = _count(span.partition("-")[0])
         if first != start:
             raise Interrupted(f"the server continued at byte {first}, not {start}")
-        return Extent(first, int(whole) if whole.isdigit() else None)
+        return Extent(start, _count(whole))
     # A server that ignores the range begins again.
-    return Extent(0, int(length) if length is not None else None)
+    return Extent(0, _count(length or ""))
+
+
+def _count(text: str) -> int | None:
+    """A number of bytes as a server writes it; None for what is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
 
 
 def _version(answer: requests.Response) -> str:

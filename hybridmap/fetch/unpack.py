@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import os
 import shutil
+import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from hybridmap.errors import HybridmapError
 
+ENCRYPTED = 1
+"""Flag of a member that needs a password."""
+DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, ValueError)
+"""What a damaged archive brings up."""
 
-def unpack(archive: Path, folder: Path, patterns: Sequence[str] = ("*",)) -> list[Path]:
+
+def unpack(
+    archive: Path, folder: Path, patterns: Sequence[str] = ("*",), own_files: Collection[str] = ()
+) -> list[Path]:
     """Unpack the members of an archive into a folder, without the folders inside.
 
     Parameters
@@ -24,6 +34,8 @@ def unpack(archive: Path, folder: Path, patterns: Sequence[str] = ("*",)) -> lis
         Gets the members.
     patterns : sequence of str
         Names of members to unpack; * and ? as in file names.
+    own_files : collection of str
+        Names of files in the folder that no member may replace.
 
     Returns
     -------
@@ -33,13 +45,14 @@ def unpack(archive: Path, folder: Path, patterns: Sequence[str] = ("*",)) -> lis
     Raises
     ------
     HybridmapError
-        If a member would lie outside the folder, two have one name, the archive is damaged, or the disk is too small.
+        If a member would lie outside the folder or replace a file that is kept, two have one name, the archive is
+        encrypted or damaged, or the disk is too small.
     """
     partial = folder / f".{archive.name}.unpacking"
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as file:
-            members = _members(file, archive, patterns)
+            members = _members(file, archive, patterns, {archive.name, *own_files})
             _check_space(archive, folder, sum(member.file_size for member in members.values()))
             partial.mkdir(parents=True)
             for name, member in members.items():
@@ -48,7 +61,9 @@ def unpack(archive: Path, folder: Path, patterns: Sequence[str] = ("*",)) -> lis
         for name in members:
             os.replace(partial / name, folder / name)
         return [folder / name for name in members]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (*DAMAGES, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a full disk is no fault of the archive
+            raise
         raise HybridmapError(
             f"{archive}: the zip archive is damaged ({error}); delete it and fetch it again."
         ) from None
@@ -64,7 +79,9 @@ def _check_space(archive: Path, folder: Path, size: int) -> None:
         )
 
 
-def _members(file: zipfile.ZipFile, archive: Path, patterns: Sequence[str]) -> dict[str, zipfile.ZipInfo]:
+def _members(
+    file: zipfile.ZipFile, archive: Path, patterns: Sequence[str], own_files: Collection[str]
+) -> dict[str, zipfile.ZipInfo]:
     """Members to unpack, by the name that they get."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in file.infolist():
@@ -76,6 +93,13 @@ def _members(file: zipfile.ZipFile, archive: Path, patterns: Sequence[str]) -> d
             )
         if member.is_dir() or not any(fnmatch(path.name, pattern) for pattern in patterns):
             continue
+        if path.name in own_files:
+            raise HybridmapError(
+                f"{archive}: its member '{path.name}' would replace the file of that name beside the archive; such an"
+                " archive is not unpacked. Get it from its source."
+            )
+        if member.flag_bits & ENCRYPTED:
+            raise HybridmapError(f"{archive}: its member '{path.name}' is encrypted; unpack it by hand.")
         if path.name in members:
             raise HybridmapError(f"{archive}: has two members called '{path.name}'; unpack it by hand.")
         members[path.name] = member

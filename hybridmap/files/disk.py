@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hybridmap.errors import HybridmapError
+
+FULL = "the disk is full; make room and run again."
 
 
 def disk_is_full(error: Exception) -> bool:
@@ -23,6 +30,23 @@ def disk_is_full(error: Exception) -> bool:
     )
 
 
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Name the file that did not fit where libraries say only that the disk is full.
+
+    Raises
+    ------
+    HybridmapError
+        If the disk is full while the file is written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not disk_is_full(error):
+            raise
+        raise HybridmapError(f"{path}: {FULL}") from error
+
+
 def problem_of_disk(error: Exception) -> str:
     """What is wrong with the disk and what to do, for an error that means it; "" for any other.
 
@@ -34,7 +58,7 @@ def problem_of_disk(error: Exception) -> str:
     ''
     """
     if disk_is_full(error):
-        return "the disk is full; make room and run again."
+        return FULL
     return next((advice for kind, advice in PROBLEMS.items() if kind.search(_described(error))), "")
 
 

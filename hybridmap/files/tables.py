@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridmap.files.disk import room_for
 from hybridmap.files.seal import seal_parquet, sealed
 
 if TYPE_CHECKING:
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write `table` (GeoParquet if it has a geometry) under a temporary name with its digest inside, then rename."""
     partial = _partial(path)
-    table.to_parquet(partial, index=False)
-    seal_parquet(partial)
-    replace_durably(partial, path)
+    with room_for(path):
+        table.to_parquet(partial, index=False)
+        seal_parquet(partial)
+        replace_durably(partial, path)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write `table` as CSV under a temporary name, then rename; no text is a formula, see :func:`without_formulas`."""
     partial = _partial(path)
-    without_formulas(table).to_csv(partial, index=False)
-    replace_durably(partial, path)
+    with room_for(path):
+        without_formulas(table).to_csv(partial, index=False)
+        replace_durably(partial, path)
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
@@ -73,8 +76,9 @@ def write_text(text: str, path: Path) -> None:
 def write_bytes(content: bytes, path: Path) -> None:
     """Write `content` under a temporary name, then rename."""
     partial = _partial(path)
-    partial.write_bytes(content)
-    replace_durably(partial, path)
+    with room_for(path):
+        partial.write_bytes(content)
+        replace_durably(partial, path)
 
 
 def replace_durably(partial: Path, path: Path) -> None:

@@ -151,8 +151,11 @@ class ResumableStore:
         try:
             for name, values in layers:
                 array = self._array(name)
+                shards = shard_names(array, name, tile)
+                for shard in shards:  # Zarr would read a shard at the edge of the grid first, damaged as it may be
+                    (self.partial / shard).unlink(missing_ok=True)
                 array[(..., *tile.slices)] = values
-                names += shard_names(array, name, tile)
+                names += shards
             write_bytes(_packed(sums_of(self.partial, names), receipt), self.receipts / tile.name)
         except OSError as error:
             if disk_is_full(error):

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from hybridmap.process.base import Parameter
 
+COLDEST, HOTTEST = 1e-3, 1e6
+"""Temperatures beyond which a sigmoid is a step, or the same for every input."""
 HARD_LIMIT = 3.0
 """The hard sigmoid is linear for raw values between minus and plus this."""
 
@@ -51,8 +53,10 @@ class Sigmoid(Constraint):
     def __init__(self, temperature: float | tuple[float, float] = 1.0) -> None:
         super().__init__()
         low, high = temperature if isinstance(temperature, (tuple, list)) else (temperature, temperature)
-        if not 0 < low <= high:
-            raise ValueError(f"temperature {temperature} must be positive, and a range must increase.")
+        if not COLDEST <= low <= high <= HOTTEST:
+            raise ValueError(
+                f"temperature {temperature} must be from {COLDEST:g} to {HOTTEST:g}, and a range must increase."
+            )
         self.low, self.high = float(low), float(high)
         self.t = nn.Parameter(torch.zeros(())) if high > low else None
 

@@ -21,11 +21,15 @@ def sha256(content: bytes) -> str:
 def write_durably(content: bytes, path: Path) -> None:
     """Write a file under a temporary name, on the disk before it takes its own."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk names no file
+        raise
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:

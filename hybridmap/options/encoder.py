@@ -15,5 +15,7 @@ Degree = Literal[1, 2, 3]
 Width = Annotated[int, Range(ge=1, le=65_536)]
 Widths = Sequence[Width]
 """Units of hidden layers."""
+Reach = Annotated[float, Range(ge=0, le=1000)]
+"""How far a grid goes beyond the inputs, in their ranges."""
 DroppedShare = Annotated[float, Range(ge=0, lt=1)]
 """Share of units left out."""

@@ -37,8 +37,9 @@ class Range:
 MOST = 10**9
 """Largest count that is meant as one: of epochs, sites in a step, units."""
 Count = Annotated[int, Range(ge=1, le=MOST)]
-Positive = Annotated[float, Range(gt=0)]
-NonNegative = Annotated[float, Range(ge=0)]
+LEAST, LARGEST = 1e-12, 1e9
+"""Factors beyond these are slips, or overflow in single precision."""
+Factor = Annotated[float, Range(ge=LEAST, le=LARGEST)]
 WORDS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 

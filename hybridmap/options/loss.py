@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
-from hybridmap.options.limits import Positive, check_options
+from hybridmap.options.limits import LARGEST, LEAST, Factor, check_options
 
 LossName = Literal["kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian"]
 Weighting = Literal["equal", "inverse_count", "sqrt_count", "learned"]
@@ -33,7 +32,7 @@ class LossOptions:
         default="learned",
         metadata={"description": "Error of the observations under gaussian, in the unit of the target."},
     )
-    beta: Positive = field(
+    beta: Factor = field(
         default=1.0, metadata={"description": "Where smooth_l1 turns straight, in the unit of the target."}
     )
     penalties: Mapping[str, float] = field(
@@ -59,9 +58,10 @@ class LossOptions:
         numbers = {"weights": self.weights, "penalties": self.penalties, "observation_sd": self.observation_sd}
         for key, values in numbers.items():
             for name, value in values.items() if isinstance(values, Mapping) else ():
-                if not math.isfinite(value) or value < 0 or (key == "observation_sd" and value == 0):
-                    least = "above 0" if key == "observation_sd" else "at least 0"
-                    raise ValueError(f"{key}.{name} is {value:g}; it must be a finite number, {least}.")
+                is_possible = LEAST <= value <= LARGEST or (value == 0 and key != "observation_sd")
+                if not is_possible:
+                    least = "" if key == "observation_sd" else "0, or "
+                    raise ValueError(f"{key}.{name} is {value:g}; it must be {least}from {LEAST:g} to {LARGEST:g}.")
 
     def name_of(self, target: str) -> str:
         """Loss of one target."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from hybridmap.options.limits import MOST, Count, NonNegative, Positive, Range, check_options
+from hybridmap.options.limits import LEAST, MOST, Count, Range, check_options
 from hybridmap.options.loss import LossName
 
 BranchOptimiser = Literal["adamw", "rmsprop", "sgd"]
@@ -15,6 +15,9 @@ BranchOptimiser = Literal["adamw", "rmsprop", "sgd"]
 Optimiser = Literal[BranchOptimiser, "lbfgs"]
 Schedule = Literal["constant", "cosine", "exponential"]
 Epochs = Annotated[int, Range(ge=0, le=MOST)]
+Rate = Annotated[float, Range(ge=LEAST, le=100)]
+Decay = Annotated[float, Range(ge=0, le=100)]
+Norm = Annotated[float, Range(ge=LEAST)]
 
 SCHEDULES: dict[Schedule, Callable[[float], float]] = {
     "constant": lambda _: 1.0,
@@ -29,14 +32,14 @@ class OptimisationOptions:
     """Optimiser and stopping rule: the block `training` of an experiment."""
 
     optimiser: Optimiser = field(default="adamw", metadata={"description": "Optimiser."})
-    learning_rate: Positive = field(default=0.005, metadata={"description": "Of the network."})
+    learning_rate: Rate = field(default=0.005, metadata={"description": "Of the network."})
     global_optimiser: BranchOptimiser | None = field(
         default=None, metadata={"description": "For global parameters; the network's if absent."}
     )
-    global_learning_rate: Positive | None = field(
+    global_learning_rate: Rate | None = field(
         default=None, metadata={"description": "For global parameters; the network's if absent."}
     )
-    weight_decay: NonNegative = field(
+    weight_decay: Decay = field(
         default=1e-4, metadata={"description": "On the network only, never on process parameters."}
     )
     schedule: Schedule = field(
@@ -56,7 +59,7 @@ class OptimisationOptions:
     stop_on: Literal["loss", LossName] = field(
         default="loss", metadata={"description": "What stops: the loss itself, or one of its kinds over the targets."}
     )
-    clip_norm: Positive = field(default=1.0, metadata={"description": "Largest norm of the gradient."})
+    clip_norm: Norm = field(default=1.0, metadata={"description": "Largest norm of the gradient."})
     checkpoint_every: Count = field(default=50, metadata={"description": "Epochs between checkpoints for resuming."})
     tensorboard: bool = field(
         default=False,

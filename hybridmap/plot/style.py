@@ -12,6 +12,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from hybridmap.files.disk import room_for
+
 CARBON = "YlOrBr"
 """Colour map of carbon densities."""
 PARAMETER = "viridis"
@@ -59,6 +61,7 @@ def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     # No software version in the file: the same numbers give the same bytes.
-    figure.savefig(partial, format="png", bbox_inches="tight", metadata={"Software": None})
+    with room_for(path):
+        figure.savefig(partial, format="png", bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
     os.replace(partial, path)

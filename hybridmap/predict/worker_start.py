@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,6 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 
 from hybridmap.config.maps import Predict
-from hybridmap.errors import HybridmapError
-from hybridmap.files.reading import read_json
 from hybridmap.options import UncertaintyOptions
 
 SMALL = 3_000_000
@@ -43,14 +42,19 @@ def start_early(cube: Path, passes: int = 1) -> None:
 
     What is wrong with the cube is said later, by the one who opens it.
     """
-    try:
-        *_, height, width = read_json(cube / "covariates" / "zarr.json")["shape"]
-    except (HybridmapError, KeyError, TypeError, ValueError):
-        return
-    if worth_processes(height * width, passes):
+    if worth_processes(_cells(cube), passes):
         with worker_environment():
             get_context("forkserver").set_forkserver_preload([WORKER_MODULE])
             forkserver.ensure_running()
+
+
+def _cells(cube: Path) -> int:
+    """Cells of a cube; 0 where its metadata cannot be read."""
+    try:
+        *_, height, width = json.loads((cube / "covariates" / "zarr.json").read_bytes())["shape"]
+        return int(height * width)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return 0
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from hybridmap.samples.distances import matched_clusters
 from hybridmap.samples.fold_assignment import TARGET_COLUMNS, assign_units, target_shares
 
 LOG = logging.getLogger("hybridmap")
+MOST_SQUARES = 10**7
+"""Squares of degrees that are shuffled, the empty ones included: of 0.08 degrees for all the Earth."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,29 @@ def _balanced(
     return fold
 
 
+def degree_squares(lon: NDArray[np.float64], lat: NDArray[np.float64], size: float) -> tuple[float, float, int, int]:
+    """Squares of degrees that hold all places.
+
+    Parameters
+    ----------
+    lon, lat : array, shape (site,)
+        Degrees.
+    size : float
+        Edge of a square in degrees.
+
+    Returns
+    -------
+    west, south : float
+        Corner of the first square [degrees].
+    columns, rows : int
+        Squares eastwards and northwards.
+    """
+    west, south = size * np.floor(lon.min() / size), size * np.floor(lat.min() / size)
+    columns = round(float(size * np.ceil(lon.max() / size) - west) / size)
+    rows = round(float(size * np.ceil(lat.max() / size) - south) / size)
+    return float(west), float(south), columns, rows
+
+
 def degree_blocks(
     lon: NDArray[np.float64], lat: NDArray[np.float64], size: float = 2.0, folds: int = 5, seed: int = 12345
 ) -> NDArray[np.int64]:
@@ -176,9 +201,12 @@ def degree_blocks(
     >>> degree_blocks(np.array([0.5, 1.5, 2.5, 4.5]), np.array([0.5, 0.5, 0.5, 0.5]), folds=3)
     array([1, 1, 2, 0])
     """
-    west, south = size * np.floor(lon.min() / size), size * np.floor(lat.min() / size)
-    columns = round(float(size * np.ceil(lon.max() / size) - west) / size)
-    rows = round(float(size * np.ceil(lat.max() / size) - south) / size)
+    west, south, columns, rows = degree_squares(lon, lat, size)
+    if columns * rows > MOST_SQUARES:
+        raise HybridmapError(
+            f"squares of {size:g} degrees: {columns * rows:.1e} of them; at most {MOST_SQUARES:.0e} can be dealt, so"
+            " use a larger size_degrees."
+        )
     block = (np.floor((lat - south) / size) * columns + np.floor((lon - west) / size)).astype(int)
     order = list(range(rows * columns))
     random.Random(seed).shuffle(order)

@@ -24,6 +24,19 @@ from hybridmap.process import get_process
 from hybridmap.testing.landscape import Landscape, make_landscape
 
 LOG = logging.getLogger("hybridmap")
+TABLE = "observations.csv"
+COLUMNS = (
+    *("site", "lon", "lat", "date", "top", "bottom", "oc", "bulk_density", "stones", "clay", "silt", "sand"),
+    *("pom_c", "maom_c", "cmic"),
+)
+RASTERS = tuple(
+    f"covariates/{name}.tif"
+    for name in (
+        *("elevation", "slope", "temperature", "precipitation", "seasonality", "ndvi", "clay", "sand", "ph", "forest"),
+        *("cropland", "wetness", "npp", "mat"),
+    )
+)
+"""What is made in the folder of a synthetic region: the table with its columns, and the rasters."""
 MARGIN = 6
 """Cells that the rasters reach beyond the region, as real ones do."""
 
@@ -74,7 +87,7 @@ def write_landscape(config: Config, out: Path) -> None:
         _write_raster(out / "covariates" / f"{name}.tif", name, field, outer)
     _write_truth(out / "truth.zarr", landscape, grid, config.predict.tile)
     table = observation_table(landscape, outer, demo.seed)
-    table.to_csv(out / "observations.csv", index=False, sep=";")
+    table.to_csv(out / TABLE, index=False, sep=";")
     record = {"sites": demo.sites, "seed": demo.seed, "land_cells": int(landscape.land.sum())}
     rasters = [f"covariates/{name}.tif" for name in (*landscape.covariates, *landscape.forcing)]
     write_json({**record, "files": ["observations.csv", *rasters]}, out / "made.json")

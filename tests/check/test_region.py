@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from hybridmap.observations.build import build
 from hybridmap.observations.ingest import ingest
 from hybridmap.samples.sample import sample
 from hybridmap.samples.splits import split
+from hybridmap.testing.files import COLUMNS, RASTERS, TABLE
 from hybridmap.testing.stand_ins import write_stand_ins
 
 REGIONS = ("europe", "conus")
@@ -113,6 +115,41 @@ WRONG = [
     ({"predict": {"interval_of": ["mocc"]}}, r"interval_of: no experiment has a map 'mocc' \(did you mean 'moc'\?\)"),
     ({"predict": {"packed": {"sco": 0.1}}}, r"predict.packed: no map 'sco' \(did you mean 'soc'\?\)"),
     ({"predict": {"maps": ["sco"]}}, r"predict.maps: no map 'sco'"),
+    ({"predict": {"packed": {"soc": 100}}}, r"packed.soc: steps of 100 are too coarse for values from 0 to 200"),
+    ({"predict": {"packed": {"cue": 0.5}}}, r"packed.cue: steps of 0.5 are too coarse for values from 0"),
+    ({"predict": {"packed": {"cue": 1e-6}}}, r"packed.cue: values to 0\.\d+ need over 16 bits at 1e-06"),
+    (
+        {"predict": {"scenarios": {"w": {"mat": {"add": 1e9}}}}},
+        r"scenarios.w.mat: makes values from 1e.09 to 1e.09, the process model takes -40 to 45 degC",
+    ),
+    ({"predict": {"scenarios": {"w": {"mat": {"add": -1e308}}}}}, r"scenarios.w.mat: makes values from -1e.308"),
+    (
+        {"grid": {"crs": "EPSG:3035", "resolution": 2000, "bounds": [4e6, 2.6e6, 1e9, 2.7e6]}},
+        r"grid: only \d % of the bounds .* are places on the Earth in ETRS89-extended / LAEA Europe",
+    ),
+    ({"grid": {"crs": "EPSG:4326", "resolution": 1000, "bounds": [4e6, 2.6e6, 4.1e6, 2.7e6]}}, "grid: only 0 %"),
+    ({"splits": [{"name": "block", "size_km": 9999}]}, r"split block: size_km 9999 makes 1 blocks .* cannot fill 5"),
+    ({"splits": [{"name": "block", "kind": "degree_block", "size_degrees": 90}]}, "makes 1 blocks"),
+    (
+        {
+            "splits": [{"name": "block", "kind": "degree_block", "size_degrees": 0.001}],
+            "grid": {"crs": "EPSG:3035", "resolution": 2000, "bounds": [3e6, 2e6, 5e6, 4e6]},
+        },
+        r"size_degrees 0.001 makes \d.\de.08 blocks of the region; at most 1e.07",
+    ),
+    ({"splits": [{"name": "block", "kind": "random", "buffer_km": 1000}]}, "buffer_km 1000 leaves no site"),
+    (
+        {"splits": [{"name": "block", "kind": "region", "column": "sources"}]},
+        r"split block: no column 'sources' \(did you mean 'source'\?\)",
+    ),
+    (
+        {"experiments": [{"name": "a", "global": "all", "encoder": {"hidden": [60000] * 3}, "neural": ["cue"]}]},
+        r"encoder 'mlp': 7.2e.09 weights; at most 1e.09",
+    ),
+    (
+        {"experiments": [{"name": "a", "global": "all", "constraint": {"temperature": 1e308}, "neural": ["cue"]}]},
+        "temperature 1e.308 must be from 0.001 to 1e.06",
+    ),
     ({"experiments": []}, "the region has no experiments"),
     ({"experiments": [{"name": "a", "process": {"name": "fivepool"}}]}, "no process model 'fivepool'"),
     ({"experiments": [{"name": "a", "process": {"options": {"zz": 1}}}]}, "unexpected keyword argument 'zz'"),
@@ -168,3 +205,31 @@ def test_every_fault_of_a_table_is_told(small_region: tuple[Config, Path]) -> No
         check(changed(small_region, observations=[{**source, "columns": columns}]))
     for fault in ("no column 'ocx'", "acre", "no column 'longitude_'"):
         assert fault in str(error.value)
+
+
+NOT_MADE = [
+    ({"covariates": [{"name": "a", "path": "covariates/elevatoin.tif"}]}, r"did you mean 'covariates/elevation.tif'"),
+    ({"covariates": [{"name": "a"}]}, "layer a: no such raster"),
+    ({"forcing": [{"name": "npp", "derive": {"function": "slope", "of": "zzz"}}]}, "no layer 'zzz' to derive it from"),
+    ({"observations": [{"name": "s", "path": "other.csv"}]}, "makes 'observations.csv'"),
+]
+
+
+@pytest.mark.parametrize(("sections", "says"), NOT_MADE)
+def test_a_synthetic_region_reads_what_is_made(tmp_path: Path, sections: dict[str, Any], says: str) -> None:
+    with pytest.raises(HybridmapError, match=says):
+        check(load_config(ROOT / "config.yaml", over={"results": str(tmp_path), **sections}))
+
+
+def test_a_column_that_will_not_be_made_is_named(tmp_path: Path) -> None:
+    config = load_config(ROOT / "config.yaml", over={"results": str(tmp_path)})
+    raw = config.observations[0].model_dump(mode="json", exclude_unset=True)
+    raw["columns"]["clay_pct"] = {"column": "claay", "unit": "pct"}
+    with pytest.raises(HybridmapError, match=r"table survey: no column 'claay' \(did you mean 'clay'\?\)"):
+        check(load_config(ROOT / "config.yaml", over={"results": str(tmp_path), "observations": [raw]}))
+
+
+def test_what_a_synthetic_region_makes_is_what_check_expects(small_region: tuple[Config, Path]) -> None:
+    folder = small_region[1] / "inputs"
+    assert sorted(f"covariates/{path.name}" for path in (folder / "covariates").iterdir()) == sorted(RASTERS)
+    assert (folder / TABLE).read_text().splitlines()[0].split(";") == list(COLUMNS)

@@ -39,6 +39,12 @@ TRAPS = [
     ("title: 2024-13-45", r"not valid YAML \(month must be"),
     ("- a\n- b", r"expected 'key: value' lines at the top level, found list"),
     ("grid: &a {x: *a}", r"not valid YAML|unknown key"),
+    ("region: a\ntitle: !!binary aGk=", r"line 2: title: expected text or a number, found bytes"),
+    ("title: x\nbaselines: !!set {linear}", r"line 2: baselines: expected text or a number, found set"),
+    ("splits: !!omap [{name: block}]", r"line 1: splits.0: expected text or a number, found tuple"),
+    ('title: "a\\0b"', r"line 1: title: has a NUL character"),
+    ('covariates:\n  - {name: a, path: "\\0"}', r"line 2: covariates\.a\.path: has a NUL character"),
+    ('"a\\0b": 1', "a key has a NUL character"),
 ]
 
 
@@ -59,6 +65,13 @@ def test_words_in_quotes_and_plain_numbers_are_what_they_look_like(tmp_path: Pat
     assert read(tmp_path, "title: '1:30'\noffline: yes\n").offline
 
 
+def test_json_is_held_to_the_same(tmp_path: Path) -> None:
+    for text, says in {'{"title": "\\ud800"}': "no Unicode", '{"title": "\\u0000"}': "NUL character"}.items():
+        (tmp_path / "settings.json").write_text(text)
+        with pytest.raises(HybridmapError, match=f"title: has .*{says}"):
+            load_config(ROOT / "config.yaml", tmp_path / "settings.json")
+
+
 def test_aliases_of_aliases_end_soon(tmp_path: Path) -> None:
     bombs = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
     with pytest.raises(HybridmapError, match="unknown key 'a"):
@@ -74,16 +87,24 @@ NONSENSE = [
     (ONE + "targets: []}", "at least 1 item"),
     ("experiments:\n  - {name: a, splits: []}", "at least 1 item"),
     (ONE + "seed: 1180591620717411303424}", "less than 9223372036854775808"),
+    (ONE + "encoder: {name: {}}}", "no encoder '{}'; there are"),
+    (ONE + "encoder: {name: [kan]}}", "no encoder '.'kan'.'"),
     (ONE + "encoder: {hidden: [0]}}", "greater than or equal to 1"),
     (ONE + "encoder: {hidden: [1000000000]}}", "less than or equal to"),
-    (ONE + "training: {global_learning_rate: 0}}", "greater than 0"),
+    (ONE + "training: {global_learning_rate: 0}}", "greater than or equal to 0.000000000001"),
+    (ONE + "training: {learning_rate: 1.0e+9}}", "less than or equal to 100"),
+    (ONE + "training: {weight_decay: 1.0e+9}}", "less than or equal to 100"),
+    (ONE + "training: {clip_norm: 1.0e-300}}", "greater than or equal to 0.000000000001"),
+    (ONE + "encoder: {name: kan, margin: 1.0e+308}}", "less than or equal to 1000"),
     (ONE + "training: {learning_rate: .inf}}", "finite"),
     (ONE + "loss: {weights: {soc: -1}}}", "weights.soc is -1"),
     (ONE + "loss: {weights: {soc: .nan}}}", "finite"),
     (ONE + "targets: [soc], loss: {weights: {soc: 0}}}", "leave no target"),
     (ONE + "loss: {beta: .inf}}", "finite"),
     (ONE + "loss: {penalties: {l1: -1}}}", "penalties.l1 is -1"),
-    (ONE + "loss: {observation_sd: {soc: 0}}}", "above 0"),
+    (ONE + "loss: {observation_sd: {soc: 0}}}", "observation_sd.soc is 0; it must be from 1e-12 to 1e.09"),
+    (ONE + "loss: {weights: {soc: 1.0e+308}}}", "weights.soc is 1e.308; it must be 0, or from 1e-12 to 1e.09"),
+    (ONE + "loss: {beta: 1.0e-300}}", "greater than or equal to 0.000000000001"),
     (ONE + "loss: {weights: {sock: 1}}}", "loss.weights: no target 'sock'"),
     (ONE + "encoder: {positional: [x]}}", "no layer 'x'"),
     ("experiments: 5", "valid list"),
@@ -93,20 +114,35 @@ NONSENSE = [
     ("build: {stocks_cm: [-1]}", "is no depth"),
     ("build: {top_cm: 30, bottom_cm: 20}", "must increase"),
     ("build: {limits: {max_oc_g_kg: .nan}}", "finite"),
+    ("build: {limits: {max_oc_g_kg: 1.0e+9}}", "less than or equal to 1000"),
+    ("build: {limits: {min_thickness_cm: 1.0e+9}}", "less than or equal to 100"),
+    ("build: {limits: {max_coarse_fragments: 2}}", "less than or equal to 1"),
+    ("build: {smoothing: 1.0e+21}", "less than or equal to 1000000"),
+    ("build: {bottom_cm: 1.0e+9}", "less than or equal to 10000"),
     ("build: {limits: {fraction_recovery: [1.3, 0.7]}}", "must increase"),
     ("build: {limits: {max_bulk_density_g_cm3: 0.01}}", "must increase"),
     ("grid: {resolution: 0.001}", "check the units of resolution"),
     ("grid: {bounds: [.nan, 0, 1, 1]}", "finite"),
-    ("predict: {packed: {soc: 0}}", "greater than 0"),
+    ("predict: {packed: {soc: 0}}", "greater than or equal to 0.000001"),
+    ("predict: {packed: {soc: 1.0e+9}}", "less than or equal to 1000"),
+    ("predict: {scenarios: {dry: {npp: {multiply: -1}}}}", "greater than or equal to 0"),
     ("predict: {packed: {soc: .nan}}", "finite"),
     ("predict: {interval_of: [soc, soc]}", "stands twice"),
     ("predict: {scenarios: {warm: {mat: {add: .nan}}}}", "finite"),
     ("predict: {scenarios: {warm: {mta: {add: 1}}}}", r"no forcing 'mta' \(did you mean 'mat'\?\)"),
     ("predict: {scenarios: {warm: {}}}", "at least 1 item"),
+    ("splits: [{name: block, size_km: 1.0e+9}, {name: random}]", "less than or equal to 40000"),
+    ("splits: [{name: block, size_km: 1.0e-300}, {name: random}]", "greater than or equal to 0.001"),
+    ("splits: [{name: block, buffer_km: 1.0e+9}, {name: random}]", "less than or equal to 40000"),
     ("splits: [{name: block, seed: -1}, {name: random}]", "greater than or equal to 0"),
     ("splits: [{name: block, kind: strata, layer: x}, {name: random}]", "no layer 'x'"),
     ("covariates:\n  - {name: a, path: a.tif, missing: .inf}", "missing"),
     ("covariates:\n  - {name: a, path: a.tif, scale: 0}", "scale 0"),
+    ("covariates:\n  - {name: a, path: a.tif, scale: 1.0e+308}", "scale 1e.308 is no number of a covariate"),
+    ("covariates:\n  - {name: a, path: a.tif, offset: -1.0e-300}", "offset -1e-300 is no number"),
+    ("covariates:\n  - {name: a, path: a.tif, missing: 1.0e+300}", "missing 1e.300 is no number"),
+    ("observations:\n  - {name: s, path: ''}", "at least 1 character"),
+    ('observations:\n  - {name: s, path: "a\\tb"}', "control character"),
     ("covariates:\n  - {name: a, path: a.tif, valid_range: [1, 0]}", "must increase"),
     ("covariates:\n  - {name: a, path: a.tif, bands: 3}", "expected a list"),
     ("covariates:\n  - {name: a, path: a.tif, classes: {x: forest}}", "are no numbers"),

@@ -150,3 +150,18 @@ def test_mode_is_the_majority(tmp_path: Path) -> None:
     write(tmp_path / "a.tif", classes, 0.025)
     assert (warped(tmp_path, kind="mode") == 7).all()
     assert "'kind: mode'" in said(tmp_path, kind="categorical")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint16", "int32", "float32", "float64"])
+def test_an_alpha_band_of_any_type_hides_pixels(tmp_path: Path, dtype: str) -> None:
+    values = field(dtype, 3)
+    alpha = np.full(values.shape, 100).astype(dtype)
+    alpha[4:7, 4:7] = 0
+    write(tmp_path / "a.tif", np.stack([values, alpha]))
+    assert np.isfinite(warped(tmp_path)).all(), "a second band is no mask by itself"
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.colorinterp = [rasterio.enums.ColorInterp.gray, rasterio.enums.ColorInterp.alpha]
+    found = warped(tmp_path)
+    assert np.isnan(found[2:5, 2:5]).all()
+    assert np.isfinite(found).sum() == found.size - 9
+    assert np.isfinite(warped(tmp_path, band=2)).sum() >= found.size - 9, "the alpha band itself may be a layer"

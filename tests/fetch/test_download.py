@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from faulty_server import BODY, ETAG, Server, running_server
 
 from hybridmap.errors import HybridmapError
-from hybridmap.fetch.download import download
+from hybridmap.fetch.download import Extent, Interrupted, _extent, download
 
 
 @pytest.fixture
@@ -98,3 +99,33 @@ def test_what_came_under_a_damaged_note_is_begun_anew(server: str, tmp_path: Pat
     assert Server.ranges["good"] == [None]
     assert (tmp_path / "f.bin").read_bytes() == BODY
     assert [p.name for p in tmp_path.iterdir()] == ["f.bin"]
+
+
+SIZES = [
+    (200, {"Content-Length": "12"}, Extent(0, 12)),
+    (200, {"Content-Length": "twelve"}, Extent(0, None)),
+    (200, {"Content-Length": "-1"}, Extent(0, None)),
+    (200, {"Content-Length": "9" * 5000}, Extent(0, None)),
+    (200, {"Content-Length": "\u00b2"}, Extent(0, None)),
+    (206, {"Content-Range": "bytes 7-9/10"}, Extent(7, 10)),
+    (206, {"Content-Range": "bytes 7-9/*"}, Extent(7, None)),
+    (206, {"Content-Range": "bytes 7-9/\u00b2"}, Extent(7, None)),
+]
+
+
+def answer(status: int, headers: dict[str, str]) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update(headers)
+    return response
+
+
+@pytest.mark.parametrize(("status", "headers", "extent"), SIZES)
+def test_sizes_that_are_none_are_not_known(status: int, headers: dict[str, str], extent: Extent) -> None:
+    assert _extent(answer(status, headers), 7) == extent
+
+
+@pytest.mark.parametrize("words", ["", "bytes x-y/z", "bytes \u00b2-9/10", "bytes 8-9/10", "items 7-9/10"])
+def test_another_place_is_an_interruption(words: str) -> None:
+    with pytest.raises(Interrupted, match="continued at byte"):
+        _extent(answer(206, {"Content-Range": words}), 7)

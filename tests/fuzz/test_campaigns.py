@@ -46,7 +46,7 @@ def test_a_wrong_site_is_seen(tmp_path: Path) -> None:
 
 def test_every_mutation_makes_a_file() -> None:
     base = {**yaml.safe_load((config.CHECKOUT / "config.yaml").read_text()), **config.REGION}
-    base["build"] = base["build"] | config.BUILD
+    base["build"] = base.get("build", {}) | config.BUILD
     for number, mutation in enumerate(config.MUTATIONS):
         title, content, _ = mutation(np.random.default_rng(number), yaml.safe_load(yaml.safe_dump(base)))
         assert title
@@ -60,3 +60,12 @@ def test_damage_is_a_difference(tmp_path: Path, title: str) -> None:
     assert difference(tmp_path / "sound.parquet", tmp_path / "a.parquet") == ""
     damage(np.random.default_rng(0), tmp_path, "a.parquet", title)
     assert title in ("neighbour", "bit flipped") or difference(tmp_path / "sound.parquet", tmp_path / "a.parquet")
+
+
+def test_a_digest_of_inputs_is_no_difference(tmp_path: Path) -> None:
+    texts = ['{"attributes": {"model_fingerprint": "a", "title": "t"}}', '{"attributes": {"title": "t"}}']
+    other = '{"attributes": {"model_fingerprint": "b", "title": "u"}}'
+    for name, text in zip("abc", [*texts, other], strict=True):
+        (tmp_path / f"{name}.json").write_text(text)
+    assert difference(tmp_path / "a.json", tmp_path / "b.json") == ""
+    assert difference(tmp_path / "a.json", tmp_path / "c.json") == "differs"

@@ -122,6 +122,22 @@ def test_finished_tiles_are_not_made_again(tmp_path: Path, monkeypatch: pytest.M
     assert 0 < len(make(out)) < 6
 
 
+@pytest.mark.parametrize("damage", [b"", b"\0" * 400, b"half"])
+def test_a_damaged_shard_at_the_edge_of_the_grid_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    out = tmp_path / "maps.zarr"
+    make(tmp_path / "whole.zarr")
+    full = 0
+    while not (out.with_name("maps.zarr.partial") / "a" / "c" / "1" / "2").is_file():  # cells of a part of a shard
+        with monkeypatch.context() as patch:
+            assert killed_at(full, patch, out)
+        full += 1
+    (out.with_name("maps.zarr.partial") / "a" / "c" / "1" / "2").write_bytes(damage)
+    assert "16_32" in make(out)
+    assert digest(out) == digest(tmp_path / "whole.zarr")
+
+
 def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = resumable_store.write_bytes
 

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 -- a case a line reads best
 
 import gzip
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,20 @@ def test_projected_coordinates_are_brought_to_degrees(tmp_path: Path) -> None:
     ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), tmp_path / "s.parquet")
     found = pd.read_parquet(tmp_path / "s.parquet")
     np.testing.assert_allclose(found[["lon", "lat"]], T[["x", "y"]], atol=1e-6)
+
+
+@pytest.mark.parametrize("fill", [b"1", b",", b'"', b"a,"])
+def test_a_line_without_end_is_refused_soon(tmp_path: Path, fill: bytes) -> None:
+    """A megabyte of gzip may hold a gigabyte of one line: reading ends with the first megabytes of it."""
+    with gzip.open(tmp_path / "t.csv.gz", "wb", compresslevel=1) as file:
+        file.write(plain() + b"\n")
+        for _ in range(64):
+            file.write(fill * ((1 << 20) // len(fill)))
+    config = Config.model_validate(
+        {"grid": GRID, "data_root": str(tmp_path), "observations": [
+            {"name": "s", "path": "t.csv.gz", "licence": "CC0", "columns": COLUMNS}]}
+    )  # fmt: skip
+    start = time.monotonic()
+    with pytest.raises(HybridmapError, match=r"t\.csv\.gz: a line of over 8 MB"):
+        ingest(config.observations[0], config.data_root, RegionGrid.of(config.grid), tmp_path / "o", tmp_path / "q")
+    assert time.monotonic() - start < 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hybridmap.config import Column, ObservationSource
@@ -119,7 +119,7 @@ def open_source(source: ObservationSource, data_root: str, schema: Schema = SCHE
     source = with_optional_columns(source, published, table.columns)
     opened = OpenedSource(source, table, _open_joins(source, table, data_root, schema), schema)
     _check_columns(opened)
-    _check_fields(opened)
+    check_fields(source.name, opened.layer_maps, schema)
     return opened
 
 
@@ -171,11 +171,12 @@ def _check_columns(opened: OpenedSource) -> None:
     table.require([name for name in (*source.where, *source.exclude) if name not in joined], "for a filter")
 
 
-def _check_fields(opened: OpenedSource) -> None:
+def check_fields(source: str, layer_maps: Sequence[Mapping[str, Column]], schema: Schema) -> None:
     """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured."""
-    source, mapped, measured = opened.source.name, opened.fields, opened.schema.measured
-    for columns in opened.layer_maps:
-        _check_one_use(source, columns, opened.schema)
+    mapped: Mapping[str, Column] = {field: column for layer in layer_maps for field, column in layer.items()}
+    measured = schema.measured
+    for columns in layer_maps:
+        _check_one_use(source, columns, schema)
     for field in REQUIRED:
         if field not in mapped:
             raise HybridmapError(f"source '{source}': the schema field '{field}' is not mapped; add it to columns.")

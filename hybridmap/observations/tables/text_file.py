@@ -237,6 +237,11 @@ def _whole_lines(packed: PackedText, header: Header) -> Iterator[bytes]:
                 piece = piece.replace(b"\r", b"\n")
             cut = piece.rfind(b"\n") + 1 if block else len(piece)
             piece, rest = piece[:cut], piece[cut:]
+            if len(rest) > BLOCK_BYTES:  # without an end; a packed file of a few bytes may hold gigabytes of it
+                raise HybridmapError(
+                    f"{packed.path}: a line of over {BLOCK_BYTES >> 20} MB, which no table has; check the file, or"
+                    " download it again."
+                )
             while to_skip and piece:
                 piece, to_skip = piece.partition(b"\n")[2], to_skip - 1
             if piece:
