@@ -13,7 +13,14 @@ from hybridmap.config import Column
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.tables import depth_words
 from hybridmap.observations.tables.missing_codes import UNDECIDED, missing_numbers, missing_words, plain_text
-from hybridmap.observations.tables.number_signs import NUMBER, AmbiguousNumberError, Context, NumberSigns, parse
+from hybridmap.observations.tables.number_signs import (
+    NUMBER,
+    AmbiguousNumberError,
+    Context,
+    NumberSigns,
+    are_plain,
+    parse,
+)
 from hybridmap.observations.tables.years import years
 from hybridmap.observations.units import largest, same_unit
 
@@ -242,17 +249,29 @@ class _NumberReader:
         if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
             values = pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index)
             return Numbers(values.mask(missing_numbers(values, self.rules.missing)), np.zeros(len(cells), bool))
-        words = self._words(cells, origin)
+        spellings = plain_text(cells)
+        if self.column.pick is not None:
+            return self._of_spellings(spellings, pd.Series(1, index=spellings.index), origin)
+        place, first = pd.factorize(spellings)[0], ~spellings.duplicated()
+        times = pd.Series(np.bincount(place, minlength=int(first.sum())), index=spellings.index[first])
+        numbers = self._of_spellings(spellings[first], times, origin)
+        return Numbers(pd.Series(numbers.values.to_numpy()[place], index=cells.index), numbers.below_limit[place])
+
+    def _of_spellings(self, spellings: pd.Series, times: pd.Series, origin: str) -> Numbers:
+        """Numbers of the spellings of a column, each at its first row and so many times in the column."""
+        if not self.rules.not_detected and are_plain(spellings, self.rules.signs):  # the rest could change nothing
+            values = pd.to_numeric(spellings).astype(float)
+            return Numbers(values.mask(missing_numbers(values, self.rules.missing)), np.zeros(len(values), bool))
+        words = self._words(spellings, origin)
         below = words.str.match(BELOW).to_numpy(dtype=bool)
-        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin)
+        values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), times, below, origin)
         coded = missing_numbers(values, self.rules.missing)
         limits = self._limits(values[below], origin) * self.share
         values[below] = limits
         return Numbers(values.mask(coded & ~below), below)
 
-    def _words(self, cells: pd.Series, origin: str) -> pd.Series:
-        """Cells as words: "" where missing, ``<LOD`` where not detected."""
-        words = plain_text(cells)
+    def _words(self, words: pd.Series, origin: str) -> pd.Series:
+        """Spellings as words: "" where missing, ``<LOD`` where not detected."""
         decided = frozenset(word.strip().lower() for word in self.rules.not_detected)
         of_user = frozenset(str(code).strip().lower() for code in self.rules.missing)
         lower = words.str.lower()
@@ -271,15 +290,15 @@ class _NumberReader:
 
     def _without_unit(self, words: pd.Series) -> pd.Series:
         """Words without the unit of the column behind their number."""
-        behind = words.str.extract(UNIT_BEHIND, expand=False)
-        behind = behind[behind.notna() & ~words.str.fullmatch(NUMBER)]
+        others = words[~words.str.fullmatch(NUMBER).astype(bool)]
+        behind = others.str.extract(UNIT_BEHIND, expand=False).dropna()
         in_column_unit = behind[behind.map(lambda unit: same_unit(unit, self.column.unit, self.quantity)).astype(bool)]
         if len(in_column_unit):
             words = words.copy()
             words[in_column_unit.index] = words[in_column_unit.index].str.replace(UNIT_BEHIND, "", regex=True)
         return words
 
-    def _parse(self, words: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
+    def _parse(self, words: pd.Series, times: pd.Series, below: NDArray[np.bool_], origin: str) -> pd.Series:
         braces = words.str.startswith("{").to_numpy(dtype=bool)
         if braces.any():
             words = words.mask(braces, words[braces].map(_mean_of_braces))
@@ -295,21 +314,21 @@ class _NumberReader:
             ) from None
         wrong = values[filled.index].isna()
         if wrong.any():
-            raise self._no_number(filled[wrong], words, origin)
+            raise self._no_number(filled[wrong], times, origin)
         return values
 
-    def _no_number(self, wrong: pd.Series, words: pd.Series, origin: str) -> HybridmapError:
-        row, word = wrong.index[0], str(wrong.iloc[0])
+    def _no_number(self, wrong: pd.Series, times: pd.Series, origin: str) -> HybridmapError:
+        row, word, count = wrong.index[0], str(wrong.iloc[0]), int(times[wrong.index].sum())
         quoted = word if word.isascii() or word.isprintable() else word.encode("unicode_escape").decode()
         quoted = quoted if len(quoted) <= 60 else quoted[:60] + "…"
         expected = "a number of decimal degrees" if self.quantity == "angle" else "a number"
         advice = "correct the table, name the word under 'missing', or drop the rows with 'exclude'"
-        if row == words.index[0] and len(wrong) < len(words):
+        if row == times.index[0] and count < times.sum():
             advice += "; a second line of names or units is left out with 'skip_rows'"
         if re.fullmatch(r"[-+]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+.*", word):
             advice = "name the sign under 'thousands', or correct the table"
         return HybridmapError(
-            f"{origin}: row {row} holds '{quoted}', expected {expected} ({len(wrong)} such rows in all); {advice}."
+            f"{origin}: row {row} holds '{quoted}', expected {expected} ({count} such rows in all); {advice}."
         )
 
     def _limits(self, limits: pd.Series, origin: str) -> pd.Series:
