@@ -18,6 +18,8 @@ from conftest import ROOT
 
 from hybridmap import fingerprint
 from hybridmap.cli import verbs
+from hybridmap.files.sums import sums_file
+from hybridmap.files.tables import write_state
 from hybridmap.fingerprint import Code
 from hybridmap.process import MODULES
 
@@ -213,11 +215,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
     for outputs in re.findall(r"^    output: (.*)$", snakemake(folder, "--dry-run"), re.MULTILINE):
         for path in (folder / name for name in outputs.split(", ")):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            make_empty(path)
     snakemake(folder, "--touch", "--forceall")
     assert "Nothing to be done" in snakemake(folder, "--dry-run")
     return folder
+
+
+def make_empty(path: Path) -> None:
+    """An output without content, with what the workflow looks for beside it: sums of a store, the folder of rasters."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    if path.suffix == ".sums":
+        write_state({}, path)
+    elif path.name == "zarr.json":
+        write_state({}, sums_file(path.parent))
+    elif path.name == "maps.json":
+        (path.parent / "maps").mkdir(exist_ok=True)
+        write_state({}, sums_file(path.parent / "maps"))
 
 
 def snakemake(folder: Path, *options: str) -> str:

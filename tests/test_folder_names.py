@@ -36,7 +36,7 @@ NAMES = {
     "equals": "--out=x",
 }
 SMALL = {
-    "demo": {"sites": 100},
+    "demo": {"sites": 100, "build": {"pedotransfer": "auto"}},
     "grid": {"bounds": [4_000_000, 2_600_000, 4_064_000, 2_640_000]},
     "splits": [{"name": "block", "folds": 3, "size_km": 20}],
     "experiments": [{"name": "one", "global": "all", "splits": ["block"], "uncertainty": {"method": "ensemble"}}],

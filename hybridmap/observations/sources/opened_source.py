@@ -172,7 +172,17 @@ def _check_columns(opened: OpenedSource) -> None:
 
 
 def check_fields(source: str, layer_maps: Sequence[Mapping[str, Column]], schema: Schema) -> None:
-    """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured."""
+    """Raise HybridmapError unless the fields that every layer needs are mapped, and something is measured.
+
+    Parameters
+    ----------
+    source : str
+        Its name.
+    layer_maps : sequence of mapping of str to Column
+        Field → where it comes from, for each layer that a row holds.
+    schema : Schema
+        With the quantities of the region.
+    """
     mapped: Mapping[str, Column] = {field: column for layer in layer_maps for field, column in layer.items()}
     measured = schema.measured
     for columns in layer_maps:
@@ -193,15 +203,15 @@ def check_fields(source: str, layer_maps: Sequence[Mapping[str, Column]], schema
 
 def _check_one_use(source: str, columns: Mapping[str, Column], schema: Schema) -> None:
     """Raise HybridmapError if two quantities are read from one column in the same way."""
-    uses: dict[tuple[object, ...], str] = {}
+    readings: dict[tuple[object, ...], str] = {}
     fields = schema.fields
     for field, column in columns.items():
         if column.column is None or fields[field].quantity in ("text", "year"):
             continue
-        use = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
-        if use in uses:
+        reading = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
+        if reading in readings:
             raise HybridmapError(
-                f"source '{source}': '{uses[use]}' and '{field}' are both read from the column '{column.column}';"
+                f"source '{source}': '{readings[reading]}' and '{field}' are both read from the column '{column.column}';"
                 " correct 'columns'."
             )
-        uses[use] = field
+        readings[reading] = field

@@ -20,7 +20,14 @@ from hybridmap.observations.tables.missing_codes import (
     missing_words,
     plain_text,
 )
-from hybridmap.observations.tables.number_signs import NUMBER, AmbiguousNumberError, Context, NumberSigns, parse
+from hybridmap.observations.tables.number_signs import (
+    NUMBER,
+    AmbiguousNumberError,
+    Context,
+    NumberSigns,
+    are_plain,
+    parse,
+)
 from hybridmap.observations.tables.years import years
 from hybridmap.observations.units import largest, relative_worth
 
@@ -267,7 +274,10 @@ class _NumberReader:
         """Numbers of the cells; a code is missing whatever the type."""
         if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
             return self._typed(pd.Series(cells.to_numpy(float, na_value=np.nan), index=cells.index), origin)
-        words, scale = self._without_unit(self._words(cells, origin), origin)
+        spellings = plain_text(cells)
+        if self._are_plain(spellings):  # the rest could change nothing
+            return self._typed(pd.to_numeric(spellings, errors="coerce").astype(float), origin)
+        words, scale = self._without_unit(self._words(spellings, origin), origin)
         below = words.str.match(BELOW).to_numpy(dtype=bool) & (self.quantity not in NEVER_BELOW_A_LIMIT)
         values = self._parse(words.mask(below, words.str.replace(BELOW, "", regex=True)), below, origin) * scale
         coded = missing_numbers(values, self.rules.missing)
@@ -282,9 +292,13 @@ class _NumberReader:
         values[below] = self._limits(values[below], origin) * self.share
         return Numbers(values, below)
 
-    def _words(self, cells: pd.Series, origin: str) -> pd.Series:
+    def _are_plain(self, spellings: pd.Series) -> bool:
+        """Whether every cell that is filled is a number as computers write it."""
+        is_open = self.column.pick is None and not self.rules.not_detected
+        return is_open and are_plain(spellings[spellings != ""], self.rules.signs)
+
+    def _words(self, words: pd.Series, origin: str) -> pd.Series:
         """Cells as words: "" where missing, ``<LOD`` where not detected."""
-        words = plain_text(cells)
         decided = frozenset(word.strip().lower() for word in self.rules.not_detected)
         of_user = frozenset(str(code).strip().lower() for code in self.rules.missing)
         lower = words.str.lower()

@@ -84,6 +84,8 @@ def parse(words: pd.Series, stated: NumberSigns, context: Context) -> pd.Series:
     >>> parse(pd.Series(["1,684", "67"]), NumberSigns(thousands=","), Context()).tolist()
     [1684.0, 67.0]
     """
+    if are_plain(words, stated):
+        return pd.to_numeric(words).astype(float)
     words = words.str.replace("\u2212", "-", regex=False)
     words = words.str.replace(rf"(?<=\d)[{APART}](?=\d{{3}}(?!\d))", "", regex=True)
     signs = _column_signs(words, stated, context)
@@ -91,6 +93,11 @@ def parse(words: pd.Series, stated: NumberSigns, context: Context) -> pd.Series:
     words = words.str.replace(COMMA, POINT, regex=False) if signs is None else _plain(words, signs)
     words = words.where(words.str.fullmatch(NUMBER).astype(bool))
     return pd.to_numeric(words, errors="coerce").astype(float)
+
+
+def are_plain(words: pd.Series, stated: NumberSigns) -> bool:
+    """Whether all words are numbers with one point at most, which then can only be that of decimals."""
+    return stated.decimal != COMMA and stated.thousands != POINT and bool(words.str.fullmatch(NUMBER).all())
 
 
 def _column_signs(words: pd.Series, stated: NumberSigns, context: Context) -> NumberSigns | None:
