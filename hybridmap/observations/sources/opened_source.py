@@ -183,14 +183,14 @@ def _check_fields(source: str, layer_maps: list[dict[str, Column]]) -> None:
 
 def _check_one_use(source: str, columns: Mapping[str, Column]) -> None:
     """Raise HybridmapError if two quantities are read from one column in the same way."""
-    uses: dict[tuple[object, ...], str] = {}
+    readings: dict[tuple[object, ...], str] = {}
     for field, column in columns.items():
         if column.column is None or FIELDS[field].quantity in ("text", "year"):
             continue
-        use = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
-        if use in uses:
+        reading = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
+        if reading in readings:
             raise HybridmapError(
-                f"source '{source}': '{uses[use]}' and '{field}' are both read from the column '{column.column}';"
-                " correct 'columns'."
+                f"source '{source}': '{readings[reading]}' and '{field}' are both read from the column"
+                f" '{column.column}'; correct 'columns'."
             )
-        uses[use] = field
+        readings[reading] = field
