@@ -129,6 +129,16 @@ CELLS = [
         (layers(oc_g_kg={"A": 12.0, "B": 12.0, "C": 14.0, "D": 1.0, "E": 1.5}), says("oc", "3 cells", "1.2 %")),
         LIMIT,
     ),
+    Case(
+        "constant_that_is_no_number",
+        TEXT,
+        (refuses("bd_fine_g_cm3", "'high'", "number"),),
+        f"{OC}, bd_fine_g_cm3: {{value: high, unit: g/cm3}}",
+    ),
+    Case(
+        "constant_that_is_no_year", TEXT, (refuses("year", "'2109'|'2109.0'", "1850"),), f"{OC}, year: {{value: 2109}}"
+    ),
+    Case("constant_day", TEXT, (layers(year={"A": 2018.0}),), f"{OC}, year: {{value: '2018-06-01'}}"),
     Case("no_unit_in_a_cell", table("oc", "12 g/kg", "1.2 apples"), (refuses("oc", "row 3", "1.2 apples"),)),
     Case(
         "metres_in_cells",

@@ -125,8 +125,8 @@ def with_optional_columns(
         What the user maps stays.
     """
     optional = published.optional if published else {}
-    there = {field: Column(column=name) for field, name in optional.items() if name in columns}
-    return source.model_copy(update={"columns": {**there, **source.columns}})
+    optional_map = {field: Column(column=name) for field, name in optional.items() if name in columns}
+    return source.model_copy(update={"columns": {**optional_map, **source.columns}})
 
 
 def resolve_join(join: Join) -> tuple[Join, Format | None]:

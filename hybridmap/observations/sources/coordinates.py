@@ -169,7 +169,7 @@ class CoordinateReader:
             raise self._swapped(lon.index[0])
 
     def _swapped(self, row: int) -> HybridmapError:
-        lon, lat = self.columns["lon"].column, self.columns["lat"].column
+        lon, lat = (column.column or column.value for column in (self.columns["lon"], self.columns["lat"]))
         return HybridmapError(
             f"{self.path}: longitude ('{lon}') and latitude ('{lat}') look swapped, first in row {row}; exchange them"
             " under 'columns'."

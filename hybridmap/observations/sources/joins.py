@@ -94,8 +94,8 @@ class JoinedTable:
     def _numbers(self, rows: pd.DataFrame, name: str, source: str) -> pd.Series:
         """Numbers of a column, read as the field that they are for."""
         quantity, column = self.fields.get(name, ("", Column(column=name)))
-        own = column.model_copy(update={"otherwise": [], "minus": None})
-        return cells.number(rows, own, f"{self.table.path}: column '{source}'", self.rules, quantity).values
+        single_column = column.model_copy(update={"otherwise": [], "minus": None})
+        return cells.number(rows, single_column, f"{self.table.path}: column '{source}'", self.rules, quantity).values
 
     def _distinct(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows without exact repetitions; HybridmapError for an identifier with other values."""

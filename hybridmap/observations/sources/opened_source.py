@@ -211,7 +211,7 @@ def _check_one_use(source: str, columns: Mapping[str, Column], schema: Schema) -
         reading = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
         if reading in readings:
             raise HybridmapError(
-                f"source '{source}': '{readings[reading]}' and '{field}' are both read from the column '{column.column}';"
-                " correct 'columns'."
+                f"source '{source}': '{readings[reading]}' and '{field}' are both read from the column"
+                f" '{column.column}'; correct 'columns'."
             )
         readings[reading] = field

@@ -66,8 +66,8 @@ class RowFilter:
         words = [word for word in self.words if word][:MOST_WORDS]
         has = f"; the column has {', '.join(words)}" if words else ""
         return [
-            f"{self.key}: '{value}' matches no row of '{self.column}'{nearest(str(value), words)}{has}"
-            for value in self.unmatched
+            f"{self.key}: '{value}' matches no row of '{self.column}'{nearest(value, words)}{has}"
+            for value in (str(value).removesuffix(".0") for value in self.unmatched)
         ] + [
             f"{self.key}: '{word}' of '{self.column}' differs from the values in capitals alone, and does not match"
             for word in self.variants

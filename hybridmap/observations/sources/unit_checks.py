@@ -239,10 +239,10 @@ def _warn_of_two_units(judge: _Judge) -> None:
     """Say if the bulk density of the rows with little carbon is that of soils with ten times as much."""
     rows = judge.pairs(OC, BD)
     is_low = rows[OC] < rows[OC].median() / 5.0 if len(rows) else pd.Series(dtype=bool)
-    others = rows[~is_low]
-    if is_low.mean() <= 0.1 or others[OC].nunique() < FEWEST_SHARES:
+    richer = rows[~is_low]
+    if is_low.mean() <= 0.1 or richer[OC].nunique() < FEWEST_SHARES:
         return
-    line = np.polyfit(np.sqrt(others[OC]), others[BD], 1)
+    line = np.polyfit(np.sqrt(richer[OC]), richer[BD], 1)
     as_read, as_percent = (
         float((rows[BD] - np.polyval(line, np.sqrt(factor * rows[OC])))[is_low].median()) for factor in (1.0, 10.0)
     )

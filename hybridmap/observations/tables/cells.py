@@ -151,7 +151,8 @@ def year(rows: pd.DataFrame, column: Column, origin: str = "the table", rules: C
     [2009.0, 1998.0, nan]
     """
     if column.value is not None:
-        return pd.Series(float(column.value), index=rows.index)
+        constant = years(pd.Series([str(column.value)]), f"{origin} ('value')")
+        return pd.Series(float(constant.iloc[0]), index=rows.index)
     return years(_clean(rows[str(column.column)], rules.of(column).missing), origin)
 
 
@@ -212,7 +213,7 @@ def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = P
     [False, False, True, True, False, False]
     """
     if column.value is not None:
-        return Numbers(pd.Series(float(column.value), index=rows.index), np.zeros(len(rows), bool))
+        return Numbers(pd.Series(_constant(column.value, origin), index=rows.index), np.zeros(len(rows), bool))
     share = BELOW_LOD[rules.below_lod]
     reader = _NumberReader(column, rules.of(column), share, quantity)
     numbers = reader.read(rows[str(column.column)], origin)
@@ -232,6 +233,13 @@ def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = P
             _check_noise(values[low & (values < 0)], origin)
         values, below = values.mask(low, column.detection_limit * share), below | low
     return Numbers(values, below)
+
+
+def _constant(value: float | str, origin: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise HybridmapError(f"{origin}: 'value' is '{value}', expected a number.") from None
 
 
 def _check_noise(values: pd.Series, origin: str) -> None:
