@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pyproj
 import pytest
-from covariates.test_known_pixels import warped, write
+import rasterio
+from covariates.test_known_pixels import layers, warped, write
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter, map_coordinates
+
+from hybridmap.grid.region_grid import RegionGrid
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +89,65 @@ def test_means_of_fine_pixels_are_those_of_numpy(tmp_path: Path, pixels: int, of
     count = np.isfinite(blocks).sum(axis=2)
     truth: NDArray[Any] = np.where(count > 0, np.nansum(blocks, axis=2) / np.maximum(count, 1), np.nan)
     np.testing.assert_allclose(found, truth, atol=3e-6)
+
+
+@pytest.fixture(scope="module")
+def bands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Earth at a tenth of a degree, which changes much more from north to south than from west to east."""
+    folder = tmp_path_factory.mktemp("bands")
+    noise = gaussian_filter(np.random.default_rng(5).normal(size=(1800, 3600)), (0.6, 15), mode=("reflect", "wrap"))
+    write(folder / "a.tif", (noise / noise.std()).astype("float32"), transform=from_origin(-180, 90, 0.1, 0.1))
+    return folder
+
+
+def mean_of_points(values: NDArray[Any], step: float, grid: RegionGrid, across: int) -> NDArray[Any]:
+    """Mean of the nearest pixels of `across` x `across` points in each cell; pixels of the Earth from -180, 90 on."""
+    offsets = (np.arange(across) + 0.5) / across - 0.5
+    to_degrees = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True)
+    total = np.zeros((grid.height, grid.width))
+    for down in offsets:
+        for right in offsets:
+            x, y = np.meshgrid(grid.x + right * grid.resolution, grid.y - down * grid.resolution)
+            lon, lat = to_degrees.transform(x, y)
+            line = np.clip(((90 - lat) / step).astype(int), 0, len(values) - 1)
+            total += values[line, ((lon + 180) / step).astype(int) % values.shape[1]]
+    return total / across**2
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3995", "EPSG:3031"])
+@pytest.mark.parametrize("corner", [(-60000, 60000), (-65000, 63000), (300000, 200000)])
+@pytest.mark.parametrize("kind", ["continuous", "average"])
+def test_means_about_a_pole_are_those_of_points(bands: Path, crs: str, corner: tuple[int, int], kind: str) -> None:
+    bounds = [corner[0], corner[1] - 120000, corner[0] + 120000, corner[1]]
+    grid = {"crs": crs, "resolution": 10000, "bounds": bounds}
+    region = RegionGrid.of(layers(bands, grid).grid)
+    # A cell is one pixel high and hundreds wide: a mean over squares of pixels would reach far beyond it.
+    with rasterio.open(bands / "a.tif") as file:
+        truth = mean_of_points(file.read(1), 0.1, region, 24)
+    found = warped(bands, grid, kind=kind)
+    off = found - truth
+    assert off.std() < 0.2 * truth.std()
+    assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:6933", "EPSG:8857"])
+@pytest.mark.parametrize("kind", ["continuous", "average"])
+def test_the_seam_of_a_projected_raster_takes_no_cells(tmp_path: Path, crs: str, kind: str) -> None:
+    to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
+    edge = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(180.0, 0.0)[0]
+    step, lines = edge / 1000, 1100
+    north = step * lines / 2
+    x, y = np.meshgrid(-edge + step * (np.arange(2000) + 0.5), north - step * (np.arange(lines) + 0.5))
+    lon, lat = to_degrees.transform(x, y)
+    values = np.where(np.isfinite(lon), 100 * np.cos(np.radians(2 * lon)) + lat, np.nan)
+    write(
+        tmp_path / "a.tif",
+        values.astype("float32"),
+        crs=crs,
+        nodata=np.nan,
+        transform=from_origin(-edge, north, step, step),
+    )
+    grid = {"crs": "EPSG:3338", "resolution": 60000, "bounds": [-2200000, 400000, 500000, 1300000]}
+    region = RegionGrid.of(layers(tmp_path, grid).grid)
+    at = pyproj.Transformer.from_crs(3338, 4326, always_xy=True).transform(*np.meshgrid(region.x, region.y))
+    np.testing.assert_allclose(warped(tmp_path, grid, kind=kind), 100 * np.cos(np.radians(2 * at[0])) + at[1], atol=1.5)
