@@ -262,6 +262,8 @@ def test_snakemake_plans_the_stages_of_a_changed_file(
     path.write_text(text + "\n# changed\n")
     plan = snakemake(project, "--dry-run")
     path.write_text(text)
-    rules = set(re.findall(r"^(?:local)?rule (\w+):", plan, re.MULTILINE))
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", plan, re.MULTILINE)
+    experiments = [(rule, re.search(r"wildcards: experiment=(\w+)", text)) for rule, text in jobs]
+    rules = {rule for rule, _ in jobs} | {f"{rule}_{match[1]}" for rule, match in experiments if match}
     assert planned <= rules
     assert not left & rules
