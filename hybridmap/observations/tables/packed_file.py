@@ -171,7 +171,7 @@ class PackedText:
         if is_wide and not encoding.startswith(("utf-16", "utf-32")):
             order = "be" if first > second else "le"
             raise HybridmapError(
-                f"{self.path}: looks like UTF-16 text without a mark; set 'encoding: utf-16-{order}', or save it as UTF-8."
+                f"{self.path}: looks like UTF-16 text without a mark; set 'encoding: utf-16-{order}', or save as UTF-8."
             )
         if start.startswith(codecs.BOM_UTF8) and not encoding.startswith("utf"):
             raise HybridmapError(f"{self.path}: begins with the mark of UTF-8; leave 'encoding' out.")
