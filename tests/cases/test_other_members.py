@@ -186,6 +186,7 @@ RIGHT = layers(oc_g_kg={"A": 20.0, "B": 30.0}, source_row={"A": 2, "B": 3})
 FILES = [
     Case("xz", lzma.compress(TEXT.encode()), (RIGHT,), path="t.csv.xz"),
     Case("utf_16_without_a_mark", TEXT.encode("utf-16-le"), (refuses(r"t\.csv", "encoding: utf-16-le"),)),
+    Case("utf_16_in_the_other_order", TEXT.encode("utf-16-be"), (refuses(r"t\.csv", "encoding: utf-16-be"),)),
     Case("utf_16_told", TEXT.encode("utf-16-le"), (RIGHT,), source="encoding: utf-16-le"),
     Case("mark_of_utf_8", "\ufeff" + TEXT, (refuses(r"t\.csv", "UTF-8", "encoding"),), source="encoding: cp1252"),
     Case("zstd", b"\x28\xb5\x2f\xfd" + b"0" * 60, (refuses(r"t\.csv\.zst", "unpack"),), path="t.csv.zst"),

@@ -8,9 +8,10 @@ import pandas as pd
 from hybridmap.observations.density import ROCK_DENSITY
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.schema import SCHEMA, Schema
+from hybridmap.observations.tables.missing_codes import only_nines
 
 THICKEST_CM = 500.0
-"""A layer that is thicker ends at a code for "unknown" (999), or its depths are in another unit."""
+"""A layer that is thicker and ends at nines alone (999) has a code for "unknown" there."""
 TEXTURE = ("clay_pct", "silt_pct", "sand_pct")
 CONTENTS = {
     "oc_g_kg": "organic carbon",
@@ -70,7 +71,8 @@ def judge_domains(layers: pd.DataFrame, drops: DropCounts, schema: Schema = SCHE
                 layers = drops.drop_values(layers, broken, [field], "domain", f"{reason} ({field})")
     thickness = layers["bottom_cm"] - layers["top_cm"]
     is_endless = (thickness > THICKEST_CM) & (thickness < np.inf)
-    reason = f"layer thicker than {THICKEST_CM:g} cm, so its end is a code or in another unit (bottom_cm)"
+    is_endless[is_endless] = only_nines(layers.loc[is_endless, "bottom_cm"].to_numpy(float))
+    reason = f"layer thicker than {THICKEST_CM:g} cm that ends at nines, a code for 'unknown' (bottom_cm)"
     return drops.drop_values(layers, is_endless, ["bottom_cm"], "domain", reason)
 
 

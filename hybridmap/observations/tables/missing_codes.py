@@ -56,7 +56,7 @@ def missing_numbers(values: pd.Series, codes: Sequence[str | float] = ()) -> NDA
     numbers = values.to_numpy(float, na_value=np.nan)
     is_code = np.isin(numbers, LOWEST_INTEGERS) | (np.isfinite(numbers) & (np.abs(numbers) > HUGE))
     low = np.flatnonzero((numbers < -900) & (numbers > -1e7))
-    is_code[low] |= _only_nines(-numbers[low])
+    is_code[low] |= only_nines(-numbers[low])
     return np.asarray(is_code, dtype=bool) | equal_numbers(values, codes)
 
 
@@ -69,7 +69,7 @@ def equal_numbers(values: pd.Series, codes: Sequence[str | float]) -> NDArray[np
     return hits
 
 
-def _only_nines(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+def only_nines(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the digits of numbers in double or single precision are nines alone, with at most three decimals."""
     whole = 10.0 ** (np.floor(np.log10(numbers)) + 1)
     exact = [whole - 10.0**-places for places in range(4)]

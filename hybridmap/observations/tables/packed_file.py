@@ -59,8 +59,8 @@ NOT_A_TABLE = {
 }
 """First bytes of a file → what it is instead of a table."""
 WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
-ZEROS = 0.2
-"""As large a share of zero bytes has text of Latin letters in UTF-16."""
+ZEROS = 0.3
+"""As large a share of zero bytes has text of Latin letters in UTF-16, all of them first or all of them second."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TEXT_MEMBERS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".asc")
 """Ends of the names of a zip archive's tables."""
@@ -166,9 +166,12 @@ class PackedText:
         encoding = self.encoding.lower().replace("_", "-")
         if start.startswith(UTF_16) and not encoding.startswith(("utf-16", "utf-32")):
             raise HybridmapError(f"{self.path}: is UTF-16 text; set 'encoding: utf-16', or save it as UTF-8.")
-        if start[1:].count(0) > ZEROS * len(start) and not encoding.startswith(("utf-16", "utf-32")):
+        first, second = start[::2].count(0), start[1::2].count(0)
+        is_wide = max(first, second) > ZEROS * len(start) > 8 * min(first, second)
+        if is_wide and not encoding.startswith(("utf-16", "utf-32")):
+            order = "be" if first > second else "le"
             raise HybridmapError(
-                f"{self.path}: looks like UTF-16 text without a mark; set 'encoding: utf-16-le', or save it as UTF-8."
+                f"{self.path}: looks like UTF-16 text without a mark; set 'encoding: utf-16-{order}', or save as UTF-8."
             )
         if start.startswith(codecs.BOM_UTF8) and not encoding.startswith("utf"):
             raise HybridmapError(f"{self.path}: begins with the mark of UTF-8; leave 'encoding' out.")
