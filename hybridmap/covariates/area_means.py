@@ -17,6 +17,8 @@ FINEST = 16
 """Parts of a side of a cell; where there are more pixels, rectangles of pixels are averaged first."""
 MOST_PARTS = 4096
 """Parts of a side at the most, where the way around the Earth has no larger divisor."""
+LOG_STEPS, PARTS = 32, MOST_PARTS + 1
+"""Beyond the logarithms of steps, and beyond parts."""
 Numbers = NDArray[np.float64]
 Sums = tuple[Any, Any]
 """Sums of values and of weights of known pixels, shape (row, column); weights are None where all are 1."""
@@ -141,15 +143,16 @@ def _groups(cells: Cells, turn: int) -> Iterator[tuple[Choice, tuple[tuple[int, 
         np.clip(np.ceil(np.maximum(side[0] / steps[0], side[1] / steps[1]) - 1e-3), 1, MOST_PARTS).astype(int)
         for side in (down, across)
     ]
-    keys = np.stack([*steps, *parts], axis=-1).reshape(-1, 4)
-    first = keys[0]
-    if (keys == first).all():
-        yield None, ((int(first[0]), int(first[1])), (int(first[2]), int(first[3])))
-        return
-    kinds, inverse = np.unique(keys, axis=0, return_inverse=True)
-    inverse = inverse.reshape(parts[0].shape)
-    for number, kind in enumerate(kinds.tolist()):
-        yield inverse == number, ((kind[0], kind[1]), (kind[2], kind[3]))
+    # One number each of which the four can be had again.
+    key = np.zeros(parts[0].shape, dtype=np.int64)
+    for values, base in ((np.log2(steps[0]), 1), (np.log2(steps[1]), LOG_STEPS), (parts[0], PARTS), (parts[1], PARTS)):
+        key = key * base + values.astype(np.int64)
+    for number in np.unique(key).tolist():
+        rest, across_parts = divmod(number, PARTS)
+        logs, down_parts = divmod(rest, PARTS)
+        selected = key == number
+        steps_of = 1 << logs // LOG_STEPS, 1 << logs % LOG_STEPS
+        yield None if selected.all() else selected, (steps_of, (down_parts, across_parts))
 
 
 def _finite(side: Numbers) -> Numbers:

@@ -59,6 +59,11 @@ class Pixels:
         """Values, 0 where unknown."""
         return self.values if self.are_all_known else np.where(self.is_known, self.values, np.float32(0.0))
 
+    @cached_property
+    def with_border(self) -> Field:
+        """Values with unknown ones around."""
+        return bordered(self.values, np.nan)
+
     def hold(self, places: Places, across: float, along: float) -> bool:
         """Whether cells lie on these pixels.
 
@@ -104,15 +109,19 @@ def positions(numbers: Numbers, first: int, size: int) -> Index:
     array of int
         Of the shape of the numbers.
     """
-    return np.clip(np.nan_to_num(numbers, nan=-1e9) - (first - BORDER), 0, size - 1).astype(np.intp)
+    # NaN goes to the first of the border, as maximum and minimum of fmax and fmin pass over it.
+    within = np.fmin(np.fmax(numbers - (first - BORDER), 0.0), size - 1.0)
+    return within.astype(np.intp)
 
 
 def nearest(pixels: Pixels, places: Places) -> Field:
     """Pixels at places."""
-    values = bordered(pixels.values, np.nan)
+    values = pixels.with_border
     lines = positions(np.floor(places.line + TIE), pixels.line, values.shape[0])
     columns = positions(np.floor(places.column + (pixels.shift + TIE)), pixels.column, values.shape[1])
-    return np.asarray(values[lines, columns])
+    lines *= values.shape[1]
+    lines += columns
+    return np.asarray(values.ravel().take(lines))
 
 
 def bilinear(pixels: Pixels, places: Places, whole: bool) -> tuple[Field, Any]:
@@ -175,10 +184,17 @@ def pair(place: Numbers, size: Any, first: int, count: int) -> tuple[Index, Fiel
     """
     low = place - 0.5 * size
     pixel = np.floor(low + ROUNDING)
-    share = np.maximum(low - pixel, 0.0)
+    low -= pixel
+    np.maximum(low, 0.0, out=low)
     if np.ndim(size):
-        share = np.clip((share + size - 1.0) / size, 0.0, 1.0)
-    return positions(pixel, first, count - 1), np.asarray(np.nan_to_num(share, copy=False), dtype="float32")
+        low += size
+        low -= 1.0
+        low /= size
+        np.clip(low, 0.0, 1.0, out=low)
+    share = low.astype("float32")
+    # Where a place is unknown, the pixels are those of the border.
+    share[np.isnan(share)] = 0.0
+    return positions(pixel, first, count - 1), share
 
 
 def four(flat: Field, index: Index, stride: int, down: Field, right: Field) -> Field:
