@@ -11,7 +11,7 @@ from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import read_source
-from hybridmap.observations.schema import FIELDS
+from hybridmap.observations.schema import FIELDS, MEASURED
 from hybridmap.observations.sources.opened_source import check_fields
 from hybridmap.observations.units import unit_factor
 
@@ -41,12 +41,22 @@ def check_table(source: ObservationSource, data_root: str, grid: RegionGrid) -> 
         With every fault that can be told from the others, a line each.
     """
     try:
-        return read_source(source, data_root, grid)
+        return _with_measurements(read_source(source, data_root, grid))
     except HybridmapError as error:
         mistakes = [str(error)]
     if source.format is None and not source.layers and set(COORDINATES) <= set(source.columns):
         mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid))]
     raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
+
+
+def _with_measurements(table: pd.DataFrame) -> pd.DataFrame:
+    fields = [field for field in (*MEASURED, "soc_stock_kg_m2") if field in table]
+    if fields and not table[fields].notna().any().any():
+        raise HybridmapError(
+            f"no row has a value of {', '.join(fields)} that soils can have; check columns, units, detection limits and"
+            " missing codes."
+        )
+    return table
 
 
 def check_mapping(source: ObservationSource) -> str:

@@ -129,7 +129,8 @@ def year(rows: pd.DataFrame, column: Column, origin: str = "the table", rules: C
     [2009.0, 1998.0, nan]
     """
     if column.value is not None:
-        return pd.Series(float(column.value), index=rows.index)
+        word = column.value if isinstance(column.value, str) else f"{column.value:g}"
+        return years(pd.Series(word, index=rows.index), origin)
     return years(_clean(rows[str(column.column)], rules.of(column).missing), origin)
 
 
@@ -190,7 +191,7 @@ def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = P
     [False, False, True, True, False, False]
     """
     if column.value is not None:
-        return Numbers(pd.Series(float(column.value), index=rows.index), np.zeros(len(rows), bool))
+        return Numbers(pd.Series(_constant(column.value, origin), index=rows.index), np.zeros(len(rows), bool))
     share = BELOW_LOD[rules.below_lod]
     reader = _NumberReader(column, rules.of(column), share, quantity)
     numbers = reader.read(rows[str(column.column)], origin)
@@ -329,3 +330,11 @@ def _mean_of_braces(cell: str) -> str:
         return str(np.mean([float(entry.rpartition(":")[2]) for entry in cell.strip("{}").split(",")]))
     except ValueError:
         return cell
+
+
+def _constant(value: float | str, origin: str) -> float:
+    """The number that stands for a column."""
+    try:
+        return float(value)
+    except ValueError:
+        raise HybridmapError(f"{origin}: the value '{value}' is no number; give one, or a column.") from None
