@@ -16,13 +16,13 @@ from fuzz.region import SMALL, STAGES, run_or_fail, write_config
 
 LEGAL = (
     "plain",
-    *("with space", "it's", 'say "so"', "a#b", "$HOME", "a&b", "a;b", "{x}", "größe", "-lead", ".hidden", "日本"),
-    *("$(touch PWNED)", "`touch PWNED`", "x; touch PWNED", "{input}", "a,b", "a=b", "100%", "a*b", "a?b", "[x]", "~t"),
-    *("a|b", "<x>", "!x", "a\\b", "a:b", "{{x}}", "tail ", "a (1)", "--log", "a'b\"c"),
+    *("with space", "it's", 'say "so"', "a#b", "$HOME", "a&b", "a;b", "{a b}", "größe", "-lead", ".hidden", "日本"),
+    *("$(touch PWNED)", "`touch PWNED`", "x; touch PWNED", "a { b", "a,b", "a=b", "100%", "a*b", "a?b", "[x]", "~t"),
+    *("a|b", "<x>", "!x", "a\\b", "a:b", "tail ", "a (1)", "--log", "a'b\"c"),
 )
 """Names that a file system takes: they must work, the marks of a shell included."""
-IMPOSSIBLE = ("", "a\nb", "a\0b", "x" * 300, "a\tb/" + "y" * 256, "/")
-"""Names that no run can work with: ``check`` must refuse them."""
+IMPOSSIBLE = ("", "a\nb", "a\0b", "x" * 300, "a\tb/" + "y" * 256, "/", "{x}", "{input}", "{{x}}")
+"""Names that no run can work with: ``check`` must refuse them. A word in braces is a wildcard to snakemake."""
 
 
 def prepare(shared: Path, executor: Executor) -> Propose:

@@ -43,12 +43,22 @@ def check_table(source: ObservationSource, data_root: str, grid: RegionGrid, sch
         With every fault that can be told from the others, a line each.
     """
     try:
-        return read_source(source, data_root, grid, schema=schema)
+        return _with_measurements(read_source(source, data_root, grid, schema=schema), schema)
     except HybridmapError as error:
         mistakes = [str(error)]
     if source.format is None and not source.layers and set(COORDINATES) <= set(source.columns):
         mistakes += [fault for part in _parts(source, grid) if (fault := _fault(part, data_root, grid, schema))]
     raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
+
+
+def _with_measurements(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    fields = [field for field in (*schema.measured, "soc_stock_kg_m2") if field in table]
+    if fields and not table[fields].notna().any().any():
+        raise HybridmapError(
+            f"no row has a value of {', '.join(fields)} that soils can have; check columns, units, detection limits and"
+            " missing codes."
+        )
+    return table
 
 
 def check_mapping(source: ObservationSource, schema: Schema = SCHEMA) -> str:

@@ -77,6 +77,10 @@ def _check_shorthands(layer: Layer, encoding: Any, origin: str) -> None:
     for key, kind in (("bands", list), ("classes", list | dict), ("months", bool)):
         if layer.get(key) is not None and not isinstance(layer[key], kind):
             raise HybridmapError(f"{place}: {key} is {layer[key]!r}; expected {EXPECTED[key]}.")
+        if key in layer and layer[key] is not None and not isinstance(layer[key], bool) and not layer[key]:
+            raise HybridmapError(f"{place}: {key} is empty; expected {EXPECTED[key]}, or leave it out.")
+    if isinstance(layer.get("classes"), dict) and not all(_word(word or "") for word in layer["classes"].values()):
+        raise HybridmapError(f"{place}: a class has no name; expected {EXPECTED['classes']}.")
     if isinstance(layer.get("classes"), list) and encoding == "embedding":
         raise HybridmapError(f"{place}: classes is a list; expected {EXPECTED['classes']}.")
     ways = [key for key in ("months", "bands", "classes") if layer.get(key)]

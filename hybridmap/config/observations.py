@@ -36,6 +36,7 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+DEEPEST_CM = 10_000
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
 HeaderRow = Annotated[int | list[int], BeforeValidator(_no_boolean), AfterValidator(_rows_from_one)]
 Decimal = Literal[".", ","]
@@ -54,6 +55,20 @@ def _refuse_what_yaml_made(value: Any) -> Any:
 
 
 FilterValue = Annotated[str | float, BeforeValidator(_refuse_what_yaml_made)]
+
+
+def _text_encoding(value: str) -> str:
+    """Refuse what Python knows as no encoding, or as one of bytes, such as hex."""
+    try:
+        b"a".decode(value)
+    except UnicodeError:
+        return value  # one of several bytes a letter
+    except (LookupError, ValueError):
+        raise ValueError("is no encoding of text; utf-8, cp1252 and latin-1 are common") from None
+    return value
+
+
+Encoding = Annotated[str, AfterValidator(_text_encoding)]
 
 
 class Signs(Section):
@@ -130,7 +145,7 @@ class Join(Section):
     optional: bool = Field(
         False, description="A missing file is no error, nor that no row has a partner in it (which is said)."
     )
-    encoding: str = Field("utf-8", description="Of a text file.")
+    encoding: Encoding = Field("utf-8", description="Of a text file.")
     skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
     delimiter: Delimiter | None = Field(
         None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
@@ -174,7 +189,7 @@ class ObservationSource(Signs):
         "half",
         description="Values below the detection limit become half of it, zero, missing, or the limit; all are flagged.",
     )
-    encoding: str = Field("utf-8", description="Of a text file, for example cp1252.")
+    encoding: Encoding = Field("utf-8", description="Of a text file, for example cp1252.")
     skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
     delimiter: Delimiter | None = Field(
         None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
@@ -212,6 +227,13 @@ class ObservationSource(Signs):
     def _short_columns(cls, value: Any) -> Any:
         return _expand_columns(value)
 
+    @field_validator("layers")
+    @classmethod
+    def _layers_that_differ(cls, value: list[dict[str, Column]]) -> list[dict[str, Column]]:
+        if len(value) > 1 and any(not layer or layer in value[:number] for number, layer in enumerate(value)):
+            raise ValueError("two layers are the same, or one changes nothing: every row would count twice")
+        return value
+
     @field_validator("layers", mode="before")
     @classmethod
     def _short_layers(cls, value: Any) -> Any:
@@ -229,14 +251,14 @@ class Limits(Section):
     """Plausible ranges of quality control; a row or value outside is dropped and counted."""
 
     min_thickness_cm: float = Field(2.0, le=100, description="Thinner layers are dropped.")
-    max_oc_g_kg: float = Field(600.0, gt=0, le=1000, description="Largest organic carbon content.")
+    max_oc_g_kg: float = Field(600.0, ge=1, le=1000, description="Largest organic carbon content.")
     min_bulk_density_g_cm3: float = Field(0.05, description="Smallest bulk density of organic soil.")
     min_mineral_bulk_density_g_cm3: float = Field(0.3, description="Smallest of mineral soil (OC to 120 g/kg).")
     max_bulk_density_g_cm3: float = Field(2.0, gt=0, le=10, description="Largest bulk density.")
-    max_coarse_fragments: float = Field(0.95, gt=0, le=1, description="Coarse fragments by volume stay below this.")
-    max_soc_density_kg_m3: float = Field(200.0, gt=0, le=1000, description="Largest SOC density.")
+    max_coarse_fragments: float = Field(0.95, ge=0.01, le=1, description="Coarse fragments by volume stay below this.")
+    max_soc_density_kg_m3: float = Field(200.0, ge=1, le=1000, description="Largest SOC density.")
     texture_sum_tolerance_pct: float = Field(5.0, le=100, description="How far sand + silt + clay may be from 100 %.")
-    max_mbc_share_of_oc: float = Field(0.1, gt=0, le=1, description="Largest share of microbial in organic carbon.")
+    max_mbc_share_of_oc: float = Field(0.1, ge=0.001, le=1, description="Largest share of microbial in organic carbon.")
     fraction_recovery: tuple[float, float] = Field((0.7, 1.3), description="Range of (POC + MOC) / OC.")
 
     @model_validator(mode="after")
@@ -265,7 +287,7 @@ class Build(Section):
     """From layers as measured to one row a site on the target interval."""
 
     top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
-    bottom_cm: float = Field(20.0, gt=0, le=10_000, description="The layer that the process model describes.")
+    bottom_cm: float = Field(20.0, gt=0, le=DEEPEST_CM, description="The layer that the process model describes.")
     min_coverage: float = Field(
         0.8, gt=0, le=1, description="Share of the interval, or of a stock's depth, that a profile's layers must cover."
     )
@@ -290,8 +312,8 @@ class Build(Section):
     def _depths(self) -> Build:
         if not 0 <= self.top_cm < self.bottom_cm:
             raise ValueError(f"top_cm {self.top_cm:g} and bottom_cm {self.bottom_cm:g} must increase from 0")
-        if wrong := [depth for depth in self.stocks_cm if depth <= 0]:
-            raise ValueError(f"stocks_cm: {wrong[0]:g} is no depth; give numbers above 0")
+        if wrong := [depth for depth in self.stocks_cm if not 0 < depth <= DEEPEST_CM]:
+            raise ValueError(f"stocks_cm: {wrong[0]:g} is no depth; give numbers above 0, to {DEEPEST_CM:g}")
         if len(set(self.stocks_cm)) < len(self.stocks_cm):
             raise ValueError(f"stocks_cm {self.stocks_cm} names a depth twice")
         return self

@@ -12,6 +12,7 @@ from hybridmap.config import Raster
 from hybridmap.covariates.cells import Cells
 from hybridmap.covariates.pixel_locator import Block, Places
 from hybridmap.covariates.raster_source import RasterSource, open_source, region_places, some_pixels
+from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 
 
@@ -77,6 +78,12 @@ def _cover(source: RasterSource, layer: Raster) -> list[str]:
     pixels, is_known = some_pixels(source, places)
     in_range = source.pixels.in_range(pixels)
     on_file = _on_file(source, places)
+    if layer.missing == "drop" and not (is_known & in_range).any():
+        reason = "outside valid_range" if is_known.any() else "nodata"
+        raise HybridmapError(
+            f"{source.label}: no pixel of the region has a value, all are {reason}; check nodata, valid_range, scale"
+            " and offset."
+        )
     words = [f"covers {_percent(on_file * float((is_known & in_range).mean()))} of the region"]
     shares_lost = {
         "lies beyond the raster": 1.0 - on_file,

@@ -83,9 +83,14 @@ def read_named_polygons(path: Path, attribute: str, grid: RegionGrid) -> gpd.Geo
 
 def _read(path: Path) -> gpd.GeoDataFrame:
     try:
-        return gpd.read_file(path)
+        table = gpd.read_file(path)
     except (OSError, ValueError, RuntimeError) as error:
         raise HybridmapError(f"{path}: cannot be read as polygons ({str(error).splitlines()[0]}).") from None
+    if not isinstance(table, gpd.GeoDataFrame):  # pyogrio reads any table, and geopandas gives it without geometry
+        raise HybridmapError(
+            f"{path}: a table without geometry, no polygons; give a GeoPackage or another vector file."
+        )
+    return table
 
 
 def _on_grid(table: gpd.GeoDataFrame, path: Path, grid: RegionGrid) -> gpd.GeoSeries:

@@ -38,6 +38,8 @@ def check_overrides(
                     f"{key}: {process.name} has no parameter '{name}'{nearest(name, parameters)}; it has"
                     f" {list(parameters)}."
                 )
+    if idle := sorted(set(start) & set(fixed)):
+        raise ValueError(f"start: '{idle[0]}' is held at a fixed value and does not start anywhere; leave one out.")
     values = {**{name: tuple(pair) for name, pair in bounds.items()}, **{n: (v,) for n, v in start.items()}}
     values |= {name: (value,) for name, value in fixed.items()}
     for name, numbers in values.items():

@@ -74,6 +74,11 @@ class OptimisationOptions:
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist, or a number out of range."""
         check_options(self)
+        if self.warmup_epochs >= self.max_epochs:
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs} leave none of the {self.max_epochs} epochs at the learning rate;"
+                " give fewer."
+            )
         if self.optimiser == "lbfgs" and self.global_optimiser is not None:
             raise ValueError("lbfgs trains all branches at once; leave global_optimiser out.")
 

@@ -150,6 +150,10 @@ WRONG = [
         {"experiments": [{"name": "a", "global": "all", "constraint": {"temperature": 1e308}, "neural": ["cue"]}]},
         "temperature 1e.308 must be from 0.001 to 1e.06",
     ),
+    (
+        {"experiments": [{"name": "a", "global": "all", "fixed": {"f_poc": 0.5}, "start": {"f_poc": 0.5}}]},
+        "start: 'f_poc' is held at a fixed value",
+    ),
     ({"experiments": []}, "the region has no experiments"),
     ({"experiments": [{"name": "a", "process": {"name": "fivepool"}}]}, "no process model 'fivepool'"),
     ({"experiments": [{"name": "a", "process": {"options": {"zz": 1}}}]}, "unexpected keyword argument 'zz'"),
@@ -205,6 +209,45 @@ def test_every_fault_of_a_table_is_told(small_region: tuple[Config, Path]) -> No
         check(changed(small_region, observations=[{**source, "columns": columns}]))
     for fault in ("no column 'ocx'", "acre", "no column 'longitude_'"):
         assert fault in str(error.value)
+
+
+SOURCES = [
+    ({"crs": 'LOCAL_CS["x"]'}, {}, "is no known projection with a place on the Earth"),
+    ({}, {"clay_pct": {"value": "abc", "unit": "pct"}}, "the value 'abc' is no number"),
+    ({}, {"year": {"value": 99999}}, "expected a year"),
+    (
+        {},
+        {
+            "oc_g_kg": {"column": "oc", "unit": "g/kg", "minus": "clay", "minus_factor": 1e308},
+            "poc_g_kg": {"value": -1, "unit": "g/kg"},
+            "moc_g_kg": {"value": -1, "unit": "g/kg"},
+            "mbc_g_kg": {"value": -1, "unit": "g/kg"},
+        },
+        "no row has a value of oc_g_kg",
+    ),
+]
+
+
+@pytest.mark.parametrize(("keys", "columns", "says"), SOURCES)
+def test_nonsense_of_a_source_is_refused(
+    small_region: tuple[Config, Path], keys: dict[str, Any], columns: dict[str, Any], says: str
+) -> None:
+    source = small_region[0].model_dump(mode="json")["observations"][0]
+    with pytest.raises(HybridmapError, match=says):
+        check(changed(small_region, observations=[{**source, **keys, "columns": {**source["columns"], **columns}}]))
+
+
+def test_a_layer_without_a_value_is_refused(small_region: tuple[Config, Path]) -> None:
+    layers = small_region[0].model_dump(mode="json")["covariates"]
+    with pytest.raises(HybridmapError, match="no pixel of the region has a value, all are outside valid_range"):
+        check(changed(small_region, covariates=[{**layers[0], "valid_range": [1e10, 1e11]}, *layers[1:]]))
+
+
+def test_a_table_is_no_file_of_polygons(small_region: tuple[Config, Path]) -> None:
+    grid = small_region[0].model_dump(mode="json")["grid"]
+    for sections in ({"boundaries": "observations.csv"}, {"grid": {**grid, "mask": "observations.csv"}}):
+        with pytest.raises(HybridmapError, match=r"observations\.csv: a table without geometry"):
+            check(changed(small_region, **sections))
 
 
 NOT_MADE = [

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError
@@ -106,11 +106,14 @@ class CoordinateReader:
             return cls(path, columns, None, bounds, rules)
         try:
             projection = CRS.from_user_input(source.crs)
-        except CRSError:
-            raise HybridmapError(f"source '{source.name}': crs '{source.crs}' is no known projection.") from None
+            to_degrees = Transformer.from_crs(projection, "EPSG:4326", always_xy=True)
+        except (CRSError, ProjError):
+            raise HybridmapError(
+                f"source '{source.name}': crs '{source.crs}' is no known projection with a place on the Earth."
+            ) from None
         if not (projection.is_geographic or projection.is_projected):
             raise HybridmapError(f"source '{source.name}': crs '{source.crs}' has no horizontal coordinates.")
-        return cls(path, columns, Transformer.from_crs(projection, "EPSG:4326", always_xy=True), bounds, rules)
+        return cls(path, columns, to_degrees, bounds, rules)
 
     def add_coordinates(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return `rows` with :data:`LON`, :data:`LAT`, :data:`TURNED`; HybridmapError if these look wrong."""

@@ -151,7 +151,8 @@ def year(rows: pd.DataFrame, column: Column, origin: str = "the table", rules: C
     [2009.0, 1998.0, nan]
     """
     if column.value is not None:
-        constant = years(pd.Series([str(column.value)]), f"{origin} ('value')")
+        word = column.value if isinstance(column.value, str) else f"{column.value:g}"
+        constant = years(pd.Series([word]), f"{origin} ('value')")
         return pd.Series(float(constant.iloc[0]), index=rows.index)
     return years(_clean(rows[str(column.column)], rules.of(column).missing), origin)
 
@@ -392,3 +393,11 @@ def _mean_of_braces(cell: str) -> str:
         return str(np.mean([float(entry.rpartition(":")[2]) for entry in cell.strip("{}").split(",")]))
     except ValueError:
         return cell
+
+
+def _constant(value: float | str, origin: str) -> float:
+    """The number that stands for a column."""
+    try:
+        return float(value)
+    except ValueError:
+        raise HybridmapError(f"{origin}: the value '{value}' is no number; give one, or a column.") from None
