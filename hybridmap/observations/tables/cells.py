@@ -237,6 +237,7 @@ def number(rows: pd.DataFrame, column: Column, origin: str, rules: CellRules = P
 
 
 def _constant(value: float | str, origin: str) -> float:
+    """The number that stands for a column."""
     try:
         return float(value)
     except ValueError:
@@ -393,11 +394,3 @@ def _mean_of_braces(cell: str) -> str:
         return str(np.mean([float(entry.rpartition(":")[2]) for entry in cell.strip("{}").split(",")]))
     except ValueError:
         return cell
-
-
-def _constant(value: float | str, origin: str) -> float:
-    """The number that stands for a column."""
-    try:
-        return float(value)
-    except ValueError:
-        raise HybridmapError(f"{origin}: the value '{value}' is no number; give one, or a column.") from None
