@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from pyproj import Transformer
@@ -78,6 +78,46 @@ def check_mapping(source: ObservationSource) -> str:
     if mistakes:
         raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
     return f"{len(source.columns)} columns mapped"
+
+
+MEASURED_AS = {
+    "soc": ("oc_g_kg", "tc_g_kg", "soc_density_kg_m3", "soc_stock_kg_m2"),
+    "poc": ("poc_g_kg", "poc_share"),
+    "moc": ("moc_g_kg", "moc_share"),
+    "mbc": ("mbc_g_kg",),
+}
+"""Target of an experiment → the fields that it is made of."""
+
+
+def check_targets(sources: Sequence[ObservationSource], targets: Sequence[str]) -> None:
+    """Refuse a target that no table has; those of known formats may have any.
+
+    Parameters
+    ----------
+    sources : sequence of ObservationSource
+        Of the region.
+    targets : sequence of str
+        Of an experiment.
+
+    Raises
+    ------
+    HybridmapError
+        With the targets that there are.
+    """
+    if any(source.format or any(join.format for join in source.joins) for source in sources):
+        return
+    fields = {field for source in sources for field in _fields_of(source)}
+    measured = [target for target, made_of in MEASURED_AS.items() if fields & set(made_of)]
+    if unmeasured := [target for target in targets if target not in measured]:
+        raise HybridmapError(
+            f"targets: no table has '{unmeasured[0]}'; map its column, or give the experiments (experiment_defaults)"
+            f" targets: {measured}."
+        )
+
+
+def _fields_of(source: ObservationSource) -> set[str]:
+    maps = (source.columns, *source.layers, *(join.columns for join in source.joins))
+    return {field for columns in maps for field in columns}
 
 
 def _mapping_fault(source: str, field: str, column: Column) -> str:
