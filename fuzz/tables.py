@@ -164,6 +164,8 @@ def missing_code(source: np.random.Generator, case: Case) -> str:
     case.table[name] = column
     case.truth.loc[case.truth.index[rows], name] = np.nan
     limit = name == "oc" and bool(source.integers(2))
+    if limit and code == "<LOD":  # a measurement below the limit, which counts as half of it
+        case.truth.loc[case.truth.index[rows], name] = 1.0
     if limit:
         case.columns["oc_g_kg"] = {"column": "oc", "unit": "g/kg", "detection_limit": 2}
     return f"missing code: {code!r:.24} in {name}{' with a detection limit' if limit else ''}"

@@ -11,7 +11,7 @@ from hybridmap.check.extent import check_extent, split_checks
 from hybridmap.check.layers import check_forcing, check_scenarios, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
 from hybridmap.check.polygons import polygon_checks
-from hybridmap.check.tables import check_mapping, check_table
+from hybridmap.check.tables import check_mapping, check_table, check_targets
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
@@ -169,6 +169,8 @@ def _something_to_do(config: Config) -> str:
 def _experiment(config: Config, experiment: Experiment) -> str:
     model, spec = model_of(config, experiment)
     training_options(experiment, spec)
+    if config.observations:
+        check_targets(config.observations, experiment.targets, Schema(config.all_quantities))
     check_forcing(config, model)
     check_scenarios(config, model)
     maps = check_maps(config, experiment, model) if experiment.map else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from pyproj import Transformer
@@ -83,6 +83,51 @@ def check_mapping(source: ObservationSource, schema: Schema = SCHEMA) -> str:
     if mistakes:
         raise HybridmapError("\n".join(dict.fromkeys(mistakes)))
     return f"{len(source.columns)} columns mapped"
+
+
+FURTHER_FIELDS = {
+    "soc": ("tc_g_kg", "soc_stock_kg_m2"),
+    "poc": ("poc_share",),
+    "moc": ("moc_share",),
+}
+"""Quantity → fields that it is made of, beside its content and its own column."""
+
+
+def check_targets(sources: Sequence[ObservationSource], targets: Sequence[str], schema: Schema = SCHEMA) -> None:
+    """Refuse a target that no table has; those of known formats may have any.
+
+    Parameters
+    ----------
+    sources : sequence of ObservationSource
+        Of the region.
+    targets : sequence of str
+        Of an experiment.
+    schema : Schema
+        With the quantities of the region.
+
+    Raises
+    ------
+    HybridmapError
+        With the targets that there are.
+    """
+    if any(source.format or any(join.format for join in source.joins) for source in sources):
+        return
+    fields = {field for source in sources for field in _fields_of(with_quantity_fields(source, schema))}
+    measured = [
+        name
+        for name, quantity in schema.quantities.items()
+        if fields & {quantity.content, quantity.column, *FURTHER_FIELDS.get(name, ())}
+    ]
+    if unmeasured := [target for target in targets if target not in measured]:
+        raise HybridmapError(
+            f"targets: no table has '{unmeasured[0]}'; map its column, or give the experiments (experiment_defaults)"
+            f" targets: {measured}."
+        )
+
+
+def _fields_of(source: ObservationSource) -> set[str]:
+    maps = (source.columns, *source.layers, *(join.columns for join in source.joins))
+    return {field for columns in maps for field in columns}
 
 
 def _mapping_fault(source: str, schema: Schema, field: str, column: Column) -> str:

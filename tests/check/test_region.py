@@ -237,6 +237,16 @@ def test_nonsense_of_a_source_is_refused(
         check(changed(small_region, observations=[{**source, **keys, "columns": {**source["columns"], **columns}}]))
 
 
+def test_a_target_that_no_table_has_is_refused(small_region: tuple[Config, Path]) -> None:
+    source = small_region[0].model_dump(mode="json")["observations"][0]
+    columns = {field: column for field, column in source["columns"].items() if field not in ("poc_g_kg", "mbc_g_kg")}
+    experiment = {"name": "a", "global": "all"}
+    sources = [{**source, "columns": columns}]
+    with pytest.raises(HybridmapError, match=r"targets: no table has 'poc'; .* targets: \['soc', 'moc'\]"):
+        check(changed(small_region, observations=sources, experiments=[experiment]))
+    check(changed(small_region, observations=sources, experiments=[{**experiment, "targets": ["soc", "moc"]}]))
+
+
 def test_a_layer_without_a_value_is_refused(small_region: tuple[Config, Path]) -> None:
     layers = small_region[0].model_dump(mode="json")["covariates"]
     with pytest.raises(HybridmapError, match="no pixel of the region has a value, all are outside valid_range"):
