@@ -249,7 +249,7 @@ def _region(
                 "columns": {"site_id": "site", "lon": "lon", "lat": "lat", **depths, **measured},
             }
         ],
-        "build": {"limits": {"max_soc_density_kg_m3": 1e9}},
+        "build": {"limits": {"max_soc_density_kg_m3": 1000.0}},
         "covariates": [{"name": covariate, "path": f"{covariate}.tif"} for covariate in COVARIATES],
         "forcing": [{"name": v.name, "path": f"{v.name}.tif", "unit": v.unit} for v in _layers_of(model)],
         "splits": [{"name": "block", "folds": FOLDS, "size_km": 10}],

@@ -12,6 +12,7 @@ from pyproj import CRS
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot.maps import Layer, MapFrame
 from hybridmap.predict.portrayal import Portrayal
+from hybridmap.quantities import QUANTITIES
 from hybridmap.report import map_figures
 
 FRAME = MapFrame(RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 2, 2))
@@ -27,7 +28,12 @@ def figures_of(
     """Layers of each figure, of maps with the values 1, 2, 3 ... in the order of the entries."""
     store = {e["name"]: np.full((2, 2), float(k + 1)) for k, e in enumerate(entries) if e["name"] != absent}
     samples = pd.DataFrame({f"{name}_kg_m3": np.linspace(0, 100, 101) for name in ("soc_density", "poc", "moc", "mbc")})
-    results: Any = SimpleNamespace(maps=lambda _: store, map_list=lambda _: entries, samples=samples)
+    results: Any = SimpleNamespace(
+        maps=lambda _: store,
+        map_list=lambda _: entries,
+        samples=samples,
+        config=SimpleNamespace(all_quantities=QUANTITIES),
+    )
     figures: dict[str, list[Layer]] = {}
 
     def record(layers: list[Layer], frame: MapFrame, path: Path, columns: int) -> None:

@@ -37,7 +37,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         build=SimpleNamespace(top_cm=0.0, bottom_cm=20.0),
         image=lambda _: EVIL,
         has=lambda _: True,
-        counts=[{"target": EVIL, "n": 1, "low": 1.0, "median": 1.0, "high": 1.0}],
+        counts=[{"target": EVIL, "unit": EVIL, "n": 1, "low": 1.0, "median": 1.0, "high": 1.0}],
         sources=[Anything(layers=1, sites=1, samples=1, measured=1)],
         bulk_density={EVIL: 1},
         ladder=[Anything()],

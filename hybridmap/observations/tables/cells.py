@@ -241,7 +241,7 @@ def _constant(value: float | str, origin: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise HybridmapError(f"{origin}: 'value' is '{value}', expected a number.") from None
+        raise HybridmapError(f"{origin}: the value '{value}' is no number; give one, or a column.") from None
 
 
 def _check_noise(values: pd.Series, origin: str) -> None:
