@@ -21,7 +21,7 @@ from hybridmap.testing.files import write_landscape
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BASE: dict[str, Any] = {
-    "demo": {"sites": 900},
+    "demo": {"sites": 300},
     "grid": {"bounds": [4_000_000, 2_600_000, 4_064_000, 2_648_000]},
     "splits": [{"name": "block", "folds": 3, "size_km": 15}],
     "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 8, "patience": 8}},
@@ -29,6 +29,8 @@ BASE: dict[str, Any] = {
 }
 """Laid over config.yaml below every example."""
 EXPERIMENT = {"name": "example", "neural": ["cue"], "global": "all"}
+SHORT: dict[str, Any] = {"experiments": [{**EXPERIMENT, "targets": ["soc"]}]}
+"""Laid below an example that runs to the report: one experiment, and of what every site has."""
 OF_ANOTHER_FILE: dict[str, str] = {
     f"docs/quantities.md:{number}": "needs the quantities that the page declares; test_quantities.py runs it as a whole"
     for number in (1, 3)
@@ -63,10 +65,10 @@ def region_part(text: str) -> dict[str, Any]:
     return {"observations": [{"name": "main", "path": "main.csv", **part}]}
 
 
-def region_files(folder: Path, name: str) -> list[Path]:
+def region_files(folder: Path, name: str, base: dict[str, Any] = BASE) -> list[Path]:
     """A region file with an example, laid over the default with inputs of its own; and the inputs."""
     (folder / "inputs").mkdir()
-    (folder / "base.yaml").write_text(yaml.safe_dump(BASE))
+    (folder / "base.yaml").write_text(yaml.safe_dump(base))
     (folder / "example.yaml").write_text(yaml.safe_dump(region_part(YAML[name])))
     own = {"demo": None, "data_root": str(folder / "inputs"), "results": "results", "downloads": []}
     downloads = region_part(YAML[name]).get("downloads", [])
@@ -103,7 +105,7 @@ def test_the_example_of_a_format_is_a_part_of_a_region_file(name: str, tmp_path:
 @pytest.mark.parametrize("name", ["docs/own_data.md:0", "docs/own_data.md:1", "docs/maps.md:0"])
 def test_an_example_runs_to_the_report(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    files = region_files(tmp_path, name)
+    files = region_files(tmp_path, name, BASE | SHORT)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     command += ["--configfile", *map(str, files), "--directory", str(tmp_path)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
