@@ -68,24 +68,20 @@ def baseline(
     Raises
     ------
     HybridmapError
-        If a fold has too few observations of a target to train.
+        If no quantity has enough observations to train in every fold.
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     predictors = _predictors(samples, covariates if BASELINES[name].one_hot else [])
-    targets = [t for t, q in quantities.items() if samples[q.column].notna().sum() >= MIN_OBSERVATIONS]
+    folds = [fold for fold in fold_ids({scheme.name: scheme.runs for scheme in schemes}) if fold != MAP_FOLD]
+    roles = {fold: roles_in_fold(samples, splits, fold, schemes[0].name) for fold in folds}
+    targets = _trainable(samples, roles, quantities)
     tables = []
-    for fold in fold_ids({scheme.name: scheme.runs for scheme in schemes}):
-        if fold == MAP_FOLD:
-            continue
-        parts = roles_in_fold(samples, splits, fold, schemes[0].name)
+    for fold, parts in roles.items():
         sites = _Fold(predictors, (parts == "train").to_numpy(), (parts == "validation").to_numpy())
         predicted = {}
         for target in targets:
             observed = samples[quantities[target].column].to_numpy(float)
-            try:
-                predicted[target] = _predict(BASELINES[name], sites, observed).astype("float32")
-            except HybridmapError as error:
-                raise HybridmapError(f"baseline '{name}', fold '{fold}': {error}") from None
+            predicted[target] = _predict(BASELINES[name], sites, observed).astype("float32")
         columns = pd.DataFrame(fold_columns(samples, fold, parts, predicted, quantities), index=samples.index)
         tables.append(pd.concat([samples[SITE_COLUMNS], columns], axis=1))
     predictions = pd.concat(tables, ignore_index=True)
@@ -93,6 +89,23 @@ def baseline(
     write_parquet(predictions, out / "predictions.parquet")
     write_csv(table[table["model"] != "mean"], out / "metrics.csv")
     LOG.info("%s: %d folds of %s", name, len(tables), ", ".join(targets))
+
+
+def _trainable(samples: pd.DataFrame, roles: Mapping[str, pd.Series], quantities: Mapping[str, Quantity]) -> list[str]:
+    """Quantities with enough observations in the training part of every fold; those with fewer are said."""
+    targets = []
+    for name, quantity in quantities.items():
+        is_measured = samples[quantity.column].notna()
+        counts = {fold: int((is_measured & (parts == "train")).sum()) for fold, parts in roles.items()}
+        fold = min(counts, key=lambda key: counts[key])
+        if counts[fold] >= MIN_OBSERVATIONS:
+            targets.append(name)
+        elif is_measured.any():
+            text = "'%s' is left out: %d observations train in fold '%s', %d are needed; use fewer folds"
+            LOG.warning(text, name, counts[fold], fold, MIN_OBSERVATIONS)
+    if not targets:
+        raise HybridmapError("baselines: no quantity has enough observations to train in every fold; use fewer folds.")
+    return targets
 
 
 def _predictors(samples: pd.DataFrame, layers: Sequence[Raster]) -> Array:
@@ -105,13 +118,9 @@ def _predictors(samples: pd.DataFrame, layers: Sequence[Raster]) -> Array:
 
 
 def _predict(kind: Baseline, sites: _Fold, observed: Array) -> Array:
-    """Predictions at all sites (site,) of a model that is trained on the fold; HybridmapError where too few train."""
+    """Predictions at all sites (site,) of a model that is trained on the fold."""
     x, measured = sites.predictors, np.isfinite(observed)
     train, stop = measured & sites.trains, measured & sites.stops
-    if train.sum() < MIN_OBSERVATIONS:
-        raise HybridmapError(
-            f"{train.sum()} observations in the training part, {MIN_OBSERVATIONS} are needed; use fewer folds."
-        )
     model = _estimator(kind, int(train.sum())).fit(x[train], observed[train])
     if not kind.staged or stop.sum() < MIN_OBSERVATIONS:
         return np.asarray(model.predict(x))

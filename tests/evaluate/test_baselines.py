@@ -47,6 +47,10 @@ def test_test_sites_never_train(small_region: tuple[Config, Path], tmp_path: Pat
     np.testing.assert_array_equal(*out)
     samples.loc[~test, "mbc_kg_m3"] = np.nan
     samples.to_parquet(tmp_path / "s.parquet")
-    with pytest.raises(HybridmapError, match="'linear', fold 'block-0': 0 observations in the training part"):
-        baseline("linear", config.covariates, config.splits, *tables, tmp_path / "x")
-    assert not (tmp_path / "x").exists()
+    baseline("linear", config.covariates, config.splits, *tables, tmp_path / "x")
+    assert set(pd.read_csv(tmp_path / "x" / "metrics.csv")["target"]) == {"soc", "poc", "moc"}
+    samples.loc[~test, ["soc_density_kg_m3", "poc_kg_m3", "moc_kg_m3"]] = np.nan
+    samples.to_parquet(tmp_path / "s.parquet")
+    with pytest.raises(HybridmapError, match="no quantity has enough observations to train in every fold"):
+        baseline("linear", config.covariates, config.splits, *tables, tmp_path / "y")
+    assert not (tmp_path / "y").exists()

@@ -80,7 +80,6 @@ CASES: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "binary": (b"id\x00x,y\x00,top\n" + bytes(90), {}, r"it holds binary data"),
     "latin1": (plain(id=["Köln", *T["id"][1:]]).decode().encode("latin-1"), {}, r"row 2: byte 0xf6 is no utf-8 text; set"),
     "latin1_late": (plain(id=[*T["id"][:-1], "Köln"]).decode().encode("latin-1"), {}, r"row 31: byte 0xf6"),
-    "wrong_name_of_encoding": (plain(), {"encoding": "utf-99"}, r"cannot be read as a table \(unknown encoding: utf-99\)"),
     "duplicate_header": (plain().replace(b"clay", b"oc", 1), {}, r"has 'oc' more than once \(columns 6, 9\)"),
     "too_many_cells": (edited(row(5, GOOD_ROW + ",7")), {}, r"row 5 has 11 cells under a header of 10; look for a decimal comma"),
     "cut_off_line": (edited(row(31, "s29,8.1,50")), {}, r"row 31 has 3 cells under a header of 10; .*cut-off line"),
