@@ -14,7 +14,7 @@ demo: environment  ## the embedded default, end to end: results/demo/report/inde
 	snakemake --cores $(CORES)
 
 test: environment .venv/kernels  ## the tests
-	pytest -n $(CORES)
+	pytest -n $(CORES) -m "not nightly"
 
 check: environment  ## lint, format, names, docstrings, types, import order, workflow lint
 	ruff check .
@@ -42,6 +42,7 @@ fuzz: environment  ## ten minutes of hostile input into every command: results/f
 
 nightly: export HYBRIDMAP_FRESH_PROCESSES := 200
 nightly: check test demo fuzz  ## what takes up to two hours: all of the above, the studies and the benchmarks
+	pytest -n $(CORES) -m nightly
 	snakemake --cores $(CORES) --snakefile studies/Snakefile
 	for script in clm5_speed kan_speed training_speed depth_speed cube_build map_speed wosis_streaming; do \
 		python benchmarks/$$script.py || exit 1; done

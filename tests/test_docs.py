@@ -102,7 +102,14 @@ def test_the_example_of_a_format_is_a_part_of_a_region_file(name: str, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["docs/own_data.md:0", "docs/own_data.md:1", "docs/maps.md:0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "docs/own_data.md:0",
+        pytest.param("docs/own_data.md:1", marks=pytest.mark.nightly),
+        pytest.param("docs/maps.md:0", marks=pytest.mark.nightly),
+    ],
+)
 def test_an_example_runs_to_the_report(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = region_files(tmp_path, name, BASE | SHORT)

@@ -63,7 +63,7 @@ def commands_of(plan: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["-a $(touch PWNED) 'b' \"c\" #&;{é", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES.values())],
+    ["-a $(touch PWNED) 'b' \"c\" #&;{é", *(pytest.param(name, marks=pytest.mark.nightly) for name in NAMES.values())],
     ids=["all at once", *NAMES],
 )
 def test_every_command_takes_the_folder_as_one_word(name: str, tmp_path: Path) -> None:
