@@ -44,7 +44,7 @@ def parse_unit(text: str) -> Any:
 
     Examples
     --------
-    >>> parse_unit("kg m-3") == parse_unit("kg/m3") == parse_unit("g N dm-3")
+    >>> parse_unit("kg m-3") == parse_unit("kg/m3") == parse_unit("kg N m-3")
     True
     """
     try:

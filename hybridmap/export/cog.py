@@ -36,7 +36,7 @@ LOG = logging.getLogger("hybridmap")
 GRID_ARRAYS = ("x", "y", "spatial_ref")
 BLOCK = 512
 """Edge of a block of a GeoTIFF in cells."""
-CACHE_BYTES = 256 << 20
+CACHE_BYTES = 16 << 20
 """Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""

@@ -11,13 +11,13 @@ from hybridmap.config import Build, Grid
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.build import build, build_sites
 from hybridmap.observations.quality.drop_counts import DropCounts
-from hybridmap.observations.schema import LAYER_COLUMNS, LAYER_NUMBERS
+from hybridmap.observations.schema import SCHEMA
 
 GRID = Grid(crs="EPSG:4326", resolution=1, bounds=(0, 0, 20, 20))
 
 
 def layers(*rows: dict[str, Any]) -> pd.DataFrame:
-    base: dict[str, Any] = {name: np.nan if name in LAYER_NUMBERS else "" for name in LAYER_COLUMNS}
+    base: dict[str, Any] = {name: np.nan if name in SCHEMA.layer_numbers else "" for name in SCHEMA.layer_columns}
     base |= {"source": "s", "licence": "CC0", "oc_flag": "ok", "lon": 5.0, "lat": 5.0, "top_cm": 0.0, "bottom_cm": 20.0}
     base |= {"oc_g_kg": 20.0, "bd_fine_g_cm3": 1.3, "cf_vol": 0.1, "source_row": 2}
     return pd.DataFrame([{**base, "site_id": f"p{i}", "lon": 1.0 + i, **row} for i, row in enumerate(rows)])

@@ -11,7 +11,7 @@ from hybridmap.config import Column, Config
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.ingest import find_source, ingest, read_source
-from hybridmap.observations.schema import LAYER_COLUMNS
+from hybridmap.observations.schema import SCHEMA
 
 GRID = {"crs": "EPSG:4326", "resolution": 1, "bounds": [-180, -90, 180, 90]}
 COLUMNS: dict[str, Any] = {
@@ -42,7 +42,7 @@ def columns(**changes: Any) -> dict[str, Any]:
 
 def test_common_schema_with_units_and_rows(tmp_path: Path) -> None:
     table = read(tmp_path)
-    assert list(table) == list(LAYER_COLUMNS)
+    assert list(table) == list(SCHEMA.layer_columns)
     assert table["oc_g_kg"].tolist() == [25.0, 10.0]
     assert table["source_row"].tolist() == [2, 3]
     assert table["licence"].tolist() == ["CC0", "CC0"]
@@ -95,8 +95,8 @@ def test_joined_identifiers_and_years_from_dates(tmp_path: Path) -> None:
 
 
 def test_molar_units_of_microbial_carbon(tmp_path: Path) -> None:
-    table = read(tmp_path, columns=columns(mbc_g_kg={"column": "oc", "unit": "mmol/kg"}))
-    assert table["mbc_g_kg"][0] == pytest.approx(2.5 * 12.011 / 1000)
+    table = read(tmp_path, columns=columns(mbc_g_kg={"column": "oc", "unit": "mmol/kg", "factor": 2}))
+    assert table["mbc_g_kg"][0] == pytest.approx(2 * 2.5 * 12.011 / 1000)
 
 
 BAD: list[tuple[str, dict[str, Any], str]] = [

@@ -15,7 +15,7 @@ from hybridmap.observations.formats.pages import format_page
 from hybridmap.observations.formats.registry import format_names, read_format
 from hybridmap.observations.ingest import read_source
 from hybridmap.observations.quality.drop_counts import DropCounts
-from hybridmap.observations.schema import LAYER_COLUMNS
+from hybridmap.observations.schema import SCHEMA
 from hybridmap.testing import surveys
 
 EUROPE = {"crs": "EPSG:4326", "resolution": 0.5, "bounds": [-10, 40, 20, 60]}
@@ -55,7 +55,7 @@ def test_lucas_2018_keeps_the_poorest_soils(lucas: tuple[Path, pd.DataFrame]) ->
     poor = soils["oc"] < 2
     assert poor.any()
     table, _ = read(folder, "lucas_2018")
-    assert list(table) == list(LAYER_COLUMNS)
+    assert list(table) == list(SCHEMA.layer_columns)
     assert table["oc_g_kg"].to_numpy() == pytest.approx(np.where(poor, 1.0, soils["oc"].round(1)))
     assert (table["oc_flag"] == np.where(poor, "lod", "ok")).all()
     assert table[["top_cm", "bottom_cm", "year"]].drop_duplicates().to_numpy().tolist() == [[0, 20, 2018]]
