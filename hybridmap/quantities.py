@@ -26,6 +26,8 @@ class Quantity:
         Colour map of its maps.
     content : str
         Field of its content in the fine earth [g kg-1], which bulk density makes a density; empty where it is none.
+    has_stock : bool
+        Whether the stock of the layer is mapped and summed up over polygons; only of a density.
     least, most : float
         What a soil can have, in `unit`; a measured value outside is dropped and counted.
 
@@ -42,6 +44,7 @@ class Quantity:
     label: str
     colours: str = "YlOrBr"
     content: str = ""
+    has_stock: bool = False
     least: float = 0.0
     most: float = math.inf
 
@@ -71,7 +74,15 @@ class Quantity:
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
-        Quantity("soc", "soc_density_kg_m3", "kg m-3", "soil organic carbon density", "SOC", content="oc_g_kg"),
+        Quantity(
+            "soc",
+            "soc_density_kg_m3",
+            "kg m-3",
+            "soil organic carbon density",
+            "SOC",
+            content="oc_g_kg",
+            has_stock=True,
+        ),
         Quantity("poc", "poc_kg_m3", "kg m-3", "particulate organic carbon", "POC", content="poc_g_kg"),
         Quantity("moc", "moc_kg_m3", "kg m-3", "mineral-associated organic carbon", "MOC", content="moc_g_kg"),
         Quantity("mbc", "mbc_kg_m3", "kg m-3", "microbial biomass carbon", "MBC", content="mbc_g_kg"),

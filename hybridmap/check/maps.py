@@ -63,7 +63,7 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     for section in ("totals", "reference"):
         if not getattr(config, section):
             continue
-        stocks = [stock_name(name) for name, quantity in config.all_quantities.items() if quantity.content]
+        stocks = [stock_name(name) for name, quantity in config.all_quantities.items() if quantity.has_stock]
         mapped = [name for name in (stocks if section == "totals" else ["soc"]) if name in names]
         first = stock_name("soc") if section == "totals" else "soc"
         if not mapped:

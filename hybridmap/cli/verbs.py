@@ -152,7 +152,7 @@ def _totals(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.export.totals import totals
 
     level = config.experiment(args.experiment).uncertainty.level
-    quantities = [name for name, q in config.all_quantities.items() if name == "soc" or q.content]
+    quantities = [name for name, q in config.all_quantities.items() if q.has_stock]
     totals(config.totals, config.data_root, level, args.maps, args.out, quantities)
 
 

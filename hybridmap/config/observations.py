@@ -129,7 +129,26 @@ class Column(Signs):
         return self
 
 
-class Join(Section):
+class TableForm(Section):
+    """How the file of a table is written, where that is not seen from the file."""
+
+    encoding: Encoding = Field("utf-8", description="Of a text file, for example cp1252.")
+    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
+    delimiter: Delimiter | None = Field(
+        None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
+    )
+    header_row: HeaderRow = Field(
+        1,
+        description="Line of the file that holds the names of the columns, or a list of lines whose cells are joined by"
+        " a blank.",
+    )
+    layer: str | None = Field(
+        None, description="Layer of a GeoPackage, sheet of a workbook, file of a zip archive, or variable of NetCDF."
+    )
+    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
+
+
+class Join(TableForm):
     """A second table whose rows belong to those of the first by a common identifier."""
 
     path: File = Field("", description="The table, under data_root.")
@@ -145,20 +164,6 @@ class Join(Section):
     optional: bool = Field(
         False, description="A missing file is no error, nor that no row has a partner in it (which is said)."
     )
-    encoding: Encoding = Field("utf-8", description="Of a text file.")
-    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
-    delimiter: Delimiter | None = Field(
-        None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
-    )
-    header_row: HeaderRow = Field(
-        1,
-        description="Line of the file that holds the names of the columns, or a list of lines whose cells are joined by"
-        " a blank.",
-    )
-    layer: str | None = Field(
-        None, description="Layer of a GeoPackage, sheet of a workbook, file of a zip archive, or variable of NetCDF."
-    )
-    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -166,7 +171,7 @@ class Join(Section):
         return _expand_columns(value)
 
 
-class ObservationSource(Signs):
+class ObservationSource(TableForm, Signs):
     """One table of soil measurements, one row a layer."""
 
     name: Name = Field(description="Name of the source and of its file.")
@@ -189,20 +194,6 @@ class ObservationSource(Signs):
         "half",
         description="Values below the detection limit become half of it, zero, missing, or the limit; all are flagged.",
     )
-    encoding: Encoding = Field("utf-8", description="Of a text file, for example cp1252.")
-    skip_rows: int = Field(0, ge=0, description="Lines below the header to skip, for a second header or units.")
-    delimiter: Delimiter | None = Field(
-        None, description="What separates the cells of a text file: one character, 'tab' or 'space' (runs of blanks)."
-    )
-    header_row: HeaderRow = Field(
-        1,
-        description="Line of the file that holds the names of the columns, or a list of lines whose cells are joined by"
-        " a blank.",
-    )
-    layer: str | None = Field(
-        None, description="Layer of a GeoPackage, sheet of a workbook, file of a zip archive, or variable of NetCDF."
-    )
-    variable_columns: list[str] = Field(default=[], description="Names of the columns of a NetCDF matrix.")
     layers: list[dict[str, Column]] = Field(
         default=[], description="For wide tables: one overlay of columns a layer; each row becomes one row a layer."
     )

@@ -64,7 +64,7 @@ class DeclaredQuantity(Section):
         content = f"{self.name}_g_kg" if is_density(self.unit) else ""
         title, label = self.title or self.name.replace("_", " "), self.label or self.name
         column = "_".join(filter(None, (self.name, _suffix(self.unit))))
-        return Quantity(self.name, column, self.unit, title, label, self.colours, content, least, most)
+        return Quantity(self.name, column, self.unit, title, label, self.colours, content, bool(content), least, most)
 
 
 def _suffix(unit: str) -> str:

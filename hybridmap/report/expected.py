@@ -30,7 +30,7 @@ def with_main_target(config: Config) -> list[str]:
 
 def with_stock(config: Config) -> list[str]:
     """Names of the experiments that make maps and are trained on a quantity that has a stock, so that totals follow."""
-    summed = {MAIN, *(name for name, q in config.all_quantities.items() if q.content and name not in QUANTITIES)}
+    summed = {name for name, quantity in config.all_quantities.items() if quantity.has_stock}
     return [e.name for e in config.experiments if e.map and summed & set(e.targets)]
 
 

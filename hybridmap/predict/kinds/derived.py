@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hybridmap.errors import HybridmapError
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, MapLayer
-from hybridmap.quantities import QUANTITIES, stock_name
+from hybridmap.quantities import stock_name
 from hybridmap.units import factor_between
 
 CARBON, TURNOVER = "soc", "turnover_time"
@@ -36,9 +36,8 @@ def stocks_of(source: Source) -> dict[str, Stock]:
     """Stocks by the name of their map: of organic carbon, and of each density that the region declares."""
     info, stocks = source.model.output_info(), {}
     for name, quantity in source.model.quantities.items():
-        is_summed = name == CARBON or name not in QUANTITIES
         map_name = stock_name(name)
-        if name in info and map_name not in info and is_summed and quantity.content:
+        if quantity.has_stock and name in info and map_name not in info:
             title = "soil organic carbon stock" if name == CARBON else f"stock of {quantity.title}"
             unit = info[name][0]
             stocks[map_name] = Stock(name, title, 1.0 if unit == DENSITY else factor_between(unit, DENSITY))
