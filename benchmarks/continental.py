@@ -84,14 +84,14 @@ def train(name: str, folder: Path) -> None:
 
 
 def maps(name: str, folder: Path) -> None:
-    from hybridmap.predict.recipe import Job, Recipe
+    from hybridmap.predict.mapped_depths import modelled_interval
+from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
     config = config_of(name, folder)
     block = config.predict.model_copy(update={"intervals": "none"})
     uncertainty = config.experiment(EXPERIMENT).uncertainty
-    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
-    recipe = Recipe(folder / "all/model", block, uncertainty, depth_m)
+    recipe = Recipe(folder / "all/model", block, uncertainty, modelled_interval(config.build))
     predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
 
 

@@ -26,7 +26,8 @@ def write_table(path: Path, cells: int) -> None:
 def main() -> None:
     from hybridmap.config import Predict
     from hybridmap.options import UncertaintyOptions
-    from hybridmap.predict.recipe import Job, Recipe
+    from hybridmap.grid.depth_axis import Interval
+from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
     parser = argparse.ArgumentParser()
@@ -42,7 +43,7 @@ def main() -> None:
         write_model(folder / "model", model)
         block = Predict(tile=TILE, intervals="none", applicability=False)
         start = time.perf_counter()
-        recipe = Recipe(folder / "model", block, UncertaintyOptions(), 0.2)
+        recipe = Recipe(folder / "model", block, UncertaintyOptions(), Interval(0, 20))
         predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
         seconds = time.perf_counter() - start
         rate = args.size**2 / seconds

@@ -112,13 +112,14 @@ def write_area(folder: Path) -> None:
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
     from hybridmap.options import UncertaintyOptions
-    from hybridmap.predict.recipe import Recipe
+    from hybridmap.grid.depth_axis import Interval
+from hybridmap.predict.recipe import Recipe
 
     block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
     if not product:
-        return Recipe(folder / "model", block, UncertaintyOptions(), 0.2)
+        return Recipe(folder / "model", block, UncertaintyOptions(), Interval(0, 20))
     source = UncertaintyOptions(method="mc_dropout", passes=20, layers="last")
-    return Recipe(folder / "model", block, source, 0.2, folder / "conformal.json", folder / "area.npz")
+    return Recipe(folder / "model", block, source, Interval(0, 20), folder / "conformal.json", folder / "area.npz")
 
 
 def predict_maps(folder: Path, **options: Any) -> None:

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from hybridmap.config import Config
+from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
 from hybridmap.predict.recipe import Recipe
 
 
 def recipe_of(
     config: Config, experiment: str, model: Path, calibration: Path | None = None, applicability: Path | None = None
 ) -> Recipe:
-    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
     settings = config.experiment(experiment)
     files, keep_draws = (calibration, applicability), bool(config.totals)
-    return Recipe(model, config.predict, settings.uncertainty, depth_m, *files, keep_draws, settings.own_process)
+    interval, depths = modelled_interval(config.build), mapped_depths(config.build, config.predict)
+    uncertainty, trust = settings.uncertainty, settings.own_process
+    return Recipe(model, config.predict, uncertainty, interval, *files, keep_draws, trust, depths)

@@ -13,6 +13,7 @@ from hybridmap.experiment.specification import checked_model, model_spec
 from hybridmap.model import HybridModel, Model
 from hybridmap.predict.kinds import KINDS, Source
 from hybridmap.predict.map_layers import PACKED_LIMIT, model_maps
+from hybridmap.predict.mapped_depths import check_depths, mapped_depths, modelled_interval
 from hybridmap.predict.recipe import Recipe
 from hybridmap.quantities import QUANTITIES, stock_name
 
@@ -53,6 +54,10 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     """
     names, notes = _maps_of(config, experiment, model)
     mistakes = []
+    try:
+        check_depths(model, mapped_depths(config.build, config.predict))
+    except HybridmapError as error:
+        mistakes.append(str(error))
     for key, asked_for in (("maps", config.predict.maps), ("packed", config.predict.packed)):
         mistakes += [
             f"predict.{key}: no map '{name}'{nearest(name, names)}; there are {sorted(names)}."
@@ -138,8 +143,10 @@ def _maps_of(config: Config, experiment: Experiment, model: Model) -> tuple[set[
     # Calibration and applicability are learned later; names and notes do not depend on them.
     changes = {"intervals": "spread" if has_spread else "none", "applicability": False}
     block: Predict = config.predict.model_copy(update=changes)
-    recipe = Recipe(Path(), block, experiment.uncertainty, 1.0, keep_draws=bool(config.totals))
-    kinds = [kind(Source(recipe, model, model_maps(model), has_spread)) for kind in KINDS]
+    recipe = Recipe(
+        Path(), block, experiment.uncertainty, modelled_interval(config.build), keep_draws=bool(config.totals)
+    )
+    kinds = [kind(Source(recipe, model, model_maps(model), has_spread, recipe.interval)) for kind in KINDS]
     names = {name for kind in kinds if kind.is_optional for name in kind.layers()}
     if config.predict.applicability:
         names |= {*APPLICABILITY}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from hybridmap.check.trial_region import try_in_region, unfit_for_regions
 from hybridmap.errors import HybridmapError
 from hybridmap.model.constraints import start_of
 from hybridmap.process import Parameter, ProcessModel, Variable, get_process
+from hybridmap.process.base import LAYER
 
 SITES = 64
 SIZES = {"layer": 20, "month": 12, "pool": 7}
@@ -294,9 +296,31 @@ def _speed(model: ProcessModel, seed: int) -> Outcome:
     return True, f"{(time.perf_counter() - start) / 4096 * 1e6:.2f} microseconds a site, forward and backward"
 
 
+def _layers(model: ProcessModel, seed: int) -> Outcome:
+    """Whether what a model with layers gives can be seen on an interval: that of one layer is the layer itself."""
+    if not model.has_layers:
+        return True, "one layer"
+    ends = model.layer_interfaces
+    if type(model).observe is ProcessModel.observe and (len(ends) < 2 or any(a >= b for a, b in pairwise(ends))):
+        return False, "outputs have the dimension layer: give layer_interfaces, their ends in m from 0 down, or observe"
+    out = model(*random_inputs(model, 3, seed))
+    top, bottom = (torch.full((3,), end, dtype=torch.float64) for end in (ends[:2] or (0.0, 0.1)))
+    try:
+        seen = model.observe(out, top, bottom)
+    except (RuntimeError, IndexError) as error:
+        return False, f"{len(ends) - 1} layers between layer_interfaces do not fit the outputs ({error})"
+    for name in (v.name for v in model.outputs if v.dims == ("site", LAYER)):
+        if seen[name].shape != (3,):
+            return False, f"observe gives '{name}' with shape {tuple(seen[name].shape)}, expected one number a site"
+        if ends and not torch.allclose(seen[name], out[name][:, 0]):
+            return False, f"observe of '{name}' in the uppermost layer is not its value there"
+    return True, f"{len(ends) - 1} layers to {ends[-1]:g} m" if ends else "observed by the model itself"
+
+
 CHECKS: dict[str, Callable[[ProcessModel, int], Outcome]] = {
     "declaration": _declaration,
     "finite outputs": _finite,
+    "layers": _layers,
     "penalties": _penalties,
     "gradients": _gradients,
     "one site with NaN": _missing,

@@ -122,7 +122,9 @@ def _grid(config: Config) -> str:
 
 def _pedotransfer(config: Config) -> str:
     check_pedotransfer(config.build.pedotransfer)
-    return f"{config.build.top_cm:g}-{config.build.bottom_cm:g} cm, bulk density by {config.build.pedotransfer}"
+    top, bottom = config.build.span_cm
+    form = "one interval" if config.build.layers is None else "every layer"
+    return f"{form} of {top:g}-{bottom:g} cm, bulk density by {config.build.pedotransfer}"
 
 
 def _quantities(config: Config) -> str:

@@ -35,9 +35,11 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.build import build
 from hybridmap.observations.ingest import ingest
 from hybridmap.observations.schema import Schema
+from hybridmap.predict.mapped_depths import modelled_interval
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution, predict
 from hybridmap.process import Parameter, ProcessModel, Variable
+from hybridmap.process.base import LAYER
 from hybridmap.quantities import QUANTITIES
 from hybridmap.report.html import report
 from hybridmap.samples.folds import fold_ids
@@ -50,6 +52,9 @@ EDGE, STEP, WEST, NORTH = 24, 0.05, 5.0, 48.2
 SITES, FEWEST_SITES, FOLDS, EPOCHS = 150, 60, 3, 15
 COVARIATES = ("east", "north", "wave")
 MOST_TARGETS = 3
+INTERVAL_CM = (0, 20)
+PLAIN = (("site",), ("site", LAYER))
+"""Dimensions of outputs that have one number a site and interval."""
 FORCING_PART, PARAMETER_PART = (0.3, 0.7), 0.2
 """Part of a valid range that forcing takes, and part of the bounds by which parameters differ."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -128,7 +133,7 @@ def _quiet() -> Iterator[None]:
 
 def _targets(model: ProcessModel) -> list[Variable]:
     """Outputs that are compared: the quantities of the package, else the first that can be quantities."""
-    plain = [v for v in model.outputs if v.dims == ("site",) and not v.classes and NAME.fullmatch(v.name)]
+    plain = [v for v in model.outputs if v.dims in PLAIN and not v.classes and NAME.fullmatch(v.name)]
     quantities = [variable for variable in plain if variable.name in QUANTITIES]
     return quantities or [v for v in plain if v.name != model.steady_state][:MOST_TARGETS]
 
@@ -154,11 +159,13 @@ def _landscape(model: ProcessModel) -> _Landscape:
     varied = {p.name: _varied(p, shares[k % 3]) for k, p in enumerate(_neural(model))}
     inputs = {name: torch.tensor(field.ravel()) for name, field in {**forcing, **varied}.items()}
     if any(variable.name == "depth" for variable in model.forcing):
-        inputs["depth"] = torch.tensor(0.2, dtype=torch.float64)
+        inputs["depth"] = torch.tensor((INTERVAL_CM[1] - INTERVAL_CM[0]) / 100.0, dtype=torch.float64)
     with torch.no_grad():
         outputs = model(
             {name: inputs[name] for name in varied}, {v.name: inputs[v.name] for v in model.forcing if v.name in inputs}
         )
+        if model.has_layers:
+            outputs = model.observe(outputs, *(torch.tensor(end / 100.0) for end in INTERVAL_CM))
     fields = {v.name: outputs[v.name].numpy().astype(float).reshape(x.shape) for v in _targets(model)}
     return _Landscape(covariates, forcing, fields)
 
@@ -228,7 +235,7 @@ def _region(
     """The region file that a user of the model would write."""
     process = str(Path(name).resolve()) if name.endswith(".py") else name
     declared = [v for v in targets if v.name not in QUANTITIES]
-    depths = {"top_cm": {"value": 0, "unit": "cm"}, "bottom_cm": {"value": 20, "unit": "cm"}}
+    depths = {key: {"value": end, "unit": "cm"} for key, end in zip(("top_cm", "bottom_cm"), INTERVAL_CM, strict=True)}
     measured = {v.name: {"column": v.name, "unit": v.unit, "trust_unit": True} for v in targets}
     return {
         "region": "trial",
@@ -292,8 +299,8 @@ def _run(config: Config, files: RegionFiles) -> None:
     )  # fmt: skip
     calibration = scores.predictions.with_name("conformal.json")
     recipe = Recipe(
-        mapped, config.predict, experiment.uncertainty, 0.2, calibration, its_files.applicability, False,
-        experiment.own_process,
+        mapped, config.predict, experiment.uncertainty, modelled_interval(config.build), calibration,
+        its_files.applicability, False, experiment.own_process,
     )  # fmt: skip
     export = functools.partial(write_cogs, its_files.maps, its_files.rasters, its_files.map_list)
     predict(Job(recipe, files.cube, its_files.maps), "trial", Execution(workers=1), export)
@@ -306,7 +313,7 @@ def _checked_maps(model: ProcessModel, files: RegionFiles) -> int:
     rasters = files.experiment(EXPERIMENT).rasters
     for variable in model.outputs:
         path = rasters / f"{variable.name}.tif"
-        if not variable.mapped or variable.dims != ("site",):
+        if not variable.mapped or variable.dims not in PLAIN:
             continue
         if not path.is_file():
             raise HybridmapError(f"the output '{variable.name}' is declared as mapped and has no map.")

@@ -109,13 +109,14 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     uncertainty = config.experiment(args.experiment).uncertainty
     if not args.plan and not args.scheduler:
         start_early(args.cube, passes_of(uncertainty, config.predict))
+    from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
     from hybridmap.predict.recipe import Recipe
 
-    depth_m = (config.build.bottom_cm - config.build.top_cm) / 100.0
+    interval, depths = modelled_interval(config.build), mapped_depths(config.build, config.predict)
     keep_draws = bool(config.totals)
     trust = config.experiment(args.experiment).own_process
     paths = args.calibration, args.applicability
-    recipe = Recipe(args.model, config.predict, uncertainty, depth_m, *paths, keep_draws, trust)
+    recipe = Recipe(args.model, config.predict, uncertainty, interval, *paths, keep_draws, trust, depths)
     if args.plan:
         from hybridmap.predict.estimate import estimate
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hybridmap.config.observations import Column as Column
     from hybridmap.config.observations import Join as Join
     from hybridmap.config.observations import Limits as Limits
+    from hybridmap.config.observations import MeasuredLayers as MeasuredLayers
     from hybridmap.config.observations import ObservationSource as ObservationSource
     from hybridmap.config.overlay import merge as merge
     from hybridmap.config.quantities import DeclaredQuantity as DeclaredQuantity
@@ -43,6 +44,7 @@ MODULES = {
     "Grid": "grid",
     "Join": "observations",
     "Limits": "observations",
+    "MeasuredLayers": "observations",
     "Name": "section",
     "ObservationSource": "observations",
     "Predict": "maps",

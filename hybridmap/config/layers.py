@@ -93,6 +93,9 @@ class Reference(Section):
     weights: list[float] = Field(description="The reference is the weighted sum of its layers.", min_length=1)
     unit: str = Field("kg m-3", description="Unit of the weighted sum.")
     citation: str = Field("", description="Printed in the report.")
+    depth_cm: tuple[int, int] | None = Field(
+        None, description="Its interval of soil [cm], where maps of several depths are compared with it."
+    )
 
     @model_validator(mode="after")
     def _a_weight_each(self) -> Reference:

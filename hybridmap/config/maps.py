@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hybridmap.config.section import File, Name, Section
+
+DEEPEST_CM = 10_000
 
 
 class Change(Section):
@@ -24,6 +26,11 @@ class Predict(Section):
     parts: int = Field(1, ge=1, le=100_000, description="Jobs of a cluster that share the tiles of a map.")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
+    )
+    depths: list[tuple[int, int]] = Field(
+        default=[],
+        description="Intervals of soil [cm] to map, as [[0, 5], [5, 15]]; only for models that know depth. Of layers"
+        " the standard ones within their depths if empty.",
     )
     maps: list[str] = Field([], description="Maps to write, by name; all if empty.")
     intervals: Literal["conformal", "spread", "none"] = Field(
@@ -51,6 +58,19 @@ class Predict(Section):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{key}: '{repeated[0]}' stands twice; name it once")
         return self
+
+    @field_validator("depths")
+    @classmethod
+    def _downwards(cls, value: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        below = 0
+        for top, bottom in value:
+            if not below <= top < bottom <= DEEPEST_CM:
+                raise ValueError(
+                    f"[{top}, {bottom}] does not follow; intervals go downwards from 0 in whole cm, without overlaps,"
+                    " as [[0, 5], [5, 15]]"
+                )
+            below = bottom
+        return value
 
 
 class Total(Section):

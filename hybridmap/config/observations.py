@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from hybridmap.config.section import File, Name, Section, Unit
+from hybridmap.options.layer_depth import ROOT_BETA
 
 
 def _delimiter(value: str) -> str:
@@ -37,6 +38,7 @@ def _no_boolean(value: Any) -> Any:
 
 
 DEEPEST_CM = 10_000
+DEFAULT_BOTTOM_CM = 20.0
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
 HeaderRow = Annotated[int | list[int], BeforeValidator(_no_boolean), AfterValidator(_rows_from_one)]
 Decimal = Literal[".", ","]
@@ -274,11 +276,38 @@ class Limits(Section):
         return self
 
 
+class MeasuredLayers(Section):
+    """Every measured layer as an observation of its own depth."""
+
+    top_cm: float = Field(0.0, ge=0, description="Layers whose middle lies above are left out.")
+    bottom_cm: float = Field(100.0, gt=0, le=DEEPEST_CM, description="Layers whose middle lies below are left out.")
+    root_beta: float = Field(
+        ROOT_BETA,
+        ge=0.5,
+        lt=1,
+        description="Root profile, 1 - root_beta^cm of the roots above a depth: a layer gets its share of the litter.",
+    )
+    overlaps: Literal["refuse", "drop"] = Field(
+        "refuse", description="Layers of a profile that share a part of their depth: refused, or dropped and counted."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> MeasuredLayers:
+        if not self.top_cm < self.bottom_cm:
+            raise ValueError(f"top_cm {self.top_cm:g} and bottom_cm {self.bottom_cm:g} must increase")
+        return self
+
+
 class Build(Section):
-    """From layers as measured to one row a site on the target interval."""
+    """From layers as measured to one row a site on the target interval, or to one row a layer."""
 
     top_cm: float = Field(0.0, description="Upper limit of the interval that is modelled.")
-    bottom_cm: float = Field(20.0, gt=0, le=DEEPEST_CM, description="The layer that the process model describes.")
+    bottom_cm: float = Field(
+        DEFAULT_BOTTOM_CM, gt=0, le=DEEPEST_CM, description="The layer that the process model describes."
+    )
+    layers: MeasuredLayers | None = Field(
+        None, description="Keep every measured layer at its own depth, instead of one interval a site."
+    )
     min_coverage: float = Field(
         0.8, gt=0, le=1, description="Share of the interval, or of a stock's depth, that a profile's layers must cover."
     )
@@ -307,4 +336,16 @@ class Build(Section):
             raise ValueError(f"stocks_cm: {wrong[0]:g} is no depth; give numbers above 0, to {DEEPEST_CM:g}")
         if len(set(self.stocks_cm)) < len(self.stocks_cm):
             raise ValueError(f"stocks_cm {self.stocks_cm} names a depth twice")
+        if self.layers is not None and self.depth == "spline":
+            raise ValueError(
+                "depth: spline makes one interval of the layers, which 'layers' keeps apart; leave one out"
+            )
+        if self.layers is not None and (self.top_cm, self.bottom_cm) != (0.0, DEFAULT_BOTTOM_CM):
+            raise ValueError("'layers' has its own top_cm and bottom_cm; leave those of the one interval out")
         return self
+
+    @property
+    def span_cm(self) -> tuple[float, float]:
+        """Depths that are modelled: the interval, or those that layers are taken from."""
+        span = self.layers or self
+        return span.top_cm, span.bottom_cm

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
@@ -14,6 +15,7 @@ from hybridmap.diagnose.saturation import checked_outputs, share_name, summarise
 from hybridmap.evaluate.predictions import output_values
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_json
+from hybridmap.grid.depth_axis import maps_of
 from hybridmap.grid.store import thinned_map
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
@@ -59,8 +61,11 @@ def _summaries(process: ProcessModel, sites: pd.DataFrame, maps: Path | None) ->
     summaries = {"sites": summarise({name: output_values(sites, name) for name in names}, process)}
     if maps is not None:
         store = open_verified(maps)
-        if set(names) <= set(store.array_keys()):
-            summaries["cells"] = summarise({name: thinned_map(store[name]) for name in names}, process)
+        maps_by_name = {name: maps_of(store, name) for name in names}
+        if all(maps_by_name.values()):
+            # Of several depths all count; what has none counts with each of them.
+            cells = np.broadcast_arrays(*(np.stack([thinned_map(m) for m in maps_by_name[name]]) for name in names))
+            summaries["cells"] = summarise(dict(zip(names, cells, strict=True)), process)
     return summaries
 
 

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from hybridmap.config import Reference
@@ -13,11 +14,14 @@ from hybridmap.covariates.warp import warp_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
+from hybridmap.grid.depth_axis import CM_PER_M, intervals_of, maps_of
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.verified_store import open_verified
 
 LOG = logging.getLogger("hybridmap")
+TOUCHING_M = 1e-9
+"""Thicknesses that differ by less [m] are the same."""
 
 
 def reference_map(reference: Reference, grid: RegionGrid, data_root: str) -> NDArray[np.float32]:
@@ -52,6 +56,29 @@ def reference_map(reference: Reference, grid: RegionGrid, data_root: str) -> NDA
     return total
 
 
+def _carbon_map(root: zarr.Group, reference: Reference, store: Path) -> NDArray[np.float64]:
+    """The map of carbon (row, column); of several depths its mean over the interval of the reference."""
+    arrays, intervals = maps_of(root, "soc"), intervals_of(root)
+    if not arrays:
+        raise HybridmapError(f"{store}: no map 'soc' to compare with the reference; add it to predict.maps.")
+    if not intervals:
+        return read_map(arrays[0])
+    if reference.depth_cm is None:
+        raise HybridmapError(
+            f"{store}: has maps of several depths; say of which interval the reference is, as depth_cm: [0, 30]."
+        )
+    top, bottom = reference.depth_cm
+    inside = [k for k, i in enumerate(intervals) if top <= i.top_cm and i.bottom_cm <= bottom]
+    weights = np.array([intervals[k].thickness_m for k in inside])
+    if abs(weights.sum() - (bottom - top) / CM_PER_M) > TOUCHING_M:
+        raise HybridmapError(
+            f"{store}: the intervals {', '.join(map(str, intervals))} do not add up to {top}-{bottom} cm of the"
+            " reference; change predict.depths or reference.depth_cm."
+        )
+    mean = sum((read_map(arrays[k]) * weight for k, weight in zip(inside, weights, strict=True)), np.zeros(()))
+    return np.asarray(mean / weights.sum())
+
+
 def compare_reference(reference: Reference, data_root: str, maps: Path, out: Path) -> None:
     """Write the agreement of the SOC map with a published one: n, Pearson r, bias, RMSE, both means.
 
@@ -74,9 +101,7 @@ def compare_reference(reference: Reference, data_root: str, maps: Path, out: Pat
     root = open_verified(maps)
     grid = grid_of(root)
     published = reference_map(reference, grid, data_root)
-    if "soc" not in root:
-        raise HybridmapError(f"{maps}: no map 'soc' to compare with the reference; add it to predict.maps.")
-    mapped = read_map(root["soc"])
+    mapped = _carbon_map(root, reference, maps)
     valid = np.isfinite(mapped) & np.isfinite(published)
     # True areas, so that a geographic grid does not overweight the north.
     cell_areas = grid.cell_areas()[valid]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hybridmap.config import Build, Raster
 from hybridmap.experiment.site_data import COVARIATE, FORCING, names_in
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.quantities import QUANTITIES, Quantity
 
 
@@ -18,8 +19,10 @@ class ModelLayers:
 
     Attributes
     ----------
-    depth_m : float
-        Thickness of the target interval [m], given to process models that have a ``depth`` forcing.
+    span_m : tuple of float
+        Ends of the interval that is modelled, or that layers are taken from [m].
+    root_beta : float or None
+        Shape of the root profile where observations are layers of several depths, None for one interval.
     covariates, forcing : list of str
         Names, in the order of the table that the model learns from.
     categorical : dict of str to list of float
@@ -30,7 +33,8 @@ class ModelLayers:
         What the region measures, by name.
     """
 
-    depth_m: float
+    span_m: tuple[float, float]
+    root_beta: float | None
     covariates: list[str]
     forcing: list[str]
     categorical: dict[str, list[float]] = field(default_factory=dict)
@@ -61,12 +65,14 @@ class ModelLayers:
         ModelLayers
             With one class of each categorical covariate, which stands for those that the sites will show.
         """
+        ends = [] if build.layers is None else list(LAYER_INPUTS)
         return cls(
-            (build.bottom_cm - build.top_cm) / 100.0,
+            (build.span_cm[0] / 100.0, build.span_cm[1] / 100.0),
+            None if build.layers is None else build.layers.root_beta,
             [layer.name for layer in covariates],
-            [layer.name for layer in forcing],
+            [*(layer.name for layer in forcing), *ends],
             {name: [0.0] for name in _categorical(covariates)},
-            {layer.name: layer.unit for layer in (*covariates, *forcing)},
+            {**{layer.name: layer.unit for layer in (*covariates, *forcing)}, **dict.fromkeys(ends, "m")},
             quantities,
         )
 

@@ -11,8 +11,10 @@ from hybridmap.config import Experiment
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.model import Model
+from hybridmap.model.layer_depth import THICKNESS
 from hybridmap.model.overrides import check_overrides
 from hybridmap.model.specification import build_model
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.process import ProcessModel, get_process
 from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.train import TrainingOptions
@@ -31,8 +33,7 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
     process = experiment.process
     constants: dict[str, float] = {}
     if process is not None:
-        variables = _process_model(experiment.name, process.name, process.options).forcing
-        constants = {v.name: layers.depth_m for v in variables if v.name == "depth"}
+        constants = interval_constants(_process_model(experiment.name, process.name, process.options), layers)
     return {
         "process": None if process is None else process.model_dump(),
         "neural": experiment.neural,
@@ -48,8 +49,32 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "forcing": layers.forcing,
         "forcing_constants": constants,
         "targets": list(experiment.targets),
+        "root_beta": layers.root_beta,
         "quantities": [q.facts() for name, q in layers.quantities.items() if name not in QUANTITIES],
     }
+
+
+def interval_constants(process: ProcessModel, layers: ModelLayers) -> dict[str, float]:
+    """Forcing that says the one interval of all sites [m]; none where observations are of several depths.
+
+    Parameters
+    ----------
+    process : ProcessModel
+        One with layers takes the ends of the interval, one of a layer its thickness if it has such a forcing.
+    layers : ModelLayers
+        With the interval.
+
+    Returns
+    -------
+    dict of str to float
+        By name [m].
+    """
+    if layers.root_beta is not None:
+        return {}
+    if process.has_layers:
+        return dict(zip(LAYER_INPUTS, layers.span_m, strict=True))
+    top, bottom = layers.span_m
+    return {v.name: bottom - top for v in process.forcing if v.name == THICKNESS}
 
 
 def _process_model(experiment: str, name: str, options: dict[str, Any]) -> ProcessModel:

@@ -26,6 +26,7 @@ from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
 from hybridmap.files.sums import write_sums
 from hybridmap.files.tables import write_json
+from hybridmap.grid.depth_axis import map_arrays
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
 from hybridmap.grid.tiles import Tile, tiles_of
@@ -33,19 +34,26 @@ from hybridmap.grid.verified_store import open_verified
 from hybridmap.predict.portrayal import PREFIX
 
 LOG = logging.getLogger("hybridmap")
-GRID_ARRAYS = ("x", "y", "spatial_ref")
 BLOCK = 512
 """Edge of a block of a GeoTIFF in cells."""
 CACHE_BYTES = 16 << 20
 """Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
-LISTED = ("interval_level", "interval_source", "threshold", "flag_values", "flag_meanings")
+LISTED = (
+    "depth_top_cm",
+    "depth_bottom_cm",
+    "interval_level",
+    "interval_source",
+    "threshold",
+    "flag_values",
+    "flag_meanings",
+)
 """Attributes that the list of maps repeats."""
 
 
 def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> None:
-    """Write every map of `store` into `folder` as ``{variable}.tif`` and list them in `summary` (JSON).
+    """Write every map of `store` into `folder` as ``{map}.tif``, one an interval of depth, and list them in `summary`.
 
     Parameters
     ----------
@@ -64,15 +72,15 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
     root = open_verified(store)
     grid = grid_of(root)
     folder.mkdir(parents=True, exist_ok=True)
-    names = sorted(n for n in root.array_keys() if n not in GRID_ARRAYS)
+    maps = map_arrays(root)
     for stale in folder.iterdir():
-        if stale.name.split(".")[0] not in names:
+        if stale.name.split(".")[0] not in maps:
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        entries = [_write_map(root[name], Band.of(name, root[name]), grid, folder, piece) for name in names]
+        entries = [_write_map(array, Band.of(name, array), grid, folder, piece) for name, array in maps.items()]
     write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)
-    LOG.info("%d maps written as GeoTIFF", len(names))
+    LOG.info("%d maps written as GeoTIFF", len(maps))
 
 
 def _write_map(array: Any, band: Band, grid: RegionGrid, folder: Path, piece: int) -> dict[str, Any]:

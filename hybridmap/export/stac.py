@@ -76,7 +76,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
             "description": "Soil organic carbon, its fractions and process parameters at steady state.",
             "processing:software": {"hybridmap": __version__},
             "hybridmap:model": str(root.attrs["model_fingerprint"]),
-            "hybridmap:depth_cm": [subject.build.top_cm, subject.build.bottom_cm],
+            "hybridmap:depth_cm": list(subject.build.span_cm),
             "hybridmap:licences_of_observations": sorted(set(sites["licence"].dropna().astype(str)) - {""}),
         },
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import zarr
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from hybridmap.config import Total
 from hybridmap.errors import HybridmapError
 from hybridmap.files.paths import under
 from hybridmap.files.tables import write_csv
+from hybridmap.grid.depth_axis import Interval, interval_maps, intervals_of, maps_of
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
@@ -62,7 +65,8 @@ def totals(
     out : Path
         CSV: ``totals, quantity, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2,
         stock_Tg, stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set and quantity is
-        the rest of the map, so that its rows add up to the map.
+        the rest of the map, so that its rows add up to the map. Of maps with a depth every interval has its rows, and
+        then all of them together; ``top_cm`` and ``bottom_cm`` say which.
     quantities : sequence of str
         Those that have a stock; the ones that are not mapped are left out.
 
@@ -74,53 +78,95 @@ def totals(
     all_stocks = _open_stocks(store, quantities)
     tables = []
     for total in sets:
-        grid = next(iter(all_stocks.values())).grid
+        grid = all_stocks[0].grid
         polygons = read_named_polygons(under(data_root, total.polygons), total.attribute, grid)
         if polygons.empty:
             raise HybridmapError(f"totals '{total.name}': no polygon of {total.polygons} lies on the map.")
-        for quantity, stocks in all_stocks.items():
+        for stocks in all_stocks:
             table = _table(total.name, polygons, _sums(stocks, polygons, total), level)
-            table.insert(1, "quantity", quantity)
-            text = "totals %s: %s, %d polygons, %.4g Tg on the whole map"
-            LOG.info(text, total.name, quantity, len(polygons), table["stock_Tg"].sum())
+            table.insert(1, "quantity", stocks.quantity)
+            if stocks.interval is not None:
+                table.insert(3, "top_cm", stocks.interval.top_cm)
+                table.insert(4, "bottom_cm", stocks.interval.bottom_cm)
+            depth = "" if stocks.interval is None else f" {stocks.interval}"
+            text = "totals %s: %s%s, %d polygons, %.4g Tg on the whole map"
+            LOG.info(text, total.name, stocks.quantity, depth, len(polygons), table["stock_Tg"].sum())
             tables.append(table)
     write_csv(pd.concat(tables, ignore_index=True), out)
 
 
 @dataclass(frozen=True)
 class Stocks:
-    """Maps that totals are made of: the stock, its draws, and where the model applies (None without such a map)."""
+    """Maps that totals are made of.
 
+    Attributes
+    ----------
+    quantity : str
+        Whose stock it is.
+    interval : Interval or None
+        Of soil; None where the maps have no depth.
+    grid : RegionGrid
+        Of the maps.
+    stock : sequence of array
+        The stock, or those of several intervals that are added up.
+    draws : sequence of sequence of array
+        Of each draw the same.
+    applicable : array or None
+        Where the model applies.
+    """
+
+    quantity: str
+    interval: Interval | None
     grid: RegionGrid
-    stock: Any
-    draws: list[Any]
+    stock: Sequence[Any]
+    draws: Sequence[Sequence[Any]]
     applicable: Any
 
 
-def _open_stocks(store: Path, quantities: Sequence[str]) -> dict[str, Stocks]:
-    """Stocks that are mapped, by their quantity."""
+def _open_stocks(store: Path, quantities: Sequence[str]) -> list[Stocks]:
+    """Stocks that are mapped: of each quantity, or of each of its intervals and of all together."""
     root = open_verified(store)
     names = {quantity: stock_name(quantity) for quantity in quantities}
     mapped = {quantity: name for quantity, name in names.items() if name in root}
     if not mapped:
         text = " or ".join(f"'{name}'" for name in names.values())
         raise HybridmapError(f"{store}: no map {text}, which totals are made of; add it to predict.maps.")
-    group: Any = root.get(DRAWS)
-    keys = [] if group is None else sorted(group.array_keys())
-    return {
-        quantity: Stocks(
-            grid_of(root), root[name], [group[k] for k in keys if k.startswith(f"{name}_")], root.get("applicable")
+    intervals = intervals_of(root)
+    selections: list[tuple[Interval | None, slice]] = [(None, slice(None))]
+    if intervals:
+        selections = [(interval, slice(k, k + 1)) for k, interval in enumerate(intervals)]
+        if len(intervals) > 1 and all(a.bottom_cm == b.top_cm for a, b in pairwise(intervals)):
+            selections.append((Interval(intervals[0].top_cm, intervals[-1].bottom_cm), slice(None)))
+    return [
+        Stocks(
+            quantity, interval, grid_of(root), maps_of(root, name)[part],
+            [draw[part] for draw in _draws(root, name)], root.get("applicable"),
         )
         for quantity, name in mapped.items()
-    }
+        for interval, part in selections
+    ]  # fmt: skip
+
+
+def _draws(root: zarr.Group, stock: str) -> list[list[Any]]:
+    """Of each draw of a stock its maps, from the surface down."""
+    group: Any = root.get(DRAWS)
+    keys = [] if group is None else sorted(group.array_keys())
+    intervals = intervals_of(root)
+    return [interval_maps(group[key], intervals) for key in keys if key.startswith(f"{stock}_")]
+
+
+def _added(maps: Sequence[Any], window: tuple[slice, slice]) -> Array:
+    """Sum of maps in a window (row, column), NaN where one has no value."""
+    first, *further = (read_map(array, window) for array in maps)
+    return np.asarray(sum(further, first))
 
 
 def _sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total) -> Array:
     """Sums a polygon (the rest last): area, area without data, stock, stock outside applicability, then draws."""
     sums = np.zeros((len(polygons) + 1, 4 + len(stocks.draws)))
-    for tile in tiles_of(stocks.grid, int(stocks.stock.shards[0])):
+    for tile in tiles_of(stocks.grid, int(stocks.stock[0].shards[0])):
         window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
-        stock = read_map(stocks.stock, window)
+        stock = _added(stocks.stock, window)
         if not np.isfinite(stock).any() and not _touches(stocks.grid, tile, polygons):
             continue
         weighted = _weighted(stocks, tile, stock)
@@ -145,7 +191,7 @@ def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
     areas = stocks.grid.cell_areas(tile)
     outside = np.zeros(stock.shape, bool) if stocks.applicable is None else np.asarray(stocks.applicable[window]) == 0
     fields = [valid, ~valid, np.where(valid, stock, 0.0), np.where(valid & outside, stock, 0.0)]
-    fields += [np.where(valid, read_map(draw, window), 0.0) for draw in stocks.draws]
+    fields += [np.where(valid, _added(draw, window), 0.0) for draw in stocks.draws]
     return np.stack([field * areas for field in fields]).reshape(len(fields), -1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from hybridmap.encoders import MixedInputs, Standardise
 from hybridmap.model.constraints import ONE_SIDED, Bounds, Constraint, Sigmoid, get_constraint, start_of
+from hybridmap.model.layer_depth import LayerDepth
 from hybridmap.model.roles import Roles
 from hybridmap.model.table_model import Run, TableModel
 from hybridmap.process import Parameter, ProcessModel
@@ -39,6 +41,11 @@ class HybridModel(TableModel):
         Treatment of classes and coordinates among the covariates.
     start : mapping of str to float, optional
         Where parameters start, if not at their defaults, in their units.
+    root_beta : float, optional
+        For observations of layers at several depths: shape of the root profile by which a layer gets its share of what
+        enters by roots, see :func:`~hybridmap.model.layer_depth.root_share`. Then the ends of the layer
+        (`LAYER_INPUTS`) are forcing; the encoder sees them too where the process model describes one layer. Without it
+        all observations are of one interval.
 
     Notes
     -----
@@ -61,6 +68,7 @@ class HybridModel(TableModel):
         forcing_constants: Mapping[str, float] | None = None,
         inputs: MixedInputs | None = None,
         start: Mapping[str, float] | None = None,
+        root_beta: float | None = None,
     ) -> None:
         super().__init__()
         roles.check(process)
@@ -74,10 +82,9 @@ class HybridModel(TableModel):
         self.forcing_constants = dict(forcing_constants or {})
         self.neural_names = tuple(roles.neural)
         self.shared_names = tuple(roles.shared)
-        self.forcing_names = tuple(
-            v.name for v in process.forcing if not v.optional and v.name not in self.forcing_constants
-        )
-        self.standardise = Standardise(len(self.covariate_names))
+        self.depth = LayerDepth(process, self.forcing_constants, root_beta)
+        self.forcing_names = self.depth.forcing_names
+        self.standardise = Standardise(len(self.covariate_names) + len(self.depth.encoded))
         table = {p.name: _rebound(p, bounds or {}, start or {}) for p in process.parameters}
         self._neural = Bounds.of([table[n] for n in self.neural_names])
         self._shared = Bounds.of([table[n] for n in self.shared_names])
@@ -90,26 +97,36 @@ class HybridModel(TableModel):
         shared = self._shared.locate(_starts(table, self.shared_names))
         self.shared_raw = nn.Parameter(self._shared_constraint.raw(shared).float())
 
-    def neural_parameters(self, covariates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def neural_parameters(
+        self, covariates: Tensor, forcing: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Raw values, positions between the bounds, and physical values, each (..., site, neural parameter)."""
-        return self._bounded(self.encoder(self.features(covariates)))
+        return self._bounded(self.encoder(self.features(self.encoder_inputs(covariates, forcing))))
+
+    def encoder_inputs(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
+        """Covariates, and the ends of the layer [m] where they differ between sites, (..., site, input)."""
+        if not self.depth.encoded:
+            return covariates
+        return torch.cat([covariates, *(forcing[n][..., None] for n in self.depth.encoded)], dim=-1)
 
     def shared_parameters(self) -> Tensor:
         """Physical values of the shared parameters, (..., shared parameter)."""
         return self._shared.interpolate(self._shared_constraint.position(self.shared_raw))
 
-    def physical_parameters(self, covariates: Tensor) -> dict[str, Tensor]:
+    def physical_parameters(
+        self, covariates: Tensor, forcing: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> dict[str, Tensor]:
         """Parameter values in their units: neural ones (site,), shared ones () for covariates (site, covariate)."""
         values: dict[str, Tensor] = {}
         if self.neural_names:
-            neural = self.neural_parameters(covariates)[2]
+            neural = self.neural_parameters(covariates, forcing)[2]
             values |= {name: neural[..., i] for i, name in enumerate(self.neural_names)}
         shared = self.shared_parameters()
         return values | {name: shared[..., i] for i, name in enumerate(self.shared_names)}
 
     def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What the encoder sees (..., site, feature) and what it makes of it (..., site, neural parameter)."""
-        features = self.features(covariates)
+        features = self.features(self.encoder_inputs(covariates, forcing))
         if not self.neural_names:
             return features, covariates.new_zeros(*covariates.shape[:-1], 0)
         return features, self.encoder(features)
@@ -121,13 +138,10 @@ class HybridModel(TableModel):
         learned = self._learned(neural)
         constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         # The process model knows sites only: members and sites are one axis for it.
-        outputs = self._process(
-            {**{n: constants[n] for n in self._fixed}, **learned},
-            {
-                **{n: forcing[n].flatten(0, len(shape) - 1) for n in self.forcing_names},
-                **{n: constants[n] for n in self.forcing_constants},
-            },
-        )
+        flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in self.depth.site_forcing(forcing)}
+        driven = {**{n: constants[n] for n in self.forcing_constants}, **flat}
+        outputs = self._process({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
+        outputs = self.depth.observed(outputs, driven)
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         if len(shape) > 1:
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}

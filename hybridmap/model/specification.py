@@ -8,6 +8,7 @@ from typing import Any
 from hybridmap.encoders import MixedInputs
 from hybridmap.encoders.registry import build_encoder
 from hybridmap.model import HybridModel, Model, NetworkModel, resolve_roles
+from hybridmap.model.layer_depth import LayerDepth
 from hybridmap.process import get_process
 from hybridmap.quantities import QUANTITIES, Quantity
 
@@ -22,8 +23,8 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
         (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
         ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes),
-        ``start`` (parameter → value), ``units`` (layer → unit) and ``quantities`` (facts of those that the region
-        declares).
+        ``start`` (parameter → value), ``units`` (layer → unit), ``quantities`` (facts of those that the region
+        declares) and ``root_beta`` (shape of the root profile, where observations are of layers at several depths).
 
     Returns
     -------
@@ -65,8 +66,10 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
     covariates, targets = list(spec["covariates"]), list(spec["targets"])
     process = get_process(spec["process"]["name"], **spec["process"]["options"])
     roles = resolve_roles(process, spec["neural"], spec["shared"], spec["fixed"])
-    inputs = _build_inputs(spec, covariates)
-    width = inputs.n_features if inputs else len(covariates)
+    root_beta = spec.get("root_beta")
+    encoded = [*covariates, *LayerDepth(process, spec["forcing_constants"], root_beta).encoded]
+    inputs = _build_inputs(spec, encoded)
+    width = inputs.n_features if inputs else len(encoded)
     model = HybridModel(
         process,
         roles,
@@ -78,6 +81,7 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
         forcing_constants=spec["forcing_constants"],
         inputs=inputs,
         start=spec.get("start"),
+        root_beta=root_beta,
     )
     if missing := [n for n in model.forcing_names if n not in spec["forcing"]]:
         raise ValueError(f"{process.name} needs the forcing {missing}; the region has {list(spec['forcing'])}.")

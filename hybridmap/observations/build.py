@@ -1,4 +1,4 @@
-"""Layers of all sources to one row a site on the target interval: quality control, densities, depth."""
+"""Layers of all sources to one row a site on the target interval, or one a layer: quality, densities, depth."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from hybridmap.observations.campaigns import campaigns_apart, overlapping_sites
 from hybridmap.observations.coarse_fragments import fill_fragments
 from hybridmap.observations.density import measured_or_without_stones, soc_density
 from hybridmap.observations.depth.intervals import DepthRules, interval_means, stocks
+from hybridmap.observations.depth.measured_layers import layers_as_rows
 from hybridmap.observations.places import same_places
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.observations.quality.rules import Rule, apply_rules, layer_rules, range_rules, renormalise_texture
@@ -32,10 +33,11 @@ MANY_SITES = 4
 MEANS = ["oc_g_kg", "bd_fine_g_cm3", "cf_vol", "clay_pct", "silt_pct", "sand_pct"]
 
 
-def site_columns(schema: Schema) -> list[str]:
+def site_columns(schema: Schema, *, is_by_layer: bool = False) -> list[str]:
     """Columns of ``observations.parquet``, those of the quantities in the middle."""
     return [
-        "site_id", "source", "licence", "lon", "lat", "year", "top_cm", "bottom_cm", "oc_g_kg", "oc_flag",
+        "site_id", *(["profile_id"] if is_by_layer else []),
+        "source", "licence", "lon", "lat", "year", "top_cm", "bottom_cm", "oc_g_kg", "oc_flag",
         "bd_fine_g_cm3", "bd_source", "cf_vol", "cf_source", *schema.columns, "frac_method", "mbc_method", "group_id",
         "weight", "clay_pct", "silt_pct", "sand_pct", "landcover", "bd_method", "depth_flag",
     ]  # fmt: skip
@@ -50,7 +52,7 @@ def build(
     dropped: Path,
     schema: Schema = SCHEMA,
 ) -> None:
-    """Merge ingested sources and write one row a site, the counts of drops and the dropped rows.
+    """Merge ingested sources and write one row a site, or a layer, the counts of drops and the dropped rows.
 
     Parameters
     ----------
@@ -80,7 +82,10 @@ def build(
             " build.limits, and at the units of the sources."
         )
     counts = ", ".join(f"{name} {int(sites[q.column].notna().sum())}" for name, q in schema.quantities.items())
-    LOG.info("%d sites on %g-%g cm (%s)", len(sites), settings.top_cm, settings.bottom_cm, counts)
+    rows = f"{len(sites)} sites on"
+    if settings.layers is not None:
+        rows = f"{len(sites)} layers of {sites['profile_id'].nunique()} profiles in"
+    LOG.info("%s %g-%g cm (%s)", rows, *settings.span_cm, counts)
     write_parquet(drops.dropped_rows(), dropped)
     write_csv(drops.table(), quality)
     write_parquet(with_points(sites), out)
@@ -107,24 +112,40 @@ def build_sites(
     Returns
     -------
     DataFrame
-        One row a site: :func:`site_columns` and the stocks that are asked for.
+        One row a site, or a layer: :func:`site_columns` and the stocks that are asked for.
     """
     layers = _sound_layers(layers, settings, grid, drops, schema)
     layers = _with_densities(layers, settings, drops, schema)
     stock_table = _stocks(layers, settings)
-    span = f"{settings.top_cm:g}-{settings.bottom_cm:g} cm"
-    if settings.depth == "slice":  # a spline learns from the layers beyond the interval too
-        is_beyond = (layers["top_cm"] >= settings.bottom_cm) | (layers["bottom_cm"] <= settings.top_cm)
-        layers = drops.drop_rows(layers, is_beyond, "interval", f"layer does not touch {span}")
+    if settings.layers is not None:
+        rows = layers_as_rows(layers, settings.layers, schema.columns, drops)
+        sites = _by_layer(rows, schema).merge(stock_table, left_on="profile_id", right_index=True, how="left")
+        return sites[[*site_columns(schema, is_by_layer=True), *stock_table.columns]].reset_index(drop=True)
+    layers = _near_interval(layers, settings, drops)
     if layers.empty:
         return pd.DataFrame(columns=site_columns(schema))
     sites = _on_interval(layers, settings, schema).merge(stock_table, on="site_id", how="left")
+    sites = _covered(sites, settings, schema, drops)
+    return sites[[*site_columns(schema), *stock_table.columns]].reset_index(drop=True)
+
+
+def _near_interval(layers: pd.DataFrame, settings: Build, drops: DropCounts) -> pd.DataFrame:
+    """Layers that say something of the interval."""
+    if settings.depth == "spline":  # it learns from the layers beyond the interval too
+        return layers
+    is_beyond = (layers["top_cm"] >= settings.bottom_cm) | (layers["bottom_cm"] <= settings.top_cm)
+    span = f"{settings.top_cm:g}-{settings.bottom_cm:g} cm"
+    return drops.drop_rows(layers, is_beyond, "interval", f"layer does not touch {span}")
+
+
+def _covered(sites: pd.DataFrame, settings: Build, schema: Schema, drops: DropCounts) -> pd.DataFrame:
+    """Sites with a value on the interval."""
     is_empty = sites[schema.columns].isna().all(axis=1)
     reason = (
-        f"layers cover less than {settings.min_coverage:.0%} of {span}, or leave a gap over {settings.max_gap_cm:g} cm"
+        f"layers cover less than {settings.min_coverage:.0%} of {settings.top_cm:g}-{settings.bottom_cm:g} cm, or leave"
+        f" a gap over {settings.max_gap_cm:g} cm"
     )
-    sites = drops.drop_rows(sites.assign(source_row=-1), is_empty, "coverage", reason)
-    return sites[[*site_columns(schema), *stock_table.columns]].reset_index(drop=True)
+    return drops.drop_rows(sites.assign(source_row=-1), is_empty, "coverage", reason)
 
 
 def _read_layers(path: Path, schema: Schema) -> pd.DataFrame:
@@ -228,8 +249,16 @@ def _on_interval(layers: pd.DataFrame, settings: Build, schema: Schema) -> pd.Da
     ).reset_index()
 
 
+def _by_layer(layers: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """One row a layer; the mean of the replicates of an interval."""
+    by_layer = layers.groupby("site_id", sort=True)
+    means = by_layer[[*schema.columns, *MEANS, "top_cm", "bottom_cm"]].mean()
+    table = pd.concat([by_layer["profile_id"].first(), _site_labels(layers), means], axis=1)
+    return table.assign(depth_flag="", weight=1.0).reset_index()
+
+
 def _site_labels(layers: pd.DataFrame) -> pd.DataFrame:
-    """What a site has besides numbers on the interval: place, year, sources and methods; indexed by ``site_id``."""
+    """What a site (or layer) has besides numbers: place, year, sources and methods; indexed by ``site_id``."""
     by_site = layers.groupby("site_id", sort=True)
     first = by_site[["source", "licence", "lon", "lat", "landcover"]].first()
     # An empty label must not hide a filled one of a deeper layer.

@@ -121,7 +121,7 @@ def estimate(recipe: Recipe, cube_path: Path, workers: int = 0) -> Estimate:
         tiles=len(tiles),
         filled_tiles=len(filled),
         cells=cells,
-        maps=len(inputs.predictor.layers),
+        maps=inputs.predictor.maps,
         workers=count,
         seconds=start_up + trial.seconds * cells / trial.cells / count,
         disk_bytes=trial.disk_bytes * cells / trial.cells,
@@ -139,7 +139,7 @@ def _try_tiles(inputs: Inputs, counts: Mapping[Tile, int]) -> Trial:
     with tempfile.TemporaryDirectory() as folder:
         store = MapStore(Path(folder) / "try.zarr")
         with store.lock():
-            store.begin("a try", predictor.layers, inputs.cube, inputs.edge, "a try")
+            store.begin("a try", predictor.layers, inputs.cube, inputs.edge, "a try", predictor.recipe.depths)
             empty = _size(store.partial)
             predict_tile(predictor, inputs.cube, order[0])  # the first call is slower
             for tile in order:

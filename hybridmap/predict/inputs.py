@@ -10,6 +10,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.grid.store import shard_edge
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model import Model
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Recipe
 
@@ -56,6 +57,8 @@ def check_layers(model: Model, cube: Cube) -> None:
         (model.forcing_names, forcing_units, "forcing"),
     ):
         for name in names:
+            if name in LAYER_INPUTS:  # they say the interval that is mapped
+                continue
             if name not in units:
                 raise HybridmapError(
                     f"{cube.path}: no {kind} '{name}', which the model was trained with; it has {sorted(units)}."

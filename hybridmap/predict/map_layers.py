@@ -13,6 +13,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.process import Variable
+from hybridmap.process.base import LAYER
 from hybridmap.quantities import QUANTITIES, Quantity
 
 DENSITY = QUANTITIES["soc"].unit
@@ -43,6 +44,8 @@ class MapLayer:
     needs_steady_state : bool
         Whether it has no value where the process model has no steady state: a pool there would be an artefact of the
         algebra.
+    has_depth : bool
+        Whether it differs between depths, where several are mapped.
     """
 
     unit: str
@@ -53,6 +56,7 @@ class MapLayer:
     about: Mapping[str, Any] = field(default_factory=dict)
     portrayal: Portrayal = field(default_factory=Portrayal)
     needs_steady_state: bool = True
+    has_depth: bool = True
 
     @property
     def dtype(self) -> str:
@@ -117,7 +121,8 @@ def model_maps(model: Model) -> dict[str, ModelMap]:
     maps = {name: ModelMap(name, _output_layer(model, outputs[name], *units[name])) for name in mapped}
     for rank, name in enumerate(model.neural_names):
         portrayal = Portrayal("parameter", name, rank=rank)
-        layer = MapLayer(*units[PARAMETER + name], portrayal=portrayal, needs_steady_state=False)
+        has_depth = model.process is None or not model.process.has_layers
+        layer = MapLayer(*units[PARAMETER + name], portrayal=portrayal, needs_steady_state=False, has_depth=has_depth)
         maps[name] = ModelMap(PARAMETER + name, layer)
     return maps
 
@@ -143,6 +148,7 @@ def _output_layer(model: Model, declared: Variable, unit: str, description: str)
         declared.classes,
         portrayal=portrayal,
         needs_steady_state=declared.needs_steady_state,
+        has_depth=model.process is None or not model.process.has_layers or LAYER in declared.dims,
     )
 
 

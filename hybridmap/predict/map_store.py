@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube
+from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis
 from hybridmap.grid.resumable_store import ResumableStore
 from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.grid.tiles import Tile
@@ -23,7 +24,15 @@ from hybridmap.predict.recipe import Recipe
 class MapStore(ResumableStore):
     """A store of maps while it is made: a layer a map, encoded as the map says."""
 
-    def begin(self, identity: str, layers: Mapping[str, MapLayer], cube: Cube, edge: int, title: str) -> None:
+    def begin(
+        self,
+        identity: str,
+        layers: Mapping[str, MapLayer],
+        cube: Cube,
+        edge: int,
+        title: str,
+        depths: Sequence[Interval] = (),
+    ) -> None:
         """Create the store, or keep one that was begun for the same maps, grid and tiles.
 
         Parameters
@@ -38,14 +47,20 @@ class MapStore(ResumableStore):
             Edge of a tile in cells.
         title : str
             Of the store.
+        depths : sequence of Interval
+            Intervals that are mapped; none for one interval, whose maps have no axis of depth.
         """
 
         def create(path: Path) -> None:
             root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity})
+            if depths:
+                create_depth_axis(root, depths)
             for name, layer in layers.items():
                 folder, _, plain = name.rpartition("/")
                 group = root.require_group(folder) if folder else root
-                create_layer(group, plain, cube.grid.sizes, edge, layer.attributes(), layer.dtype, layer.fill)
+                lead = {DEPTH: len(depths)} if depths and layer.has_depth else {}
+                sizes = {**lead, **cube.grid.sizes}
+                create_layer(group, plain, sizes, edge, layer.attributes(), layer.dtype, layer.fill)
 
         self.resume_or_create(identity, create)
 
@@ -63,7 +78,7 @@ class MapStore(ResumableStore):
         tile : Tile
             Its cells.
         maps : mapping of str to array
-            Values of each map in its unit, shape (row, column), NaN where there are none.
+            Values of each map in its unit, shape (row, column) or (depth, row, column), NaN where there are none.
         layers : mapping of str to MapLayer
             How each is encoded.
         key : str
@@ -96,7 +111,8 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
         Digest of the settings, the files of the model, and the grid.
     """
     block = recipe.predict.model_dump(exclude={"tile", "workers", "parts"}, mode="json")
-    settings = [block, asdict(recipe.uncertainty), recipe.depth_m, recipe.keep_draws, edge]
+    depths = [asdict(interval) for interval in (recipe.interval, *recipe.depths)]
+    settings = [block, asdict(recipe.uncertainty), depths, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     files = [recipe.model / WEIGHTS, recipe.model / SPECIFICATION, recipe.model / MEMBERS]
     for file in (*files, recipe.calibration, recipe.applicability):

@@ -34,7 +34,7 @@ def bytes_per_worker(predictor: Predictor, cube: Cube, tile: int) -> float:
     """
     layers = len(cube.covariate_names) + len(cube.forcing_names)
     strip = min(STRIP, tile * tile)
-    return WORKER_BYTES + 2.2 * strip * layers * 4 + 2.0 * len(predictor.layers) * tile * tile * 4 + BATCH * CELL_BYTES
+    return WORKER_BYTES + 2.2 * strip * layers * 4 + 2.0 * predictor.maps * tile * tile * 4 + BATCH * CELL_BYTES
 
 
 def free_bytes() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,10 +11,13 @@ from torch import Tensor
 
 from hybridmap.config import Predict
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.depth_axis import CM_PER_M, Interval
 from hybridmap.model import Model
+from hybridmap.options.layer_depth import LAYER_INPUTS, LAYER_TOP
 from hybridmap.predict.draws import dropout_sampler, fast_members
 from hybridmap.predict.kinds import KINDS, Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import MapLayer, model_maps, steady_state_of
+from hybridmap.predict.mapped_depths import check_depths
 from hybridmap.predict.member_means import member_means
 from hybridmap.predict.recipe import Recipe
 
@@ -45,14 +49,27 @@ class Predictor:
         self.model: Model = self.members[0]
         self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty, recipe.trust)
         has_spread = self._sampler is not None or len(self.members) > 1
-        source = Source(recipe, self.model, model_maps(self.model), has_spread)
-        kinds = [kind(source) for kind in KINDS]
-        self.notes = [note for kind in kinds for note in kind.notes]
-        self.layers = _selected_layers(recipe.predict, kinds)
+        check_depths(self.model, recipe.depths)
+        maps = model_maps(self.model)
+        sources = [Source(recipe, self.model, maps, has_spread, interval) for interval in recipe.intervals]
+        kinds = [[kind(source) for kind in KINDS] for source in sources]
+        self.notes = [note for kind in kinds[0] for note in kind.notes]
+        self.layers = _selected_layers(recipe.predict, kinds[0])
         # A kind without a map on the list costs nothing.
-        self._kinds = [kind for kind in kinds if self.layers.keys() & kind.layers().keys()]
-        self._drawn_outputs = sorted({name for kind in self._kinds for name in kind.drawn_outputs})
+        self._kinds = [[k for k in of_interval if self.layers.keys() & k.layers().keys()] for of_interval in kinds]
+        self._drawn_outputs = sorted({name for kind in self._kinds[0] for name in kind.drawn_outputs})
         self._steady_state = steady_state_of(self.model)
+        has_ends = bool(recipe.depths) or LAYER_TOP in self.model.forcing_names
+        self._ends = [_ends_of(interval) if has_ends else {} for interval in recipe.intervals]
+
+    @property
+    def maps(self) -> int:
+        """Number of maps, each depth for itself."""
+        return sum(math.prod(self.lead(name)) for name in self.layers)
+
+    def lead(self, name: str) -> tuple[int, ...]:
+        """Shape of a map before its rows and columns: the number of depths, if it has an axis of them."""
+        return (len(self.recipe.depths),) if self.recipe.depths and self.layers[name].has_depth else ()
 
     def __call__(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
         """Map some cells.
@@ -66,35 +83,55 @@ class Predictor:
 
         Returns
         -------
-        dict of str to Tensor, shape (site,), float32
+        dict of str to Tensor, shape (site,) or (depth, site), float32
             An entry for each of `layers`; NaN where the layer needs a steady state and there is none.
         """
         with torch.inference_mode():
-            batch = self._batch(covariates, forcing)
-            maps = {name: values for kind in self._kinds for name, values in kind.values(batch).items()}
-            if self._steady_state is not None:
-                absent = batch.outputs[self._steady_state] <= 0
-                for name, layer in self.layers.items():
-                    if layer.needs_steady_state:
-                        maps[name] = maps[name].masked_fill(absent, torch.nan)
+            by_interval = [self._maps(position, covariates, forcing) for position in range(len(self._kinds))]
+        if not self.recipe.depths:
+            return by_interval[0]
+        return {
+            name: torch.stack([maps[name] for maps in by_interval]) if layer.has_depth else by_interval[0][name]
+            for name, layer in self.layers.items()
+        }
+
+    def _maps(self, position: int, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
+        """Maps of one interval."""
+        kinds = self._kinds[position]
+        ends = {name: covariates.new_full((len(covariates),), value) for name, value in self._ends[position].items()}
+        batch = self._batch(kinds, covariates, {**forcing, **ends})
+        maps = {name: values for kind in kinds for name, values in kind.values(batch).items()}
+        if self._steady_state is not None:
+            absent = batch.outputs[self._steady_state] <= 0
+            for name, layer in self.layers.items():
+                if layer.needs_steady_state:
+                    maps[name] = maps[name].masked_fill(absent, torch.nan)
         return {name: maps[name] for name in self.layers}
 
-    def _batch(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Batch:
+    def _batch(self, kinds: Sequence[MapKind], covariates: Tensor, forcing: Mapping[str, Tensor]) -> Batch:
         """Outputs of the model, or the mean of its members, and draws of what kinds of maps ask for."""
         names = self._drawn_outputs
-        members = [self._member_outputs(model, covariates, forcing) for model in self.members]
+        members = [self._member_outputs(kinds, model, covariates, forcing) for model in self.members]
         if len(members) == 1:
             draws = self._sampler(covariates, forcing, names) if self._sampler is not None and names else {}
             return Batch(covariates, members[0], draws)
         draws = {name: [outputs[name] for outputs in members] for name in names}
         return Batch(covariates, member_means(members, self.model), draws)
 
-    def _member_outputs(self, model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
+    @staticmethod
+    def _member_outputs(
+        kinds: Sequence[MapKind], model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]
+    ) -> Maps:
         features, encoded = model.encode(covariates, forcing)
         outputs = {**model.decode(encoded, forcing).outputs, **model.extrapolation(features)}
-        for kind in self._kinds:
+        for kind in kinds:
             outputs |= kind.member_outputs(model, encoded, forcing, outputs)
         return outputs
+
+
+def _ends_of(interval: Interval) -> dict[str, float]:
+    """Ends of an interval [m], as models know them."""
+    return dict(zip(LAYER_INPUTS, (interval.top_cm / CM_PER_M, interval.bottom_cm / CM_PER_M), strict=True))
 
 
 def _selected_layers(predict: Predict, kinds: Sequence[MapKind]) -> dict[str, MapLayer]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from hybridmap.grid.depth_axis import map_arrays, maps_of
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import read_map
 from hybridmap.grid.tiles import Tile
@@ -41,8 +42,7 @@ class Preview:
         from matplotlib.image import imsave
 
         root = zarr.open_group(str(self.partial), mode="r")
-        names = [n for n in sorted(root.array_keys()) if n not in ("x", "y", "spatial_ref")]
-        array = root["soc" if "soc" in names else names[0]]
+        array = (maps_of(root, "soc") or list(map_arrays(root).values()))[0]
         for tile in tiles:
             values = read_map(array, np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1])
             small = values[-tile.row0 % self.step :: self.step, -tile.col0 % self.step :: self.step]

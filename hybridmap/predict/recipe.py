@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybridmap.config import Predict
+from hybridmap.grid.depth_axis import Interval
 from hybridmap.options import UncertaintyOptions
 from hybridmap.predict.worker_start import passes_of
 
@@ -22,8 +23,8 @@ class Recipe:
         Block of the configuration.
     uncertainty : UncertaintyOptions
         Block of the experiment.
-    depth_m : float
-        Thickness of the modelled layer [m].
+    interval : Interval
+        The interval that is modelled; of layers at several depths the span of them.
     calibration : Path or None
         ``conformal.json`` of the evaluation.
     applicability : Path or None
@@ -32,21 +33,29 @@ class Recipe:
         Also keep every draw of the SOC stock, which intervals of totals need.
     trust : bool
         Run a process model that is kept with the trained one, as the region file names it.
+    depths : tuple of Interval
+        Intervals that are mapped; none for the one interval that is modelled.
     """
 
     model: Path
     predict: Predict
     uncertainty: UncertaintyOptions
-    depth_m: float
+    interval: Interval
     calibration: Path | None = None
     applicability: Path | None = None
     keep_draws: bool = False
     trust: bool = False
+    depths: tuple[Interval, ...] = ()
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        """Those that are mapped: the depths, or the one interval that is modelled."""
+        return self.depths or (self.interval,)
 
     @property
     def passes(self) -> int:
         """How often a cell is predicted."""
-        return passes_of(self.uncertainty, self.predict)
+        return passes_of(self.uncertainty, self.predict) * len(self.intervals)
 
     def absolute(self) -> Recipe:
         """The same with absolute paths, for workers that run elsewhere."""

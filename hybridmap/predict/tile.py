@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube
 from hybridmap.grid.tiles import Tile
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.predict.predictor import Predictor
 
 BATCH = 8192
@@ -32,22 +33,22 @@ def predict_tile(predictor: Predictor, cube: Cube, tile: Tile) -> dict[str, Fiel
 
     Returns
     -------
-    dict of str to array, shape (row, column), float32
+    dict of str to array, shape (row, column) or (depth, row, column), float32
         By name, NaN outside complete cells; empty where no cell is complete.
     """
     shape = tile.row1 - tile.row0, tile.col1 - tile.col0
-    maps = {name: torch.full(shape, torch.nan) for name in predictor.layers}
+    maps = {name: torch.full((*predictor.lead(name), *shape), torch.nan) for name in predictor.layers}
     rows = max(1, STRIP // shape[1])
     has_cells = False
     for row in range(tile.row0, tile.row1, rows):
         strip = Tile(row, min(row + rows, tile.row1), tile.col0, tile.col1)
-        views = {name: values[row - tile.row0 : strip.row1 - tile.row0] for name, values in maps.items()}
+        views = {name: values[..., row - tile.row0 : strip.row1 - tile.row0, :] for name, values in maps.items()}
         has_cells |= _predict_strip(predictor, cube, strip, views)
     return {name: values.numpy() for name, values in maps.items()} if has_cells else {}
 
 
 def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str, torch.Tensor]) -> bool:
-    """Fill `maps` (row, column) of some rows; whether there was a complete cell."""
+    """Fill `maps` (..., row, column) of some rows; whether there was a complete cell."""
     valid = cube.complete(strip)
     if not valid.any():
         return False
@@ -57,8 +58,9 @@ def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str
     if order != list(range(len(covariates))):
         covariates = covariates[order]
     layers = torch.from_numpy(covariates.reshape(len(covariates), -1))
-    forcing_layers = {name: torch.from_numpy(forcing[name].reshape(-1)) for name in model.forcing_names}
-    flat_maps = {name: values.view(-1) for name, values in maps.items()}
+    names = [name for name in model.forcing_names if name not in LAYER_INPUTS]
+    forcing_layers = {name: torch.from_numpy(forcing[name].reshape(-1)) for name in names}
+    flat_maps = {name: values.view(*values.shape[:-2], -1) for name, values in maps.items()}
     complete = torch.from_numpy(np.flatnonzero(valid))
     for start in range(0, len(complete), BATCH):
         cells = complete[start : start + BATCH]
@@ -66,7 +68,7 @@ def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str
         padded = cells if len(cells) == BATCH else torch.cat([cells, cells[-1:].expand(BATCH - len(cells))])
         batch = predictor(_columns(layers, padded), {name: values[padded] for name, values in forcing_layers.items()})
         for name, values in batch.items():
-            flat_maps[name][cells] = values[: len(cells)]
+            flat_maps[name][..., cells] = values[..., : len(cells)]
     return True
 
 

@@ -15,6 +15,10 @@ from torch import Tensor
 
 from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
 from hybridmap.process.declarations import Capacity, Check, Penalty
+from hybridmap.process.measured_interval import layer_mean
+
+LAYER = "layer"
+"""Dimension of outputs that have a depth."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Variable:
         Of an output: whether it has no value where the model has no steady state.
     label : str
         Of an output: title in figures.
+    enters_by_roots : bool
+        Of a forcing: whether it enters the whole soil column, per area, as roots are distributed. A model of one layer
+        then gets the share of its layer, so that carbon that enters once is not put into every layer.
     """
 
     name: str
@@ -88,10 +95,14 @@ class Variable:
     classes: Mapping[int, str] = field(default_factory=dict, kw_only=True)
     needs_steady_state: bool = field(default=True, kw_only=True)
     label: str = field(default="", kw_only=True)
+    enters_by_roots: bool = field(default=False, kw_only=True)
 
 
 class ProcessModel(ABC):
     """A differentiable process model: pure, batched over sites, any float dtype in and out.
+
+    A model describes one layer of soil, whose thickness a forcing ``depth`` [m] may say, or a column of layers: then
+    outputs have the dimension ``layer``, and :meth:`observe` gives them on the interval that was measured.
 
     Attributes
     ----------
@@ -112,6 +123,8 @@ class ProcessModel(ABC):
         A pool that has one, for a figure. The workflow reads from the file whether the class assigns it.
     penalties : mapping of str to callable
         Name in ``loss.penalties`` → term of the outputs.
+    layer_interfaces : tuple of float
+        Of a model with layers: their ends [m], from 0 down, one more than there are layers.
     """
 
     name: ClassVar[str]
@@ -124,6 +137,34 @@ class ProcessModel(ABC):
     checks: tuple[Check, ...] = ()
     capacity: Capacity | None = None
     penalties: Mapping[str, Penalty] = MappingProxyType({})
+    layer_interfaces: tuple[float, ...] = ()
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether outputs have a depth."""
+        return any(LAYER in variable.dims for variable in self.outputs)
+
+    def observe(self, outputs: Mapping[str, Tensor], top_m: Tensor, bottom_m: Tensor) -> dict[str, Tensor]:
+        """Outputs as a sample of an interval shows them: those by layer as their mean over it.
+
+        Parameters
+        ----------
+        outputs : mapping of str to Tensor, shape (site, ...)
+            Of a call.
+        top_m, bottom_m : Tensor, shape (site,) or ()
+            Ends of the interval [m].
+
+        Returns
+        -------
+        dict of str to Tensor
+            Without the dimension of layers; NaN where the interval shares nothing with the layers.
+        """
+        axes = {v.name: v.dims.index(LAYER) for v in self.outputs if LAYER in v.dims}
+        ends = torch.tensor(self.layer_interfaces, dtype=torch.float64)
+        return {
+            name: layer_mean(values, axes[name], ends, top_m, bottom_m) if name in axes else values
+            for name, values in outputs.items()
+        }
 
     @abstractmethod
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from hybridmap.predict.portrayal import Group, Portrayal
 from hybridmap.report.expected import MAIN
 from hybridmap.report.results import Results
 
+ROLES = ("sd", "lower", "upper")
 WIDE, MANY = 5, 9
 """Maps side by side in a figure of more than so many."""
 
@@ -39,7 +40,13 @@ class DrawnMap:
             unit, limits = "1 = yes" if codes == [0, 1] else "", (float(codes[0]), float(codes[-1]))
         elif self.portrayal.symmetric:
             limits = _symmetric_limits(values)
-        return Layer(values, self.portrayal.label, unit, self.portrayal.colours, limits)
+        return Layer(values, self.title, unit, self.portrayal.colours, limits)
+
+    @property
+    def title(self) -> str:
+        """What it shows, and of which depth where there are several."""
+        label, ends = self.portrayal.label, [self.entry.get(f"depth_{end}_cm") for end in ("top", "bottom")]
+        return label if None in ends else f"{label} {ends[0]:g}\N{EN DASH}{ends[1]:g} cm"
 
 
 def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, folder: Path) -> None:
@@ -57,13 +64,14 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
         Of the PNG files ``{experiment}_{figure}.png``.
     """
     maps = _drawn_maps(results, experiment)
-    quantities = {m.portrayal.subject: m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"]}
-    main = quantities.pop(MAIN, None)
+    main = [m.layer(_limits(results, MAIN)) for m in maps["quantity"] if m.portrayal.subject == MAIN]
     figures: dict[str, list[Layer]] = {
-        "soc": [] if main is None else [replace(main, title=f"{main.title} density: {title}")],
+        "soc": [replace(layer, title=f"{layer.title} density: {title}") for layer in main],
         "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
         "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject == MAIN],
-        "pools": list(quantities.values()),
+        "pools": [
+            m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"] if m.portrayal.subject != MAIN
+        ],
         "parameters": [m.layer() for m in maps["parameter"]],
     }
     for name, layers in figures.items():
@@ -98,9 +106,16 @@ def _drawn_maps(results: Results, experiment: str) -> defaultdict[Group, list[Dr
     maps = [DrawnMap(entry, Portrayal.of(entry), store) for entry in results.map_list(experiment)]
     maps = [m for m in maps if m.portrayal.label and m.entry["name"] in store]
     groups: defaultdict[Group, list[DrawnMap]] = defaultdict(list)
-    for m in sorted(maps, key=lambda m: (m.portrayal.rank, m.entry["name"])):
+    for m in sorted(maps, key=_place):
         groups[m.portrayal.group].append(m)
     return groups
+
+
+def _place(drawn: DrawnMap) -> tuple[int, str, float, str]:
+    """Order in a figure: by rank, then by name, from the surface down."""
+    entry = drawn.entry
+    variable = entry["name"] if "depth_top_cm" not in entry else entry["name"].rpartition("_")[0]
+    return drawn.portrayal.rank, variable, float(entry.get("depth_top_cm", 0.0)), entry["name"]
 
 
 def _interval_width(maps: Sequence[DrawnMap]) -> list[Layer]:
@@ -108,12 +123,13 @@ def _interval_width(maps: Sequence[DrawnMap]) -> list[Layer]:
 
     Without one the width differs only where the lower end is cut at zero.
     """
-    roles = {m.portrayal.role: m for m in maps if m.portrayal.subject == MAIN}
-    if not {"sd", "lower", "upper"} <= set(roles):
+    by_role = {role: [m for m in maps if (m.portrayal.subject, m.portrayal.role) == (MAIN, role)] for role in ROLES}
+    if not all(by_role.values()):
         return []
-    upper, lower = roles["upper"], roles["lower"]
-    width = upper.values - lower.values
-    return [Layer(width, upper.portrayal.label, upper.entry["units"], upper.portrayal.colours)]
+    return [
+        Layer(upper.values - lower.values, upper.title, upper.entry["units"], upper.portrayal.colours)
+        for lower, upper in zip(by_role["lower"], by_role["upper"], strict=True)
+    ]
 
 
 def _symmetric_limits(values: np.ndarray) -> tuple[float, float]:

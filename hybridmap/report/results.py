@@ -15,8 +15,9 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.reading import read_csv, read_json, read_parquet
 from hybridmap.files.results import ExperimentFiles, RegionFiles
+from hybridmap.grid.depth_axis import map_arrays
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.store import grid_of, thinned_map
+from hybridmap.grid.store import thinned_map
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
 from hybridmap.observations.schema import Schema
@@ -74,8 +75,8 @@ class Results:
         """Layers of all sources as read, those that touch the interval of the region."""
         names = [source.name for source in self.config.observations]
         tables = [read_parquet(self.files.source(name)) for name in names]
-        layers, span = pd.concat(tables, ignore_index=True), self.config.build
-        return layers[(layers["top_cm"] < span.bottom_cm) & (layers["bottom_cm"] > span.top_cm)]
+        layers, (top, bottom) = pd.concat(tables, ignore_index=True), self.config.build.span_cm
+        return layers[(layers["top_cm"] < bottom) & (layers["bottom_cm"] > top)]
 
     @cached_property
     def sites(self) -> pd.DataFrame:
@@ -208,17 +209,13 @@ class Maps(Mapping[str, np.ndarray]):
 
     def __init__(self, store: Path) -> None:
         self._root = open_verified(store)
-        grid = grid_of(self._root)
-        arrays: Any = self._root
-        self._names = [n for n in sorted(self._root.array_keys()) if arrays[n].shape == (grid.height, grid.width)]
+        self._arrays = map_arrays(self._root)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._names:
-            raise KeyError(name)
-        return thinned_map(self._root[name])
+        return thinned_map(self._arrays[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._arrays)

@@ -16,8 +16,11 @@ from hybridmap.files.tables import write_csv, write_parquet
 from hybridmap.grid.store import CHUNK
 from hybridmap.grid.tiles import Tile
 from hybridmap.observations.quality.drop_counts import DropCounts
+from hybridmap.options.layer_depth import LAYER_INPUTS
 
 LOG = logging.getLogger("hybridmap")
+LAYER_ENDS = dict(zip(LAYER_INPUTS, ("top_cm", "bottom_cm"), strict=True))
+"""Forcing that every layer brings → column of the observations."""
 
 
 def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> None:
@@ -60,15 +63,19 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.Data
     Returns
     -------
     DataFrame
-        The other sites with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``.
+        The other sites with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``; where the observations
+        are layers of profiles, the ends of each [m] are forcing too.
     """
     x, y = cube.grid.to_grid(sites["lon"].to_numpy(float), sites["lat"].to_numpy(float))
     row, col, inside = cube.grid.cell_of(np.asarray(x), np.asarray(y))
     sites = sites.assign(row=row, col=col, x=x, y=y, source_row=-1)
     sites = ladder.drop_rows(sites, pd.Series(~inside, index=sites.index), "off_grid", "outside the grid")
     covariates, forcing = _values_at(cube, sites["row"].to_numpy(), sites["col"].to_numpy())
+    layers: dict[str, NDArray[np.float32]]
     layers = {f"covariate.{n}": covariates[:, i] for i, n in enumerate(cube.covariate_names)}
     layers |= {f"forcing.{n}": values for n, values in forcing.items()}
+    if "profile_id" in sites:
+        layers |= {f"forcing.{n}": (sites[c] / 100.0).to_numpy("float32") for n, c in LAYER_ENDS.items()}
     table = pd.concat([sites.drop(columns="source_row"), pd.DataFrame(layers, index=sites.index)], axis=1)
     return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
 

@@ -18,6 +18,7 @@ from pyproj import CRS
 from hybridmap.config.maps import Predict
 from hybridmap.covariates.cube import open_cube
 from hybridmap.export.cog import write_cogs
+from hybridmap.grid.depth_axis import Interval
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.model.specification import build_model
@@ -66,7 +67,7 @@ def cube_in(folder: Path, grid: RegionGrid, tile: int, filled: dict[tuple[int, i
 
 
 def recipe(model: Path, tile: int, **changes: Any) -> Recipe:
-    return Recipe(model, Predict(tile=tile, intervals="none", **changes), UncertaintyOptions(), 0.2)
+    return Recipe(model, Predict(tile=tile, intervals="none", **changes), UncertaintyOptions(), Interval(0, 20))
 
 
 def layers_of(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -18,6 +18,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_threshold import learn_applicability
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.files.seal import sealed
+from hybridmap.grid.depth_axis import Interval
 from hybridmap.model.draws import dropout_draws, ensemble_draws, mean_of
 from hybridmap.predict import predictor, run
 from hybridmap.predict.fast_encoder import make_fast
@@ -124,7 +125,7 @@ def test_dropout_maps_are_the_passes_of_the_evaluation(
     plain = recipe_of(config, "some_neural", dropped)
     source = replace(plain.uncertainty, method="mc_dropout", passes=6, layers=layers)
     block = plain.predict.model_copy(update={"intervals": "spread"})
-    made = Predictor(Recipe(dropped, block, source, 0.2))
+    made = Predictor(Recipe(dropped, block, source, Interval(0, 20)))
     model = load_model(dropped)
     x, forcing = cells(folder, model)
     out = made(x, forcing)
@@ -248,7 +249,7 @@ def test_what_cannot_be_mapped_is_said(
 
     def with_calibration(content: object) -> Recipe:
         other.write_text(json.dumps(sealed(content) if isinstance(content, dict) else content))
-        return Recipe(plain.model, plain.predict, plain.uncertainty, 0.2, other)
+        return Recipe(plain.model, plain.predict, plain.uncertainty, Interval(0, 20), other)
 
     with pytest.raises(HybridmapError, match=r"calibrated for none at level 0.9, the experiment asks for ensemble"):
         Predictor(with_calibration({**stored, "method": "none"}))
@@ -260,14 +261,14 @@ def test_what_cannot_be_mapped_is_said(
         Predictor(recipe(config, trained, evaluated, interval_of=["depth"]))
     pure = recipe_of(config, "pure_network", trained / "pure_network/all/model", None, evaluated / "area.npz")
     block = pure.predict.model_copy(update={"intervals": "none"})
-    Predictor(Recipe(pure.model, block, pure.uncertainty, 0.2, None, evaluated / "area.npz"))
+    Predictor(Recipe(pure.model, block, pure.uncertainty, Interval(0, 20), None, evaluated / "area.npz"))
     from hybridmap.evaluate.applicability import Applicability
 
     area = Applicability.load(evaluated / "area.npz")
     object.__setattr__(area, "names", area.names[::-1])
     area.save(tmp_path / "turned.npz")
     with pytest.raises(HybridmapError, match="made for a model of other covariates"):
-        Predictor(Recipe(plain.model, block, plain.uncertainty, 0.2, None, tmp_path / "turned.npz"))
+        Predictor(Recipe(plain.model, block, plain.uncertainty, Interval(0, 20), None, tmp_path / "turned.npz"))
 
 
 def test_a_model_without_a_spread_gets_one_width(

@@ -29,6 +29,7 @@ from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.export.cog import write_cogs
 from hybridmap.grid import resumable_store
+from hybridmap.grid.depth_axis import Interval
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.draws import ensemble_draws, mean_of
 from hybridmap.predict import memory, preview, progress, run, worker_start, workers
@@ -239,7 +240,7 @@ def test_rasters_that_failed_are_made_without_predicting_again(
         run.predict(Job(*arguments, out), "t", Execution(1), export=lambda: made.append(digest(out)))
     assert made == [first] == [digest(out)]
     assert not MapStore(out).receipts.exists()
-    other = replace(arguments[0], depth_m=0.5)  # other maps are made anew
+    other = replace(arguments[0], interval=Interval(0, 50))  # other maps are made anew
     with pytest.raises(HybridmapError):
         run.predict(Job(*arguments, out), "t", Execution(1), export=full)
     run.predict(Job(other, arguments[1], out), "t", Execution(1))

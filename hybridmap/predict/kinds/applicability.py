@@ -41,7 +41,7 @@ class ApplicabilityMaps(MapKind):
             "applicable": MapLayer("1", "area of applicability of the model", "class", codes, 0.0, about, inside),
             "out_of_range": MapLayer("1", "number of covariates outside their range in training", "class"),
         }
-        return {name: replace(layer, needs_steady_state=False) for name, layer in layers.items()}
+        return {name: replace(layer, needs_steady_state=False, has_depth=False) for name, layer in layers.items()}
 
     def values(self, batch: Batch) -> Maps:
         """By the covariates alone."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from hybridmap.grid.depth_axis import Interval
 from hybridmap.model import Model
 from hybridmap.predict.map_layers import MapLayer, ModelMap
 from hybridmap.predict.recipe import Recipe
@@ -31,12 +32,15 @@ class Source:
         Maps that the model gives as they are, by name.
     has_spread : bool
         Whether there are draws of the outputs, from an ensemble or from dropout.
+    interval : Interval
+        Of soil, that is mapped.
     """
 
     recipe: Recipe
     model: Model
     model_maps: Mapping[str, ModelMap]
     has_spread: bool
+    interval: Interval
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,11 @@ class DerivedMaps(MapKind):
     def layers(self) -> dict[str, MapLayer]:
         """Those that the outputs of the model allow."""
         layers = {}
-        depth = f"to {100 * self.source.recipe.depth_m:g} cm"
+        interval = self.source.interval
+        # Of several depths each map says its own.
+        depth = "" if self.source.recipe.depths else f" to {100 * interval.thickness_m:g} cm"
         for name, stock in self.stocks.items():
-            layers[name] = MapLayer(STOCK_UNIT, f"{stock.title} {depth}")
+            layers[name] = MapLayer(STOCK_UNIT, f"{stock.title}{depth}")
         if self.losses:
             layers[TURNOVER] = MapLayer("yr", "soil organic carbon over its inputs at steady state")
         return layers
@@ -83,7 +85,7 @@ class DerivedMaps(MapKind):
         """Density times thickness, and over what is lost in a year."""
         maps, outputs = {}, batch.outputs
         for name, stock in self.stocks.items():
-            maps[name] = outputs[stock.output] * (stock.factor * self.source.recipe.depth_m)
+            maps[name] = outputs[stock.output] * (stock.factor * self.source.interval.thickness_m)
         if self.losses:
             first, *further = (outputs[name] for name in self.losses)
             maps[TURNOVER] = outputs[CARBON] / sum(further, first)

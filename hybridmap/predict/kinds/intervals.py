@@ -54,7 +54,9 @@ class IntervalMaps(MapKind):
             for role, text in texts.items():
                 portrayal = Portrayal("interval", title, subject=name, role=role)  # type: ignore[arg-type]
                 description = f"{text} {layer.description}"
-                layers[f"{name}_{role}"] = MapLayer(layer.unit, description, about=about, portrayal=portrayal)
+                layers[f"{name}_{role}"] = MapLayer(
+                    layer.unit, description, about=about, portrayal=portrayal, has_depth=layer.has_depth
+                )
         return layers
 
     def values(self, batch: Batch) -> Maps:

@@ -45,7 +45,9 @@ class ScenarioMaps(MapKind):
                 title = f"Change of {label_of(target, self.source.model.quantities)} with {text}"
                 portrayal = Portrayal("scenario", title, "BrBG", symmetric=True, subject=target)
                 description = f"change of {layer.description} with {text}"
-                layers[_map_name(target, scenario)] = MapLayer(layer.unit, description, portrayal=portrayal)
+                layers[_map_name(target, scenario)] = MapLayer(
+                    layer.unit, description, portrayal=portrayal, has_depth=layer.has_depth
+                )
         return layers
 
     def member_outputs(self, model: Model, encoded: Tensor, forcing: Forcing, outputs: Mapping[str, Tensor]) -> Maps:

@@ -33,9 +33,9 @@ class StockDraws(MapKind):
 
     def values(self, batch: Batch) -> Maps:
         """Density times thickness of each draw."""
-        depth_m = self.source.recipe.depth_m
+        thickness_m = self.source.interval.thickness_m
         return {
-            _map_name(name, k): density * (stock.factor * depth_m)
+            _map_name(name, k): density * (stock.factor * thickness_m)
             for name, stock in self.stocks.items()
             for k, density in enumerate(batch.draws[self.source.model_maps[stock.output].output])
         }

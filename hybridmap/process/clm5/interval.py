@@ -1,4 +1,4 @@
-"""The CLM5 matrix as a model of the soil layer that was measured, with its forcing looked up by cell.
+"""The CLM5 matrix as a model of the interval that was measured, with its forcing looked up by cell.
 
 The forcing of :mod:`hybridmap.process.clm5.matrix` is some thousand numbers a site, on the grid of a land model. Here
 a site gives the number of its cell in a table (``hybridmap clm5-forcing``): samples, cube and maps carry one layer.
@@ -15,25 +15,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybridmap.process.base import ProcessModel, Variable, widest
+from hybridmap.process.base import ProcessModel, Variable
 from hybridmap.process.clm5 import matrix
-from hybridmap.process.clm5.vertical import LAYERS, THICKNESS
+from hybridmap.process.clm5.vertical import LAYER_INTERFACES, LAYERS, THICKNESS
+from hybridmap.process.measured_interval import layer_mean
 
-FORCING = (
-    Variable("clm5_cell", ("site",), "1", "number of the cell in the forcing table", valid_range=(0.0, 1e7)),
-    Variable("depth", ("site",), "m", "thickness of the layer from the surface, 0.20 if absent", True, (0.01, 8.0)),
-)
+CELL = Variable("clm5_cell", ("site",), "1", "number of the cell in the forcing table", valid_range=(0.0, 1e7))
 OUTPUTS = (
-    Variable("soc", ("site",), "kg m-3", "soil organic carbon density of the layer"),
+    Variable("soc", ("site", "layer"), "kg m-3", "soil organic carbon density"),
     Variable("soc_stock_1m", ("site",), "kg m-2", "soil organic carbon stock to 1 m"),
     Variable("litter_stock", ("site",), "kg m-2", "carbon of woody debris and litter in the whole column"),
 )
-DEFAULT_DEPTH = 0.20
-"""Thickness [m] of the layer where the forcing has no `depth`."""
+KG_PER_G = 1e-3
 
 
 class Clm5Interval(ProcessModel):
-    """CLM5 soil carbon of the layer from the surface to `depth`, for cells of a forcing table.
+    """CLM5 soil carbon by layer, for cells of a forcing table.
 
     Parameters
     ----------
@@ -51,16 +48,17 @@ class Clm5Interval(ProcessModel):
 
     name: ClassVar[str] = "clm5_interval"
     outputs = OUTPUTS
+    layer_interfaces = LAYER_INTERFACES
 
     def __init__(self, table: str = "", **options: object) -> None:
         self.clm5 = matrix.Clm5(**options)  # type: ignore[arg-type]
         self.parameters = self.clm5.parameters
         self.table = _read(table, [v.name for v in self.clm5.forcing if not v.optional])
         last = len(next(iter(self.table.values()))) - 1
-        self.forcing = (replace(FORCING[0], valid_range=(0.0, float(last))), *FORCING[1:])
+        self.forcing = (replace(CELL, valid_range=(0.0, float(last))),)
 
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Carbon of the layer and the column; a site whose cell is not in the table is NaN."""
+        """Carbon of the layers and the column; a site whose cell is not in the table is NaN."""
         cell = forcing["clm5_cell"]
         cells = len(next(iter(self.table.values())))
         in_table = torch.isfinite(cell) & (cell >= 0) & (cell < cells)
@@ -72,22 +70,14 @@ class Clm5Interval(ProcessModel):
         driven["input_cwd"] = torch.where(in_table[:, None], driven["input_cwd"], torch.nan)
         out = self.clm5(parameters, driven)
         soc = out["soc"]
-        depth = forcing.get("depth", soc.new_tensor(DEFAULT_DEPTH)).to(soc)
-        outputs = {
-            "soc": self._stock_above(soc, depth) / depth * 1e-3,
-            "soc_stock_1m": self._stock_above(soc, soc.new_tensor(1.0)) * 1e-3,
-            "litter_stock": (out["pools"][:, :4].sum(1) @ THICKNESS[:LAYERS].to(soc)) * 1e-3,
-        }
-        shape = widest(outputs.values())
-        return {name: value.expand(shape).to(soc) for name, value in outputs.items()}
-
-    @staticmethod
-    def _stock_above(soc: Tensor, depth: Tensor) -> Tensor:
-        """Stock [g m-2] from the surface to `depth` [m] of layers (site, layer) [g m-3], each of one density."""
         thickness = THICKNESS[:LAYERS].to(soc)
-        top = thickness.cumsum(0) - thickness
-        inside = (depth.reshape(-1, 1) - top).clamp(min=0.0).minimum(thickness)
-        return (soc * inside).sum(1)
+        outputs = {
+            "soc": soc * KG_PER_G,
+            "soc_stock_1m": layer_mean(soc, 1, torch.tensor(LAYER_INTERFACES), soc.new_zeros(()), soc.new_ones(()))
+            * KG_PER_G,
+            "litter_stock": (out["pools"][:, :4].sum(1) @ thickness) * KG_PER_G,
+        }
+        return {name: value.to(soc) for name, value in outputs.items()}
 
 
 def _read(path: str, names: list[str]) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from hybridmap.process.clm5.inputs import depth_fractions, layer_inputs
 from hybridmap.process.clm5.scalars import month_means
 from hybridmap.process.clm5.solve import FRACTIONS, solve_steady_state
 from hybridmap.process.clm5.transport import mixing, simple
-from hybridmap.process.clm5.vertical import LAYERS, NODE_DEPTH, THICKNESS
+from hybridmap.process.clm5.vertical import LAYER_INTERFACES, LAYERS, NODE_DEPTH, THICKNESS
 
 POOLS = ("cwd", "litter1", "litter2", "litter3", "soil1", "soil2", "soil3")
 
@@ -125,6 +125,7 @@ class Clm5(ProcessModel):
     parameters = PARAMETERS
     forcing = FORCING
     outputs = OUTPUTS
+    layer_interfaces = LAYER_INTERFACES
 
     def __init__(
         self,

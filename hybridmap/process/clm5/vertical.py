@@ -29,3 +29,5 @@ INTERFACE = torch.tensor(
     dtype=torch.float64,
 )  # fmt: skip
 """Depth of the lower interface of each layer."""
+LAYER_INTERFACES = (0.0, *INTERFACE[:LAYERS].tolist())
+"""Ends of the layers."""

@@ -73,6 +73,7 @@ FORCING = (
         "net primary production as carbon",
         valid_range=(0.0, 4000.0),
         typical_median=(5.0, 4000.0),
+        enters_by_roots=True,
     ),
     Variable("mat", ("site",), "degC", "mean annual air temperature", valid_range=(-40.0, 45.0)),
     Variable("depth", ("site",), "m", "thickness of the layer, 0.20 if absent", True, (0.01, 5.0)),

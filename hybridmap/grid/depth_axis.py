@@ -1,0 +1,134 @@
+"""Maps with a depth: the axis of a store, and each interval as a map of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+
+DEPTH, BOUNDS = "depth", "depth_bounds"
+GRID_ARRAYS = ("x", "y", "spatial_ref", DEPTH, BOUNDS)
+"""Arrays of a store that are no maps."""
+CM_PER_M = 100.0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of soil.
+
+    Attributes
+    ----------
+    top_cm, bottom_cm : float
+        Its ends [cm].
+
+    Examples
+    --------
+    >>> str(Interval(0, 5)), round(Interval(5, 15).thickness_m, 9)
+    ('0-5cm', 0.1)
+    """
+
+    top_cm: float
+    bottom_cm: float
+
+    def __str__(self) -> str:
+        return f"{self.top_cm:g}-{self.bottom_cm:g}cm"
+
+    @property
+    def thickness_m(self) -> float:
+        """Thickness [m]."""
+        return (self.bottom_cm - self.top_cm) / CM_PER_M
+
+
+def create_depth_axis(root: zarr.Group, intervals: Sequence[Interval]) -> None:
+    """Write the CF coordinate ``depth`` [m] and its bounds into a store of maps.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        The store.
+    intervals : sequence of Interval
+        From the surface down.
+    """
+    bounds = np.array([(i.top_cm, i.bottom_cm) for i in intervals]) / CM_PER_M
+    depth = root.create_array(DEPTH, shape=(len(bounds),), dtype="float64", dimension_names=(DEPTH,))
+    depth[:] = bounds.mean(1)
+    depth.attrs.update(
+        {"standard_name": "depth", "long_name": "middle of the interval below the surface", "units": "m",
+         "positive": "down", "axis": "Z", "bounds": BOUNDS}
+    )  # fmt: skip
+    ends = root.create_array(BOUNDS, shape=bounds.shape, dtype="float64", dimension_names=(DEPTH, "nv"))
+    ends[:] = bounds
+
+
+def intervals_of(root: zarr.Group) -> list[Interval]:
+    """Intervals of a store; none where its maps have no depth."""
+    if BOUNDS not in root:
+        return []
+    bounds = np.asarray(root[BOUNDS]) * CM_PER_M
+    return [Interval(*np.round(pair, 6).tolist()) for pair in bounds]
+
+
+class IntervalMap:
+    """One interval of an array (depth, row, column), used like an array (row, column).
+
+    Parameters
+    ----------
+    array : zarr.Array
+        With a depth.
+    position : int
+        Of the interval.
+    interval : Interval
+        Its depths.
+    """
+
+    def __init__(self, array: Any, position: int, interval: Interval) -> None:
+        self._array, self._position, self.interval = array, position, interval
+        self.shape: tuple[int, ...] = array.shape[1:]
+        self.shards: tuple[int, ...] = array.shards[1:]
+        self.dtype = array.dtype
+        name = f"{array.attrs['long_name']}, {interval.top_cm:g}-{interval.bottom_cm:g} cm"
+        ends = {"depth_top_cm": interval.top_cm, "depth_bottom_cm": interval.bottom_cm}
+        self.attrs: Mapping[str, Any] = {**array.attrs, "long_name": name, **ends}
+
+    def name_of(self, variable: str) -> str:
+        """Name of the interval's map, ``soc_0-5cm``."""
+        return f"{variable}_{self.interval}"
+
+    def __getitem__(self, window: tuple[slice, slice]) -> Any:
+        return self._array[(self._position, *window)]
+
+
+def map_arrays(root: zarr.Group) -> dict[str, Any]:
+    """Every map of a store as an array (row, column), by name; ``soc`` with a depth is ``soc_0-5cm`` and so on.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        A store of maps.
+
+    Returns
+    -------
+    dict of str to zarr.Array or IntervalMap
+        In the order of their names, intervals from the surface down.
+    """
+    names = [name for name in sorted(root.array_keys()) if name not in GRID_ARRAYS]
+    return {
+        array.name_of(name) if isinstance(array, IntervalMap) else name: array
+        for name in names
+        for array in maps_of(root, name)
+    }
+
+
+def maps_of(root: zarr.Group, name: str) -> list[Any]:
+    """The maps of one variable as arrays (row, column), from the surface down; one where it has no depth, or none."""
+    return interval_maps(root[name], intervals_of(root)) if name in root else []
+
+
+def interval_maps(array: Any, intervals: Sequence[Interval]) -> list[Any]:
+    """An array (row, column) alone, or each interval of an array (depth, row, column)."""
+    if array.ndim == 2:
+        return [array]
+    return [IntervalMap(array, position, interval) for position, interval in enumerate(intervals)]
