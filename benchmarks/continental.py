@@ -85,7 +85,7 @@ def train(name: str, folder: Path) -> None:
 
 def maps(name: str, folder: Path) -> None:
     from hybridmap.predict.mapped_depths import modelled_interval
-from hybridmap.predict.recipe import Job, Recipe
+    from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
     config = config_of(name, folder)

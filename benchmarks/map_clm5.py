@@ -25,9 +25,9 @@ def write_table(path: Path, cells: int) -> None:
 
 def main() -> None:
     from hybridmap.config import Predict
-    from hybridmap.options import UncertaintyOptions
     from hybridmap.grid.depth_axis import Interval
-from hybridmap.predict.recipe import Job, Recipe
+    from hybridmap.options import UncertaintyOptions
+    from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
 
     parser = argparse.ArgumentParser()

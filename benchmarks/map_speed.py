@@ -111,9 +111,9 @@ def write_area(folder: Path) -> None:
 
 def recipe(folder: Path, product: bool = False, precision: str = "float32") -> Any:
     from hybridmap.config import Predict
-    from hybridmap.options import UncertaintyOptions
     from hybridmap.grid.depth_axis import Interval
-from hybridmap.predict.recipe import Recipe
+    from hybridmap.options import UncertaintyOptions
+    from hybridmap.predict.recipe import Recipe
 
     block = Predict(tile=TILE, intervals="conformal" if product else "none", precision=precision)
     if not product:

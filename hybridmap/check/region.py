@@ -24,6 +24,8 @@ from hybridmap.files.paths import under
 from hybridmap.files.results import RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.observations.bulk_density import check_pedotransfer
+from hybridmap.observations.campaigns import campaigns_apart
+from hybridmap.observations.depth.measured_layers import check_overlaps
 from hybridmap.observations.schema import Schema
 
 Check = tuple[str, Callable[[], str]]
@@ -145,7 +147,10 @@ def _mapping(config: Config, source: ObservationSource) -> str:
 
 
 def _source(config: Config, source: ObservationSource) -> str:
-    table = check_table(source, config.data_root, RegionGrid.of(config.grid), Schema(config.all_quantities))
+    schema = Schema(config.all_quantities)
+    table = check_table(source, config.data_root, RegionGrid.of(config.grid), schema)
+    if config.build.layers is not None and config.build.layers.overlaps == "refuse":
+        check_overlaps(campaigns_apart(table), schema)
     return f"{len(table)} layers of {table['site_id'].nunique()} sites"
 
 

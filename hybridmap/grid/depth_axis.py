@@ -71,6 +71,11 @@ def intervals_of(root: zarr.Group) -> list[Interval]:
     return [Interval(*np.round(pair, 6).tolist()) for pair in bounds]
 
 
+def _plain(number: float) -> float:
+    """A whole number without a decimal point."""
+    return int(number) if float(number).is_integer() else number
+
+
 class IntervalMap:
     """One interval of an array (depth, row, column), used like an array (row, column).
 
@@ -90,7 +95,7 @@ class IntervalMap:
         self.shards: tuple[int, ...] = array.shards[1:]
         self.dtype = array.dtype
         name = f"{array.attrs['long_name']}, {interval.top_cm:g}-{interval.bottom_cm:g} cm"
-        ends = {"depth_top_cm": interval.top_cm, "depth_bottom_cm": interval.bottom_cm}
+        ends = {"depth_top_cm": _plain(interval.top_cm), "depth_bottom_cm": _plain(interval.bottom_cm)}
         self.attrs: Mapping[str, Any] = {**array.attrs, "long_name": name, **ends}
 
     def name_of(self, variable: str) -> str:
