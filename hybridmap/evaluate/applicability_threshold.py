@@ -68,6 +68,8 @@ def learn_applicability(
     complete = np.isfinite(values).all(axis=1)
     for driver in forcing.values():
         complete &= driver.isfinite().numpy()
+    if "profile_id" in samples:  # the layers of a profile are one place
+        complete &= ~samples["profile_id"].duplicated().to_numpy()
     applicability = fit_applicability(
         values[complete], folds[complete], model.covariate_names, importance, classes, references
     )

@@ -21,7 +21,7 @@ from hybridmap.plot.quality import distributions_figure, dropped_map, quality_fi
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.process import Capacity
 from hybridmap.report.map_figures import draw_maps, labelled_maps
-from hybridmap.report.results import Results
+from hybridmap.report.results import Maps, Results
 
 CURVES = 6
 """Covariates of each parameter whose curves are drawn, the most important first."""
@@ -39,7 +39,7 @@ def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
     for experiment in results.config.experiments:
         _draw_skill(results, experiment, test, folder)
         _draw_edges(results, experiment, folder)
-        maps = results.maps(experiment.name) if experiment.map else {}
+        maps = results.maps(experiment.name) if experiment.map else None
         if maps:
             draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)
         if experiment.process is not None:
@@ -88,7 +88,8 @@ def _draw_edges(results: Results, experiment: Experiment, folder: Path) -> None:
 def edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
     """Curves of each neural parameter over its most important covariates, in their units."""
     # Classes and coordinates among the covariates have no curve of their own; their features follow the numbers.
-    columns = list(range(len(model.covariate_names)) if model.inputs is None else model.inputs.numeric)
+    names = (*model.covariate_names, *model.depth.encoded)
+    columns = list(range(len(names)) if model.inputs is None else model.inputs.numeric)
     if not columns:
         return {}
     share = curves.share.numpy()[: len(columns)]
@@ -98,14 +99,14 @@ def edge_curves(model: HybridModel, curves: Curves) -> dict[str, list[Curve]]:
         x, y = curves.edge(feature, parameter)
         covariate = columns[feature]
         values = x.numpy() * sd[covariate] + mean[covariate]
-        return Curve(model.covariate_names[covariate], share[feature, parameter], values, y.numpy())
+        return Curve(names[covariate], share[feature, parameter], values, y.numpy())
 
     order = np.argsort(-share, axis=0)[: min(CURVES, len(columns))]
     return {name: [curve(int(i), j) for i in order[:, j]] for j, name in enumerate(model.neural_names)}
 
 
 def _draw_saturation(
-    results: Results, experiment: Experiment, maps: Mapping[str, np.ndarray], frame: MapFrame, folder: Path
+    results: Results, experiment: Experiment, maps: Maps | None, frame: MapFrame, folder: Path
 ) -> None:
     """How full the pool is that has a capacity, at sites and cells, of a process model that declares one."""
     name = experiment.name
@@ -115,11 +116,13 @@ def _draw_saturation(
     capacity, sites = process.capacity, results.predictions(name)
     names = (capacity.output, *capacity.margins)
     samples = {"sites": _filling({v: output_values(sites, v).to_numpy() for v in names}, capacity)}
-    if set(names) <= set(maps):
-        samples["cells"] = _filling({v: maps[v].ravel() for v in names}, capacity)
+    fields = {} if maps is None else {v: maps.of_depths(v) for v in names}
+    if fields and all(fields.values()):
+        samples["cells"] = _filling({v: np.concatenate(arrays, axis=None) for v, arrays in fields.items()}, capacity)
     label = next(v.label for v in process.outputs if v.name == capacity.output) or capacity.output
     captions = Captions(experiment.title or name, label, capacity.margin_label)
-    saturation_figure(samples, maps.get(capacity.output), frame, captions, folder / f"{name}_saturation.png")
+    uppermost = next(iter(fields.get(capacity.output, [])), None)
+    saturation_figure(samples, uppermost, frame, captions, folder / f"{name}_saturation.png")
 
 
 def _filling(values: Mapping[str, np.ndarray], capacity: Capacity) -> Filling:

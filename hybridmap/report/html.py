@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hybridmap.config import Config
+from hybridmap.config import Build, Config
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
 from hybridmap.report.figures import draw_figures
@@ -60,7 +60,8 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "region": config.region,
         "grid": config.grid,
         "cell_unit": {"metre": "m", "degree": "°"}.get(unit, unit),
-        "build": config.build,
+        "depths": _depths(config.build),
+        "rows": "sites" if config.build.layers is None else "layers kept",
         "image": lambda name: _embedded(figures / name),
         "has": lambda name: (figures / name).is_file(),
         "counts": _counts(results),
@@ -78,6 +79,12 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "inputs": input_hashes(config, results.folder),
         "config": config_text(config),
     }
+
+
+def _depths(build: Build) -> str:
+    """The interval, or that layers are taken from, in words."""
+    top, bottom = build.span_cm
+    return f"{'' if build.layers is None else 'layers of '}{top:g}\N{EN DASH}{bottom:g} cm"
 
 
 def _counts(results: Results) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.reading import read_csv, read_json, read_parquet
 from hybridmap.files.results import ExperimentFiles, RegionFiles
-from hybridmap.grid.depth_axis import map_arrays
+from hybridmap.grid.depth_axis import map_arrays, maps_of
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import thinned_map
 from hybridmap.grid.verified_store import open_verified
@@ -137,7 +137,7 @@ class Results:
         tables = {fold: read_parquet(self.of(experiment).fold(fold).history) for fold in ids}
         return {fold: table[table["member"] == 0] for fold, table in tables.items()}
 
-    def maps(self, experiment: str) -> Mapping[str, np.ndarray]:
+    def maps(self, experiment: str) -> Maps:
         """All maps of an experiment, each (row, column)."""
         return Maps(self.of(experiment).maps)
 
@@ -213,6 +213,10 @@ class Maps(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         return thinned_map(self._arrays[name])
+
+    def of_depths(self, variable: str) -> list[np.ndarray]:
+        """The maps of one variable from the surface down: one where it has no depth, none where there is none."""
+        return [thinned_map(array) for array in maps_of(self._root, variable)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

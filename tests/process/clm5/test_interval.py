@@ -45,13 +45,20 @@ def test_the_layer_holds_the_mass_of_the_column(table: Path) -> None:
         forcing = {v.name: torch.from_numpy(file[v.name]) for v in column.forcing if v.name in file.files}
     soc = column({}, forcing)["soc"]
     stock = soc @ THICKNESS[:20].to(soc)
-    whole = model({}, {"clm5_cell": cell, "depth": torch.tensor(float(THICKNESS[:20].sum()))})
+    out = model({}, {"clm5_cell": cell})
+    np.testing.assert_allclose(out["soc"], soc * 1e-3, rtol=1e-6)
+    ends = torch.tensor(model.layer_interfaces)
+    whole = model.observe(out, ends[0], ends[-1])
     np.testing.assert_allclose(whole["soc"] * THICKNESS[:20].sum().float(), stock * 1e-3, rtol=1e-5)
-    first = model({}, {"clm5_cell": cell, "depth": torch.tensor(float(THICKNESS[0]))})
-    np.testing.assert_allclose(first["soc"], soc[:, 0] * 1e-3, rtol=1e-5)
-    two = model({}, {"clm5_cell": cell, "depth": torch.tensor(float(THICKNESS[:2].sum()))})
+    second = model.observe(out, ends[1].expand(30), ends[2].expand(30))
+    np.testing.assert_allclose(second["soc"], soc[:, 1] * 1e-3, rtol=1e-5)
+    two = model.observe(out, ends[0], ends[2])
     mixed = (soc[:, :2] * THICKNESS[:2].to(soc)).sum(1) / THICKNESS[:2].sum().to(soc)
     np.testing.assert_allclose(two["soc"], mixed * 1e-3, rtol=1e-5)
+    np.testing.assert_allclose(two["soc_stock_1m"], out["soc_stock_1m"])
+    metre = model.observe(out, torch.tensor(0.0), torch.tensor(1.0))
+    np.testing.assert_allclose(metre["soc"], out["soc_stock_1m"], rtol=1e-6)
+    np.testing.assert_allclose(column.observe({"soc": soc}, ends[0], ends[1])["soc"], soc[:, 0], rtol=1e-6)
 
 
 def test_a_cell_that_is_not_there_is_nan_and_the_others_untouched(table: Path) -> None:
@@ -59,7 +66,7 @@ def test_a_cell_that_is_not_there_is_nan_and_the_others_untouched(table: Path) -
     good = model({}, {"clm5_cell": torch.tensor([3.0, 7.0])})["soc"]
     with pytest.warns(RuntimeWarning, match="3 of 5 sites are NaN"):
         some = model({}, {"clm5_cell": torch.tensor([3.0, float("nan"), 7.0, -1.0, 99.0])})["soc"]
-    assert some.isnan().tolist() == [False, True, False, True, True]
+    assert some.isnan().all(1).tolist() == [False, True, False, True, True]
     np.testing.assert_array_equal(some[[0, 2]], good)
 
 
