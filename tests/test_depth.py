@@ -107,7 +107,7 @@ def test_one_file_an_interval_says_its_depth(results: Path) -> None:
         store = xr.open_zarr(results / "experiments/by_depth/maps.zarr", consolidated=False)
         np.testing.assert_array_equal(raster.read(1), store["soc"].isel(depth=1).to_numpy())
     assert (folder / "applicable.tif").exists()
-    assert (results / "index.html").exists() or list(results.glob("*.html"))
+    assert "layers of 0\N{EN DASH}100 cm" in (results / "report/index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -45,8 +45,14 @@ class DrawnMap:
     @property
     def title(self) -> str:
         """What it shows, and of which depth where there are several."""
-        label, ends = self.portrayal.label, [self.entry.get(f"depth_{end}_cm") for end in ("top", "bottom")]
-        return label if None in ends else f"{label} {ends[0]:g}\N{EN DASH}{ends[1]:g} cm"
+        return f"{self.portrayal.label}{self.depth}"
+
+    @property
+    def depth(self) -> str:
+        """Its interval after a blank, in words; empty where it has none."""
+        if "depth_top_cm" not in self.entry:
+            return ""
+        return f" {self.entry['depth_top_cm']:g}\N{EN DASH}{self.entry['depth_bottom_cm']:g} cm"
 
 
 def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, folder: Path) -> None:
@@ -64,9 +70,12 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
         Of the PNG files ``{experiment}_{figure}.png``.
     """
     maps = _drawn_maps(results, experiment)
-    main = [m.layer(_limits(results, MAIN)) for m in maps["quantity"] if m.portrayal.subject == MAIN]
+    main = [m for m in maps["quantity"] if m.portrayal.subject == MAIN]
     figures: dict[str, list[Layer]] = {
-        "soc": [replace(layer, title=f"{layer.title} density: {title}") for layer in main],
+        "soc": [
+            replace(m.layer(_limits(results, MAIN)), title=f"{m.portrayal.label} density{m.depth}: {title}")
+            for m in main
+        ],
         "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
         "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject == MAIN],
         "pools": [

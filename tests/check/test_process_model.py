@@ -34,16 +34,16 @@ def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -
         np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(5, 0).forcing.items()})
         options = {"table": str(tmp_path / "t.npz")}
     lines = check_model(name, **options)
-    assert len(lines) == 10
-    assert all(line.startswith("ok") for line in lines[:9])
-    assert lines[9].startswith("skip region: " if name == "clm5" else "ok   region: trained on")
+    assert len(lines) == 11
+    assert all(line.startswith("ok") for line in lines[:10])
+    assert lines[10].startswith("skip region: " if name == "clm5" else "ok   region: trained on")
 
 
 def test_the_model_of_the_docs_passes(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(model_file)]) == 0
-    assert capsys.readouterr().err.count("ok ") == 10
+    assert capsys.readouterr().err.count("ok ") == 11
     assert main(["check", "respiration"]) == 0  # a model of the package, by its name
-    assert capsys.readouterr().err.count("ok ") == 10
+    assert capsys.readouterr().err.count("ok ") == 11
 
 
 BROKEN = [
@@ -173,3 +173,46 @@ def test_inputs_in_another_unit_or_shape_are_named() -> None:
         model({"cue": torch.ones(3)}, {"npp": npp, "mat": npp})
     with pytest.raises(ValueError, match="forcing 'mat' has 3 sites"):
         model({}, {"npp": npp, "mat": torch.ones(3)})
+
+
+COLUMN = '''"""Carbon of a column."""
+import torch
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+
+
+class Column(ProcessModel):
+    name = "column"
+    parameters = (Parameter("surface", 30.0, 1.0, 100.0, "kg m-3", "carbon at the surface"),
+                  Parameter("fall", 0.3, 0.05, 1.0, "m", "depth over which it falls to a third"))
+    forcing = (Variable("mat", ("site",), "degC", "temperature", valid_range=(-40, 45)),)
+    outputs = (Variable("soc", ("site", "layer"), "kg m-3", "carbon"),)
+    layer_interfaces = (0.0, 0.1, 0.3, 1.0)
+
+    def __call__(self, parameters, forcing):
+        p, f, dtype = gather_inputs(self, parameters, forcing)
+        middle = torch.tensor([0.05, 0.2, 0.65], dtype=torch.float64)
+        size = p["surface"] * torch.exp(-f["mat"] / 100)
+        return {"soc": (size[..., None] * torch.exp(-middle / p["fall"].reshape(-1, 1))).to(dtype)}
+'''
+
+
+def test_a_column_of_layers_passes_and_runs_in_a_region(model_file: Path) -> None:
+    model_file.write_text(COLUMN)
+    lines = check_model(str(model_file))
+    assert any("3 layers to 1 m" in line for line in lines)
+    assert lines[-1].startswith("ok   region: trained on soc")
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ("()", "give layer_interfaces, their ends in m from 0 down, or observe"),
+        ("(0.0, 0.1, 1.0)", "2 layers between layer_interfaces do not fit the outputs"),
+        ("(0.0, 0.3, 0.1, 1.0)", "give layer_interfaces"),
+    ],
+)
+def test_layers_that_do_not_fit_are_named(model_file: Path, ends: str, says: str) -> None:
+    model_file.write_text(COLUMN.replace("(0.0, 0.1, 0.3, 1.0)", ends))
+    with pytest.raises(HybridmapError, match="checks failed") as error:
+        check_model(str(model_file))
+    assert says in str(error.value)

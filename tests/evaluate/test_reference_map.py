@@ -12,6 +12,7 @@ from hybridmap.config import Grid, Raster, Reference
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.reference_map import compare_reference, reference_map
+from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import create_grid_store, create_layer
 
@@ -58,3 +59,24 @@ def test_scores_are_over_the_cells_that_both_maps_have(
     assert agreement["pearson"] == pytest.approx(1.0)
     areas = GRID.cell_areas()[both]
     assert agreement["mean"] == pytest.approx(np.average(mapped[both], weights=areas), rel=1e-5)
+
+
+def test_of_several_depths_the_mean_over_the_interval_of_the_reference_is_compared(
+    reference: Reference, tmp_path: Path, plane: NDArray[np.float32]
+) -> None:
+    root = create_grid_store(tmp_path / "maps.zarr", GRID, {"title": "t"})
+    create_depth_axis(root, [Interval(0, 5), Interval(5, 15), Interval(15, 30), Interval(30, 60)])
+    mapped = np.stack([plane * factor for factor in (4.0, 3.0, 2.0, 1.0)])
+    about = {"units": "kg m-3", "long_name": "carbon"}
+    create_layer(root, "soc", {DEPTH: 4, **GRID.sizes}, 256, about)[:] = mapped
+    store, out = tmp_path / "maps.zarr", tmp_path / "out.json"
+    with pytest.raises(HybridmapError, match="say of which interval the reference is"):
+        compare_reference(reference, str(tmp_path), store, out)
+    with pytest.raises(HybridmapError, match="do not add up to 0-20 cm of the reference"):
+        compare_reference(reference.model_copy(update={"depth_cm": (0, 20)}), str(tmp_path), store, out)
+    compare_reference(reference.model_copy(update={"depth_cm": (0, 30)}), str(tmp_path), store, out)
+    agreement = json.loads(out.read_text())
+    is_known = np.ones(plane.shape, bool)
+    is_known[0, :3] = False
+    mean = plane * (4.0 * 5 + 3.0 * 10 + 2.0 * 15) / 30
+    assert agreement["mean"] == pytest.approx(np.average(mean[is_known], weights=GRID.cell_areas()[is_known]), rel=1e-5)

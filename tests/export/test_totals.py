@@ -17,7 +17,8 @@ from shapely import Polygon, box
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.export.totals import OUTSIDE, totals
+from hybridmap.export.totals import KG_PER_TG, OUTSIDE, totals
+from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.predict import run
@@ -159,3 +160,29 @@ def test_totals_of_a_predicted_map(small_region: tuple[Config, Path], trained: P
     assert (table.loc[["west", "east"], "sd_Tg"] > 0).all()
     draws = np.stack([np.asarray(root[f"draws/soc_stock_{k:02}"]) for k in range(5)])
     np.testing.assert_allclose(draws.mean(0), np.asarray(root["soc_stock"]), rtol=1e-5)  # the map is their mean
+
+
+def test_every_interval_has_its_rows_and_all_that_touch_a_sum(tmp_path: Path) -> None:
+    grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 20, 30)
+    root = create_grid_store(tmp_path / "maps.zarr", grid, {"title": "t"})
+    intervals = [Interval(0, 30), Interval(30, 60)]
+    create_depth_axis(root, intervals)
+    about = {"units": "kg m-2", "long_name": "stock"}
+    sizes = {DEPTH: 2, **grid.sizes}
+    stock = np.stack([np.full((30, 20), 3.0), np.full((30, 20), 2.0)]).astype("float32")
+    stock[1, :, :4] = np.nan
+    create_layer(root, "soc_stock", sizes, 64, about)[:] = stock
+    for k in range(5):
+        create_layer(root.require_group("draws"), f"soc_stock_{k:02}", sizes, 64, about)[:] = stock * (0.8 + 0.1 * k)
+    polygons = gpd.GeoDataFrame({"name": ["all"]}, geometry=[box(4e6, 2.97e6, 4.02e6, 3e6)], crs=3035)
+    totals(config(tmp_path, polygons).totals, str(tmp_path), 0.9, tmp_path / "maps.zarr", tmp_path / "totals.csv")
+    table = pd.read_csv(tmp_path / "totals.csv")
+    rows = table[table["polygon"] == "all"].set_index(["top_cm", "bottom_cm"])
+    assert list(rows.index) == [(0, 30), (30, 60), (0, 60)]
+    per_cell = rows.loc[(0, 30), "area_km2"] * 1e6 / KG_PER_TG
+    np.testing.assert_allclose(rows.loc[(0, 30), "stock_Tg"], 3.0 * per_cell, rtol=1e-6)
+    np.testing.assert_allclose(rows.loc[(30, 60), "mean_kg_m2"], 2.0, rtol=1e-6)
+    # Where one interval is unknown, so is the sum.
+    np.testing.assert_allclose(rows.loc[(0, 60), "mean_kg_m2"], 5.0, rtol=1e-6)
+    np.testing.assert_allclose(rows.loc[(0, 60), "area_km2"], rows.loc[(30, 60), "area_km2"])
+    np.testing.assert_allclose(rows.loc[(0, 60), "upper_Tg"] / rows.loc[(0, 60), "stock_Tg"], 1.18, rtol=1e-3)
