@@ -306,13 +306,13 @@ def _layers(model: ProcessModel, seed: int) -> Outcome:
     out = model(*random_inputs(model, 3, seed))
     top, bottom = (torch.full((3,), end, dtype=torch.float64) for end in (ends[:2] or (0.0, 0.1)))
     try:
-        seen = model.observe(out, top, bottom)
+        observed = model.observe(out, top, bottom)
     except (RuntimeError, IndexError) as error:
         return False, f"{len(ends) - 1} layers between layer_interfaces do not fit the outputs ({error})"
     for name in (v.name for v in model.outputs if v.dims == ("site", LAYER)):
-        if seen[name].shape != (3,):
-            return False, f"observe gives '{name}' with shape {tuple(seen[name].shape)}, expected one number a site"
-        if ends and not torch.allclose(seen[name], out[name][:, 0]):
+        if observed[name].shape != (3,):
+            return False, f"observe gives '{name}' with shape {tuple(observed[name].shape)}, expected one number a site"
+        if ends and not torch.allclose(observed[name], out[name][:, 0]):
             return False, f"observe of '{name}' in the uppermost layer is not its value there"
     return True, f"{len(ends) - 1} layers to {ends[-1]:g} m" if ends else "observed by the model itself"
 

@@ -120,11 +120,11 @@ def _drawn_maps(results: Results, experiment: str) -> defaultdict[Group, list[Dr
     return groups
 
 
-def _place(drawn: DrawnMap) -> tuple[int, str, float, str]:
+def _place(drawn_map: DrawnMap) -> tuple[int, str, float, str]:
     """Order in a figure: by rank, then by name, from the surface down."""
-    entry = drawn.entry
+    entry = drawn_map.entry
     variable = entry["name"] if "depth_top_cm" not in entry else entry["name"].rpartition("_")[0]
-    return drawn.portrayal.rank, variable, float(entry.get("depth_top_cm", 0.0)), entry["name"]
+    return drawn_map.portrayal.rank, variable, float(entry.get("depth_top_cm", 0.0)), entry["name"]
 
 
 def _interval_width(maps: Sequence[DrawnMap]) -> list[Layer]:
