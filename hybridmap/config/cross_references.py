@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hybridmap.errors import nearest
+from hybridmap.options.layer_depth import LAYER_INPUTS
 
 if TYPE_CHECKING:
     from hybridmap.config.experiment import Experiment
@@ -72,6 +73,14 @@ def _check_targets(config: Config, experiment: Experiment, place: Place) -> None
 
 def _check_layers(config: Config) -> None:
     forcing = [layer.name for layer in config.forcing]
+    for section in ("covariates", "forcing"):
+        for number, layer in enumerate(getattr(config, section)):
+            if layer.name in LAYER_INPUTS:
+                raise MisplacedNameError(
+                    f"{section}: the name {layer.name!r} is that of an end of measured layers (build.layers); give"
+                    " another",
+                    (section, number),
+                )
     if forcing:
         for name, changes in config.predict.scenarios.items():
             _known(f"predict.scenarios.{name}", changes, forcing, ("predict", "scenarios", name), "forcing")

@@ -13,6 +13,7 @@ from hybridmap.process import ProcessModel
 THICKNESS = "depth"
 """Forcing of a process model of one layer: its thickness [m]."""
 CM_PER_M = 100.0
+PER_AREA = "m-2"
 
 
 def root_share(top_m: Tensor, bottom_m: Tensor, beta: float) -> Tensor:
@@ -49,6 +50,17 @@ def root_share(top_m: Tensor, bottom_m: Tensor, beta: float) -> Tensor:
     return base ** (CM_PER_M * top_m) - base ** (CM_PER_M * bottom_m)
 
 
+def _check_entries(process: ProcessModel) -> None:
+    """Raise ValueError for a forcing per area of which nobody said whether each layer gets all of it."""
+    for variable in process.forcing:
+        if variable.enters_by_roots is None and PER_AREA in variable.unit.split():
+            raise ValueError(
+                f"{process.name}: forcing '{variable.name}' is per area [{variable.unit}], and observations are layers:"
+                f" each would get all of it. Declare Variable('{variable.name}', ..., enters_by_roots=True), so that a"
+                " layer gets the share of its roots, or False if all of it enters every layer."
+            )
+
+
 class LayerDepth:
     """What the depth of its layers means for a process model: what it is driven by, and what is seen of it.
 
@@ -68,6 +80,11 @@ class LayerDepth:
     encoded : tuple of str
         Those of them that the encoder sees beside the covariates: a model of one layer has parameters by depth, one of
         a column has not.
+
+    Raises
+    ------
+    ValueError
+        If a forcing per area says nothing of how it enters one of several layers.
     """
 
     def __init__(self, process: ProcessModel, constants: Mapping[str, float], root_beta: float | None) -> None:
@@ -82,6 +99,8 @@ class LayerDepth:
         self.forcing_names = (*required, *ends)
         names = {v.name for v in process.forcing}
         self._takes_thickness = self._is_one_of_several and THICKNESS in names
+        if self._is_one_of_several:
+            _check_entries(process)
         self._by_roots = tuple(v.name for v in process.forcing if v.enters_by_roots) if self._is_one_of_several else ()
 
     def site_forcing(self, forcing: Collection[str]) -> tuple[str, ...]:

@@ -79,9 +79,10 @@ class Variable:
         Of an output: whether it has no value where the model has no steady state.
     label : str
         Of an output: title in figures.
-    enters_by_roots : bool
+    enters_by_roots : bool or None
         Of a forcing: whether it enters the whole soil column, per area, as roots are distributed. A model of one layer
-        then gets the share of its layer, so that carbon that enters once is not put into every layer.
+        then gets the share of its layer, so that carbon that enters once is not put into every layer. None says
+        nothing, and a model of one layer with such a forcing per area is refused where observations are layers.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Variable:
     classes: Mapping[int, str] = field(default_factory=dict, kw_only=True)
     needs_steady_state: bool = field(default=True, kw_only=True)
     label: str = field(default="", kw_only=True)
-    enters_by_roots: bool = field(default=False, kw_only=True)
+    enters_by_roots: bool | None = field(default=None, kw_only=True)
 
 
 class ProcessModel(ABC):

@@ -114,3 +114,18 @@ def test_gradients_reach_the_parameters_through_the_interval() -> None:
     model(torch.randn(5, 2), forcing(0.05, 0.4))["soc"].sum().backward()
     gradients: list[Any] = [p.grad for p in model.encoder.parameters()]
     assert any(g is not None and bool((g != 0).any()) for g in gradients)
+
+
+def test_a_forcing_per_area_says_how_it_enters_layers() -> None:
+    from dataclasses import replace
+
+    process = get_process("five_pool")
+    unsaid = tuple(replace(v, enters_by_roots=None) for v in process.forcing)
+    process.forcing = unsaid
+    assert LayerDepth(process, {"depth": 0.2}, None).forcing_names == ("npp", "mat")
+    with pytest.raises(ValueError, match=r"'npp' is per area \[g m-2 yr-1\].*enters_by_roots=True"):
+        LayerDepth(process, {}, 0.966)
+    process.forcing = tuple(replace(v, enters_by_roots=False) for v in process.forcing)
+    ends = {"layer_top": torch.tensor([0.1]), "layer_bottom": torch.tensor([0.3])}
+    driven = {"npp": torch.tensor([500.0]), "mat": torch.tensor([5.0]), **ends}
+    assert float(LayerDepth(process, {}, 0.966).forcing_of(driven)["npp"]) == 500.0
