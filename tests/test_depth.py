@@ -157,6 +157,17 @@ def test_depth_of_a_model_without_depth_is_refused(
     assert "experiment by_depth: predict.depths: this model has no depth" in sentence
 
 
+def test_a_reference_of_another_interval_is_refused_before_anything_runs(
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    layers = "layers: [{name: a, path: covariates/clay.tif}], weights: [1]"
+    region = f"reference: {{name: published, {layers}}}\n"
+    assert "say of which interval it is" in refused(inputs, region, monkeypatch, tmp_path)
+    region = f"reference: {{name: published, {layers}, depth_cm: [0, 20]}}\n"
+    sentence = refused(inputs, region, monkeypatch, tmp_path)
+    assert "the mapped intervals 0-30cm, 30-60cm do not add up to its 0-20 cm" in sentence
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 
 from hybridmap.config import Config, Experiment, Predict
 from hybridmap.errors import HybridmapError, nearest
+from hybridmap.evaluate.reference_map import interval_weights
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import checked_model, model_spec
 from hybridmap.model import HybridModel, Model
@@ -55,7 +56,10 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     names, notes = _maps_of(config, experiment, model)
     mistakes = []
     try:
-        check_depths(model, mapped_depths(config.build, config.predict))
+        depths = mapped_depths(config.build, config.predict)
+        check_depths(model, depths)
+        if config.reference is not None and depths:
+            interval_weights(config.reference, depths)
     except HybridmapError as error:
         mistakes.append(str(error))
     for key, asked_for in (("maps", config.predict.maps), ("packed", config.predict.packed)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hybridmap.covariates.warp import warp_layer
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.files.tables import write_json
-from hybridmap.grid.depth_axis import CM_PER_M, intervals_of, maps_of
+from hybridmap.grid.depth_axis import Interval, intervals_of, maps_of
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.verified_store import open_verified
@@ -63,20 +64,45 @@ def _carbon_map(root: zarr.Group, reference: Reference, store: Path) -> NDArray[
         raise HybridmapError(f"{store}: no map 'soc' to compare with the reference; add it to predict.maps.")
     if not intervals:
         return read_map(arrays[0])
+    weights = interval_weights(reference, intervals)
+    mean = sum(
+        (read_map(array) * weight for array, weight in zip(arrays, weights, strict=True) if weight), np.zeros(())
+    )
+    return np.asarray(mean)
+
+
+def interval_weights(reference: Reference, intervals: Sequence[Interval]) -> list[float]:
+    """Shares of mapped intervals in the mean that is compared with a reference.
+
+    Parameters
+    ----------
+    reference : Reference
+        With its interval.
+    intervals : sequence of Interval
+        That are mapped.
+
+    Returns
+    -------
+    list of float
+        By thickness, adding up to 1; 0 for those outside.
+
+    Raises
+    ------
+    HybridmapError
+        If the interval of the reference is not said, or not made up of those that are mapped.
+    """
     if reference.depth_cm is None:
         raise HybridmapError(
-            f"{store}: has maps of several depths; say of which interval the reference is, as depth_cm: [0, 30]."
+            f"reference '{reference.name}': maps are of several depths; say of which interval it is, as depth_cm: [0, 30]."
         )
     top, bottom = reference.depth_cm
-    inside = [k for k, i in enumerate(intervals) if top <= i.top_cm and i.bottom_cm <= bottom]
-    weights = np.array([intervals[k].thickness_m for k in inside])
-    if abs(weights.sum() - (bottom - top) / CM_PER_M) > TOUCHING_M:
+    inside = [i.thickness_m if top <= i.top_cm and i.bottom_cm <= bottom else 0.0 for i in intervals]
+    if abs(sum(inside) - Interval(top, bottom).thickness_m) > TOUCHING_M:
         raise HybridmapError(
-            f"{store}: the intervals {', '.join(map(str, intervals))} do not add up to {top}-{bottom} cm of the"
-            " reference; change predict.depths or reference.depth_cm."
+            f"reference '{reference.name}': the mapped intervals {', '.join(map(str, intervals))} do not add up to its"
+            f" {top}-{bottom} cm; change predict.depths or reference.depth_cm."
         )
-    mean = sum((read_map(arrays[k]) * weight for k, weight in zip(inside, weights, strict=True)), np.zeros(()))
-    return np.asarray(mean / weights.sum())
+    return [thickness / sum(inside) for thickness in inside]
 
 
 def compare_reference(reference: Reference, data_root: str, maps: Path, out: Path) -> None:

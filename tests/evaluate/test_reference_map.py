@@ -70,9 +70,9 @@ def test_of_several_depths_the_mean_over_the_interval_of_the_reference_is_compar
     about = {"units": "kg m-3", "long_name": "carbon"}
     create_layer(root, "soc", {DEPTH: 4, **GRID.sizes}, 256, about)[:] = mapped
     store, out = tmp_path / "maps.zarr", tmp_path / "out.json"
-    with pytest.raises(HybridmapError, match="say of which interval the reference is"):
+    with pytest.raises(HybridmapError, match="say of which interval it is"):
         compare_reference(reference, str(tmp_path), store, out)
-    with pytest.raises(HybridmapError, match="do not add up to 0-20 cm of the reference"):
+    with pytest.raises(HybridmapError, match="do not add up to its 0-20 cm"):
         compare_reference(reference.model_copy(update={"depth_cm": (0, 20)}), str(tmp_path), store, out)
     compare_reference(reference.model_copy(update={"depth_cm": (0, 30)}), str(tmp_path), store, out)
     agreement = json.loads(out.read_text())
