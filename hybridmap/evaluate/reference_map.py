@@ -93,7 +93,8 @@ def interval_weights(reference: Reference, intervals: Sequence[Interval]) -> lis
     """
     if reference.depth_cm is None:
         raise HybridmapError(
-            f"reference '{reference.name}': maps are of several depths; say of which interval it is, as depth_cm: [0, 30]."
+            f"reference '{reference.name}': maps are of several depths; say of which interval it is, as depth_cm: [0,"
+            " 30]."
         )
     top, bottom = reference.depth_cm
     inside = [i.thickness_m if top <= i.top_cm and i.bottom_cm <= bottom else 0.0 for i in intervals]
