@@ -25,6 +25,10 @@ class Predict(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
     )
+    year: int | dict[Name, int] | None = Field(
+        None,
+        description="Year of the layers that have 'years', or layer → year; by default the latest of each.",
+    )
     maps: list[str] = Field([], description="Maps to write, by name; all if empty.")
     intervals: Literal["conformal", "spread", "none"] = Field(
         "conformal",

@@ -40,7 +40,7 @@ CACHE_BYTES = 16 << 20
 """Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
-LISTED = ("interval_level", "interval_source", "threshold", "flag_values", "flag_meanings")
+LISTED = ("interval_level", "interval_source", "threshold", "flag_values", "flag_meanings", "layer_years")
 """Attributes that the list of maps repeats."""
 
 

@@ -19,6 +19,9 @@ from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.recipe import Recipe
 
+YEARS = "layer_years"
+"""Attribute of a store and its maps: the year of each layer that has years."""
+
 
 class MapStore(ResumableStore):
     """A store of maps while it is made: a layer a map, encoded as the map says."""
@@ -39,13 +42,15 @@ class MapStore(ResumableStore):
         title : str
             Of the store.
         """
+        years = {YEARS: words} if (words := cube.year_words()) else {}
 
         def create(path: Path) -> None:
-            root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity})
+            root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity, **years})
             for name, layer in layers.items():
                 folder, _, plain = name.rpartition("/")
                 group = root.require_group(folder) if folder else root
-                create_layer(group, plain, cube.grid.sizes, edge, layer.attributes(), layer.dtype, layer.fill)
+                attributes = layer.attributes() | years
+                create_layer(group, plain, cube.grid.sizes, edge, attributes, layer.dtype, layer.fill)
 
         self.resume_or_create(identity, create)
 
@@ -95,7 +100,7 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     str
         Digest of the settings, the files of the model, and the grid.
     """
-    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts"}, mode="json")
+    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts", "year"}, mode="json")
     settings = [block, asdict(recipe.uncertainty), recipe.depth_m, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     files = [recipe.model / WEIGHTS, recipe.model / SPECIFICATION, recipe.model / MEMBERS]
@@ -104,19 +109,18 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(json.dumps([cube.grid.spatial_ref(), cube.grid.height, cube.grid.width], sort_keys=True).encode())
     digest.update(json.dumps([cube.covariate_names, cube.forcing_names]).encode())
+    digest.update(cube.year_words().encode())
     return digest.hexdigest()
 
 
 def tile_keys(cube: Cube, tiles: list[Tile]) -> dict[str, str]:
     """Name of each tile → the state of the shards of the cube that it is made from."""
-    arrays = ["covariates", *(f"forcing/{name}" for name in cube.forcing_names)]
     keys = {}
     for tile in tiles:
         digest = hashlib.sha256()
-        for name in arrays:
-            for path in cube.shard_files(name, tile):
-                status = path.stat() if path.is_file() else None
-                state = "absent" if status is None else f"{status.st_size} {status.st_mtime_ns}"
-                digest.update(f"{path.relative_to(cube.path)} {state}\n".encode())
+        for path in cube.shard_files(tile):
+            status = path.stat() if path.is_file() else None
+            state = "absent" if status is None else f"{status.st_size} {status.st_mtime_ns}"
+            digest.update(f"{path.relative_to(cube.path)} {state}\n".encode())
         keys[tile.name] = digest.hexdigest()
     return keys
