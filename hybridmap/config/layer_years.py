@@ -81,7 +81,6 @@ Years = Annotated[
             "anyOf": [
                 {"type": "array", "items": {"anyOf": [_YEAR, _SPAN]}},
                 {"type": "object", "additionalProperties": _SOURCE},
-                _YEAR,
                 _SPAN,
                 {"type": "null"},
             ]
