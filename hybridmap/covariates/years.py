@@ -92,8 +92,9 @@ class DatedLayer:
 
     def reach(self) -> str:
         """What a year of sampling must be, in words."""
-        words = {"nearest": "within {} years of", "previous": "at most {} years after", "exact": "in"}[self.match]
-        return f"{words.format(self.max_years_apart)} {self.listed()}"
+        span = f"{self.max_years_apart} year" + "s" * (self.max_years_apart != 1)
+        words = {"nearest": f"within {span} of", "previous": f"at most {span} after", "exact": "in"}[self.match]
+        return f"{words} {self.listed()}"
 
     def listed(self) -> str:
         """The years, as a sentence has them."""
@@ -139,7 +140,7 @@ def chosen_years(layers: Mapping[str, DatedLayer], choice: YearChoice, label: st
         )
     for layer in layers.values():
         if years.get(layer.source, layer.years[-1]) not in layer.years:
-            advice = f" Write {{{layer.source}: {layer.years[-1]}}} to choose of each layer." * (len(sources) > 1)
+            advice = f" Give each layer its own, as {{{layer.source}: {layer.years[-1]}}}." * (len(sources) > 1)
             raise HybridmapError(
                 f"{label}: '{layer.source}' has no year {years[layer.source]}; it has {layer.listed()}.{advice}"
             )

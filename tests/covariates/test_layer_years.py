@@ -204,8 +204,29 @@ def test_a_layer_may_be_the_same_everywhere_in_a_year_but_not_in_all(tmp_path: P
     steps = np.stack([np.zeros((40, 50)), np.zeros((40, 50)), np.ones((40, 50))]).astype("float32")
     write_years(tmp_path, "c", steps)
     cube_of(tmp_path, [{"name": "c", "path": "c_{year}.tif", "years": YEARS}])
-    with pytest.raises(HybridmapError, match="covariate 'c' .* constant at 0 in the region"):
+    with pytest.raises(HybridmapError, match=r"covariate 'c' .* constant at 0 in the region"):
         cube_of(tmp_path, [{"name": "c", "path": "c_{year}.tif", "years": [2006, 2012]}])
+
+
+@pytest.mark.parametrize("kind", ["categorical", "mode"])
+def test_classes_and_mosaics_may_have_years(kind: str, tmp_path: Path) -> None:
+    classes = np.random.default_rng(0).choice([1, 2, 7], (3, 80, 100)).astype("uint8")
+    mosaic = (
+        '<VRTDataset rasterXSize="100" rasterYSize="80"><SRS>EPSG:3035</SRS>'
+        f"<GeoTransform>{WEST}, 500, 0, {NORTH}, 0, -500</GeoTransform>"
+        '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename relativeToVRT="1">{}</SourceFilename>'
+        '<SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" xSize="100" ySize="80"/>'
+        '<DstRect xOff="0" yOff="0" xSize="100" ySize="80"/></SimpleSource></VRTRasterBand></VRTDataset>'
+    )
+    for year, step in zip(YEARS, classes, strict=True):
+        write_raster(tmp_path / f"tile_{year}.tif", step, WEST, NORTH, 500)
+        (tmp_path / f"c_{year}.vrt").write_text(mosaic.format(f"tile_{year}.tif"))
+    dated = cube_of(tmp_path, [{"name": "c", "path": "c_{year}.vrt", "years": YEARS, "kind": kind}])
+    for year in YEARS:
+        alone = Raster(name="c", path=f"tile_{year}.tif", kind=kind)  # type: ignore[arg-type]
+        expected = warp_layer(alone, dated.grid, str(tmp_path))
+        np.testing.assert_array_equal(dated.read_year("c", year, dated.grid.extent), expected)
+        assert set(np.unique(expected)) == {1, 2, 7}
 
 
 def test_layers_are_derived_of_one_time_alone(tmp_path: Path) -> None:
@@ -242,7 +263,11 @@ def test_maps_show_the_year_that_is_chosen_or_the_latest(choice: Any, years: lis
 @pytest.mark.parametrize(
     ("layers", "choice", "sentence"),
     [
-        (LAYERS, 2018, r"predict.year: 'cover' has no year 2018; it has 2006, 2012. Write {cover: 2012} to choose"),
+        (
+            LAYERS,
+            2018,
+            r"predict.year: 'cover' has no year 2018; it has 2006, 2012. Give each layer its own, as {cover: 2012}.",
+        ),
         (LAYERS, {"npp": 1999}, r"predict.year: 'npp' has no year 1999; it has 2000 to 2020, 21 years"),
         (LAYERS, {"covr": 2006}, r"no layer 'covr' with years .did you mean 'cover'.*\['cover', 'npp'\]"),
         ({}, 2006, "no covariate or forcing has years; leave the key out"),
