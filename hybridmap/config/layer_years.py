@@ -19,6 +19,8 @@ PLACEHOLDER = re.compile(r"(?<!\$)\{year\}")
 """Where the year stands in a path; ``${year}`` is a variable."""
 RULES = {"year_match": "nearest", "max_years_apart": 10, "undated": "drop"}
 """How a site takes a year of a layer, unless the layer says otherwise."""
+OWN_NAMES = ("year", "is_known", "x", "y")
+"""Names that mean something else beside the values of such a layer."""
 EXPECTED = "expected years as [2006, 2012], 2000-2020 or {2006: file or band}"
 RANGE = re.compile(r"(\d{4})\s*(?:-|–|to)\s*(\d{4})")
 
@@ -98,6 +100,7 @@ def fault_of_years(layer: Raster) -> str:
     reads_axis = layer.year is not None or (is_dated and not sources and not has_place)
     has_rules = any(getattr(layer, key) != value for key, value in RULES.items())
     faults = {
+        f"a layer with years cannot be called '{layer.name}'; rename it": is_dated and layer.name in OWN_NAMES,
         "a derived layer has no years": layer.derive is not None and (is_dated or layer.year is not None),
         "has both 'year' and 'years'; give one": is_dated and layer.year is not None,
         "path has {year}; add 'years', as [2006, 2012]": has_place and (not is_dated or has_bands),

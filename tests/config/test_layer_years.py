@@ -100,6 +100,7 @@ def test_shares_months_and_bands_have_the_years_of_their_layer(tmp_path: Path) -
         ({"path": "c.tif", "year_match": "exact"}, "are keys of a layer with 'years'"),
         ({"path": "c_{year}.tif", "years": [2006], "undated": 2007}, "undated 2007 is none of the years [2006]"),
         ({"derive": {"function": "slope", "of": "dem"}, "years": [2006]}, "a derived layer has no years"),
+        ({"name": "year", "path": "c_{year}.tif", "years": [2006]}, "cannot be called 'year'"),
         ({"path": "c_{year}.tif", "years": [2006], "max_years_apart": -1}, "greater than or equal to 0"),
         ({"path": "c_{year}.tif", "years": [2006], "year_match": "next"}, "'nearest', 'previous' or 'exact'"),
     ],
@@ -110,6 +111,14 @@ def test_what_cannot_be_is_one_sentence(layer: dict[str, Any], sentence: str, tm
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "region.yaml" in str(caught.value)
+
+
+def test_the_table_of_covariates_may_have_years(tmp_path: Path) -> None:
+    rows = 'name,path,years,undated\nndvi,n_{year}.tif,2000-2002,2001\nburnt,,"{2005: a.tif, 2015: b.tif}",\n'
+    (tmp_path / "more.csv").write_text(rows)
+    ndvi, burnt = region(tmp_path, {"path": "c.tif"}, covariates_table="more.csv").covariates[1:]
+    assert (ndvi.year_list, ndvi.undated, ndvi.by_year()[2002].path) == ([2000, 2001, 2002], 2001, "n_2002.tif")
+    assert burnt.by_year()[2015].path == "b.tif"
 
 
 def test_years_where_they_have_no_use_are_refused(tmp_path: Path) -> None:
