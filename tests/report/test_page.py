@@ -62,7 +62,7 @@ def test_a_derived_layer_has_no_digest_of_a_file(monkeypatch: Any) -> None:
         {"name": "far", "path": "https://x/y.tif", "licence": "CC0"},
         {"name": "near", "path": "y.tif", "licence": "CC0", "sha256": "abc"},
     ]
-    cube = SimpleNamespace(bands=lambda: layers, forcing_info=dict)
+    cube = SimpleNamespace(sources=lambda: layers)
     monkeypatch.setattr("hybridmap.report.provenance.open_cube", lambda _: cube)
     config: Any = SimpleNamespace(observations=[])
     rows = input_hashes(config, Path("results"))
