@@ -5,6 +5,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import rasterio
 from conftest import write_raster
 from pyproj import Transformer
 from shapely.geometry import box
@@ -26,8 +27,11 @@ def write_inputs(config: Config, folder: Path) -> None:
     """Write every file that a region names and that is not there yet; tables of CLM5 go into the working folder."""
     grid, root = RegionGrid.of(config.grid), config.data_root
     for number, layer in enumerate((*config.auxiliary, *config.covariates, *config.forcing)):
-        if layer.derive is None and not under(root, layer.path).exists():
-            _write_layer(under(root, layer.path), layer, grid, number)
+        for raster in layer.rasters() if layer.derive is None else ():
+            if not under(root, raster.path).exists():
+                _write_layer(under(root, raster.path), raster, grid, number)
+                if raster.year is not None:
+                    _name_bands(under(root, raster.path), layer.year_list)
     for source in config.observations:
         if source.format is None and not under(root, source.path).exists():
             _table(source, grid).to_csv(under(root, source.path), index=False)
@@ -57,6 +61,16 @@ def _write_layer(path: Path, layer: Raster, grid: RegionGrid, number: int) -> No
         low, high = RANGES.get(layer.unit, (150.0, 450.0))
         values = (low + (high - low) * wave).astype("float32")
     write_raster(path, values, west - 2 * step, north + 2 * step, step, str(grid.crs))
+
+
+def _name_bands(path: Path, years: list[int]) -> None:
+    """Repeat the band of a raster for every year, and name the bands by them."""
+    with rasterio.open(path) as file:
+        values, profile = file.read(1), file.profile
+    with rasterio.open(path, "w", **{**profile, "count": len(years)}) as file:
+        for band, year in enumerate(years, start=1):
+            file.write(values, band)
+            file.set_band_description(band, str(year))
 
 
 def _table(source: ObservationSource, grid: RegionGrid) -> pd.DataFrame:

@@ -90,8 +90,8 @@ def _listed(receipt: Path) -> list[str]:
 
 
 def _rasters(layers: Iterable[Raster], data_root: str) -> list[str]:
-    """Names of the files of layers, each once."""
-    paths = [expand(layer.path) for layer in layers if layer.path]
+    """Names of the files of layers, those of all years, each once."""
+    paths = [expand(raster.path) for layer in layers for raster in layer.rasters() if raster.path]
     names = [path if path.startswith(("/vsi", "http")) else str(under(data_root, path)) for path in paths]
     return list(dict.fromkeys(names))
 

@@ -83,8 +83,9 @@ def check_forcing(config: Config, model: Model) -> None:
         if variable is None:
             continue
         _check_unit(layer, variable)
-        if is_made and layer.derive is None and not is_remote(raster_name(layer, config.data_root)):
-            _check_range(layer, variable, RegionGrid.of(config.grid), config.data_root)
+        for raster in layer.rasters() if is_made and layer.derive is None else ():
+            if not is_remote(raster_name(raster, config.data_root)):
+                _check_range(raster, variable, RegionGrid.of(config.grid), config.data_root)
 
 
 def check_scenarios(config: Config, model: Model) -> None:

@@ -12,6 +12,7 @@ from hybridmap.check.layers import check_forcing, check_scenarios, check_tempera
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
 from hybridmap.check.polygons import polygon_checks
 from hybridmap.check.tables import check_mapping, check_table, check_targets
+from hybridmap.check.years import check_each_year, check_map_year, check_sampling_years, dated_layers
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import inputs_of
@@ -70,6 +71,8 @@ def _checks(config: Config) -> Iterator[Check]:
     yield from split_checks(config)
     for experiment in config.experiments:
         yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
+    if dated_layers(config) or config.predict.year is not None:
+        yield "years", partial(check_map_year, config)
     if any(experiment.map for experiment in config.experiments):
         yield "predict", partial(check_interval_names, config)
 
@@ -82,13 +85,14 @@ def _input_checks(config: Config) -> Iterator[Check]:
             yield f"observations {source.name}", partial(_mapping, config, source)
             yield f"table {source.name}", partial(check_demo_table, source, config.data_root)
         for layer in (*config.auxiliary, *config.covariates, *config.forcing):
-            yield f"layer {layer.name}", partial(check_demo_layer, layer, config)
+            check_one = partial(check_demo_layer, config=config)
+            yield f"layer {layer.name}", partial(check_each_year, layer, check_one)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
         yield f"observations {source.name}", partial(_source, config, source)
     for layer in (*config.auxiliary, *config.covariates, *config.forcing):
-        yield f"layer {layer.name}", partial(_layer, config, layer)
+        yield f"layer {layer.name}", partial(check_each_year, layer, partial(_layer, config))
     for layer in config.reference.layers if config.reference else ():
         yield f"reference {layer.name}", partial(_layer, config, layer)
     yield from polygon_checks(config)
@@ -151,7 +155,8 @@ def _source(config: Config, source: ObservationSource) -> str:
     table = check_table(source, config.data_root, RegionGrid.of(config.grid), schema)
     if config.build.layers is not None and config.build.layers.overlaps == "refuse":
         check_overlaps(campaigns_apart(table), schema)
-    return f"{len(table)} layers of {table['site_id'].nunique()} sites"
+    note = check_sampling_years(table["year"], dated_layers(config))
+    return f"{len(table)} layers of {table['site_id'].nunique()} sites" + (f"; {note}" if note else "")
 
 
 def _layer(config: Config, layer: Raster) -> str:

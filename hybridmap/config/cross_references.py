@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from hybridmap.config.layer_years import RULES
 from hybridmap.errors import nearest
 from hybridmap.options.layer_depth import LAYER_INPUTS
 
@@ -40,6 +41,7 @@ def check_names(config: Config) -> None:
         )
     _check_experiments(config)
     _check_layers(config)
+    _check_years(config)
 
 
 def _each_once(section: str, names: list[str]) -> None:
@@ -97,3 +99,25 @@ def _known(subject: str, names: Iterable[str], choices: list[str], place: Place,
             raise MisplacedNameError(
                 f"{subject}: no {kind} '{name}'{nearest(name, choices)}; there are {choices}", place
             )
+
+
+def _check_years(config: Config) -> None:
+    """Refuse years where a layer has no use of them, and different ones of layers that a site takes as one."""
+    for number, layer in enumerate(config.auxiliary):
+        if layer.years:
+            raise MisplacedNameError(
+                f"auxiliary layer '{layer.name}' has years, and layers are derived of one time alone; give the file of"
+                " one year",
+                ("auxiliary", number, "years"),
+            )
+    if config.reference and any(layer.years for layer in config.reference.layers):
+        raise MisplacedNameError("a published map is of one time; leave out 'years' of its layers", ("reference",))
+    rules: dict[str, object] = {}
+    for section in ("covariates", "forcing"):
+        for number, layer in enumerate(getattr(config, section)):
+            source, rule = layer.group or layer.name, (layer.year_list, *(getattr(layer, key) for key in RULES))
+            if layer.years and rules.setdefault(source, rule) != rule:
+                raise MisplacedNameError(
+                    f"two layers '{source}' have different years, or take them differently; rename one",
+                    (section, number),
+                )

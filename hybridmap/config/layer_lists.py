@@ -99,11 +99,14 @@ def _member(layer: Layer, suffix: str, **changes: Any) -> Layer:
 
 
 def _month(layer: Layer, month: int) -> Layer:
-    """One month of a layer: a file each where the path has {month}, else a band each."""
+    """One month of a layer: a file each where the path, or that of a year, has {month}, else a band each."""
+    word, years = f"{month:02d}", layer.get("years")
     path = str(layer.get("path", ""))
     if "{month}" in path:
-        return _member(layer, f"{month:02d}", path=path.replace("{month}", f"{month:02d}"))
-    return _member(layer, f"{month:02d}", band=month, of_bands=12)
+        return _member(layer, word, path=path.replace("{month}", word))
+    if isinstance(years, dict) and any("{month}" in str(file) for file in years.values()):
+        return _member(layer, word, years={year: str(file).replace("{month}", word) for year, file in years.items()})
+    return _member(layer, word, band=month, of_bands=12)
 
 
 def _share(layer: Layer, codes: str, word: str) -> Layer:

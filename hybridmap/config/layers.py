@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from hybridmap.config.layer_years import PLACEHOLDER, RULES, Years, fault_of_years
 from hybridmap.config.section import File, Name, Section, Unit
 
 LARGEST = 1e20
@@ -25,7 +26,8 @@ class Raster(Section):
     """One layer of the cube.
 
     In a region file a layer may stand for several: ``months: true`` for twelve, ``bands: [..]`` for one a band, and
-    ``classes`` with ``encoding: one_hot`` for the share of each class.
+    ``classes`` with ``encoding: one_hot`` for the share of each class. With ``years`` it is one layer that has a raster
+    a year.
     """
 
     name: Name = Field(description="Name of the layer.")
@@ -33,6 +35,27 @@ class Raster(Section):
         "", description="Any raster that GDAL reads (GeoTIFF, VRT, NetCDF, Zarr; also https://), under data_root."
     )
     derive: Derive | None = Field(None, description="Compute the layer from others instead of reading it.")
+    years: Years = Field(
+        None,
+        description="Of a layer that changes: a list or span, with {year} in path, or on the time axis or in the band"
+        " names of the file; or year → file or band.",
+    )
+    year_match: Literal["nearest", "previous", "exact"] = Field(
+        "nearest",
+        description="Which of 'years' a site takes: the nearest to its sampling, the last before, or its own.",
+    )
+    max_years_apart: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="A site that was sampled further from the year that it takes is dropped, counted.",
+    )
+    undated: Literal["drop"] | int = Field(
+        "drop", description="Sites without a year of sampling: dropped and counted, or they take this one of 'years'."
+    )
+    year: int | None = Field(
+        None, description="A single year to read on the time axis or in the band names of the file."
+    )
     band: int | str = Field(1, description="Band number from 1, or its description.")
     variable: str | None = Field(None, description="Variable of a NetCDF file or array of a Zarr store.")
     crs: str | None = Field(None, description="Only where the file declares none, for example EPSG:4326.")
@@ -83,6 +106,35 @@ class Raster(Section):
         if self.equals is not None and not self.equals:
             raise ValueError("equals is empty; name the classes, or leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _possible_years(self) -> Raster:
+        if fault := fault_of_years(self):
+            raise ValueError(fault)
+        return self
+
+    @property
+    def year_list(self) -> list[int]:
+        """Years of the layer in order; none of a layer that does not change."""
+        return list(self.years or ())
+
+    def by_year(self) -> dict[int, Raster]:
+        """The raster of each year as a layer of its own, ``name@year``; none of a layer that does not change."""
+        return {year: self._of_year(year) for year in self.year_list}
+
+    def rasters(self) -> list[Raster]:
+        """The layer itself, or that of each of its years."""
+        return list(self.by_year().values()) or [self]
+
+    def _of_year(self, year: int) -> Raster:
+        source = self.years[year] if isinstance(self.years, dict) else None
+        changes: dict[str, object] = {"path": PLACEHOLDER.sub(str(year), self.path)}
+        if source is not None:
+            changes = {"path": source} if isinstance(source, str) else {"band": source}
+        elif not PLACEHOLDER.search(self.path):
+            changes = {"year": year}
+        of_one = {"name": f"{self.name}@{year}", "years": None, "group": "", **RULES}
+        return self.model_copy(update={**of_one, **changes})
 
 
 class Reference(Section):

@@ -27,6 +27,10 @@ class Predict(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the encoder; bfloat16 is faster, and what it changes is measured and logged."
     )
+    year: int | dict[Name, int] | None = Field(
+        None,
+        description="Year of the layers that have 'years', or layer → year; by default the latest of each.",
+    )
     depths: list[tuple[int, int]] = Field(
         default=[],
         description="Intervals of soil [cm] to map, as [[0, 5], [5, 15]]; only for models that know depth. Of layers"

@@ -53,7 +53,7 @@ def _inputs(config: Config) -> Iterator[Input]:
         yield from ((f"observations '{source.name}', join", join.path) for join in source.joins)
     layers = [*config.auxiliary, *config.covariates, *config.forcing]
     for layer in (*layers, *(config.reference.layers if config.reference else ())):
-        yield f"layer '{layer.name}'", layer.path
+        yield from ((f"layer '{layer.name}'", raster.path) for raster in layer.rasters())
     yield "grid.mask", config.grid.mask or ""
     yield "boundaries", config.boundaries or ""
     yield from ((f"totals '{total.name}'", total.polygons) for total in config.totals)

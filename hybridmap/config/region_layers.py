@@ -50,6 +50,19 @@ class RegionLayers:
         return None if self.grid.mask is None else under(self.data_root, self.grid.mask)
 
     def by_key(self) -> dict[str, Raster]:
-        """All layers: auxiliary ones and covariates by their name, forcing as ``forcing.NAME``."""
-        layers = {layer.name: layer for layer in (*self.auxiliary, *self.covariates)}
-        return {**layers, **{f"forcing.{layer.name}": layer for layer in self.forcing}}
+        """All rasters: auxiliary ones and covariates by their name, forcing as ``forcing.NAME``, each year by itself.
+
+        Of a layer that changes, the key is that of the layer with the year behind, ``landcover@2006``.
+        """
+        return {
+            f"{prefix}{raster.name}": raster
+            for prefix, layers in (("", (*self.auxiliary, *self.covariates)), ("forcing.", self.forcing))
+            for layer in layers
+            for raster in layer.rasters()
+        }
+
+    def dated(self) -> dict[str, Raster]:
+        """Covariates and forcing that change with time, by the keys of :meth:`by_key` without a year."""
+        layers = {layer.name: layer for layer in self.covariates}
+        layers |= {f"forcing.{layer.name}": layer for layer in self.forcing}
+        return {key: layer for key, layer in layers.items() if layer.years}

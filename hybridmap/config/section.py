@@ -52,8 +52,8 @@ def _results(text: str) -> str:
     return text
 
 
-def _file(text: str) -> str:
-    """Refuse a path that can be no file; empty is left to who needs one."""
+def check_file(text: str) -> str:
+    """Return a path; ValueError if it can be no file. Empty is left to who needs one."""
     if odd := next((letter for letter in text if ord(letter) < 32 or ord(letter) == 127), ""):
         raise ValueError(f"has the control character {odd!r}, which names of files should not have")
     _check_steps(text)
@@ -66,7 +66,7 @@ Folder = Annotated[str, AfterValidator(_folder)]
 """Folder that is read from."""
 Results = Annotated[str, AfterValidator(_results)]
 """Folder that is written to."""
-File = Annotated[str, AfterValidator(_file)]
+File = Annotated[str, AfterValidator(check_file)]
 """File that is read."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """Seed of random numbers, as torch and numpy take it."""

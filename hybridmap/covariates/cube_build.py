@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from hybridmap.config.region_layers import RegionLayers
-from hybridmap.covariates.cube import FORMAT
+from hybridmap.covariates.cube import FORMAT, FORMAT_WITH_YEARS, MASK
 from hybridmap.covariates.layers import PreparedLayer, prepare_layers
+from hybridmap.covariates.prepared_years import PreparedYears
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.resumable_store import ResumableStore
@@ -27,8 +28,6 @@ from hybridmap.grid.store import create_grid_store, create_layer, shard_edge
 from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
-NOT_OF_THE_CUBE = ("fingerprint", "inputs", "sum")
-"""What only the making of a layer needs of its record."""
 COMPLETE_CHUNK = 1024
 """Edge of the chunks of the array of complete cells."""
 
@@ -47,6 +46,8 @@ class _Content:
         Edge of a tile in cells.
     covariates, forcing : mapping of str to PreparedLayer
         Layers by name, in order.
+    dated : mapping of str to PreparedYears
+        Layers that have years, by key.
     """
 
     title: str
@@ -55,13 +56,16 @@ class _Content:
     tile: int
     covariates: Mapping[str, PreparedLayer]
     forcing: Mapping[str, PreparedLayer]
+    dated: Mapping[str, PreparedYears]
 
     def identity(self) -> str:
         """What the whole store depends on."""
-        layers = (*self.covariates.values(), *self.forcing.values())
-        return json.dumps(
-            [self.title, [[layer.record["fingerprint"], _attributes(layer)] for layer in layers], self.tile]
-        )
+        layers = [[layer.record["fingerprint"], layer.facts()] for layer in self._single_layers()]
+        layers += [[layer.fingerprints(), layer.attributes()] for layer in self.dated.values()]
+        return json.dumps([self.title, layers, self.tile])
+
+    def _single_layers(self) -> list[PreparedLayer]:
+        return [*self.covariates.values(), *self.forcing.values()]
 
 
 def build_cube(layers: RegionLayers, out: Path, tile: int, folder: Path | None = None, workers: int = 0) -> None:
@@ -89,11 +93,16 @@ def build_cube(layers: RegionLayers, out: Path, tile: int, folder: Path | None =
     if not layers.covariates:
         raise HybridmapError("the region has no covariates; add rasters under 'covariates'.")
     prepared = prepare_layers(layers, folder or out.with_name("layers"), workers)
-    covariates = {layer.name: prepared[layer.name] for layer in layers.covariates}
-    forcing = {layer.name: prepared[f"forcing.{layer.name}"] for layer in layers.forcing}
-    _refuse_constant(covariates)
+    covariates = {layer.name: prepared[layer.name] for layer in layers.covariates if not layer.years}
+    forcing = {layer.name: prepared[f"forcing.{layer.name}"] for layer in layers.forcing if not layer.years}
+    dated = {
+        key: PreparedYears(layer, {year: prepared[f"{key}@{year}"] for year in layer.year_list})
+        for key, layer in layers.dated().items()
+    }
+    records = {name: layer.record for name, layer in covariates.items()}
+    _refuse_constant(records | {key: dated[key].attributes() for key in dated if not key.startswith("forcing.")})
     grid = RegionGrid.of(layers.grid)
-    content = _Content(layers.title, layers.region, grid, tile, covariates, forcing)
+    content = _Content(layers.title, layers.region, grid, tile, covariates, forcing, dated)
     store = ResumableStore(out)
     with store.lock():
         store.resume_or_create(content.identity(), lambda path: _create(path, content))
@@ -105,10 +114,10 @@ def build_cube(layers: RegionLayers, out: Path, tile: int, folder: Path | None =
         store.drop_receipts()
 
 
-def _refuse_constant(covariates: Mapping[str, PreparedLayer]) -> None:
-    for name, layer in covariates.items():
-        value, path = layer.record["minimum"], layer.record["path"]
-        if value == layer.record["maximum"]:
+def _refuse_constant(records: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, record in records.items():
+        value, path = record["minimum"], record["path"]
+        if value == record["maximum"]:
             raise HybridmapError(
                 f"covariate '{name}' ({path or 'derived'}): constant at {value:g} in the region, so nothing can be"
                 " learned from it; remove it from 'covariates'."
@@ -119,23 +128,37 @@ def _create(path: Path, content: _Content) -> None:
     """Lay out the empty store."""
     root = create_grid_store(path, content.grid, {"title": f"Covariates of {content.title}"})
     count, sizes = len(content.covariates), content.grid.sizes
-    band = root.create_array("band", shape=(count,), dtype="int32", dimension_names=("band",))
-    band[:] = np.arange(1, count + 1)
-    band.attrs["names"] = list(content.covariates)
-    bands = [_attributes(layer) for layer in content.covariates.values()]
-    create_layer(root, "covariates", {"band": count, **sizes}, content.tile, {"bands": bands})
+    if count:
+        band = root.create_array("band", shape=(count,), dtype="int32", dimension_names=("band",))
+        band[:] = np.arange(1, count + 1)
+        band.attrs["names"] = list(content.covariates)
+        bands = [layer.facts() for layer in content.covariates.values()]
+        create_layer(root, "covariates", {"band": count, **sizes}, content.tile, {"bands": bands})
     group = root.create_group("forcing")
     for name, layer in content.forcing.items():
-        create_layer(group, name, sizes, content.tile, _attributes(layer))
+        create_layer(group, name, sizes, content.tile, layer.facts())
     shape = tuple(sizes.values())
     chunks = tuple(min(COMPLETE_CHUNK, size) for size in shape)
     complete = root.create_array("complete", shape=shape, dtype="uint8", chunks=chunks, dimension_names=tuple(sizes))
-    complete.attrs.update({"long_name": "all covariates and forcing are known", "coordinates": "spatial_ref"})
+    of_years = " that have no years" if content.dated else ""
+    long_name = f"all covariates and forcing{of_years} are known"
+    complete.attrs.update({"long_name": long_name, "coordinates": "spatial_ref"})
+    if content.dated:
+        _create_years(root.create_group("years"), content)
 
 
-def _attributes(layer: PreparedLayer) -> dict[str, Any]:
-    """Provenance and statistics of a layer, without what only the making needs."""
-    return {key: value for key, value in layer.record.items() if key not in NOT_OF_THE_CUBE}
+def _create_years(years: zarr.Group, content: _Content) -> None:
+    """Lay out a group of each layer that has years: its values, where they are known, and the coordinate ``year``."""
+    years.attrs["layers"] = list(content.dated)
+    for key, layer in content.dated.items():
+        group = years.create_group(key)
+        axis = group.create_array("year", shape=(len(layer.rasters),), dtype="int32", dimension_names=("year",))
+        axis[:] = list(layer.rasters)
+        axis.attrs.update({"long_name": "year", "units": "1"})
+        sizes = {"year": len(layer.rasters), **content.grid.sizes}
+        create_layer(group, key, sizes, content.tile, layer.attributes())
+        words = {"long_name": f"{layer.layer.name} is known"}
+        create_layer(group, MASK, sizes, content.tile, words, dtype="uint8", fill=0)
 
 
 def _tiles(content: _Content) -> list[Tile]:
@@ -151,34 +174,46 @@ def _write_tiles(store: ResumableStore, content: _Content, workers: int) -> None
 
 
 def _write_tile(store: ResumableStore, content: _Content, tile: Tile) -> None:
-    """Copy the layers of one tile; the receipt holds its complete cells."""
-    covariates = np.empty((len(content.covariates), *tile.shape), dtype="float32")
-    for values, layer in zip(covariates, content.covariates.values(), strict=True):
-        _read(layer, tile, values)
-    arrays = {"covariates": covariates}
-    complete = np.isfinite(covariates).all(axis=0)
+    """Copy the layers of one tile; the receipt holds its complete cells, without and in the latest of years."""
+    arrays: dict[str, NDArray[Any]] = {}
+    complete = np.ones(tile.shape, dtype=bool)
+    if content.covariates:
+        arrays["covariates"] = _read_all(content.covariates.values(), tile)
+        complete &= np.isfinite(arrays["covariates"]).all(axis=0)
     for name, layer in content.forcing.items():
-        arrays[f"forcing/{name}"] = values = _read(layer, tile, np.empty(tile.shape, dtype="float32"))
+        arrays[f"forcing/{name}"] = values = _read_all([layer], tile)[0]
         complete &= np.isfinite(values)
-    store.write_tile(tile, arrays.items(), np.packbits(complete).tobytes())
+    in_latest = complete.copy()
+    for key, dated in content.dated.items():
+        arrays[f"years/{key}/{key}"] = steps = _read_all(dated.rasters.values(), tile)
+        arrays[f"years/{key}/{MASK}"] = is_known = np.isfinite(steps).astype("uint8")
+        in_latest &= is_known[-1].astype(bool)
+    counted = [complete, in_latest] if content.dated else [complete]
+    store.write_tile(tile, arrays.items(), np.packbits(counted).tobytes())
 
 
-def _read(layer: PreparedLayer, tile: Tile, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill `values` (row, column) with the cells of a tile."""
-    with rasterio.open(layer.path) as file:
-        file.read(1, window=Window.from_slices(*tile.slices), out=values)
+def _read_all(layers: Collection[PreparedLayer], tile: Tile) -> NDArray[np.float32]:
+    """Cells of a tile of some layers, shape (layer, row, column)."""
+    values = np.empty((len(layers), *tile.shape), dtype="float32")
+    for field, layer in zip(values, layers, strict=True):
+        with rasterio.open(layer.path) as file:
+            file.read(1, window=Window.from_slices(*tile.slices), out=field)
     return values
 
 
 def _complete(store: ResumableStore, content: _Content) -> int:
-    """Note which cells are complete, and the state of the store; returns their number."""
+    """Note which cells are complete, and the state of the store; returns how many are in the latest of years."""
     complete = np.zeros((content.grid.height, content.grid.width), dtype=bool)
+    count, fields = 0, 2 if content.dated else 1
     for tile in _tiles(content):
         bits = np.frombuffer(store.receipt(tile) or b"", dtype="uint8")
-        complete[tile.slices] = np.unpackbits(bits, count=tile.cells).reshape(tile.shape)
-    count = int(complete.sum())
+        of_tile = np.unpackbits(bits, count=fields * tile.cells).reshape(fields, *tile.shape)
+        complete[tile.slices] = of_tile[0]
+        count += int(of_tile[-1].sum())
     root: Any = zarr.open_group(str(store.partial), mode="r+")
     root["complete"][:] = complete
-    root.attrs.update({"region": content.region, "valid_cells": count, "format": FORMAT})
-    LOG.info("%d covariates on %d x %d cells, %d of them complete", len(content.covariates), *complete.shape, count)
+    version = FORMAT_WITH_YEARS if content.dated else FORMAT
+    root.attrs.update({"region": content.region, "valid_cells": count, "format": version})
+    covariates = len(content.covariates) + sum(not key.startswith("forcing.") for key in content.dated)
+    LOG.info("%d covariates on %d x %d cells, %d of them complete", covariates, *complete.shape, count)
     return count

@@ -28,15 +28,20 @@ def inputs_of(layer: Raster, layers: RegionLayers) -> dict[str, list[str]]:
     Raises
     ------
     HybridmapError
-        If the function is unknown, or a layer that it needs is not declared or has not twelve months.
+        If the function is unknown, or a layer that it needs is not declared, has years or has not twelve months.
     """
     assert layer.derive is not None
     subject, function, of = f"layer '{layer.name}'", layer.derive.function, layer.derive.of
     check_function(function, of, subject)
-    is_monthly = function not in TERRAIN
+    is_monthly, dated = function not in TERRAIN, {layer.group or layer.name for layer in layers.dated().values()}
     keys = _monthly_layers(layers) if is_monthly else _single_layers(layers)
     inputs = {}
     for argument, name in ({"of": of} if isinstance(of, str) else of).items():
+        if name not in keys and name in dated:
+            raise HybridmapError(
+                f"{subject}: '{name}' has years, and layers are derived of one time alone; declare a raster of one"
+                " year under auxiliary, by another name, and derive it of that."
+            )
         if name not in keys:
             kind = "monthly layer" if is_monthly else "layer"
             raise HybridmapError(

@@ -16,6 +16,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from hybridmap.config import Raster
+from hybridmap.config.layer_years import RULES
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.derived_layers import derived_strips, inputs_of
 from hybridmap.covariates.layer_file import write_layer
@@ -36,8 +37,10 @@ VERSION = 3
 """Raised when the same settings give other numbers than before."""
 CACHE_BYTES = 256 << 20
 """Decoded blocks of rasters that are kept, of all layers together; rasterio takes the number for bytes, not for MB."""
-NO_MATTER = {"description", "licence", "unit", "group"}
-"""Keys of a layer that change none of its numbers."""
+NO_MATTER = {"description", "licence", "unit", "group", "years", *RULES}
+"""Keys of a layer that change none of its numbers; of one that has years, those of each year are another layer's."""
+NOT_OF_THE_CUBE = ("fingerprint", "inputs", "sum")
+"""What only the making of a layer needs of its record."""
 Inputs = Mapping[str, list[str]]
 """Argument of a derived layer → keys of the layers that it is computed from."""
 
@@ -56,6 +59,10 @@ class PreparedLayer:
 
     path: Path
     record: dict[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        """Provenance and statistics, without what only the making needs."""
+        return {key: value for key, value in self.record.items() if key not in NOT_OF_THE_CUBE}
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,8 @@ def _fingerprint(preparation: _Preparation, layer: Raster, inputs: Inputs) -> st
     else:
         state = preparation.digest(layer)
     settings = layer.model_dump(mode="json", exclude=NO_MATTER)
+    if settings["year"] is None:  # as it was before there were any
+        del settings["year"]
     grid = preparation.layers.grid.model_dump(mode="json")
     return json.dumps([VERSION, settings, grid, preparation.mask, state], sort_keys=True)
 

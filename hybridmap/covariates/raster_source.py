@@ -23,6 +23,7 @@ from hybridmap.covariates.known_pixels import KnownPixels, written
 from hybridmap.covariates.mosaics import refuse_gaps
 from hybridmap.covariates.pixel_locator import PixelLocator, Places
 from hybridmap.covariates.undeclared import undeclared_code
+from hybridmap.covariates.year_axis import band_of_year
 from hybridmap.covariates.zarr_raster import ZarrRaster, open_zarr
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import expand, under
@@ -199,12 +200,14 @@ def _explain(name: str, error: Exception) -> str:
 
 
 def _band_number(source: Any, layer: Raster, label: str) -> int:
-    """Band of a layer, by number or by its description."""
+    """Band of a layer, by number, by its description or by its year."""
     if layer.of_bands is not None and source.count != layer.of_bands:
         raise HybridmapError(
             f"{label}: the file has {source.count} bands, where {layer.of_bands} are asked for (months: true takes a"
             " band a month); give a file of these, a file each with {month} in its path, or the numbers with 'bands'."
         )
+    if layer.year is not None:
+        return band_of_year(source, layer.year, label)
     if isinstance(layer.band, int):
         if not 1 <= layer.band <= source.count:
             raise HybridmapError(f"{label}: no band {layer.band}; the file has bands 1 to {source.count}.")

@@ -30,13 +30,15 @@ READ_AS = {"bool": "uint8", "float16": "float32"}
 class ZarrRaster:
     """An array of two dimensions, or of three with a band a step of the first.
 
-    The attributes are those of a rasterio dataset.
+    The attributes are those of a rasterio dataset, and what its bands are steps of.
     """
 
     array: Any
     transform: Affine
     crs: CRS | None
     axes: tuple[str, str] | None
+    leading: tuple[tuple[str, Any, dict[str, Any]], ...] = ()
+    """Dimensions before lines and columns that have coordinates: name, values, attributes."""
 
     gcps = ((), None)
     rpcs = None
@@ -212,7 +214,15 @@ def _placed(array: Any, names: dict[str, Any]) -> ZarrRaster:
         # That of a store which was cut from a larger one may be the one of the larger.
         if transform == Affine.identity() or _agree(written, transform, array.shape):
             transform = written
-    return ZarrRaster(array, transform, _crs(words), axes)
+    return ZarrRaster(array, transform, _crs(words), axes, _leading(array, names))
+
+
+def _leading(array: Any, names: dict[str, Any]) -> tuple[tuple[str, Any, dict[str, Any]], ...]:
+    """Coordinates of the dimensions before lines and columns; none where one has no coordinate."""
+    dimensions = _dimensions(array)[:-2]
+    if not all(dimension in names for dimension in dimensions):
+        return ()
+    return tuple((d, np.asarray(names[d][:]), dict(names[d].attrs)) for d in dimensions)
 
 
 def _agree(transform: Affine, reference: Affine, shape: tuple[int, ...]) -> bool:

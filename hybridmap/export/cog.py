@@ -48,6 +48,7 @@ LISTED = (
     "threshold",
     "flag_values",
     "flag_meanings",
+    "layer_years",
 )
 """Attributes that the list of maps repeats."""
 

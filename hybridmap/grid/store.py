@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def create_layer(
     dtype: str = "float32",
     fill: float = np.nan,
 ) -> Any:
-    """Create one array of the grid: a shard a tile, chunks inside.
+    """Create one array of the grid: a shard a tile (of a dimension ``year`` one a year), chunks inside.
 
     Chunks of many layers are small; those of a single one are as large as fits.
 
@@ -111,8 +112,9 @@ def create_layer(
         The array, empty.
     """
     shape, shard = tuple(sizes.values()), shard_edge(tile)
-    lead = shape[:-2]
-    chunk = min(CHUNK, tile) if lead else _wide_chunk(shard, min(CHUNK, tile))
+    # Years are read one at a time, other dimensions whole.
+    lead = tuple(1 if name == "year" else size for name, size in list(sizes.items())[:-2])
+    chunk = min(CHUNK, tile) if max(lead, default=1) > 1 else _wide_chunk(shard, min(CHUNK, tile))
     array = group.create_array(
         name,
         shape=shape,
@@ -146,9 +148,9 @@ def shard_names(array: Any, name: str, tile: Tile) -> list[str]:
         From the folder of the store; a shard without values has no file.
     """
     edge = int(array.shards[-1])
-    folder = "/".join([name, "c", *("0" for _ in array.shape[:-2])])
+    leads = [range(size // shard) for size, shard in zip(array.shape[:-2], array.shards, strict=False)]
     rows, columns = (range(s.start // edge, -(-s.stop // edge)) for s in tile.slices)
-    return [f"{folder}/{row}/{column}" for row in rows for column in columns]
+    return ["/".join([name, "c", *map(str, index)]) for index in product(*leads, rows, columns)]
 
 
 def _wide_chunk(shard: int, chunk: int) -> int:

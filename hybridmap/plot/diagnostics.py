@@ -78,7 +78,7 @@ def saturation_figure(
         _draw_saturation(axes[0], _finite(filling.saturation), label, colour)
     axes[0].axvline(1.0, color=style.WARNING, linewidth=1.2)
     axes[0].set(xlabel=f"{captions.saturation} (1: capacity)", ylabel="share")
-    axes[0].legend(fontsize=7)
+    axes[0].legend(fontsize=7, loc="upper right")
     axes[0].set_title(captions.title, loc="left")
     if has_margins:
         _draw_margins(axes[1], samples, captions.margins)
@@ -97,7 +97,7 @@ def _draw_margins(axes: Axes, samples: Mapping[str, Filling], caption: str) -> N
     axes.axvline(0.0, color=style.WARNING, linewidth=1.2)
     axes.set_xticks(_signed_log(TICKS), [f"{t:g}" for t in TICKS])
     axes.set(xlabel=caption, ylabel="cumulative share")
-    axes.legend(fontsize=6)
+    axes.legend(fontsize=6, loc="upper right")
 
 
 def _draw_saturation(axes: Axes, values: NDArray[np.float64], label: str, colour: str) -> None:

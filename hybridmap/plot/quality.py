@@ -50,7 +50,7 @@ def quality_figure(ladder: pd.DataFrame, path: Path) -> None:
     if len(counts):
         axes.invert_yaxis()
         axes.set_xlim(0, float(left.max()) * 1.1)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper right")
     style.save(figure, path)
 
 
@@ -107,6 +107,6 @@ def distributions_figure(layers: pd.DataFrame, sites: pd.DataFrame, path: Path) 
             weights = np.full(len(v), 1.0 / max(len(v), 1))
             panel.hist(v.clip(low, high), edges, weights=weights, color=colour, alpha=0.5, label=f"{name} ({len(v)})")
         panel.set(xlabel=label, yticks=[], xscale="log" if is_logarithmic else "linear")
-        panel.legend(fontsize=6)
+        panel.legend(fontsize=6, loc="upper right")
     figure.tight_layout()
     style.save(figure, path)

@@ -39,7 +39,7 @@ class Inputs:
 
 def open_inputs(recipe: Recipe, cube_path: Path) -> Inputs:
     """Open model and cube; HybridmapError if they do not fit."""
-    predictor, cube = Predictor(recipe), open_cube(cube_path)
+    predictor, cube = Predictor(recipe), open_cube(cube_path, recipe.predict.year)
     check_layers(predictor.model, cube)
     edge = shard_edge(recipe.predict.tile)
     return Inputs(predictor, cube, edge, list(tiles_of(cube.grid, edge)))

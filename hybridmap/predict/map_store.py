@@ -20,6 +20,9 @@ from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.recipe import Recipe
 
+YEARS = "layer_years"
+"""Attribute of a store and its maps: the year of each layer that has years."""
+
 
 class MapStore(ResumableStore):
     """A store of maps while it is made: a layer a map, encoded as the map says."""
@@ -50,9 +53,10 @@ class MapStore(ResumableStore):
         depths : sequence of Interval
             Intervals that are mapped; none for one interval, whose maps have no axis of depth.
         """
+        years = {YEARS: words} if (words := cube.year_words()) else {}
 
         def create(path: Path) -> None:
-            root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity})
+            root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity, **years})
             if depths:
                 create_depth_axis(root, depths)
             for name, layer in layers.items():
@@ -60,7 +64,7 @@ class MapStore(ResumableStore):
                 group = root.require_group(folder) if folder else root
                 lead = {DEPTH: len(depths)} if depths and layer.has_depth else {}
                 sizes = {**lead, **cube.grid.sizes}
-                create_layer(group, plain, sizes, edge, layer.attributes(), layer.dtype, layer.fill)
+                create_layer(group, plain, sizes, edge, layer.attributes() | years, layer.dtype, layer.fill)
 
         self.resume_or_create(identity, create)
 
@@ -110,7 +114,7 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     str
         Digest of the settings, the files of the model, and the grid.
     """
-    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts"}, mode="json")
+    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts", "year"}, mode="json")
     depths = [asdict(interval) for interval in (recipe.interval, *recipe.depths)]
     settings = [block, asdict(recipe.uncertainty), depths, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -120,19 +124,18 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(json.dumps([cube.grid.spatial_ref(), cube.grid.height, cube.grid.width], sort_keys=True).encode())
     digest.update(json.dumps([cube.covariate_names, cube.forcing_names]).encode())
+    digest.update(cube.year_words().encode())
     return digest.hexdigest()
 
 
 def tile_keys(cube: Cube, tiles: list[Tile]) -> dict[str, str]:
     """Name of each tile → the state of the shards of the cube that it is made from."""
-    arrays = ["covariates", *(f"forcing/{name}" for name in cube.forcing_names)]
     keys = {}
     for tile in tiles:
         digest = hashlib.sha256()
-        for name in arrays:
-            for path in cube.shard_files(name, tile):
-                status = path.stat() if path.is_file() else None
-                state = "absent" if status is None else f"{status.st_size} {status.st_mtime_ns}"
-                digest.update(f"{path.relative_to(cube.path)} {state}\n".encode())
+        for path in cube.shard_files(tile):
+            status = path.stat() if path.is_file() else None
+            state = "absent" if status is None else f"{status.st_size} {status.st_mtime_ns}"
+            digest.update(f"{path.relative_to(cube.path)} {state}\n".encode())
         keys[tile.name] = digest.hexdigest()
     return keys

@@ -88,6 +88,8 @@ def predict(
     inputs = open_inputs(job.recipe, job.cube_path)
     for note in inputs.predictor.notes:
         LOG.info("%s", note)
+    if years := inputs.cube.year_words():
+        LOG.info("the maps show these years of the layers: %s", years)
     keys = tile_keys(inputs.cube, inputs.tiles)
     keys_of_tiles = {tile: keys[tile.name] for tile in execution.tiles(inputs.tiles)}
     store = MapStore(job.out)

@@ -51,7 +51,7 @@ def start_early(cube: Path, passes: int = 1) -> None:
 def _cells(cube: Path) -> int:
     """Cells of a cube; 0 where its metadata cannot be read."""
     try:
-        *_, height, width = json.loads((cube / "covariates" / "zarr.json").read_bytes())["shape"]
+        height, width = json.loads((cube / "complete" / "zarr.json").read_bytes())["shape"]
         return int(height * width)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return 0

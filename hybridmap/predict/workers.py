@@ -32,7 +32,7 @@ _worker: tuple[Predictor, Cube, MapStore]
 def _start(job: Job) -> None:
     """Open what the tiles of this process need."""
     global _worker
-    _worker = Predictor(job.recipe), open_cube(job.cube_path), MapStore(job.out)
+    _worker = Predictor(job.recipe), open_cube(job.cube_path, job.recipe.predict.year), MapStore(job.out)
 
 
 def _start_process(job: Job) -> None:

@@ -38,7 +38,7 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
         for source in config.observations
     ]
     cube = open_cube(RegionFiles(results).cube)
-    for layer in (*cube.bands(), *cube.forcing_info().values()):
+    for layer in cube.sources():
         # A derived layer has no file of its own, and of a remote one there is no digest.
         facts = {key: layer.get(key, "") for key in ("name", "path", "licence", "sha256")}
         path = facts["path"] or f"derived ({layer.get('derived', '')})"

@@ -63,7 +63,7 @@ class Results:
     @cached_property
     def distances(self) -> dict[str, np.ndarray]:
         """Distances to the nearest sample [km]: on the map, among samples, in every scheme."""
-        return distance_table(self.samples, self.splits, open_cube(self.files.cube))
+        return distance_table(self.samples, self.splits, open_cube(self.files.cube, self.config.predict.year))
 
     @cached_property
     def dropped(self) -> pd.DataFrame:

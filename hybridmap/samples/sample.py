@@ -17,6 +17,7 @@ from hybridmap.grid.store import CHUNK
 from hybridmap.grid.tiles import Tile
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.options.layer_depth import LAYER_INPUTS
+from hybridmap.samples.years import take_years, values_in_years
 
 LOG = logging.getLogger("hybridmap")
 LAYER_ENDS = dict(zip(LAYER_INPUTS, ("top_cm", "bottom_cm"), strict=True))
@@ -58,24 +59,27 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.Data
     cube : Cube
         The cube.
     ladder : DropCounts
-        Counts the sites that are dropped: off the grid, or on a cell that lacks a layer.
+        Counts the sites that are dropped: off the grid, too far in time, or on a cell that lacks a layer.
 
     Returns
     -------
     DataFrame
-        The other sites with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``; where the observations
-        are layers of profiles, the ends of each [m] are forcing too.
+        The other sites with ``row``, ``col``, ``x``, ``y``, ``covariate.*`` and ``forcing.*``; of layers that have
+        years in that of ``year_of.*``; where the observations are layers of profiles, the ends of each [m] are forcing
+        too.
     """
     x, y = cube.grid.to_grid(sites["lon"].to_numpy(float), sites["lat"].to_numpy(float))
     row, col, inside = cube.grid.cell_of(np.asarray(x), np.asarray(y))
     sites = sites.assign(row=row, col=col, x=x, y=y, source_row=-1)
     sites = ladder.drop_rows(sites, pd.Series(~inside, index=sites.index), "off_grid", "outside the grid")
+    sites = take_years(sites, cube.dated, ladder)
     covariates, forcing = _values_at(cube, sites["row"].to_numpy(), sites["col"].to_numpy())
     layers: dict[str, NDArray[np.float32]]
     layers = {f"covariate.{n}": covariates[:, i] for i, n in enumerate(cube.covariate_names)}
     layers |= {f"forcing.{n}": values for n, values in forcing.items()}
     if "profile_id" in sites:
         layers |= {f"forcing.{n}": (sites[c] / 100.0).to_numpy("float32") for n, c in LAYER_ENDS.items()}
+    layers |= values_in_years(cube, sites)
     table = pd.concat([sites.drop(columns="source_row"), pd.DataFrame(layers, index=sites.index)], axis=1)
     return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
 

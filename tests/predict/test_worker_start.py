@@ -8,8 +8,8 @@ import pytest
 from hybridmap.predict.worker_start import start_early
 
 METADATA = {
-    '{"shape": [3, 5000, 5000]}': True,
-    '{"shape": [3, 50, 50]}': False,
+    '{"shape": [5000, 5000]}': True,
+    '{"shape": [50, 50]}': False,
     '{"shape": [5000]}': False,
     '{"shape": ["a", "b"]}': False,
     '{"shape": null}': False,
@@ -27,8 +27,8 @@ def test_damaged_metadata_begins_nothing(
 ) -> None:
     calls: list[bool] = []
     monkeypatch.setattr(forkserver, "ensure_running", lambda: calls.append(True))
-    (tmp_path / "covariates").mkdir()
-    (tmp_path / "covariates" / "zarr.json").write_text(text)
+    (tmp_path / "complete").mkdir()
+    (tmp_path / "complete" / "zarr.json").write_text(text)
     start_early(tmp_path)
     assert bool(calls) is begins
 

@@ -21,7 +21,8 @@ class Anything(dict[str, Any]):
 
 
 def test_the_page_escapes_what_it_is_given() -> None:
-    numbers = dict.fromkeys(("area_km2", "missing_km2", "mean_kg_m2", "stock_Tg", "lower_Tg", "upper_Tg"), 1.0)
+    names = ("area_km2", "missing_km2", "mean_kg_m2", "stock_Tg", "lower_Tg", "upper_Tg", "top_cm", "bottom_cm")
+    numbers = dict.fromkeys(names, 1.0)
     row = Anything(**numbers, stock_outside_applicability_Tg=1.0)
     reference = Anything(**dict.fromkeys(("pearson", "pearson_log", "bias", "rmse", "mean", "reference_mean"), 1.0))
     verdict = {"plausible": False, "reasons": [EVIL], "notes": [EVIL], "formulation": EVIL, "checks": []}
@@ -34,7 +35,8 @@ def test_the_page_escapes_what_it_is_given() -> None:
         region=EVIL,
         grid=Anything(resolution=1.0, bounds=(0, 0, 1, 1)),
         cell_unit=EVIL,
-        build=SimpleNamespace(top_cm=0.0, bottom_cm=20.0),
+        depths="0–20 cm",
+        rows="sites",
         image=lambda _: EVIL,
         has=lambda _: True,
         counts=[{"target": EVIL, "unit": EVIL, "n": 1, "low": 1.0, "median": 1.0, "high": 1.0}],
@@ -62,7 +64,7 @@ def test_a_derived_layer_has_no_digest_of_a_file(monkeypatch: Any) -> None:
         {"name": "far", "path": "https://x/y.tif", "licence": "CC0"},
         {"name": "near", "path": "y.tif", "licence": "CC0", "sha256": "abc"},
     ]
-    cube = SimpleNamespace(bands=lambda: layers, forcing_info=dict)
+    cube = SimpleNamespace(sources=lambda: layers)
     monkeypatch.setattr("hybridmap.report.provenance.open_cube", lambda _: cube)
     config: Any = SimpleNamespace(observations=[])
     rows = input_hashes(config, Path("results"))
