@@ -16,6 +16,36 @@ QUANTILE_SDS = 1.3
 """Distance of an end from the centre at the start, in spreads."""
 
 
+def log_of(values: Tensor, offset: Tensor | float) -> Tensor:
+    """Natural logarithm of ``values + offset``; below zero that of the offset, with a slope that leads back.
+
+    Parameters
+    ----------
+    values : Tensor, shape (..., site)
+        In the unit of the target.
+    offset : float or Tensor, shape (...)
+        Above 0, in the same unit.
+
+    Returns
+    -------
+    Tensor, shape (..., site)
+
+    Examples
+    --------
+    >>> log_of(torch.tensor([0.0, 1.0]), 1.0).tolist()
+    [0.0, 0.6931471824645996]
+    """
+    shift = torch.as_tensor(offset, dtype=values.dtype, device=values.device)[..., None]
+    # A model without a steady state may give negative carbon: a straight line goes on where the logarithm ends.
+    return torch.where(values > 0, (values.clamp(min=0.0) + shift).log(), shift.log() + values / shift)
+
+
+def exponential_of(logs: Tensor, offset: Tensor | float) -> Tensor:
+    """What :func:`log_of` was taken of, at least 0; (..., site) in the unit of the target."""
+    shift = torch.as_tensor(offset, dtype=logs.dtype, device=logs.device)[..., None]
+    return (logs.exp() - shift).clamp(min=0.0)
+
+
 def head_name(role: str, target: str) -> str:
     """Name of the output of a head, ``spread.soc``."""
     return f"{role}.{target}"
@@ -95,3 +125,29 @@ class SpreadHead(nn.Module):
             return {}
         values = (self.start[..., None, :] + encoded).clamp(-6.0, 3.0).exp()
         return {name: values[..., k] for k, name in enumerate(self.names)}
+
+    def distances(self, outputs: Mapping[str, Tensor], target: str, level: float) -> tuple[Tensor, Tensor]:
+        """Distances of both ends of an interval from the logarithm of the centre.
+
+        Parameters
+        ----------
+        outputs : mapping of str to Tensor, shape (..., site)
+            Of the model.
+        target : str
+            Whose interval it is; one with a head.
+        level : float
+            Share of the observations in a normal interval; learned quantiles have their own.
+
+        Returns
+        -------
+        tuple of Tensor, shape (..., site)
+            Below and above, both positive.
+        """
+        if (name := head_name(SPREAD, target)) in outputs:
+            half = float(torch.special.ndtri(torch.tensor(0.5 * (1.0 + level), dtype=torch.float64))) * outputs[name]
+            return half, half
+        return outputs[head_name(BELOW, target)], outputs[head_name(ABOVE, target)]
+
+    def offset_of(self, target: str) -> Tensor:
+        """What is added to a target before its logarithm, in its unit, ()."""
+        return self.offset[..., self.target_names.index(target)]

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from hybridmap.model.spread_head import log_of
 from hybridmap.process.base import mean_over
 
 DEGREES_OF_FREEDOM = 4.0
@@ -22,30 +23,6 @@ BEND = 0.5
 END_WEIGHT = 2.0
 """Of the pinball losses beside that of the centre."""
 SQRT_PI = math.sqrt(math.pi)
-
-
-def log_of(values: Tensor, offset: Tensor | float) -> Tensor:
-    """Natural logarithm of ``values + offset``; below zero that of the offset, with a slope that leads back.
-
-    Parameters
-    ----------
-    values : Tensor, shape (..., site)
-        In the unit of the target.
-    offset : float or Tensor, shape (...)
-        Above 0, in the same unit.
-
-    Returns
-    -------
-    Tensor, shape (..., site)
-
-    Examples
-    --------
-    >>> log_of(torch.tensor([0.0, 1.0]), 1.0).tolist()
-    [0.0, 0.6931471824645996]
-    """
-    shift = torch.as_tensor(offset, dtype=values.dtype, device=values.device)[..., None]
-    # A model without a steady state may give negative carbon: a straight line goes on where the logarithm ends.
-    return torch.where(values > 0, (values.clamp(min=0.0) + shift).log(), shift.log() + values / shift)
 
 
 def smooth_l1_log_loss(
