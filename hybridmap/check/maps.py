@@ -143,9 +143,10 @@ def _names_or_none(config: Config, experiment: Experiment) -> set[str]:
 
 def _maps_of(config: Config, experiment: Experiment, model: Model) -> tuple[set[str], list[str]]:
     """Names of the maps that can be made, and what the model leaves out."""
-    has_spread = experiment.uncertainty.method != "none"
+    has_spread = experiment.uncertainty.method not in ("none", "head")
     # Calibration and applicability are learned later; names and notes do not depend on them.
-    changes = {"intervals": "spread" if has_spread else "none", "applicability": False}
+    method = experiment.uncertainty.method
+    changes = {"intervals": "none" if method == "none" else "spread", "applicability": False}
     block: Predict = config.predict.model_copy(update=changes)
     recipe = Recipe(
         Path(), block, experiment.uncertainty, modelled_interval(config.build), keep_draws=bool(config.totals)

@@ -52,6 +52,14 @@ class Experiment(Section):
     def _something_to_drop(self) -> Experiment:
         if self.uncertainty.method == "mc_dropout" and not self.encoder.leaves_units_out():
             raise ValueError(f"experiment '{self.name}': mc_dropout needs an encoder with dropout above 0")
+        if self.uncertainty.method == "head":
+            for target in self.targets:
+                if not self.loss.heads_of([target]):
+                    raise ValueError(
+                        f"experiment '{self.name}': uncertainty: head needs a loss that learns the spread of"
+                        f" '{target}': log_quantiles, or gaussian_log, student_t_log or crps_log with observation_sd:"
+                        " neural"
+                    )
         return self
 
     @property

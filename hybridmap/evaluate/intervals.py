@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
+from hybridmap.evaluate.interval_scale import head_columns, scale_of
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.model import HybridModel, Model
-from hybridmap.model.draws import SMALLEST_SPREAD, conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
+from hybridmap.model.draws import conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
 from hybridmap.train import load_members
 
 Columns = dict[str, NDArray[Any]]
@@ -37,12 +39,19 @@ def interval_columns(experiment: Experiment, model: Model, folder: Path, samples
     Returns
     -------
     dict of str to array, shape (site,)
-        ``lower.X``, ``upper.X`` and ``sd.X`` in the unit of X; empty where the experiment has no source of uncertainty.
+        ``lower.X``, ``upper.X`` and ``sd.X`` in the unit of X, of heads instead of the latter what the ends are made
+        of; empty where the experiment has no source of uncertainty.
     """
     source = experiment.uncertainty
     if source.method == "none":
         return {}
     covariates, forcing = model.tensors(samples)
+    if source.method == "head":
+        with torch.no_grad():
+            outputs = model(covariates, forcing)
+        return {
+            k: v for t in experiment.targets for k, v in head_columns(model.heads, outputs, t, source.level).items()
+        }
     if source.method == "ensemble":
         members = load_members(folder, experiment.own_process)
         assert members is not None
@@ -118,12 +127,13 @@ def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experime
         held_out = test & (table["scheme"] == scheme) & (table["fold"] != fold)
         factors = []
         for target in experiment.targets:
-            scale = _scale(table, target)
-            residual = table[f"observed.{target}"] - table[f"predicted.{target}"]
-            factors.append(conformal_factor(residual[held_out], scale[held_out], blocks[held_out], level))
-            _set_interval(table, target, table.loc[group.index, f"predicted.{target}"], factors[-1] * scale)
+            scale = scale_of(table, target)
+            factors.append(conformal_factor(scale.scores()[held_out], 1.0, blocks[held_out], level))
+            _set_interval(table, target, *(end[group.index] for end in scale.ends(factors[-1])))
         for name in parameters:
-            _set_interval(table, name, table.loc[group.index, name], float(np.mean(factors)) * table[f"sd.{name}"])
+            centre, half_width = (table.loc[group.index, c] for c in (name, f"sd.{name}"))
+            half_width = float(np.mean(factors)) * half_width
+            _set_interval(table, name, centre - half_width, centre + half_width)
     return table
 
 
@@ -150,8 +160,7 @@ def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experi
     test = (predictions["part"] == "test") & (predictions["scheme"] == scheme)
     factors: dict[str, float | None] = {}
     for target in experiment.targets:
-        residual = predictions[f"observed.{target}"] - predictions[f"predicted.{target}"]
-        factor = conformal_factor(residual[test], _scale(predictions, target)[test], blocks[test], source.level)
+        factor = conformal_factor(scale_of(predictions, target).scores()[test], 1.0, blocks[test], source.level)
         factors[target] = factor if np.isfinite(factor) else None
     return {
         "scheme": scheme,
@@ -162,19 +171,10 @@ def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experi
     }
 
 
-def _scale(table: pd.DataFrame, target: str) -> pd.Series:
-    """What a conformal factor multiplies: the standard deviation of the draws, or 1 where there are none."""
-    column = f"sd.{target}"
-    if column not in table:
-        return pd.Series(1.0, index=table.index)
-    return table[column].clip(lower=SMALLEST_SPREAD)
-
-
-def _set_interval(table: pd.DataFrame, name: str, centre: pd.Series, half_width: pd.Series) -> None:
-    """Fill both ends of an interval in the rows of `centre`."""
-    rows = centre.index
-    table.loc[rows, f"conformal_lower.{name}"] = centre - half_width[rows]
-    table.loc[rows, f"conformal_upper.{name}"] = centre + half_width[rows]
+def _set_interval(table: pd.DataFrame, name: str, lower: pd.Series, upper: pd.Series) -> None:
+    """Fill both ends of an interval in their rows."""
+    table.loc[lower.index, f"conformal_lower.{name}"] = lower
+    table.loc[upper.index, f"conformal_upper.{name}"] = upper
 
 
 def interval_table(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

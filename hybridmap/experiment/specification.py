@@ -50,6 +50,7 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "forcing_constants": constants,
         "targets": list(experiment.targets),
         "root_beta": layers.root_beta,
+        "heads": experiment.loss.heads_of(experiment.targets),
         "quantities": [q.facts() for name, q in layers.quantities.items() if name not in QUANTITIES],
     }
 

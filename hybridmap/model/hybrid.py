@@ -14,6 +14,7 @@ from hybridmap.encoders import MixedInputs, Standardise
 from hybridmap.model.constraints import ONE_SIDED, Bounds, Constraint, Sigmoid, get_constraint, start_of
 from hybridmap.model.layer_depth import LayerDepth
 from hybridmap.model.roles import Roles
+from hybridmap.model.spread_head import SpreadHead
 from hybridmap.model.table_model import Run, TableModel
 from hybridmap.process import Parameter, ProcessModel
 
@@ -46,6 +47,8 @@ class HybridModel(TableModel):
         enters by roots, see :func:`~hybridmap.model.layer_depth.root_share`. Then the ends of the layer
         (`LAYER_INPUTS`) are forcing; the encoder sees them too where the process model describes one layer. Without it
         all observations are of one interval.
+    heads : sequence of str
+        Further outputs of the encoder, see :class:`~hybridmap.model.spread_head.SpreadHead`.
 
     Notes
     -----
@@ -69,6 +72,7 @@ class HybridModel(TableModel):
         inputs: MixedInputs | None = None,
         start: Mapping[str, float] | None = None,
         root_beta: float | None = None,
+        heads: Sequence[str] = (),
     ) -> None:
         super().__init__()
         roles.check(process)
@@ -82,6 +86,7 @@ class HybridModel(TableModel):
         self.forcing_constants = dict(forcing_constants or {})
         self.neural_names = tuple(roles.neural)
         self.shared_names = tuple(roles.shared)
+        self.heads = SpreadHead(heads, self.target_names)
         self.depth = LayerDepth(process, self.forcing_constants, root_beta)
         self.forcing_names = self.depth.forcing_names
         self.standardise = Standardise(len(self.covariate_names) + len(self.depth.encoded))
@@ -101,7 +106,8 @@ class HybridModel(TableModel):
         self, covariates: Tensor, forcing: Mapping[str, Tensor] = MappingProxyType({})
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Raw values, positions between the bounds, and physical values, each (..., site, neural parameter)."""
-        return self._bounded(self.encoder(self.features(self.encoder_inputs(covariates, forcing))))
+        encoded = self.encoder(self.features(self.encoder_inputs(covariates, forcing)))
+        return self._bounded(encoded[..., : len(self.neural_names)])
 
     def encoder_inputs(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
         """Covariates, and the ends of the layer [m] where they differ between sites, (..., site, input)."""
@@ -127,13 +133,14 @@ class HybridModel(TableModel):
     def encode(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What the encoder sees (..., site, feature) and what it makes of it (..., site, neural parameter)."""
         features = self.features(self.encoder_inputs(covariates, forcing))
-        if not self.neural_names:
+        if not self.neural_names and not len(self.heads):
             return features, covariates.new_zeros(*covariates.shape[:-1], 0)
         return features, self.encoder(features)
 
     def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
         """From the encoder's output (..., site, neural parameter) and forcing to everything behind it."""
-        shape = encoded.shape[:-1]
+        shape, count = encoded.shape[:-1], len(self.neural_names)
+        heads, encoded = self.heads.outputs(encoded[..., count:]), encoded[..., :count]
         raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
         learned = self._learned(neural)
         constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
@@ -145,7 +152,11 @@ class HybridModel(TableModel):
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         if len(shape) > 1:
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
-        return Run(outputs, raw, position)
+        return Run(outputs | heads, raw, position)
+
+    def fit_outputs(self, targets: Mapping[str, Tensor]) -> None:
+        """Take the start of the spreads from the observations (site,) of the training part."""
+        self.heads.fit(targets)
 
     def _learned(self, neural: Tensor) -> dict[str, Tensor]:
         """Neural (member * site,) and shared parameters, () or (member * site,), by name."""

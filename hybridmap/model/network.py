@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridmap.encoders import MixedInputs, Standardise
+from hybridmap.model.spread_head import SpreadHead
 from hybridmap.model.table_model import Run, TableModel
 from hybridmap.process import ProcessModel
 
@@ -25,6 +26,8 @@ class NetworkModel(TableModel):
         Treatment of classes and coordinates.
     signed : collection of str
         Targets that may be negative: linear in what the encoder gives, instead of positive.
+    heads : sequence of str
+        Further outputs of the encoder, see :class:`~hybridmap.model.spread_head.SpreadHead`.
     """
 
     process: ProcessModel | None = None
@@ -42,6 +45,7 @@ class NetworkModel(TableModel):
         target_names: Sequence[str],
         inputs: MixedInputs | None = None,
         signed: Collection[str] = (),
+        heads: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -49,6 +53,7 @@ class NetworkModel(TableModel):
         self.covariate_names = tuple(covariate_names)
         self.forcing_names = tuple(forcing_names)
         self.target_names = tuple(target_names)
+        self.heads = SpreadHead(heads, self.target_names)
         self.standardise = Standardise(len(self.covariate_names) + len(self.forcing_names))
         self.register_buffer("scale", torch.ones(len(self.target_names)))
         self.is_signed = torch.tensor([name in signed for name in self.target_names])
@@ -64,6 +69,7 @@ class NetworkModel(TableModel):
 
         Their mean; of targets that may be negative their spread, around their mean.
         """
+        self.heads.fit(targets)
         means = torch.stack([targets[name].nanmean() for name in self.target_names])
         if not self.is_signed.any():
             self.scale.copy_(means)
@@ -79,13 +85,15 @@ class NetworkModel(TableModel):
 
     def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
         """From the encoder's output (..., site, target) to the targets; the encoder has seen the forcing."""
+        heads = self.heads.outputs(encoded[..., len(self.target_names) :])
+        encoded = encoded[..., : len(self.target_names)]
         # softplus(0.5413) = 1: the untrained network predicts the training mean.
         values = nn.functional.softplus(encoded + 0.5413) * self.scale[..., None, :]
         if self.is_signed.any():
             linear = self.middle[..., None, :] + encoded * self.scale[..., None, :]
             values = torch.where(self.is_signed.to(encoded.device), linear, values)
         outputs = {name: values[..., i] for i, name in enumerate(self.target_names)}
-        return Run(outputs, encoded[..., :0], encoded[..., :0])
+        return Run(outputs | heads, encoded[..., :0], encoded[..., :0])
 
     def output_info(self) -> dict[str, tuple[str, str]]:
         """Unit and description of every target."""

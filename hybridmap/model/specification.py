@@ -24,7 +24,8 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
         ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes),
         ``start`` (parameter → value), ``units`` (layer → unit), ``quantities`` (facts of those that the region
-        declares) and ``root_beta`` (shape of the root profile, where observations are of layers at several depths).
+        declares) ``root_beta`` (shape of the root profile, where observations are of layers at several depths)
+        and ``heads`` (further outputs of the encoder).
 
     Returns
     -------
@@ -50,7 +51,8 @@ def _build_network(spec: Mapping[str, Any]) -> NetworkModel:
     covariates, forcing, targets = list(spec["covariates"]), list(spec["forcing"]), list(spec["targets"])
     inputs = _build_inputs(spec, [*covariates, *forcing])
     width = inputs.n_features if inputs else len(covariates) + len(forcing)
-    encoder = build_encoder(spec["encoder"], width, len(targets))
+    heads = list(spec.get("heads") or ())
+    encoder = build_encoder(spec["encoder"], width, len(targets) + len(heads))
     quantities = quantities_of(spec)
     return NetworkModel(
         encoder,
@@ -59,6 +61,7 @@ def _build_network(spec: Mapping[str, Any]) -> NetworkModel:
         target_names=targets,
         inputs=inputs,
         signed=[name for name in targets if name in quantities and quantities[name].is_signed],
+        heads=heads,
     )
 
 
@@ -70,10 +73,11 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
     encoded = [*covariates, *LayerDepth(process, spec["forcing_constants"], root_beta).encoded]
     inputs = _build_inputs(spec, encoded)
     width = inputs.n_features if inputs else len(encoded)
+    heads = list(spec.get("heads") or ())
     model = HybridModel(
         process,
         roles,
-        build_encoder(spec["encoder"], width, len(roles.neural)),
+        build_encoder(spec["encoder"], width, len(roles.neural) + len(heads)),
         constraint=spec["constraint"],
         bounds={name: (low, high) for name, (low, high) in spec["bounds"].items()},
         covariate_names=covariates,
@@ -82,6 +86,7 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
         inputs=inputs,
         start=spec.get("start"),
         root_beta=root_beta,
+        heads=heads,
     )
     if missing := [n for n in model.forcing_names if n not in spec["forcing"]]:
         raise ValueError(f"{process.name} needs the forcing {missing}; the region has {list(spec['forcing'])}.")

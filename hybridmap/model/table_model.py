@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hybridmap.encoders import MixedInputs, Standardise
 from hybridmap.encoders.interface import as_encoder
 from hybridmap.errors import HybridmapError
+from hybridmap.model.spread_head import SpreadHead
 from hybridmap.quantities import QUANTITIES, Quantity
 
 OUTSIDE = "outside_grid"
@@ -47,6 +48,7 @@ class TableModel(nn.Module, ABC):
     quantities: Mapping[str, Quantity] = MappingProxyType(QUANTITIES)
     """What its outputs may be compared with, by name."""
     standardise: Standardise
+    heads: SpreadHead
     inputs: MixedInputs | None
     encoder: nn.Module
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from hybridmap.options.limits import LARGEST, LEAST, Factor, check_options
+from hybridmap.options.limits import LARGEST, LEAST, Factor, Range, check_options
 
-LossName = Literal["kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian"]
+LossName = Literal[
+    "kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian",
+    "smooth_l1_log", "log_and_square", "gaussian_log", "student_t_log", "crps_log", "log_quantiles",
+]  # fmt: skip
+ON_LOGARITHMS = ("smooth_l1_log", "log_and_square", "gaussian_log", "student_t_log", "crps_log", "log_quantiles")
+"""Losses on logarithms, for targets that are not negative."""
+OF_SPREAD = ("gaussian_log", "student_t_log", "crps_log")
+"""Those of a distribution, whose spread is learned too."""
+QUANTILES = "log_quantiles"
 Weighting = Literal["equal", "inverse_count", "sqrt_count", "learned"]
 LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
 DEFAULT_LOSS: LossName = "kge"
@@ -28,9 +36,15 @@ class LossOptions:
     weights: Mapping[str, float] = field(
         default_factory=dict, metadata={"description": "Factors of single targets, 1 if absent."}
     )
-    observation_sd: Mapping[str, float] | Literal["learned"] = field(
+    observation_sd: Mapping[str, float] | Literal["learned", "neural"] = field(
         default="learned",
-        metadata={"description": "Error of the observations under gaussian, in the unit of the target."},
+        metadata={
+            "description": "Error of the observations: under gaussian in the unit of the target, under gaussian_log,"
+            " student_t_log and crps_log of its logarithm; neural: by the encoder, for each site (on logarithms)."
+        },
+    )
+    level: Annotated[float, Range(gt=0, lt=1)] = field(
+        default=0.9, metadata={"description": "Share of the observations between the ends under log_quantiles."}
     )
     beta: Factor = field(
         default=1.0, metadata={"description": "Where smooth_l1 turns straight, in the unit of the target."}
@@ -66,6 +80,17 @@ class LossOptions:
     def name_of(self, target: str) -> str:
         """Loss of one target."""
         return self.name if isinstance(self.name, str) else self.name.get(target, DEFAULT_LOSS)
+
+    def heads_of(self, targets: Sequence[str]) -> list[str]:
+        """What the encoder says of the spread of each target beside its parameters: names of heads."""
+        names = []
+        for target in targets:
+            loss = self.name_of(target)
+            if loss in OF_SPREAD and self.observation_sd == "neural":
+                names.append(f"spread.{target}")
+            if loss == QUANTILES:
+                names += [f"below.{target}", f"above.{target}"]
+        return names
 
     def named_targets(self) -> dict[str, list[str]]:
         """Targets that each option with one value a target names."""

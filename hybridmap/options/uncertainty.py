@@ -14,8 +14,9 @@ Several = Annotated[int, Range(ge=2, le=10_000)]
 class UncertaintyOptions:
     """Intervals of targets and parameters."""
 
-    method: Literal["none", "ensemble", "mc_dropout"] = field(
-        default="none", metadata={"description": "Where the spread comes from."}
+    method: Literal["none", "ensemble", "mc_dropout", "head"] = field(
+        default="none",
+        metadata={"description": "Where the spread comes from; head: from the loss, where the encoder learns it."},
     )
     members: Several = field(default=5, metadata={"description": "Networks of an ensemble, trained side by side."})
     passes: Several = field(default=50, metadata={"description": "Predictions with units left out, for mc_dropout."})

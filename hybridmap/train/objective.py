@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from hybridmap.errors import HybridmapError
 from hybridmap.model import Model, Run
+from hybridmap.model.spread_head import ABOVE, BELOW, SPREAD, head_name, log_offsets
 from hybridmap.options import LossOptions
+from hybridmap.options.loss import OF_SPREAD, ON_LOGARITHMS, QUANTILES
+from hybridmap.train.log_losses import LOG_LOSSES, log_and_square_loss, log_quantile_loss, smooth_l1_log_loss
 from hybridmap.train.losses import LOSSES, MEAN_BASED, Loss, gaussian_loss, multi_task_loss, smooth_l1_loss
 from hybridmap.train.penalties import penalties_of
 
@@ -46,6 +49,9 @@ class Objective(nn.Module):
         If a penalty needs something that the model lacks, or a target's mean is near zero under a KGE.
     """
 
+    offset: Tensor
+    mean: Tensor
+
     def __init__(self, options: LossOptions, targets: Mapping[str, Tensor], model: Model) -> None:
         super().__init__()
         self.options = options
@@ -58,10 +64,22 @@ class Objective(nn.Module):
         self.weights = _weights(options, {t: max(len(v), 1) for t, v in observed.items()})
         learned = options.weighting == "learned"
         self.log_variance = nn.Parameter(torch.zeros(len(targets))) if learned else None
-        self.log_sd = nn.Parameter(_start_sd(observed).log().float()) if self._learns_sd() else None
+        _check_logarithms(self.losses, observed)
+        self.register_buffer("offset", log_offsets(targets).float())
+        self.register_buffer("mean", _means(observed).float())
+        self.log_sd = nn.Parameter(self._start_sd(observed).log().float()) if self._learns_sd() else None
 
     def _learns_sd(self) -> bool:
-        return "gaussian" in self.losses.values() and self.options.observation_sd == "learned"
+        return bool({"gaussian", *OF_SPREAD} & set(self.losses.values())) and self.options.observation_sd == "learned"
+
+    def _start_sd(self, observed: Mapping[str, Tensor]) -> Tensor:
+        """Start of the learned errors: half the spread of the observations, or of their logarithms."""
+        starts = []
+        for k, (target, values) in enumerate(observed.items()):
+            is_log = self.losses[target] in OF_SPREAD
+            spread = (values.clamp(min=0.0) + self.offset[k]).log() if is_log else values
+            starts.append(0.5 * spread.std(correction=0).clamp(min=1e-6) if len(values) else torch.ones(()))
+        return torch.stack(starts)
 
     def forward(self, run: Run, targets: Mapping[str, Tensor], model: Model, valid: Tensor | None = None) -> Value:
         """Data terms and penalties of one pass.
@@ -103,7 +121,7 @@ class Objective(nn.Module):
         Value
         """
         axis = run.raw.ndim - 2  # of the sites
-        losses = {t: self._loss(t, k, name) for k, t in enumerate(targets)}
+        losses = {t: self._loss(t, k, run, name) for k, t in enumerate(targets)}
         variance = None
         if self.log_variance is not None and name is None:
             variance = {t: self.log_variance[..., k] for k, t in enumerate(targets)}
@@ -113,17 +131,41 @@ class Objective(nn.Module):
         total, terms = multi_task_loss(predicted, observed, losses, weights, log_variance=variance)
         return Value(total, dict(terms))
 
-    def _loss(self, target: str, k: int, name: str | None) -> Loss:
+    def _loss(self, target: str, k: int, run: Run, name: str | None) -> Loss:
         name = name or self.losses[target]
+        if name in OF_SPREAD:
+            return partial(LOG_LOSSES[name], offset=self.offset[..., k], spread=self._spread(target, k, run))
+        if name in ("smooth_l1_log", "log_and_square", QUANTILES):
+            return self._log_loss(target, k, run, name)
         if name == "smooth_l1":
             return partial(smooth_l1_loss, beta=self.options.beta)
         if name == "gaussian":
-            sd = self.options.observation_sd
-            if isinstance(sd, str):
-                assert self.log_sd is not None
-                return partial(gaussian_loss, sd=self.log_sd[..., k].exp())
-            return partial(gaussian_loss, sd=sd[target])
+            return partial(gaussian_loss, sd=self._sd(target, k))
         return LOSSES[name]
+
+    def _log_loss(self, target: str, k: int, run: Run, name: str) -> Loss:
+        offset, mean = self.offset[..., k], self.mean[..., k]
+        if name == "smooth_l1_log":
+            return partial(smooth_l1_log_loss, offset=offset)
+        if name == "log_and_square":
+            return partial(log_and_square_loss, offset=offset, mean=mean)
+        ends = run.outputs[head_name(BELOW, target)], run.outputs[head_name(ABOVE, target)]
+        return partial(log_quantile_loss, offset=offset, mean=mean, ends=ends, level=self.options.level)
+
+    def _sd(self, target: str, k: int) -> Tensor | float:
+        """Error of the observations, () or (member,)."""
+        sd = self.options.observation_sd
+        if not isinstance(sd, str):
+            return float(sd[target])
+        assert self.log_sd is not None
+        return self.log_sd[..., k].exp()
+
+    def _spread(self, target: str, k: int, run: Run) -> Tensor:
+        """Spread of the logarithm at every site (..., site)."""
+        if self.options.observation_sd == "neural":
+            return run.outputs[head_name(SPREAD, target)]
+        sites = run.outputs[target]
+        return torch.as_tensor(self._sd(target, k), dtype=sites.dtype, device=sites.device)[..., None].expand_as(sites)
 
 
 def _weights(options: LossOptions, counts: Mapping[str, int]) -> dict[str, float]:
@@ -133,10 +175,19 @@ def _weights(options: LossOptions, counts: Mapping[str, int]) -> dict[str, float
     return {t: float(options.weights.get(t, 1.0)) * float(n**power / mean) for t, n in counts.items()}
 
 
-def _start_sd(observed: Mapping[str, Tensor]) -> Tensor:
-    """Start of the learned observation errors: half the spread of the observations."""
-    starts = [0.5 * v.std(correction=0).clamp(min=1e-6) if len(v) else torch.ones(()) for v in observed.values()]
-    return torch.stack(starts)
+def _means(observed: Mapping[str, Tensor]) -> Tensor:
+    """Mean of each target in training, (target,); 1 where it was not measured, or is not above 0."""
+    means = [values.mean() if len(values) else torch.ones(()) for values in observed.values()]
+    return torch.stack([mean if mean > 0 else torch.ones_like(mean) for mean in means])
+
+
+def _check_logarithms(losses: Mapping[str, str], observed: Mapping[str, Tensor]) -> None:
+    for target, values in observed.items():
+        if losses[target] in ON_LOGARITHMS and bool((values < 0).any()):
+            raise HybridmapError(
+                f"target '{target}' has values below 0, to {float(values.min()):.3g}: the loss '{losses[target]}' takes"
+                " logarithms; use mse, smooth_l1 or gaussian for it."
+            )
 
 
 def _check_mean(loss: str, target: str, values: Tensor) -> None:
@@ -153,10 +204,12 @@ def _check_mean(loss: str, target: str, values: Tensor) -> None:
 def _check_sd(options: LossOptions, losses: Mapping[str, str]) -> None:
     sd = options.observation_sd
     if isinstance(sd, str):
+        if sd == "neural" and "gaussian" in losses.values():
+            raise HybridmapError("observation_sd: neural is for losses on logarithms; use gaussian_log, or 'learned'.")
         return
-    for target in (t for t, loss in losses.items() if loss == "gaussian"):
-        if target not in sd or not float(sd[target]) > 0:
+    for target, loss in losses.items():
+        if loss in ("gaussian", *OF_SPREAD) and (target not in sd or not float(sd[target]) > 0):
             raise HybridmapError(
-                f"the Gaussian loss needs a positive observation_sd of target '{target}', in its unit; give one, or"
+                f"the loss '{loss}' needs a positive observation_sd of target '{target}', in its unit; give one, or"
                 " 'learned'."
             )

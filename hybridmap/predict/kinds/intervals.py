@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
 from hybridmap.model import HybridModel
 from hybridmap.model.draws import SMALLEST_SPREAD
+from hybridmap.model.spread_head import exponential_of, log_of
 from hybridmap.predict.calibration import calibrated_factors
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
@@ -28,7 +31,8 @@ class IntervalMaps(MapKind):
         super().__init__(source)
         self.method = source.recipe.predict.intervals
         self.names = () if self.method == "none" else _names(source)
-        if self.method == "spread" and not source.has_spread:
+        self.has_heads = source.recipe.uncertainty.method == "head"
+        if self.method == "spread" and not (source.has_spread or self.has_heads):
             self.names = ()
         elif self.method != "none":
             absent = [name for name in source.recipe.predict.interval_of if name not in source.model_maps]
@@ -39,7 +43,9 @@ class IntervalMaps(MapKind):
             self.factors = calibrated_factors(
                 source.recipe.calibration, source.recipe.uncertainty, {name: name in targets for name in self.names}
             )
-        self.drawn_outputs = tuple(source.model_maps[name].output for name in self.names)
+        if self.has_heads:  # they are of targets alone
+            self.names = tuple(name for name in self.names if name in source.model.target_names)
+        self.drawn_outputs = () if self.has_heads else tuple(source.model_maps[name].output for name in self.names)
 
     def layers(self) -> dict[str, MapLayer]:
         """Two or three maps for each name."""
@@ -63,9 +69,21 @@ class IntervalMaps(MapKind):
         """Ends around the map that they belong to."""
         maps: Maps = {}
         for name in self.names:
+            if self.has_heads:
+                maps |= self._head_interval(name, batch.outputs)
+                continue
             output = self.source.model_maps[name].output
             maps |= self._interval(name, batch.outputs[output], batch.draws.get(output))
         return maps
+
+    def _head_interval(self, target: str, outputs: Mapping[str, Tensor]) -> Maps:
+        """Ends on the logarithm: the distances of the heads, by the factor of the calibration."""
+        heads, factor = self.source.model.heads, self.factors.get(target, 1.0)
+        below, above = heads.distances(outputs, target, self.source.recipe.uncertainty.level)
+        offset = heads.offset_of(target)
+        centre = log_of(outputs[target], offset)
+        ends = {"lower": centre - factor * below, "upper": centre + factor * above}
+        return {f"{target}_{end}": exponential_of(values, offset) for end, values in ends.items()}
 
     def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None) -> Maps:
         maps: Maps = {}
@@ -92,9 +110,15 @@ class IntervalMaps(MapKind):
     def _source_text(self) -> str:
         """Where the intervals come from, for metadata."""
         source = self.source.recipe.uncertainty
-        texts = {"ensemble": f"{source.members} members", "mc_dropout": f"{source.passes} passes of dropout"}
+        texts = {
+            "head": "a spread that the encoder learned",
+            "ensemble": f"{source.members} members",
+            "mc_dropout": f"{source.passes} passes of dropout",
+        }
         spread = texts.get(source.method, "the same width everywhere")
-        return f"{spread}, calibrated on held-out blocks" if self.method == "conformal" else f"quantiles of {spread}"
+        if self.method == "conformal":
+            return f"{spread}, calibrated on held-out blocks"
+        return spread if self.has_heads else f"quantiles of {spread}"
 
 
 def _of_process(source: Source) -> list[str]:

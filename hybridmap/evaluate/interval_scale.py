@@ -1,0 +1,147 @@
+"""What a conformal factor stretches: a spread around a prediction, plain or on logarithms."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hybridmap.model.draws import SMALLEST_SPREAD
+from hybridmap.model.spread_head import SpreadHead, exponential_of, log_of
+
+BELOW_LOG, ABOVE_LOG, OFFSET = "below_log", "above_log", "log_offset"
+"""Columns of predictions that an interval on logarithms is made of."""
+
+
+class IntervalScale(ABC):
+    """Scores of observations, and the interval that a factor on the scale gives."""
+
+    @abstractmethod
+    def scores(self) -> pd.Series:
+        """How many scales an observation lies from its prediction, (site,)."""
+
+    @abstractmethod
+    def ends(self, factor: float) -> tuple[pd.Series, pd.Series]:
+        """Lower and upper end, in the unit of the target, (site,)."""
+
+
+@dataclass(frozen=True)
+class PlainScale(IntervalScale):
+    """One number on either side, in the unit of the target.
+
+    Attributes
+    ----------
+    observed, predicted, spread : Series, shape (site,)
+        In the unit of the target.
+    """
+
+    observed: pd.Series
+    predicted: pd.Series
+    spread: pd.Series
+
+    def scores(self) -> pd.Series:
+        """Absolute residuals over the spread."""
+        return (self.observed - self.predicted).abs() / self.spread
+
+    def ends(self, factor: float) -> tuple[pd.Series, pd.Series]:
+        """The prediction and the same distance on both sides."""
+        half_width = factor * self.spread
+        return self.predicted - half_width, self.predicted + half_width
+
+
+@dataclass(frozen=True)
+class LogScale(IntervalScale):
+    """Distances below and above the logarithm, which are never the same for two soils; the interval is never negative.
+
+    Attributes
+    ----------
+    observed, predicted, offset : Series, shape (site,)
+        In the unit of the target.
+    below, above : Series, shape (site,)
+        Distances of the ends on the logarithm.
+    """
+
+    observed: pd.Series
+    predicted: pd.Series
+    below: pd.Series
+    above: pd.Series
+    offset: pd.Series
+
+    def scores(self) -> pd.Series:
+        """Distances of logarithms over that of the end on the same side."""
+        centre = np.log(self.predicted.clip(lower=0.0) + self.offset)
+        difference = np.log(self.observed.clip(lower=0.0) + self.offset) - centre
+        return pd.Series(
+            np.where(difference < 0, -difference / self.below, difference / self.above), self.observed.index
+        )
+
+    def ends(self, factor: float) -> tuple[pd.Series, pd.Series]:
+        """Back from the logarithm."""
+        centre = self.predicted.clip(lower=0.0) + self.offset
+        lower, upper = centre * np.exp(-factor * self.below), centre * np.exp(factor * self.above)
+        return (lower - self.offset).clip(lower=0.0), upper - self.offset
+
+
+def scale_of(table: pd.DataFrame, target: str) -> IntervalScale:
+    """Scale of a target in a table of predictions: of heads, of draws, or 1 in its unit where there is no spread.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``observed.T``, ``predicted.T`` and what :func:`head_columns` or the draws gave.
+    target : str
+        The target.
+
+    Returns
+    -------
+    IntervalScale
+    """
+    observed, predicted = table[f"observed.{target}"].astype(float), table[f"predicted.{target}"].astype(float)
+    if f"{BELOW_LOG}.{target}" in table:
+        return LogScale(
+            observed, predicted, *(table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
+        )
+    spread = pd.Series(1.0, index=table.index)
+    if f"sd.{target}" in table:
+        spread = table[f"sd.{target}"].clip(lower=SMALLEST_SPREAD)
+    return PlainScale(observed, predicted, spread)
+
+
+def head_columns(
+    heads: SpreadHead, outputs: Mapping[str, Tensor], target: str, level: float
+) -> dict[str, NDArray[Any]]:
+    """Interval of a target by the heads of a model, and what it is made of.
+
+    Parameters
+    ----------
+    heads : SpreadHead
+        Of the model.
+    outputs : mapping of str to Tensor, shape (site,)
+        What the model gave.
+    target : str
+        Whose interval it is.
+    level : float
+        Share of the observations in it.
+
+    Returns
+    -------
+    dict of str to array, shape (site,)
+        ``lower.T``, ``upper.T`` and ``log_offset.T`` in the unit of the target, ``below_log.T`` and ``above_log.T``.
+    """
+    below, above = heads.distances(outputs, target, level)
+    offset = heads.offset_of(target)
+    centre = log_of(outputs[target], offset)
+    columns = {
+        "lower": exponential_of(centre - below, offset),
+        "upper": exponential_of(centre + above, offset),
+        BELOW_LOG: below,
+        ABOVE_LOG: above,
+        OFFSET: offset.expand_as(centre),
+    }
+    return {f"{name}.{target}": values.numpy() for name, values in columns.items()}
