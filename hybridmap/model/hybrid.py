@@ -121,12 +121,12 @@ class HybridModel(TableModel):
         learned = self._learned(neural)
         constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         # The process model knows sites only: members and sites are one axis for it.
+        layers = {n: forcing[n].flatten(0, len(shape) - 1) for n in self.forcing_names}
+        # Without a layer it is the constants that say how many sites there are.
+        sizes = () if layers else (shape.numel(),)
         outputs = self._process(
             {**{n: constants[n] for n in self._fixed}, **learned},
-            {
-                **{n: forcing[n].flatten(0, len(shape) - 1) for n in self.forcing_names},
-                **{n: constants[n] for n in self.forcing_constants},
-            },
+            {**layers, **{n: constants[n].expand(sizes) for n in self.forcing_constants}},
         )
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         if len(shape) > 1:
