@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hybridmap.errors import nearest
+from hybridmap.units import same_unit
 
 if TYPE_CHECKING:
     from hybridmap.config.experiment import Experiment
@@ -39,6 +40,7 @@ def check_names(config: Config) -> None:
         )
     _check_experiments(config)
     _check_layers(config)
+    _check_measured_forcing(config)
 
 
 def _each_once(section: str, names: list[str]) -> None:
@@ -80,6 +82,22 @@ def _check_layers(config: Config) -> None:
         for number, split in enumerate(config.splits):
             if split.kind == "strata":
                 _known(f"split '{split.name}'", [str(split.layer)], layers, ("splits", number))
+
+
+def _check_measured_forcing(config: Config) -> None:
+    quantities = config.all_quantities
+    for number, layer in enumerate(config.forcing):
+        if layer.measured is None:
+            continue
+        subject, place = f"forcing '{layer.name}': measured", ("forcing", number, "measured")
+        _known(subject, [layer.measured], list(quantities), place, "quantity")
+        unit = quantities[layer.measured].unit
+        if not same_unit(layer.unit, unit):
+            raise MisplacedNameError(
+                f"{subject}: '{layer.measured}' is in {unit}, the layer in {layer.unit}; set scale and unit of the"
+                " layer",
+                place,
+            )
 
 
 def _known(subject: str, names: Iterable[str], choices: list[str], place: Place, kind: str = "layer") -> None:

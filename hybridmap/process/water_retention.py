@@ -32,7 +32,7 @@ MIXING = (
     Parameter("bd_organic", 0.11, 0.05, 0.6, "g cm-3", "bulk density of organic matter alone", "log"),
     Parameter("filled", 0.93, 0.6, 1.0, "1", "share of the pores that is full of water at saturation"),
     Parameter("w_organic", 0.2, 0.0, 1.5, "1", "adsorbed water per mass of organic matter, extrapolated to 1 cm"),
-    Parameter("h_m_organic", 0.0, -30.0, 30.0, "1", "change of ln h_m with the share of organic matter"),
+    Parameter("h_m_organic", 300.0, 5.0, 3e4, "cm", "suction at the median pore radius of organic matter", "log"),
 )
 """In the place of `theta_s`, where organic carbon makes the pores."""
 POINT_FORCING = Variable("h", ("site",), "cm", "matric suction head, positive", valid_range=(0.0, 1e8))
@@ -69,12 +69,13 @@ class WaterRetention(ProcessModel):
     suctions, and the water that is available to plants.
 
     With `organic`, organic carbon enters: by the mixing law of Adams (1973) and Federer et al. (1993) it sets bulk
-    density, which with the densities of particles sets porosity; of that, the share `filled` is theta_s. Adsorbed
-    water goes by the mass of minerals and of organic matter in the volume, and h_m may shift:
+    density, which with the densities of particles sets porosity; of that, the share `filled` is theta_s. In the same
+    law v = (organic mass per volume) / bd_organic is the volume that organic matter takes with its pores; adsorbed
+    water and the logarithm of h_m are mixed by it:
 
         theta_s  = filled porosity
-        theta_o' = theta_o (mineral mass per volume) / bd_mineral + w_organic (organic mass per volume)
-        ln h_m'  = ln h_m + h_m_organic om
+        theta_o' = (1 - v) theta_o + w_organic (organic mass per volume)
+        ln h_m'  = (1 - v) ln h_m + v ln h_m_organic
 
     What a change of carbon does to bulk density and porosity is thus given by the equations, with two densities that
     may be learned; what it does to the shape of the curve is learned by `w_organic` and `h_m_organic`.
@@ -204,12 +205,12 @@ def _curve(p: Mapping[str, Tensor], h: Tensor, clamp: bool) -> tuple[Tensor, Ten
 def _of_soil(p: Mapping[str, Tensor], soil: Mixture) -> dict[str, Tensor]:
     """Parameters of the curve of a soil with organic matter."""
     organic_mass = soil.organic_mass
-    mineral_share = (soil.bulk_density - organic_mass) / p["bd_mineral"]
+    organic_volume = organic_mass / p["bd_organic"]
     return {
         "theta_s": p["filled"] * soil.porosity,
-        "h_m": p["h_m"] * torch.exp(p["h_m_organic"] * soil.organic_matter),
+        "h_m": p["h_m"] * (p["h_m_organic"] / p["h_m"]) ** organic_volume,
         "sigma": p["sigma"],
-        "theta_o": p["theta_o"] * mineral_share + p["w_organic"] * organic_mass,
+        "theta_o": p["theta_o"] * (1.0 - organic_volume) + p["w_organic"] * organic_mass,
         "h_d": p["h_d"],
     }
 

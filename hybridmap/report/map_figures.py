@@ -59,10 +59,11 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
     maps = _drawn_maps(results, experiment)
     quantities = {m.portrayal.subject: m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"]}
     main = quantities.pop(MAIN, None)
+    changing = results.config.predict.scenario_of or [MAIN]
     figures: dict[str, list[Layer]] = {
         "soc": [] if main is None else [replace(main, title=f"{main.title} density: {title}")],
         "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
-        "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject == MAIN],
+        "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject in changing],
         "pools": list(quantities.values()),
         "parameters": [m.layer() for m in maps["parameter"]],
     }

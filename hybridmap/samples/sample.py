@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -18,9 +20,12 @@ from hybridmap.grid.tiles import Tile
 from hybridmap.observations.quality.drop_counts import DropCounts
 
 LOG = logging.getLogger("hybridmap")
+NONE_MEASURED: Mapping[str, str] = MappingProxyType({})
 
 
-def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> None:
+def sample(
+    observations: Path, cube_path: Path, out: Path, quality: Path, measured: Mapping[str, str] = NONE_MEASURED
+) -> None:
     """Write ``samples.parquet`` and the ladder of sites that have no covariates.
 
     Parameters
@@ -29,6 +34,8 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
         Table of sites, and the cube.
     out, quality : Path
         Samples and table of counted drops to write.
+    measured : mapping of str to str
+        Forcing that is taken as it was measured at the sites → its column of the observations.
 
     Raises
     ------
@@ -37,7 +44,7 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
     """
     sites = read_parquet(observations).drop(columns="geometry", errors="ignore")
     ladder = DropCounts("sample")
-    samples = sample_sites(sites, open_cube(cube_path), ladder)
+    samples = sample_sites(sites, open_cube(cube_path), ladder, measured)
     if samples.empty:
         raise HybridmapError(f"{observations}: no site lies on a cell with all covariates; check the region's layers.")
     LOG.info("%d of %d sites have all covariates", len(samples), len(sites))
@@ -45,7 +52,9 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
     write_parquet(samples, out)
 
 
-def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.DataFrame:
+def sample_sites(
+    sites: pd.DataFrame, cube: Cube, ladder: DropCounts, measured: Mapping[str, str] = NONE_MEASURED
+) -> pd.DataFrame:
     """Covariates and forcing at sites.
 
     Parameters
@@ -55,7 +64,10 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.Data
     cube : Cube
         The cube.
     ladder : DropCounts
-        Counts the sites that are dropped: off the grid, or on a cell that lacks a layer.
+        Counts the sites that are dropped: off the grid, on a cell that lacks a layer, or without what should have been
+        measured.
+    measured : mapping of str to str
+        Forcing that is taken as it was measured at the sites, whatever its layer says → its column of `sites`.
 
     Returns
     -------
@@ -69,14 +81,17 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.Data
     covariates, forcing = _values_at(cube, sites["row"].to_numpy(), sites["col"].to_numpy())
     layers = {f"covariate.{n}": covariates[:, i] for i, n in enumerate(cube.covariate_names)}
     layers |= {f"forcing.{n}": values for n, values in forcing.items()}
+    layers |= {f"forcing.{name}": sites[column].to_numpy("float32") for name, column in measured.items()}
     table = pd.concat([sites.drop(columns="source_row"), pd.DataFrame(layers, index=sites.index)], axis=1)
-    return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
+    reasons = {name: ("nodata", f"{name.replace('.', ' ', 1)} is nodata at the site") for name in layers}
+    reasons |= {f"forcing.{n}": ("not_measured", f"forcing {n} was not measured at the site") for n in measured}
+    return _drop_incomplete(table.assign(source_row=-1), reasons, ladder).drop(columns="source_row")
 
 
-def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: DropCounts) -> pd.DataFrame:
-    for name in layers:
-        reason = f"{name.replace('.', ' ', 1)} is nodata at the site"
-        table = ladder.drop_rows(table, table[name].isna(), "nodata", reason)
+def _drop_incomplete(table: pd.DataFrame, reasons: Mapping[str, tuple[str, str]], ladder: DropCounts) -> pd.DataFrame:
+    """Drop the rows that lack a layer; `reasons` are the rule and the words by the layer's column."""
+    for name, (rule, reason) in reasons.items():
+        table = ladder.drop_rows(table, table[name].isna(), rule, reason)
     return table.reset_index(drop=True)
 
 
