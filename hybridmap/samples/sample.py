@@ -21,6 +21,8 @@ from hybridmap.observations.quality.drop_counts import DropCounts
 
 LOG = logging.getLogger("hybridmap")
 NONE_MEASURED: Mapping[str, str] = MappingProxyType({})
+FAR = 3.0
+"""Factor between the medians of a measured forcing and of its layer that is worth a warning."""
 
 
 def sample(
@@ -81,11 +83,28 @@ def sample_sites(
     covariates, forcing = _values_at(cube, sites["row"].to_numpy(), sites["col"].to_numpy())
     layers = {f"covariate.{n}": covariates[:, i] for i, n in enumerate(cube.covariate_names)}
     layers |= {f"forcing.{n}": values for n, values in forcing.items()}
-    layers |= {f"forcing.{name}": sites[column].to_numpy("float32") for name, column in measured.items()}
+    for name, column in measured.items():
+        layers[f"forcing.{name}"] = sites[column].to_numpy("float32")
+        _compare_medians(name, layers[f"forcing.{name}"], forcing[name])
     table = pd.concat([sites.drop(columns="source_row"), pd.DataFrame(layers, index=sites.index)], axis=1)
     reasons = {name: ("nodata", f"{name.replace('.', ' ', 1)} is nodata at the site") for name in layers}
     reasons |= {f"forcing.{n}": ("not_measured", f"forcing {n} was not measured at the site") for n in measured}
     return _drop_incomplete(table.assign(source_row=-1), reasons, ladder).drop(columns="source_row")
+
+
+def _compare_medians(name: str, measured: NDArray[np.float32], layer: NDArray[np.float32]) -> None:
+    """Say how a measured forcing (site,) compares with its layer there: maps are made from the layer."""
+    is_both = np.isfinite(measured) & np.isfinite(layer)
+    if not is_both.any():
+        return
+    at_sites, on_layer = float(np.median(measured[is_both])), float(np.median(layer[is_both]))
+    LOG.info("forcing '%s': median %.3g measured at the sites, %.3g on the layer there", name, at_sites, on_layer)
+    if not at_sites / FAR <= on_layer <= at_sites * FAR:
+        LOG.warning(
+            "forcing '%s': median %.3g measured at the sites, %.3g on the layer there, from which maps are made; check"
+            " its scale and unit",
+            *(name, at_sites, on_layer),
+        )
 
 
 def _drop_incomplete(table: pd.DataFrame, reasons: Mapping[str, tuple[str, str]], ladder: DropCounts) -> pd.DataFrame:

@@ -135,7 +135,7 @@ def test_samples_are_the_numbers_of_the_store(tmp_path: Path, plane: NDArray[np.
 
 
 def test_a_measured_forcing_is_that_of_the_site_and_sites_without_one_are_dropped(
-    tmp_path: Path, plane: NDArray[np.float32]
+    tmp_path: Path, plane: NDArray[np.float32], caplog: pytest.LogCaptureFixture
 ) -> None:
     write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
     known = plane.copy()
@@ -152,6 +152,9 @@ def test_a_measured_forcing_is_that_of_the_site_and_sites_without_one_are_droppe
     table = sample_sites(sites, open_cube(tmp_path / "cube.zarr"), ladder, {"soc": "soc_density_kg_m3"})
     # The layer, which lacks the cell of the first site, says nothing.
     assert table["forcing.soc"].tolist() == [1.5, 2.5]
+    assert "forcing 'soc': median 2.5 measured at the sites, 34 on the layer there, from which maps are made" in (
+        caplog.text
+    )
     counts = ladder.table()
     assert counts[["rule", "reason"]].to_numpy().tolist() == [
         ["not_measured", "forcing soc was not measured at the site"]

@@ -49,7 +49,8 @@ class ScenarioMaps(MapKind):
             text = ", ".join(f"{forcing} {_change_text(change)}" for forcing, change in changes.items())
             for target in self.subjects:
                 layer = self.source.model_maps[target].layer
-                title = f"Change of {label_of(target, self.source.model.quantities)} with {text}"
+                label = layer.portrayal.label or label_of(target, self.source.model.quantities)
+                title = f"Change of {label} with {text}"
                 portrayal = Portrayal("scenario", title, "BrBG", symmetric=True, subject=target)
                 description = f"change of {layer.description} with {text}"
                 layers[_map_name(target, scenario)] = MapLayer(layer.unit, description, portrayal=portrayal)
