@@ -238,7 +238,8 @@ def test_florida_is_mapped_and_more_carbon_holds_more_water(
     lighter = fields["bulk_density_change_tenth_more_carbon"]
     wetter = fields["available_water_mm_change_tenth_more_carbon"]
     is_land = np.isfinite(wetter)
-    assert (lighter[is_land] < 0).all()
+    assert (lighter[is_land] <= 0).all()  # 0 in peat that is all organic already
+    assert np.mean(lighter[is_land] < 0) > 0.9
     assert np.median(wetter[is_land]) > 0
     assert (results / "experiments/retention/maps/available_water_mm_change_five_kg_more_carbon.tif").is_file()
 
