@@ -241,9 +241,9 @@ def _check_heads(heads_kpa: Any, between: Any) -> None:
             f"water_retention: heads_kpa is {heads_kpa!r}; expected outputs and their suctions in kPa above 0, as"
             " {theta_33: 33, theta_1500: 1500}."
         )
-    taken = {*AVAILABLE_OUTPUTS, *(v.name for v in SOIL_OUTPUTS)} & {*(heads_kpa or ())}
-    if taken:
-        raise ValueError(f"water_retention: heads_kpa names '{min(taken)}', another output; choose another name.")
+    repeated = {*AVAILABLE_OUTPUTS, *(v.name for v in SOIL_OUTPUTS)} & {*(heads_kpa or ())}
+    if repeated:
+        raise ValueError(f"water_retention: heads_kpa names '{min(repeated)}', another output; choose another name.")
     if not (isinstance(between, Sequence) and len(between) == 2 and all(map(_is_suction, between))) or (
         between[0] >= between[1]
     ):
