@@ -19,6 +19,8 @@ from hybridmap.testing.clm5_sites import make_clm5_sites
 
 SITES = 300
 SHAPE = (40, 48)
+QUANTITIES = {"theta_33": (25, 35), "theta_1500": (5, 15), "available_water": (25, 35), "soil_respiration": (500, 1500)}
+"""Values of the columns of quantities that an example declares."""
 RANGES = {"degC": (4.0, 12.0), "degrees": (0.0, 20.0)}
 """Values of rasters by the unit of their layer."""
 
@@ -85,5 +87,9 @@ def _table(source: ObservationSource, grid: RegionGrid) -> pd.DataFrame:
         "lat": lat,
         "year": 2018,
         "oc_g_kg": random.gamma(4, 6, SITES).round(1),
+        "bd_fine_g_cm3": 1.3,
+        "top_cm": 0,
+        "bottom_cm": 20,
     }
+    values |= {name: random.uniform(*ends, SITES) for name, ends in QUANTITIES.items()}
     return pd.DataFrame({c.column: values[field] for field, c in source.columns.items() if c.column is not None})

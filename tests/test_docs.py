@@ -34,7 +34,10 @@ SHORT: dict[str, Any] = {"experiments": [{**EXPERIMENT, "targets": ["soc"]}]}
 OF_ANOTHER_FILE: dict[str, str] = {
     f"docs/quantities.md:{number}": "needs the quantities that the page declares; test_quantities.py runs it as a whole"
     for number in (1, 3)
-} | {"docs/depth.md:2": "needs the table and the model that the page shows; test_depth.py runs it as a whole"}
+} | {
+    "docs/depth.md:2": "needs the table and the model that the page shows; test_depth.py runs it as a whole",
+    "docs/water_retention.md:1": "needs the experiment of its page; test_process_regions.py runs such a region",
+}
 """Examples, as ``PAGE:NUMBER``, that belong into no region file, and why."""
 
 

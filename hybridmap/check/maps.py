@@ -125,11 +125,11 @@ def check_interval_names(config: Config) -> str:
             " leave scenarios out."
         )
     names = {name for experiment in mapped for name in _names_or_none(config, experiment)}
-    if unknown := [name for name in config.predict.interval_of if names and name not in names]:
-        raise HybridmapError(
-            f"interval_of: no experiment has a map '{unknown[0]}'{nearest(unknown[0], names)}; there are"
-            f" {sorted(names)}."
-        )
+    for key, asked_for in (("interval_of", config.predict.interval_of), ("scenario_of", config.predict.scenario_of)):
+        if unknown := [name for name in asked_for if names and name not in names]:
+            raise HybridmapError(
+                f"{key}: no experiment has a map '{unknown[0]}'{nearest(unknown[0], names)}; there are {sorted(names)}."
+            )
     return f"intervals of {', '.join(config.predict.interval_of) or 'nothing'}"
 
 

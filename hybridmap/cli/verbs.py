@@ -59,7 +59,8 @@ def _cube(config: Config, args: argparse.Namespace) -> None:
 def _sample(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.samples.sample import sample
 
-    sample(args.observations, args.cube, args.out, args.quality)
+    columns = {f.name: config.all_quantities[f.measured].column for f in config.forcing if f.measured is not None}
+    sample(args.observations, args.cube, args.out, args.quality, columns)
 
 
 def _split(config: Config, args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hybridmap.config.layer_years import RULES
 from hybridmap.errors import nearest
 from hybridmap.options.layer_depth import LAYER_INPUTS
+from hybridmap.units import same_unit
 
 if TYPE_CHECKING:
     from hybridmap.config.experiment import Experiment
@@ -42,6 +43,7 @@ def check_names(config: Config) -> None:
     _check_experiments(config)
     _check_layers(config)
     _check_years(config)
+    _check_measured_forcing(config)
 
 
 def _each_once(section: str, names: list[str]) -> None:
@@ -91,6 +93,22 @@ def _check_layers(config: Config) -> None:
         for number, split in enumerate(config.splits):
             if split.kind == "strata":
                 _known(f"split '{split.name}'", [str(split.layer)], layers, ("splits", number))
+
+
+def _check_measured_forcing(config: Config) -> None:
+    quantities = config.all_quantities
+    for number, layer in enumerate(config.forcing):
+        if layer.measured is None:
+            continue
+        subject, place = f"forcing '{layer.name}': measured", ("forcing", number, "measured")
+        _known(subject, [layer.measured], list(quantities), place, "quantity")
+        unit = quantities[layer.measured].unit
+        if not same_unit(layer.unit, unit):
+            raise MisplacedNameError(
+                f"{subject}: '{layer.measured}' is in {unit}, the layer in {layer.unit}; set scale and unit of the"
+                " layer",
+                place,
+            )
 
 
 def _known(subject: str, names: Iterable[str], choices: list[str], place: Place, kind: str = "layer") -> None:

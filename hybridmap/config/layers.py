@@ -137,6 +137,16 @@ class Raster(Section):
         return self.model_copy(update={**of_one, **changes})
 
 
+class Forcing(Raster):
+    """One layer that drives process models; at the samples it may be what was measured there."""
+
+    measured: Name | None = Field(
+        None,
+        description="Quantity in the unit of the layer: at the samples its measured value is taken, and sites without"
+        " one are dropped; maps take the layer.",
+    )
+
+
 class Reference(Section):
     """A published map to compare ours with; never used for training."""
 

@@ -52,13 +52,20 @@ class Predict(Section):
     scenarios: dict[Name, Annotated[dict[Name, Change], Field(min_length=1)]] = Field(
         default={}, description="Scenario → forcing → change; maps of the difference, with parameters held."
     )
+    scenario_of: list[str] = Field(
+        default=[], description="Outputs whose change under a scenario is mapped; the targets if empty."
+    )
     packed: dict[str, Annotated[float, Field(ge=1e-6, le=1000)]] = Field(
         default={}, description="Maps stored as 16-bit integers → step in their unit; soc: 0.01."
     )
 
     @model_validator(mode="after")
     def _each_once(self) -> Predict:
-        for key, names in (("maps", self.maps), ("interval_of", self.interval_of)):
+        for key, names in (
+            ("maps", self.maps),
+            ("interval_of", self.interval_of),
+            ("scenario_of", self.scenario_of),
+        ):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{key}: '{repeated[0]}' stands twice; name it once")
         return self

@@ -14,7 +14,7 @@ from hybridmap.config.baselines import BASELINES
 from hybridmap.config.cross_references import check_names
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
-from hybridmap.config.layers import Raster, Reference
+from hybridmap.config.layers import Forcing, Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
 from hybridmap.config.overlay import merge, over_defaults
@@ -74,7 +74,7 @@ class Config(Section):
         description="CSV under data_root with further covariates, one a row; columns are the keys of a raster.",
     )
     auxiliary: list[Raster] = Field([], description="Layers that only others are derived from.")
-    forcing: list[Raster] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
+    forcing: list[Forcing] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
     boundaries: File | None = Field(None, description="Polygons drawn on maps, under data_root.")
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")

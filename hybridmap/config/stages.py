@@ -12,7 +12,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "ingest": ("region", "data_root", "outside", "demo", "grid", "quantities", "observations"),
     "build": ("region", "grid", "quantities", "build"),
     "cube": ("region", "data_root", "outside", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
-    "sample": ("region", "grid"),
+    "sample": ("region", "grid", "quantities", "forcing"),
     "split": ("region", "data_root", "outside", "grid", "quantities", "splits"),
     "experiment": ("region", "grid", "quantities", "build", "splits", "experiments", "covariates", "forcing"),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
@@ -24,6 +24,8 @@ OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")
 """Sections of which an experiment takes a part."""
 LAYER_FACTS = ("name", "kind", "unit")
 """What a model must know of a layer."""
+MEASURED_FACTS = ("name", "unit", "measured")
+"""What samples must know of a forcing that was measured at the sites."""
 
 
 def stage_settings(config: Config, stage: str, experiment: str | None = None) -> str:
@@ -50,6 +52,12 @@ def stage_settings(config: Config, stage: str, experiment: str | None = None) ->
     sections = config.model_dump(mode="json", by_alias=True, include=names)
     if stage == "cube":  # what maps hold is no matter of the cube
         sections["predict"] = {"tile": sections["predict"]["tile"]}
+        for layer in sections["forcing"]:  # nor what was measured at the sites
+            del layer["measured"]
+    if stage == "sample":
+        sections["forcing"] = [
+            {fact: layer[fact] for fact in MEASURED_FACTS} for layer in sections["forcing"] if layer["measured"]
+        ]
     if experiment is not None:
         sections |= _one_experiment(config, experiment)
     return json.dumps(sections, sort_keys=True)

@@ -146,7 +146,9 @@ class HybridModel(TableModel):
         constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         # The process model knows sites only: members and sites are one axis for it.
         flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in self.depth.site_forcing(forcing)}
-        driven = {**flat, **{n: constants[n] for n in self.forcing_constants if n not in flat}}
+        # Without a layer it is the constants that say how many sites there are.
+        sizes = () if flat else (shape.numel(),)
+        driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants if n not in flat}}
         outputs = self._process({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
         outputs = self.depth.observed(outputs, driven)
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}

@@ -202,7 +202,7 @@ def check_call(
     Returns
     -------
     sites : int
-        Number of sites of the forcing.
+        Number of sites of the forcing; of the parameters, where no forcing differs between sites.
     dtype : torch.dtype
         The widest floating dtype among the inputs: the dtype that outputs should have.
     device : torch.device
@@ -227,7 +227,8 @@ def check_call(
     dtype = functools.reduce(torch.promote_types, floats) if floats else torch.get_default_dtype()
 
     first = next(iter(forcing.values()))
-    sites = first.shape[0] if first.ndim else 1
+    with_sites = (v for v in (*forcing.values(), *parameters.values()) if torch.is_tensor(v) and v.ndim)
+    sites = next((value.shape[0] for value in with_sites), 1)
     for name, value in parameters.items():
         if torch.is_tensor(value) and tuple(value.shape) not in ((), (1,), (sites,)):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Ecosystem respiration: a base rate times a Q10 response to air temperature."""
+"""Respiration of an ecosystem or its soil: a base rate times a Q10 response to air temperature."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ class Respiration(ProcessModel):
 
     A wrong q10 is absorbed exactly by a base rate that varies with temperature: report both together.
 
+    Parameters
+    ----------
+    flux : str
+        Name of the output, which is compared with the quantity of that name: ``soil_respiration``, for example.
+
+    Raises
+    ------
+    ValueError
+        If `flux` is no name.
+
     Examples
     --------
     Ten degrees of warming multiply the base rate by `q10`:
@@ -36,10 +46,16 @@ class Respiration(ProcessModel):
     forcing = (Variable("air_temperature", ("site",), "degC", "air temperature", valid_range=(-60.0, 60.0)),)
     outputs = (Variable("reco", ("site",), "umol m-2 s-1", "ecosystem respiration"),)
 
+    def __init__(self, flux: str = "reco") -> None:
+        if not isinstance(flux, str) or not flux.isidentifier():
+            raise ValueError(f"respiration: flux is {flux!r}; expected the name of the output, as soil_respiration.")
+        if flux != "reco":
+            self.outputs = (Variable(flux, ("site",), "umol m-2 s-1", flux.replace("_", " ")),)
+
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Ecosystem respiration per site, in the unit of `rb`; see :class:`ProcessModel`."""
+        """Respiration per site, in the unit of `rb`; see :class:`ProcessModel`."""
         p, f, dtype = gather_inputs(self, parameters, forcing)
         reco = p["rb"] * p["q10"] ** ((f["air_temperature"] - REFERENCE_TEMPERATURE) / 10.0)
-        outputs = {"reco": reco.to(dtype)}
+        outputs = {self.outputs[0].name: reco.to(dtype)}
         warn_missing(self, outputs)
         return outputs

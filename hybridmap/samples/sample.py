@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,9 +24,14 @@ from hybridmap.samples.years import take_years, values_in_years
 LOG = logging.getLogger("hybridmap")
 LAYER_ENDS = dict(zip(LAYER_INPUTS, ("top_cm", "bottom_cm"), strict=True))
 """Forcing that every layer brings → column of the observations."""
+NONE_MEASURED: Mapping[str, str] = MappingProxyType({})
+FAR = 3.0
+"""Factor between the medians of a measured forcing and of its layer that is worth a warning."""
 
 
-def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> None:
+def sample(
+    observations: Path, cube_path: Path, out: Path, quality: Path, measured: Mapping[str, str] = NONE_MEASURED
+) -> None:
     """Write ``samples.parquet`` and the ladder of sites that have no covariates.
 
     Parameters
@@ -33,6 +40,8 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
         Table of sites, and the cube.
     out, quality : Path
         Samples and table of counted drops to write.
+    measured : mapping of str to str
+        Forcing that is taken as it was measured at the sites → its column of the observations.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
     """
     sites = read_parquet(observations).drop(columns="geometry", errors="ignore")
     ladder = DropCounts("sample")
-    samples = sample_sites(sites, open_cube(cube_path), ladder)
+    samples = sample_sites(sites, open_cube(cube_path), ladder, measured)
     if samples.empty:
         raise HybridmapError(f"{observations}: no site lies on a cell with all covariates; check the region's layers.")
     LOG.info("%d of %d sites have all covariates", len(samples), len(sites))
@@ -49,7 +58,9 @@ def sample(observations: Path, cube_path: Path, out: Path, quality: Path) -> Non
     write_parquet(samples, out)
 
 
-def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.DataFrame:
+def sample_sites(
+    sites: pd.DataFrame, cube: Cube, ladder: DropCounts, measured: Mapping[str, str] = NONE_MEASURED
+) -> pd.DataFrame:
     """Covariates and forcing at sites.
 
     Parameters
@@ -59,7 +70,10 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.Data
     cube : Cube
         The cube.
     ladder : DropCounts
-        Counts the sites that are dropped: off the grid, too far in time, or on a cell that lacks a layer.
+        Counts the sites that are dropped: off the grid, too far in time, on a cell that lacks a layer, or without what
+        should have been measured.
+    measured : mapping of str to str
+        Forcing that is taken as it was measured at the sites, whatever its layer says → its column of `sites`.
 
     Returns
     -------
@@ -80,14 +94,34 @@ def sample_sites(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.Data
     if "profile_id" in sites:
         layers |= {f"forcing.{n}": (sites[c] / 100.0).to_numpy("float32") for n, c in LAYER_ENDS.items()}
     layers |= values_in_years(cube, sites)
+    for name, column in measured.items():
+        layers[f"forcing.{name}"] = sites[column].to_numpy("float32")
+        _compare_medians(name, layers[f"forcing.{name}"], forcing[name])
     table = pd.concat([sites.drop(columns="source_row"), pd.DataFrame(layers, index=sites.index)], axis=1)
-    return _drop_incomplete(table.assign(source_row=-1), list(layers), ladder).drop(columns="source_row")
+    reasons = {name: ("nodata", f"{name.replace('.', ' ', 1)} is nodata at the site") for name in layers}
+    reasons |= {f"forcing.{n}": ("not_measured", f"forcing {n} was not measured at the site") for n in measured}
+    return _drop_incomplete(table.assign(source_row=-1), reasons, ladder).drop(columns="source_row")
 
 
-def _drop_incomplete(table: pd.DataFrame, layers: list[str], ladder: DropCounts) -> pd.DataFrame:
-    for name in layers:
-        reason = f"{name.replace('.', ' ', 1)} is nodata at the site"
-        table = ladder.drop_rows(table, table[name].isna(), "nodata", reason)
+def _compare_medians(name: str, measured: NDArray[np.float32], layer: NDArray[np.float32]) -> None:
+    """Say how a measured forcing (site,) compares with its layer there: maps are made from the layer."""
+    is_both = np.isfinite(measured) & np.isfinite(layer)
+    if not is_both.any():
+        return
+    at_sites, on_layer = float(np.median(measured[is_both])), float(np.median(layer[is_both]))
+    LOG.info("forcing '%s': median %.3g measured at the sites, %.3g on the layer there", name, at_sites, on_layer)
+    if not at_sites / FAR <= on_layer <= at_sites * FAR:
+        LOG.warning(
+            "forcing '%s': median %.3g measured at the sites, %.3g on the layer there, from which maps are made; check"
+            " its scale and unit",
+            *(name, at_sites, on_layer),
+        )
+
+
+def _drop_incomplete(table: pd.DataFrame, reasons: Mapping[str, tuple[str, str]], ladder: DropCounts) -> pd.DataFrame:
+    """Drop the rows that lack a layer; `reasons` are the rule and the words by the layer's column."""
+    for name, (rule, reason) in reasons.items():
+        table = ladder.drop_rows(table, table[name].isna(), rule, reason)
     return table.reset_index(drop=True)
 
 

@@ -103,6 +103,21 @@ def test_a_missing_table_is_named_before_anything_runs(region: tuple[str, Config
         receipt.write_text(text)
 
 
+@pytest.mark.parametrize(
+    ("measured", "unit", "words"),
+    [
+        ("sco", "kg m-3", r"forcing 'carbon': measured: no quantity 'sco' \(did you mean 'soc'\?\)"),
+        ("soc", "g kg-1", "forcing 'carbon': measured: 'soc' is in kg m-3, the layer in g kg-1; set scale and unit"),
+    ],
+)
+def test_a_measured_forcing_names_a_quantity_in_its_unit(
+    small_region: tuple[Config, Path], measured: str, unit: str, words: str
+) -> None:
+    layer = {"name": "carbon", "path": "c.tif", "unit": unit, "measured": measured}
+    with pytest.raises(ValueError, match=words):
+        changed(small_region, forcing=[layer])
+
+
 def changed(small_region: tuple[Config, Path], **sections: object) -> Config:
     """The small region with some sections replaced."""
     raw = small_region[0].model_dump(mode="json", by_alias=True, exclude={"experiment_defaults"})
@@ -112,6 +127,7 @@ def changed(small_region: tuple[Config, Path], **sections: object) -> Config:
 WRONG = [
     ({"totals": [{"name": "t", "polygons": "no.gpkg", "attribute": "n"}]}, r"totals t: .*no such file of polygons"),
     ({"boundaries": "no.gpkg"}, "boundaries: no such file"),
+    ({"predict": {"scenario_of": ["mocc"]}}, r"scenario_of: no experiment has a map 'mocc' \(did you mean 'moc'\?\)"),
     ({"predict": {"interval_of": ["mocc"]}}, r"interval_of: no experiment has a map 'mocc' \(did you mean 'moc'\?\)"),
     ({"predict": {"packed": {"sco": 0.1}}}, r"predict.packed: no map 'sco' \(did you mean 'soc'\?\)"),
     ({"predict": {"maps": ["sco"]}}, r"predict.maps: no map 'sco'"),

@@ -43,3 +43,16 @@ def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -
     config = Config.model_validate(raw)
     assert json.loads(stage_settings(config, "cube"))["predict"] == {"tile": raw["predict"]["tile"]}
     assert json.loads(stage_settings(config, "predict"))["predict"]["scenarios"]
+
+
+def test_what_was_measured_at_sites_is_a_matter_of_the_samples_alone() -> None:
+    raw = load_config(ROOT / "config.yaml").model_dump(mode="json", by_alias=True)
+    plain = Config.model_validate(raw)
+    raw["forcing"].append({"name": "carbon", "path": "carbon.tif", "unit": "kg/m3"})
+    unmeasured = Config.model_validate(raw)
+    raw["forcing"][-1]["measured"] = "soc"
+    config = Config.model_validate(raw)
+    assert stage_settings(config, "cube") == stage_settings(unmeasured, "cube")
+    settings = stage_settings(config, "sample")
+    assert settings != stage_settings(unmeasured, "sample") == stage_settings(plain, "sample")
+    assert [layer.measured for layer in parse_config(json.loads(settings), "settings").forcing] == ["soc"]

@@ -134,6 +134,33 @@ def test_samples_are_the_numbers_of_the_store(tmp_path: Path, plane: NDArray[np.
     assert ladder.table()["reason"].tolist() == ["covariate a is nodata at the site"]
 
 
+def test_a_measured_forcing_is_that_of_the_site_and_sites_without_one_are_dropped(
+    tmp_path: Path, plane: NDArray[np.float32], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_raster(tmp_path / "a.tif", plane, WEST, NORTH, 1000)
+    known = plane.copy()
+    known[5, 7] = np.nan
+    write_raster(tmp_path / "b.tif", known, WEST, NORTH, 1000)
+    build(config(tmp_path, layer(), forcing=[{**layer("soc"), "path": "b.tif"}]), tmp_path / "cube.zarr")
+    from pyproj import Transformer
+
+    x, y = np.array([WEST + 7500, WEST + 8500, WEST + 9500]), np.array([NORTH - 5500] * 3)
+    lon, lat = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(x, y)
+    sites = pd.DataFrame({"site_id": list("abc"), "source": "s", "lon": lon, "lat": lat})
+    sites["soc_density_kg_m3"] = [1.5, 2.5, np.nan]
+    ladder = DropCounts("sample")
+    table = sample_sites(sites, open_cube(tmp_path / "cube.zarr"), ladder, {"soc": "soc_density_kg_m3"})
+    # The layer, which lacks the cell of the first site, says nothing.
+    assert table["forcing.soc"].tolist() == [1.5, 2.5]
+    assert "forcing 'soc': median 2.5 measured at the sites, 34 on the layer there, from which maps are made" in (
+        caplog.text
+    )
+    counts = ladder.table()
+    assert counts[["rule", "reason"]].to_numpy().tolist() == [
+        ["not_measured", "forcing soc was not measured at the site"]
+    ]
+
+
 def test_mask_keeps_cells_that_polygons_touch(tmp_path: Path, plane: NDArray[np.float32]) -> None:
 
     from shapely.geometry import box

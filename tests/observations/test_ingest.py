@@ -186,3 +186,24 @@ def test_ingest_writes_geoparquet(tmp_path: Path) -> None:
 def test_an_unknown_source_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(HybridmapError, match=r"no observation source 'ss' .did you mean 's'.*there are \['s'\]"):
         find_source(config(tmp_path).observations, "ss")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_property_may_also_be_a_quantity_of_the_region_and_two_quantities_are_never_one_column(order: int) -> None:
+    from hybridmap.check.tables import check_mapping
+    from hybridmap.config import DeclaredQuantity, ObservationSource
+    from hybridmap.config.quantities import all_quantities
+    from hybridmap.observations.schema import Schema
+
+    declared = [DeclaredQuantity(name=name, unit="g cm-3") for name in ("bulk_density", "other")]
+    schema = Schema(all_quantities(declared))
+    place = {"site_id": "a", "lon": "b", "lat": "c"}
+    place |= {name: {"value": 0, "unit": "cm"} for name in ("top_cm", "bottom_cm")}
+
+    def source(*names: str) -> ObservationSource:
+        fields = {name: {"column": "db", "unit": "g/cm3"} for name in names[::order]}
+        return ObservationSource.model_validate({"name": "s", "path": "s.csv", "columns": {**place, **fields}})
+
+    check_mapping(source("bd_fine_g_cm3", "bulk_density"), schema)
+    with pytest.raises(HybridmapError, match="are both read from the column 'db'; correct 'columns'"):
+        check_mapping(source("other", "bulk_density"), schema)

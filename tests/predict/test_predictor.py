@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,21 @@ def test_scenarios_change_forcing_and_hold_parameters(small_region: tuple[Config
     assert made.layers["poc_change_warmer"].description == "change of particulate organic carbon with mat +2"
     with pytest.raises(HybridmapError, match=r"predict.scenarios.x: the model has no forcing 'rain'; it has"):
         Predictor(recipe(config, trained, intervals="none", scenarios={"x": {"rain": Change(add=1.0)}}))
+
+
+def test_the_change_of_outputs_that_are_no_targets_is_mapped_where_it_is_asked_for(
+    small_region: tuple[Config, Path], trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, folder = small_region
+    choice: dict[str, Any] = {"intervals": "none", "scenarios": {"warmer": {"mat": Change(add=2.0)}}}
+    choice["scenario_of"] = ["moc_saturation", "cue", "rain"]
+    made = Predictor(recipe(config, trained, **choice))
+    assert [name for name in made.layers if "_change_" in name] == ["moc_saturation_change_warmer"]
+    assert made.notes[:2] == [f"no change of '{name}': this model has no such output" for name in ("cue", "rain")]
+    x, forcing = cells(folder, made.model)
+    warm = made(x, {**forcing, "mat": forcing["mat"] + 2.0})["moc_saturation"]
+    now = made(x, forcing)
+    np.testing.assert_allclose(now["moc_saturation_change_warmer"], warm - now["moc_saturation"], atol=1e-5)
 
 
 def test_a_scenario_without_a_steady_state_is_no_number(small_region: tuple[Config, Path], trained: Path) -> None:

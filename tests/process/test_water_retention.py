@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hybridmap.process import get_process
@@ -62,3 +62,78 @@ def test_retention_at_saturation_beyond_dryness_and_for_a_wrong_sign():
     assert theta[0] == pytest.approx(0.45, abs=1e-12)
     assert 0 <= theta[1] < 1e-3
     assert torch.isnan(theta[2])
+
+
+HEADS = {"theta_33": 33, "theta_1500": 1500}
+
+
+def test_declared_suctions_give_what_the_curve_gives_there():
+    random = torch.Generator().manual_seed(0)
+    model = get_process("water_retention", heads_kpa=HEADS, available_between_kpa=[33, 1500])
+    p = {
+        v.name: v.lower + (v.upper - v.lower) * torch.rand(5, generator=random, dtype=torch.float64)
+        for v in model.parameters
+    }
+    out = model(p, {"depth": torch.full((5,), 0.3, dtype=torch.float64)})
+    for name, kpa in HEADS.items():
+        suction = torch.full((5,), kpa * 10.19716, dtype=torch.float64)
+        torch.testing.assert_close(out[name], get_process("water_retention")(p, {"h": suction})["theta"])
+    torch.testing.assert_close(out["available_water"], out["theta_33"] - out["theta_1500"])
+    torch.testing.assert_close(out["available_water_mm"], 300.0 * out["available_water"])
+
+
+def test_by_default_water_is_available_from_field_capacity_to_the_wilting_point():
+    model = get_process("water_retention", heads_kpa={"theta_5": 5})
+    p = {"h_m": torch.tensor([50.0, 900.0], dtype=torch.float64)}
+    out = model(p, {"depth": torch.tensor([0.2, 0.2], dtype=torch.float64)})
+    torch.testing.assert_close(out["available_water"], model.available_water(p))
+
+
+@given(
+    oc=st.floats(0.1, 550), mineral=st.floats(0.9, 1.9), organic=st.floats(0.05, 0.6),
+    more=st.floats(1.01, 3.0),
+)  # fmt: skip
+def test_more_carbon_makes_lighter_soil_with_more_pores_by_both_forms(oc, mineral, organic, more):
+    assume(mineral / 2.65 > organic / 1.4 + 1e-6)  # organic matter has more pores
+    one = {name: torch.tensor(v, dtype=torch.float64) for name, v in (("bd_mineral", mineral), ("bd_organic", organic))}
+    content = torch.tensor([oc, min(oc * more, 580.0)], dtype=torch.float64)
+    depth = torch.tensor(0.2, dtype=torch.float64)
+    options = {"heads_kpa": HEADS, "available_between_kpa": [33, 1500]}
+    by_content = get_process("water_retention", organic="content", **options)(one, {"oc": content, "depth": depth})
+    bulk_density = by_content["bulk_density"]
+    mass = 1.724e-3 * content
+    torch.testing.assert_close(1.0 / bulk_density, mass / organic + (1 - mass) / mineral)
+    assert bulk_density[1] < bulk_density[0] <= mineral
+    assert by_content["porosity"][1] > by_content["porosity"][0]
+    forcing = {"soc": content * bulk_density, "depth": depth}
+    by_density = get_process("water_retention", organic="density", **options)(one, forcing)
+    for name, values in by_content.items():
+        torch.testing.assert_close(by_density[name], values, rtol=1e-7, atol=1e-9)
+
+
+@given(oc=st.floats(0.0, 200.0), h_m=st.floats(5, 3e4), sigma=st.floats(0.5, 5))
+def test_where_only_pores_respond_more_carbon_means_more_available_water(oc, h_m, sigma):
+    model = get_process("water_retention", heads_kpa=HEADS, available_between_kpa=[33, 1500], organic="content")
+    p = {"theta_o": 0.0, "w_organic": 0.0, "h_m_organic": h_m, "h_m": h_m, "sigma": sigma}
+    p = {name: torch.tensor(v, dtype=torch.float64) for name, v in p.items()}
+    depth = torch.tensor(0.2, dtype=torch.float64)
+    water = model(p, {"oc": torch.tensor([oc, oc + 10.0], dtype=torch.float64), "depth": depth})["available_water_mm"]
+    assert water[1] >= water[0] - 1e-12
+    assert (water <= 200.0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"heads_kpa": {}}, r"heads_kpa is \{\}; expected outputs and their suctions in kPa above 0"),
+        ({"heads_kpa": {"theta_33": -33}}, "expected outputs and their suctions"),
+        ({"heads_kpa": [33, 1500]}, "expected outputs and their suctions"),
+        ({"heads_kpa": {"porosity": 33}}, "names 'porosity', another output"),
+        ({"available_between_kpa": [1500, 33]}, "expected two rising suctions"),
+        ({"available_between_kpa": "33"}, "expected two rising suctions"),
+        ({"organic": "carbon"}, r"organic is 'carbon'; expected one of \['content', 'density'\]"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_one_sentence(options, words):
+    with pytest.raises(ValueError, match=words):
+        get_process("water_retention", **options)

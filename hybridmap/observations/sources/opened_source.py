@@ -10,7 +10,7 @@ from hybridmap.config import Column, ObservationSource
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import under
 from hybridmap.observations.formats.registry import open_as_format, resolve_source, with_optional_columns
-from hybridmap.observations.schema import REQUIRED, SCHEMA, Schema
+from hybridmap.observations.schema import PROPERTIES, REQUIRED, SCHEMA, Schema
 from hybridmap.observations.sources.joins import JoinedTable, open_join
 from hybridmap.observations.sources.quantity_fields import with_quantity_fields
 from hybridmap.observations.tables.cells import CellRules
@@ -202,14 +202,19 @@ def check_fields(source: str, layer_maps: Sequence[Mapping[str, Column]], schema
 
 
 def _check_one_use(source: str, columns: Mapping[str, Column], schema: Schema) -> None:
-    """Raise HybridmapError if two quantities are read from one column in the same way."""
+    """Raise HybridmapError if two quantities are read from one column in the same way.
+
+    A property of the soil, such as bulk density, may also be a quantity that the region declares.
+    """
     readings: dict[tuple[object, ...], str] = {}
     fields = schema.fields
     for field, column in columns.items():
         if column.column is None or fields[field].quantity in ("text", "year"):
             continue
         reading = (column.column, column.pick, column.minus, column.minus_factor, column.factor, *column.otherwise)
-        if reading in readings:
+        pair = {field, readings.get(reading, field)}
+        is_both = bool(pair & {*PROPERTIES}) and any(fields[name].quantity == "own" for name in pair)
+        if reading in readings and not is_both:
             raise HybridmapError(
                 f"source '{source}': '{readings[reading]}' and '{field}' are both read from the column"
                 f" '{column.column}'; correct 'columns'."

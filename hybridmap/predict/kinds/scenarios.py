@@ -1,4 +1,4 @@
-"""Maps of how the targets change where the forcing does, with the parameters held."""
+"""Maps of how outputs change where the forcing does, with the parameters held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hybridmap.predict.portrayal import Portrayal
 
 
 class ScenarioMaps(MapKind):
-    """Change of each target under each scenario of ``predict.scenarios``, in the unit of the target.
+    """Change of each target, or output in ``predict.scenario_of``, under each of ``predict.scenarios``, in its unit.
 
     Raises
     ------
@@ -32,17 +32,25 @@ class ScenarioMaps(MapKind):
             # Forcing is one more covariate of a network.
             self.scenarios = {}
             self.notes = ("no maps of scenarios: without a process model there are no parameters to hold",)
+        asked_for = source.recipe.predict.scenario_of
+        # A parameter is held, so its change is no map.
+        outputs = [name for name, (output, _) in source.model_maps.items() if output == name]
+        self.subjects = [name for name in asked_for or source.model.target_names if name in outputs]
+        if self.scenarios:
+            absent = [name for name in asked_for if name not in outputs]
+            self.notes = tuple(f"no change of '{name}': this model has no such output" for name in absent)
         for name, changes in self.scenarios.items():
             _check_changes(name, changes, source.model)
 
     def layers(self) -> dict[str, MapLayer]:
-        """A map a scenario and target."""
+        """A map a scenario and output."""
         layers = {}
         for scenario, changes in self.scenarios.items():
             text = ", ".join(f"{forcing} {_change_text(change)}" for forcing, change in changes.items())
-            for target in self.source.model.target_names:
+            for target in self.subjects:
                 layer = self.source.model_maps[target].layer
-                title = f"Change of {label_of(target, self.source.model.quantities)} with {text}"
+                label = layer.portrayal.label or label_of(target, self.source.model.quantities)
+                title = f"Change of {label} with {text}"
                 portrayal = Portrayal("scenario", title, "BrBG", symmetric=True, subject=target)
                 description = f"change of {layer.description} with {text}"
                 layers[_map_name(target, scenario)] = MapLayer(
@@ -69,15 +77,14 @@ class ScenarioMaps(MapKind):
             absent = (
                 torch.zeros((), dtype=torch.bool) if self._steady_state is None else shifted[self._steady_state] <= 0
             )
-            for target in model.target_names:
+            for target in self.subjects:
                 change = shifted[target] - outputs[target]
                 maps[_map_name(target, scenario)] = change.masked_fill(absent, torch.nan)
         return maps
 
     def values(self, batch: Batch) -> Maps:
         """Mean of the members' changes."""
-        targets = self.source.model.target_names
-        names = [_map_name(target, scenario) for scenario in self.scenarios for target in targets]
+        names = [_map_name(output, scenario) for scenario in self.scenarios for output in self.subjects]
         return {name: batch.outputs[name] for name in names}
 
 
