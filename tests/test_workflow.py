@@ -109,7 +109,8 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     for part in ("Quality control", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
         assert part in page
     verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())
-    assert verdict["plausible"] in (True, False)
+    assert verdict["physics"] in ("passes", "fails")
+    assert verdict["skill"]["beats_mean"] in (True, False)
     assert not list(region.rglob("*.partial"))
 
 

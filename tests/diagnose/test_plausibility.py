@@ -16,12 +16,12 @@ from hybridmap.train import load_model
 def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     tables = folder / "samples.parquet", folder / "splits.parquet"
-    for name, plausible in (("some_neural", True), ("pure_network", None)):
+    for name, physics in (("some_neural", "passes"), ("pure_network", "none")):
         experiment, out = config.experiment(name), tmp_path / name
         models = {f"block-{k}": trained / name / f"block-{k}" / "model" for k in range(3)}
         evaluate(experiment, *tables, models, out)
-        diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", out)
-        assert json.loads((out / "verdict.json").read_text())["plausible"] is plausible
+        diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", None, out)
+        assert json.loads((out / "verdict.json").read_text())["physics"] == physics
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_impossible_soils_are_implausible(
     summary = summarise({"moc_saturation": saturation, "feasible": feasible, **margins}, model.process)
     middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
     verdict = judge(model, {"sites": summary}, pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()}))
-    assert verdict["plausible"] is False
+    assert verdict["physics"] == "fails"
     assert len(verdict["reasons"]) == 1
     assert reason in verdict["reasons"][0]
     assert "33.3%" in verdict["reasons"][0] or reason == "surfaces are full"
@@ -55,6 +55,6 @@ def test_what_leaks_forgive_is_a_note(trained: Path) -> None:
     middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
     sites = pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()})
     verdict = judge(model, {"sites": summarise(soil, model.process)}, sites)
-    assert verdict["plausible"] is True
+    assert verdict["physics"] == "passes"
     assert verdict["formulation"] == "constrained"
     assert verdict["notes"] == ["the structure without leaks has no steady state at 50.0% of the sites"]
