@@ -47,6 +47,8 @@ class Baseline:
         Whether covariates of classes become one column a class.
     standardised : bool
         Whether every input is brought to mean 0 and spread 1 of the training sites.
+    search : mapping
+        Options in which candidates are cheaper while they are compared; the chosen one is fitted again without.
     has_quantiles : bool
         Whether it predicts an interval too.
     """
@@ -56,6 +58,7 @@ class Baseline:
     inputs: Literal["layers", "coordinates", "depth"] = "layers"
     one_hot: bool = False
     standardised: bool = False
+    search: Mapping[str, object] = field(default_factory=dict)
     has_quantiles: bool = False
 
 
@@ -102,6 +105,7 @@ BASELINES = {
             _forest(100, min_samples_leaf=leaf, max_features=share)
             for leaf, share in product((2, 4, 10), (0.15, 1 / 3))
         ),
+        search={"n_estimators": 25},
     ),
     "tuned_boosting": Baseline(
         "tuned boosting",

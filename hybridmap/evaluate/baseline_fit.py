@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,13 +56,21 @@ def fit_fold(kind: Baseline, sites: FoldSites, observed: Array) -> dict[str, NDA
     x = _standardised(sites.predictors, train) if kind.standardised else sites.predictors
     if stop.sum() < MIN_OBSERVATIONS:
         stop = np.zeros_like(stop)
-    candidates = kind.candidates if stop.any() else kind.candidates[:1]
-    fits = [_fit(candidate, x, observed, train, stop) for candidate in candidates]
-    best = min(fits, key=lambda fit: fit.error)
+    best = _best(kind, x, observed, train, stop)
     values = {"predicted": best.predict(x)}
     if kind.has_quantiles:
         values["lower"], values["upper"] = best.model.predict(x, quantiles=list(TAILS)).T
     return {name: np.asarray(array, "float32") for name, array in values.items()}
+
+
+def _best(kind: Baseline, x: Array, observed: Array, train: NDArray[np.bool_], stop: NDArray[np.bool_]) -> _Fit:
+    """The candidate with the least error on the stopping part, fitted; the first without such a part."""
+    if len(kind.candidates) == 1 or not stop.any():
+        return _fit(kind.candidates[0], x, observed, train, stop)
+    trials = [replace(candidate, options={**candidate.options, **kind.search}) for candidate in kind.candidates]
+    fits = [_fit(trial, x, observed, train, stop) for trial in trials]
+    best = int(np.argmin([fit.error for fit in fits]))
+    return _fit(kind.candidates[best], x, observed, train, stop) if kind.search else fits[best]
 
 
 def _fit(candidate: Candidate, x: Array, observed: Array, train: NDArray[np.bool_], stop: NDArray[np.bool_]) -> _Fit:

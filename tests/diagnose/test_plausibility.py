@@ -9,6 +9,7 @@ import pytest
 from hybridmap.config import Config
 from hybridmap.diagnose.plausibility import diagnose, judge
 from hybridmap.diagnose.saturation import summarise
+from hybridmap.evaluate.ladder import write_ladder
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.train import load_model
 
@@ -20,8 +21,20 @@ def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path],
         experiment, out = config.experiment(name), tmp_path / name
         models = {f"block-{k}": trained / name / f"block-{k}" / "model" for k in range(3)}
         evaluate(experiment, *tables, models, out)
-        diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", None, out)
-        assert json.loads((out / "verdict.json").read_text())["physics"] == physics
+        write_ladder(experiment, *tables, out / "predictions.parquet", {}, out)
+        for skill in (None, out / "skill.json"):
+            diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", skill, out)
+            verdict = json.loads((out / "verdict.json").read_text())
+            assert verdict["physics"] == physics
+            assert ("skill" in verdict) == (skill is not None)
+        table = pd.read_csv(out / "ladder.csv").query("rung == @name and stratum == 'all'")
+        nse = table.query("target == 'soc' and score == 'nse'").iloc[0]
+        assert verdict["skill"]["quantity"] == "soc"
+        assert verdict["skill"]["beats_mean"] is bool(verdict["skill"]["scores"]["beats_mean"]["low"] > 0)
+        assert verdict["skill"]["scores"]["beats_mean"]["value"] == pytest.approx(nse["value"], abs=1e-5)
+        assert verdict["skill"]["beats_coordinates"] is None
+        assert verdict["intervals"]["coverage"] > 0.7
+        assert len(verdict["sentences"]) == len(experiment.targets)
 
 
 @pytest.mark.parametrize(
