@@ -197,7 +197,7 @@ def _notes(ladder: Ladder) -> list[str]:
     if rung.rescaled is None:
         notes.append("predictions do not vary within the folds, so there is no spread to restore")
     if rung.ends is None:
-        notes.append("the conformal intervals have no finite width, so they are not scored: too few blocks")
+        notes.append("there are no conformal intervals of finite width to score")
     if not held_out.sites["cell"].duplicated().any():
         notes.append("no cell of the grid holds two sites, so the ceiling of a cell is not known")
     return [f"{label}: {note}" for note in notes]
@@ -211,7 +211,8 @@ def _folds_without_tail(held_out: HeldOutSites) -> list[str]:
     if not folds or not is_tail.any():
         return []
     numbers = ", ".join(map(str, folds))
-    return [f"fold {numbers} tests none of the highest {1 - TAIL:.0%} of the observations: its scores miss the tail"]
+    subject = f"folds {numbers} test" if len(folds) > 1 else f"fold {numbers} tests"
+    return [f"{subject} none of the highest {1 - TAIL:.0%} of the observations, whose scores miss the tail"]
 
 
 def _classes_in_one_fold(held_out: HeldOutSites) -> list[str]:

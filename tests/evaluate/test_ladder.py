@@ -196,7 +196,7 @@ def test_a_fold_without_the_tail_and_a_land_cover_in_one_fold_are_said(scene: Sc
     scene.observed[scene.fold == 2] = 1.0 + 0.1 * scene.random.random((scene.fold == 2).sum())
     scene.samples["landcover"] = np.where((scene.fold == 1) & (scene.block < 20), "moor", "crop")
     _, told = scene.write(scene.noisy(1.0), {"coordinates": scene.noisy(0.5)})
-    assert "SOC: fold 2 tests none of the highest 5% of the observations: its scores miss the tail" in told["notes"]
+    assert "SOC: fold 2 tests none of the highest 5% of the observations, whose scores miss the tail" in told["notes"]
     text = "SOC: all 25 observations of land cover 'moor' are tested by fold 1, whose model trained on none"
     assert text in told["notes"]
 
@@ -220,7 +220,7 @@ def test_intervals_are_compared_with_the_climatology(scene: Scene) -> None:
     assert 0.8 < row(table, "climatology", "coverage")["value"] < 0.98
     _, told = scene.write(mine, {}, **{"conformal_lower.soc": 0.0, "conformal_upper.soc": np.inf})
     assert told["intervals"]["sharper_than_climatology"] is None
-    assert any("no finite width" in note for note in told["notes"])
+    assert any("of finite width" in note for note in told["notes"])
 
 
 def test_the_spread_is_restored_by_other_folds_alone(scene: Scene) -> None:
