@@ -107,7 +107,16 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert not (region / "report/figures/own_moc_soc.png").exists()
     assert (region / "report/figures/own_moc_scatter.png").is_file()
     assert 'id="own_moc"' in page
-    for part in ("Quality control", "The ladder", "coordinates alone", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
+    for part in (
+        "Quality control",
+        "The ladder",
+        "coordinates alone",
+        "Provenance",
+        "some_neural",
+        "Learned against true",
+        "SHA-256",
+        "mean",
+    ):
         assert part in page
     verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())
     assert verdict["physics"] in ("passes", "fails")

@@ -125,7 +125,7 @@ rule ladder:
         mem_mb=3000,
         runtime=20,
     params:
-        folder=str(EXPERIMENT.scores.folder),
+        folder=subpath(output.table, parent=True),
         baselines=[
             str(FILES.baseline(baseline).folder) for baseline in CONFIG.baselines
         ],
