@@ -40,6 +40,7 @@ rule all:
         expand(rules.ingest.output, source=SOURCES),
         [sums for name in EXPERIMENTS for sums in all_trained(name)],
         expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
+        expand(rules.ladder.output.skill, experiment=EXPERIMENTS),
         expand(rules.baseline.output, baseline=CONFIG.baselines),
         expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
         expand(rules.predict.output.summary, experiment=MAPPED),

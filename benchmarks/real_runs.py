@@ -67,13 +67,13 @@ def verdicts(folder: Path) -> str:
     body = []
     for file in sorted(folder.glob("experiments/*/diagnostics/verdict.json")):
         verdict = json.loads(file.read_text())
-        if verdict["plausible"] is None:
+        if verdict["physics"] == "none":
             continue
         cells = json.loads((file.parent / "saturation.json").read_text())["cells"]
         name = file.parents[1].name
         median = cells["quantiles"]["moc_saturation"]["0.5"]
         shares = [f"{cells[k]:.1%}" for k in ("above_capacity", "nearly_full", "infeasible")]
-        body.append([name, "plausible" if verdict["plausible"] else "implausible", f"{median:.2f}", *shares,
+        body.append([name, verdict["physics"], f"{median:.2f}", *shares,
                      "; ".join(verdict["notes"]) or "–"])  # fmt: skip
     return rows([["experiment", "verdict", "median MOC/Qmax", "above 1", "0.95–1", "no steady state", "notes"], *body])
 

@@ -29,6 +29,7 @@ SMALL: dict[str, Any] = {
     "demo": {"sites": 900},
     "grid": {"bounds": [4_000_000, 2_600_000, 4_128_000, 2_720_000]},
     "splits": [{"name": "block", "folds": 3, "size_km": 20}],
+    "baselines": ["coordinates", "linear"],
     "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 12, "patience": 12}},
     "experiments": [
         {"name": "pure_network", "process": None},
@@ -106,10 +107,20 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert not (region / "report/figures/own_moc_soc.png").exists()
     assert (region / "report/figures/own_moc_scatter.png").is_file()
     assert 'id="own_moc"' in page
-    for part in ("Quality control", "Provenance", "some_neural", "Learned against true", "SHA-256", "mean"):
+    for part in (
+        "Quality control",
+        "The ladder",
+        "coordinates alone",
+        "Provenance",
+        "some_neural",
+        "Learned against true",
+        "SHA-256",
+        "mean",
+    ):
         assert part in page
     verdict = json.loads((region / "experiments/some_neural/diagnostics/verdict.json").read_text())
-    assert verdict["plausible"] in (True, False)
+    assert verdict["physics"] in ("passes", "fails")
+    assert verdict["skill"]["beats_mean"] in (True, False)
     assert not list(region.rglob("*.partial"))
 
 

@@ -26,6 +26,7 @@ from hybridmap.covariates.cube_build import build_cube
 from hybridmap.diagnose.plausibility import diagnose
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_threshold import learn_applicability
+from hybridmap.evaluate.ladder import write_ladder
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.training import train_folds
@@ -304,7 +305,8 @@ def _run(config: Config, files: RegionFiles) -> None:
     )  # fmt: skip
     export = functools.partial(write_cogs, its_files.maps, its_files.rasters, its_files.map_list)
     predict(Job(recipe, files.cube, its_files.maps), "trial", Execution(workers=1), export)
-    diagnose(experiment, scores.predictions, its_files.maps, mapped, its_files.verdict.parent)
+    write_ladder(experiment, files.samples, files.splits, scores.predictions, {}, scores.folder, config.all_quantities)
+    diagnose(experiment, scores.predictions, its_files.maps, mapped, scores.skill, its_files.verdict.parent)
     report(config, files.folder, files.report, files.figures)
 
 

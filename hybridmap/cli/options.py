@@ -36,6 +36,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--cube": {"type": Path, "help": "covariates.zarr"},
     "--model": {"type": Path, "help": "folder of a trained model"},
     "--predictions": {"type": Path, "help": "predictions.parquet of the evaluation"},
+    "--baselines": {"type": Path, "nargs": "*", "default": [], "help": "folders of baselines, lowest first"},
+    "--skill": {"type": Path, "help": "skill.json of the evaluation"},
     "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
     "--results": {"type": Path, "help": "folder of the region"},
     "--out": {"type": Path, "help": "what to write"},

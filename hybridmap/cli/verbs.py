@@ -97,6 +97,15 @@ def _baseline(config: Config, args: argparse.Namespace) -> None:
     baseline(args.name, config.covariates, config.splits, args.samples, args.splits, args.out, quantities)
 
 
+def _ladder(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.ladder import write_ladder
+    from hybridmap.files.results import ScoreFiles
+
+    files = {folder.name: ScoreFiles(folder).predictions for folder in args.baselines}
+    experiment, quantities = config.experiment(args.experiment), config.all_quantities
+    write_ladder(experiment, args.samples, args.splits, args.predictions, files, args.out, quantities)
+
+
 def _applicability(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.applicability_threshold import learn_applicability
 
@@ -161,7 +170,7 @@ def _totals(config: Config, args: argparse.Namespace) -> None:
 def _diagnose(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.diagnose.plausibility import diagnose
 
-    diagnose(config.experiment(args.experiment), args.predictions, args.maps, args.model, args.out)
+    diagnose(config.experiment(args.experiment), args.predictions, args.maps, args.model, args.skill, args.out)
 
 
 def _reference(config: Config, args: argparse.Namespace) -> None:
@@ -273,6 +282,11 @@ STAGES = {
     ),
     "evaluate": Stage(_evaluate, "scores per target and fold", "--experiment --samples --splits --folds+ --out"),
     "baseline": Stage(_baseline, "fit an ordinary model to every fold", "--name --samples --splits --out"),
+    "ladder": Stage(
+        _ladder,
+        "an experiment between floor, ordinary models and ceiling",
+        "--experiment --samples --splits --predictions --baselines --out",
+    ),
     "applicability": Stage(
         _applicability, "what decides where a model applies", "--experiment --model --samples --splits --out"
     ),
@@ -284,7 +298,11 @@ STAGES = {
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --out"),
-    "diagnose": Stage(_diagnose, "is the model plausible?", "--experiment --predictions --maps? --model --out"),
+    "diagnose": Stage(
+        _diagnose,
+        "the verdict: physics, skill and intervals",
+        "--experiment --predictions --maps? --model --skill? --out",
+    ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures"),
 }

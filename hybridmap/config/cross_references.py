@@ -35,6 +35,12 @@ def check_names(config: Config) -> None:
         _each_once(section, [entry.name for entry in getattr(config, section)])
     for section in ("downloads", "baselines"):
         _each_once(section, getattr(config, section))
+    if "depth" in config.baselines and config.build.layers is None:
+        raise MisplacedNameError(
+            "baselines: 'depth' has nothing to go by, observations are of one interval; take it off the list, or set"
+            " build.layers",
+            ("baselines",),
+        )
     covariates, auxiliary = ({layer.name for layer in layers} for layers in (config.covariates, config.auxiliary))
     if shared := sorted(covariates & auxiliary):
         raise MisplacedNameError(

@@ -1,4 +1,4 @@
-"""The verdict on an experiment: could a soil be like this?"""
+"""The verdict on an experiment: could a soil be like this, and does it predict better than what needs no process?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from hybridmap.config import Experiment
 from hybridmap.diagnose.saturation import checked_outputs, share_name, summarise
 from hybridmap.evaluate.predictions import output_values
-from hybridmap.files.reading import read_parquet
+from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.depth_axis import maps_of
 from hybridmap.grid.store import thinned_map
@@ -27,7 +27,9 @@ PINNED_SHARE = 0.01
 """A parameter this near to a bound, as a share of its range, counts as lying on it."""
 
 
-def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model_dir: Path, out: Path) -> None:
+def diagnose(
+    experiment: Experiment, predictions: Path, maps: Path | None, model_dir: Path, skill: Path | None, out: Path
+) -> None:
     """Write ``saturation.json`` and ``verdict.json`` of an experiment.
 
     Parameters
@@ -40,6 +42,8 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
         ``maps.zarr``, if there are maps.
     model_dir : Path
         A trained model of the experiment, for its bounds and what its process model declares.
+    skill : Path or None
+        ``skill.json`` of the evaluation; without it the verdict is of physics alone.
     out : Path
         The diagnostics folder.
     """
@@ -47,10 +51,23 @@ def diagnose(experiment: Experiment, predictions: Path, maps: Path | None, model
     table = read_parquet(predictions)
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
     summaries = {} if model.process is None else _summaries(model.process, sites, maps)
-    verdict = judge(model, summaries, sites)
+    verdict = judge(model, summaries, sites) | (_skill(skill) if skill else {})
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
-    LOG.info("%s: %s", experiment.name, "; ".join(verdict["reasons"]) or "plausible")
+    physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
+    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", [])]))
+
+
+def _skill(path: Path) -> dict[str, Any]:
+    """Skill and intervals of the quantity that speaks for the experiment, and the sentences and notes of all."""
+    judged = read_json(path)
+    quantities = judged["quantities"].values()
+    return {
+        "skill": {key: judged[key] for key in ("scheme", "quantity", "n", "blocks")} | judged["skill"],
+        "intervals": judged["intervals"],
+        "sentences": [quantity["sentence"] for quantity in quantities],
+        "skill_notes": [note for quantity in quantities for note in quantity["notes"]],
+    }
 
 
 def _summaries(process: ProcessModel, sites: pd.DataFrame, maps: Path | None) -> dict[str, dict[str, Any]]:
@@ -84,12 +101,12 @@ def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.Da
     Returns
     -------
     dict
-        ``plausible`` (None for a model without a process, or without checks), ``reasons`` against it, ``notes``, and
-        ``checks`` with value, limit and outcome each.
+        ``physics`` ("passes", "fails", or "none" for a model without a process, or without checks), ``reasons``
+        against it, ``notes``, and ``checks`` with value, limit and outcome each.
     """
     if not isinstance(model, HybridModel) or model.process is None:
         note = "no process model with pools to check: nothing ties its targets to each other"
-        return {"plausible": None, "formulation": "", "reasons": [], "notes": [note], "checks": []}
+        return {"physics": "none", "formulation": "", "reasons": [], "notes": [note], "checks": []}
     process = model.process
     checks: list[dict[str, Any]] = []
     reasons: list[str] = []
@@ -105,7 +122,7 @@ def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.Da
                 (notes if check.is_note else reasons).append(f"{check.meaning} at {value:.1%} of the {scope}")
     notes += [f"{name} lies on a bound at {share:.0%} of the sites" for name, share in _pinned(model, sites).items()]
     return {
-        "plausible": not reasons if process.checks else None,
+        "physics": ("fails" if reasons else "passes") if process.checks else "none",
         "formulation": str(process.formulation),
         "reasons": reasons,
         "notes": notes,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hybridmap.config import Raster, Split
-from hybridmap.config.baselines import BASELINES, FEW_SITES, Baseline
+from hybridmap.config.baselines import BASELINES
 from hybridmap.errors import HybridmapError
+from hybridmap.evaluate.baseline_fit import FoldSites, fit_fold
 from hybridmap.evaluate.predictions import SITE_COLUMNS, fold_columns
 from hybridmap.evaluate.scores import score_table
 from hybridmap.experiment.site_data import COVARIATE, FORCING
@@ -26,14 +25,8 @@ from hybridmap.train.losses import MIN_OBSERVATIONS
 
 LOG = logging.getLogger("hybridmap")
 Array = NDArray[np.float64]
-
-
-class _Fold(NamedTuple):
-    """Sites of a fold: predictors (site, column), whether each trains, and whether it stops the training."""
-
-    predictors: Array
-    trains: NDArray[np.bool_]
-    stops: NDArray[np.bool_]
+PLACE, DEPTH = ["lon", "lat"], ["top_cm", "bottom_cm"]
+"""Columns of the samples that coordinates alone and depth alone see."""
 
 
 def baseline(
@@ -47,8 +40,9 @@ def baseline(
 ) -> None:
     """Fit one kind of ordinary model to every target and fold; write ``predictions.parquet`` and ``metrics.csv``.
 
-    A model a target, on covariates and forcing alike: the information that a hybrid model has. They train on the
-    training part of a fold; gradient boosting stops on the fold's validation part.
+    A model a target, on covariates and forcing alike: the information that a hybrid model has; or on the place or the
+    depth alone. They train on the training part of a fold; its validation part chooses among candidates, and stops
+    gradient boosting. The test part is only predicted.
 
     Parameters
     ----------
@@ -68,22 +62,21 @@ def baseline(
     Raises
     ------
     HybridmapError
-        If no quantity has enough observations to train in every fold.
+        If no quantity has enough observations to train in every fold, or the samples lack what the model sees.
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
-    predictors = _predictors(samples, covariates if BASELINES[name].one_hot else [])
+    predictors = _inputs(name, samples, covariates)
     folds = [fold for fold in fold_ids({scheme.name: scheme.runs for scheme in schemes}) if fold != MAP_FOLD]
     roles = {fold: roles_in_fold(samples, splits, fold, schemes[0].name) for fold in folds}
     targets = _trainable(samples, roles, quantities)
     tables = []
     for fold, parts in roles.items():
-        sites = _Fold(predictors, (parts == "train").to_numpy(), (parts == "validation").to_numpy())
-        predicted = {}
-        for target in targets:
-            observed = samples[quantities[target].column].to_numpy(float)
-            predicted[target] = _predict(BASELINES[name], sites, observed).astype("float32")
-        columns = pd.DataFrame(fold_columns(samples, fold, parts, predicted, quantities), index=samples.index)
-        tables.append(pd.concat([samples[SITE_COLUMNS], columns], axis=1))
+        sites = FoldSites(predictors, (parts == "train").to_numpy(), (parts == "validation").to_numpy())
+        fits = {t: fit_fold(BASELINES[name], sites, samples[quantities[t].column].to_numpy(float)) for t in targets}
+        predicted = {target: fit["predicted"] for target, fit in fits.items()}
+        ends = {f"{end}.{t}": fit[end] for t, fit in fits.items() for end in ("lower", "upper") if end in fit}
+        columns = fold_columns(samples, fold, parts, predicted, quantities) | ends
+        tables.append(pd.concat([samples[SITE_COLUMNS], pd.DataFrame(columns, index=samples.index)], axis=1))
     predictions = pd.concat(tables, ignore_index=True)
     table = score_table(predictions, name, [quantities[target] for target in targets])
     write_parquet(predictions, out / "predictions.parquet")
@@ -108,6 +101,36 @@ def _trainable(samples: pd.DataFrame, roles: Mapping[str, pd.Series], quantities
     return targets
 
 
+def _inputs(name: str, samples: pd.DataFrame, layers: Sequence[Raster]) -> Array:
+    """What a baseline sees (site, column)."""
+    kind = BASELINES[name]
+    if kind.inputs == "coordinates":
+        return _complete(name, samples, PLACE)
+    if kind.inputs == "layers":
+        return _predictors(samples, layers if kind.one_hot else [])
+    if any(column not in samples or samples[column].nunique() < 2 for column in DEPTH):
+        raise HybridmapError(
+            "baselines: 'depth' has nothing to go by, all samples lie between the same top_cm and bottom_cm; take it"
+            " off the list of baselines."
+        )
+    return _complete(name, samples, DEPTH)
+
+
+def _complete(name: str, samples: pd.DataFrame, columns: Sequence[str]) -> Array:
+    """Columns of the samples (site, column) of which no number may be missing."""
+    for column in columns:
+        if column not in samples:
+            raise HybridmapError(f"baselines: '{name}' needs the column '{column}' of the samples; run sample again.")
+        gaps = samples[column].isna()
+        if gaps.any():
+            site = samples["site_id"][gaps].iloc[0]
+            raise HybridmapError(
+                f"baselines: '{name}' needs '{column}' of every site; {int(gaps.sum())} of {len(samples)} samples lack"
+                f" it, '{site}' the first; give it in the table of observations or take '{name}' off the baselines."
+            )
+    return samples[list(columns)].to_numpy(float)
+
+
 def _predictors(samples: pd.DataFrame, layers: Sequence[Raster]) -> Array:
     """Covariates and forcing (site, column); those of `layers` that are classes as one column a class."""
     table = samples[[c for c in samples.columns if c.startswith((COVARIATE, FORCING))]]
@@ -115,21 +138,3 @@ def _predictors(samples: pd.DataFrame, layers: Sequence[Raster]) -> Array:
     classes = [column for column in classes if column in table]
     plain = table.drop(columns=classes).to_numpy(float)
     return np.hstack([plain, *(pd.get_dummies(table[column]).to_numpy(float) for column in classes)])
-
-
-def _predict(kind: Baseline, sites: _Fold, observed: Array) -> Array:
-    """Predictions at all sites (site,) of a model that is trained on the fold."""
-    x, measured = sites.predictors, np.isfinite(observed)
-    train, stop = measured & sites.trains, measured & sites.stops
-    model = _estimator(kind, int(train.sum())).fit(x[train], observed[train])
-    if not kind.staged or stop.sum() < MIN_OBSERVATIONS:
-        return np.asarray(model.predict(x))
-    errors = [np.mean((p - observed[stop]) ** 2) for p in model.staged_predict(x[stop])]
-    best = int(np.argmin(errors)) + 1
-    return next(np.asarray(p) for k, p in enumerate(model.staged_predict(x), 1) if k == best)
-
-
-def _estimator(kind: Baseline, sites: int) -> Any:
-    module, _, name = kind.estimator.partition(":")
-    options = {**kind.options, **(kind.few_sites if sites < FEW_SITES else {})}
-    return getattr(importlib.import_module(module), name)(**options)

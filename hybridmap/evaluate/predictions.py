@@ -15,6 +15,9 @@ POOLED = "pooled"
 SITE_COLUMNS = ["site_id", "source", "lon", "lat", "bd_source"]
 """Columns of the samples that every table of predictions has."""
 
+AVERAGED = ("predicted.", "mean.", "lower.", "upper.", "conformal_", "climatology.")
+"""How columns begin that are averaged where several models of a nested scheme tested a site."""
+
 
 def fold_columns(
     samples: pd.DataFrame,
@@ -57,3 +60,20 @@ def fold_columns(
 def output_values(predictions: pd.DataFrame, output: str) -> pd.Series:
     """An output of the process model in a table of predictions, whether it is a target there or not."""
     return predictions[output if output in predictions else f"predicted.{output}"]
+
+
+def blocks_of(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
+    """Block of every row, or the group of the site in a scheme without blocks."""
+    sites = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
+    rows = sites.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
+    blocks = rows["block"].where(rows["block"] != "", rows["group_id"].astype(str))
+    return pd.Series(blocks.to_numpy(), index=predictions.index)
+
+
+def one_row_a_site(test: pd.DataFrame) -> pd.DataFrame:
+    """Where several models of a nested scheme tested a site, the mean of their predictions."""
+    if not test["site_id"].duplicated().any():
+        return test
+    mean = [c for c in test if str(c).startswith(AVERAGED)]
+    rest = [c for c in test if c not in mean and c != "site_id"]
+    return test.groupby("site_id", as_index=False).agg({**dict.fromkeys(rest, "first"), **dict.fromkeys(mean, "mean")})

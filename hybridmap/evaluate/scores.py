@@ -17,7 +17,7 @@ from hybridmap.evaluate.intervals import (
     interval_table,
     map_factors,
 )
-from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, fold_columns
+from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, blocks_of, fold_columns, one_row_a_site
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.quantities import QUANTITIES, Quantity
@@ -65,7 +65,7 @@ def evaluate(
         [_predict_fold(experiment, samples, splits, fold, folder, quantities) for fold, folder in models.items()],
         ignore_index=True,
     )
-    blocks = _blocks_of(predictions, splits)
+    blocks = blocks_of(predictions, splits)
     write_state(map_factors(predictions, blocks, experiment), out / "conformal.json")
     predictions = calibrate(predictions, blocks, experiment)
     write_csv(interval_table(predictions, experiment), out / "intervals.csv")
@@ -98,7 +98,7 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[Qu
     rows, names = [], {target.name: target.unit for target in targets}
     test = predictions[predictions["part"] == "test"]
     groups = [((s, str(f), p), g) for (s, f, p), g in predictions.groupby(["scheme", "fold", "part"], sort=True)]
-    groups += [((s, POOLED, "test"), _one_row_a_site(g)) for s, g in test.groupby("scheme", sort=True)]
+    groups += [((s, POOLED, "test"), one_row_a_site(g)) for s, g in test.groupby("scheme", sort=True)]
     for (scheme, fold, part), group in groups:
         subsets = {"all": group}
         if fold == POOLED:
@@ -112,23 +112,6 @@ def score_table(predictions: pd.DataFrame, experiment: str, targets: Iterable[Qu
                     rows.append([*key, n, *(score(predicted, observed) for score in SCORES.values())])
     columns = ["experiment", "scheme", "fold", "part", "subset", "target", "unit", "model", "n", *SCORES]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _blocks_of(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
-    """Block of every row, or the group of the site in a scheme without blocks."""
-    sites = splits.set_index(["scheme", "site_id"])[["block", "group_id"]]
-    rows = sites.loc[pd.MultiIndex.from_frame(predictions[["scheme", "site_id"]])]
-    blocks = rows["block"].where(rows["block"] != "", rows["group_id"].astype(str))
-    return pd.Series(blocks.to_numpy(), index=predictions.index)
-
-
-def _one_row_a_site(test: pd.DataFrame) -> pd.DataFrame:
-    """Where several models of a nested scheme tested a site, the mean of their predictions."""
-    if not test["site_id"].duplicated().any():
-        return test
-    mean = [c for c in test if str(c).startswith(("predicted.", "mean."))]
-    rest = [c for c in test if c not in mean and c != "site_id"]
-    return test.groupby("site_id", as_index=False).agg({**dict.fromkeys(rest, "first"), **dict.fromkeys(mean, "mean")})
 
 
 def _predict_fold(

@@ -80,6 +80,8 @@ class ScoreFiles:
         # Of experiments only.
         self.intervals = folder / "intervals.csv"
         self.conformal = folder / "conformal.json"
+        self.ladder = folder / "ladder.csv"
+        self.skill = folder / "skill.json"
 
 
 class FoldFiles:

@@ -16,10 +16,12 @@ from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import Captions, Filling, saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import Curve, edges_figure
+from hybridmap.plot.ladder import ladder_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.process import Capacity
+from hybridmap.report.ladder import TITLES, rungs_of
 from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Maps, Results
 
@@ -35,6 +37,7 @@ def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
     test = results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
     of_scheme, quantities = test[test["scheme"] == results.first_scheme], results.config.all_quantities
     comparison_figure(of_scheme, results.first_scheme, folder / "comparison.png", quantities)
+    _draw_ladders(results, folder)
     correlations = {}
     for experiment in results.config.experiments:
         _draw_skill(results, experiment, test, folder)
@@ -47,6 +50,15 @@ def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
         if maps and results.truth and experiment.process is not None:
             correlations[experiment.name] = _draw_truth(results, experiment.name, folder)
     return correlations
+
+
+def _draw_ladders(results: Results, folder: Path) -> None:
+    """All rungs of every quantity."""
+    experiments = [experiment.name for experiment in results.config.experiments]
+    for target in results.config.all_quantities:
+        rungs = rungs_of(results, target)
+        if len(rungs):
+            ladder_figure(rungs[rungs["stratum"] == "all"], experiments, TITLES, folder / f"ladder_{target}.png")
 
 
 def _draw_observations(results: Results, frame: MapFrame, folder: Path) -> None:

@@ -14,6 +14,7 @@ from hybridmap.config import Build, Config
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
 from hybridmap.report.figures import draw_figures
+from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
 from hybridmap.report.provenance import config_text, input_hashes, versions
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
@@ -69,6 +70,9 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "bulk_density": results.samples["bd_source"].value_counts().to_dict(),
         "ladder": results.ladder.to_dict("records"),
         "schemes": [s.name for s in config.splits],
+        "first_scheme": results.first_scheme,
+        "rungs": ladder_tables(results),
+        "score_names": list(COLUMNS),
         "scores": _scores(results),
         "intervals": _intervals(results),
         "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
@@ -128,6 +132,7 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
         "title": experiment.title or name,
         "process": experiment.process.name if experiment.process else "",
         "verdict": results.verdict(name),
+        "badges": badges(results.verdict(name)),
         "saturation": results.saturation(name),
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),

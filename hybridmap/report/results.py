@@ -108,6 +108,11 @@ class Results:
         return pd.concat([read_csv(file) for file in files])
 
     @cached_property
+    def rungs(self) -> pd.DataFrame:
+        """Ladders of all experiments, one below the other."""
+        return pd.concat([read_csv(self.of(e.name).scores.ladder) for e in self.config.experiments])
+
+    @cached_property
     def intervals(self) -> pd.DataFrame:
         """How much the intervals of all experiments hold."""
         files = [self.of(e.name).scores.intervals for e in self.config.experiments]

@@ -9,6 +9,7 @@ import pytest
 from hybridmap.config import Config
 from hybridmap.diagnose.plausibility import diagnose, judge
 from hybridmap.diagnose.saturation import summarise
+from hybridmap.evaluate.ladder import write_ladder
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.train import load_model
 
@@ -16,12 +17,24 @@ from hybridmap.train import load_model
 def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     tables = folder / "samples.parquet", folder / "splits.parquet"
-    for name, plausible in (("some_neural", True), ("pure_network", None)):
+    for name, physics in (("some_neural", "passes"), ("pure_network", "none")):
         experiment, out = config.experiment(name), tmp_path / name
         models = {f"block-{k}": trained / name / f"block-{k}" / "model" for k in range(3)}
         evaluate(experiment, *tables, models, out)
-        diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", out)
-        assert json.loads((out / "verdict.json").read_text())["plausible"] is plausible
+        write_ladder(experiment, *tables, out / "predictions.parquet", {}, out)
+        for skill in (None, out / "skill.json"):
+            diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", skill, out)
+            verdict = json.loads((out / "verdict.json").read_text())
+            assert verdict["physics"] == physics
+            assert ("skill" in verdict) == (skill is not None)
+        table = pd.read_csv(out / "ladder.csv").query("rung == @name and stratum == 'all'")
+        nse = table.query("target == 'soc' and score == 'nse'").iloc[0]
+        assert verdict["skill"]["quantity"] == "soc"
+        assert verdict["skill"]["beats_mean"] is bool(verdict["skill"]["scores"]["beats_mean"]["low"] > 0)
+        assert verdict["skill"]["scores"]["beats_mean"]["value"] == pytest.approx(nse["value"], abs=1e-5)
+        assert verdict["skill"]["beats_coordinates"] is None
+        assert verdict["intervals"]["coverage"] > 0.7
+        assert len(verdict["sentences"]) == len(experiment.targets)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +55,7 @@ def test_impossible_soils_are_implausible(
     summary = summarise({"moc_saturation": saturation, "feasible": feasible, **margins}, model.process)
     middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
     verdict = judge(model, {"sites": summary}, pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()}))
-    assert verdict["plausible"] is False
+    assert verdict["physics"] == "fails"
     assert len(verdict["reasons"]) == 1
     assert reason in verdict["reasons"][0]
     assert "33.3%" in verdict["reasons"][0] or reason == "surfaces are full"
@@ -55,6 +68,6 @@ def test_what_leaks_forgive_is_a_note(trained: Path) -> None:
     middle = {n: sum(model.bounds_of(n)) / 2 for n in (*model.neural_names, *model.shared_names)}
     sites = pd.DataFrame({f"parameter.{n}": [v] for n, v in middle.items()})
     verdict = judge(model, {"sites": summarise(soil, model.process)}, sites)
-    assert verdict["plausible"] is True
+    assert verdict["physics"] == "passes"
     assert verdict["formulation"] == "constrained"
     assert verdict["notes"] == ["the structure without leaks has no steady state at 50.0% of the sites"]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hybridmap.report.html import _template
+from hybridmap.report.ladder import Badge
 from hybridmap.report.provenance import input_hashes
 
 EVIL = "<script>alert(1)</script>\"'>"
@@ -25,11 +26,20 @@ def test_the_page_escapes_what_it_is_given() -> None:
     numbers = dict.fromkeys(names, 1.0)
     row = Anything(**numbers, stock_outside_applicability_Tg=1.0)
     reference = Anything(**dict.fromkeys(("pearson", "pearson_log", "bias", "rmse", "mean", "reference_mean"), 1.0))
-    verdict = {"plausible": False, "reasons": [EVIL], "notes": [EVIL], "formulation": EVIL, "checks": []}
+    verdict = {"physics": "fails", "reasons": [EVIL], "notes": [EVIL], "sentences": [EVIL], "skill_notes": [EVIL]}
     described = Anything(**dict.fromkeys(("min", "mean", "max"), 1.0))
     experiment = Anything(
-        verdict=verdict, saturation={}, maps=[described], globals=[Anything(value=1.0, default=1.0)], truth={EVIL: 1.0}
+        verdict=verdict,
+        badges=[Badge(EVIL, EVIL)],
+        saturation={},
+        maps=[described],
+        globals=[Anything(value=1.0, default=1.0)],
+        truth={EVIL: 1.0},
     )
+    cell = {"value": 1.0, "range": (1.0, 1.0)}
+    rung = {"title": EVIL, "is_experiment": True, "cells": {EVIL: cell}}
+    of_class = {"stratum": EVIL, "class": EVIL, "n": 1, "blocks": 1, "cells": [1.0]}
+    rungs = Anything(n=1, blocks=1, rows=[rung], classes=SimpleNamespace(rungs=[EVIL], rows=[of_class]))
     page = _template().render(
         title=EVIL,
         region=EVIL,
@@ -44,6 +54,9 @@ def test_the_page_escapes_what_it_is_given() -> None:
         bulk_density={EVIL: 1},
         ladder=[Anything()],
         schemes=[EVIL],
+        first_scheme=EVIL,
+        rungs=[rungs],
+        score_names=[EVIL],
         scores=[],
         intervals=[],
         targets={EVIL: EVIL},

@@ -161,6 +161,7 @@ rule diagnose_experiment:
     input:
         settings=EXPERIMENT.settings,
         predictions=EXPERIMENT.scores.predictions,
+        skill=EXPERIMENT.scores.skill,
         trained=lambda wildcards: expand(
             trained(folds_of(wildcards.experiment)[-1]),
             experiment=wildcards.experiment,
@@ -195,7 +196,7 @@ rule diagnose_experiment:
         lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
         "hybridmap diagnose {input.settings:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
-        " {params.maps:q} --model {params.model:q} --out {params.folder:q} --log {log:q}"
+        " {params.maps:q} --model {params.model:q} --skill {input.skill:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:

@@ -27,6 +27,7 @@ rule report:
         splits=FILES.splits,
         store=metadata(FILES.cube),
         metrics=expand(EXPERIMENT.scores.metrics, experiment=EXPERIMENTS),
+        ladders=expand(EXPERIMENT.scores.ladder, experiment=EXPERIMENTS),
         intervals=expand(EXPERIMENT.scores.intervals, experiment=EXPERIMENTS),
         baselines=expand(
             FILES.baseline("{baseline}").metrics, baseline=CONFIG.baselines

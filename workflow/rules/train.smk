@@ -101,8 +101,45 @@ rule baseline:
         " --splits {input.splits:q} --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
+# Baselines stand in the ladder in the order of the region file.
+rule ladder:
+    input:
+        settings=EXPERIMENT.settings,
+        samples=FILES.samples,
+        splits=FILES.splits,
+        predictions=EXPERIMENT.scores.predictions,
+        baselines=expand(
+            FILES.baseline("{baseline}").predictions, baseline=CONFIG.baselines
+        ),
+    output:
+        table=EXPERIMENT.scores.ladder,
+        skill=EXPERIMENT.scores.skill,
+    log:
+        f"{LOGS}/ladder/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ladder/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        folder=subpath(output.table, parent=True),
+        baselines=[
+            str(FILES.baseline(baseline).folder) for baseline in CONFIG.baselines
+        ],
+        code=stage_code("ladder"),
+        lost=lost(EXPERIMENT.scores.skill, EXPERIMENT.scores.ladder),
+    shell:
+        "hybridmap ladder {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --predictions {input.predictions:q} --baselines {params.baselines:q}"
+        " --out {params.folder:q} --log {log:q}"
+
+
 rule fit:
     input:
         expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
+        expand(rules.ladder.output.skill, experiment=EXPERIMENTS),
         expand(rules.baseline.output.metrics, baseline=CONFIG.baselines),
     localrule: True
