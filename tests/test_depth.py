@@ -129,7 +129,7 @@ def test_depth_is_learned_by_every_model(results: Path) -> None:
 def test_the_ladder_scores_every_depth_by_itself_beside_depth_alone(results: Path) -> None:
     ladder = pd.read_csv(results / "experiments/by_depth/evaluation/ladder.csv")
     soc = ladder[(ladder["target"] == "soc") & (ladder["stratum"] == "depth")]
-    assert {"0-10 cm", "10-30 cm", "30-60 cm"} <= set(soc["value"].astype(str))
+    assert {"0-10 cm", "10-30 cm", "30-60 cm"} <= set(soc["class"])
     assert "depth" in set(ladder["rung"])
 
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hybridmap.options import LossOptions, OptimisationOptions
+from hybridmap.options.loss import OF_SPREAD, QUANTILES
+
+WITH_SPREAD = ("gaussian", *OF_SPREAD, QUANTILES)
+"""Losses that need to know the spread."""
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,12 @@ class TrainingOptions(OptimisationOptions):
     loss: LossOptions = field(default_factory=LossOptions)
     seed: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a number out of range, or training that would stop on a spread that is not learned."""
+        super().__post_init__()
+        minimised = {self.loss.name} if isinstance(self.loss.name, str) else set(self.loss.name.values())
+        if self.stop_on in WITH_SPREAD and minimised != {self.stop_on}:
+            raise ValueError(
+                f"stop_on: {self.stop_on} needs a spread that the loss does not learn; take 'loss', or one without."
+            )

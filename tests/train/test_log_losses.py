@@ -150,3 +150,10 @@ def test_what_cannot_be_is_refused() -> None:
         Objective(LossOptions(name="gaussian", observation_sd="neural"), data.targets, model_of())
     with pytest.raises(HybridmapError, match="needs a positive observation_sd of target 'moc'"):
         Objective(LossOptions(name="crps_log", observation_sd={"soc": 0.3}), data.targets, model_of())
+
+
+@pytest.mark.parametrize("name", ["gaussian", "crps_log", "log_quantiles"])
+def test_training_stops_on_no_spread_that_is_not_learned(name: str) -> None:
+    with pytest.raises(ValueError, match=f"stop_on: {name} needs a spread"):
+        TrainingOptions(loss=LossOptions(name="mse"), stop_on=name)  # type: ignore[arg-type]
+    TrainingOptions(loss=LossOptions(name=name), stop_on=name)  # type: ignore[arg-type]
