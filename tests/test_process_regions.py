@@ -194,7 +194,7 @@ def coarse_run(name: str, folder: Path) -> tuple[Path, dict[str, float]]:
     region = load_config(ROOT / "config.yaml", ROOT / f"resources/regions/{name}.yaml")
     experiment = region.experiment("retention").model_dump(mode="json", by_alias=True)
     experiment |= {"splits": ["block"], "uncertainty": {"method": "none"}, "map": True}
-    experiment["training"] |= {"max_epochs": 60, "patience": 60}
+    experiment["training"] |= {"max_epochs": 60, "patience": 60, "batch_size": 1024}
     overlay = {
         **COARSE[name],
         "experiments": [experiment],
@@ -245,6 +245,7 @@ def test_florida_is_mapped_and_more_carbon_holds_more_water(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_curves_of_europe_are_mapped(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYBRIDMAP_SHARED", str(shared.resolve()))
     results, _ = coarse_run("water_retention_open", tmp_path)

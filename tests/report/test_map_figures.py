@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from pyproj import CRS
 
+from hybridmap.config import Predict
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot.maps import Layer, MapFrame
 from hybridmap.predict.portrayal import Portrayal
@@ -32,7 +33,7 @@ def figures_of(
         maps=lambda _: store,
         map_list=lambda _: entries,
         samples=samples,
-        config=SimpleNamespace(all_quantities=QUANTITIES),
+        config=SimpleNamespace(all_quantities=QUANTITIES, predict=Predict()),
     )
     figures: dict[str, list[Layer]] = {}
 
