@@ -59,7 +59,7 @@ Array = NDArray[np.float64]
 
 def experiment(model: str, loss: str, seed: int) -> dict[str, Any]:
     """Block of a region file."""
-    has_head = loss in (*OF_SPREAD, QUANTILES)
+    has_head = loss in (*OF_SPREAD, *QUANTILES)
     settings: dict[str, Any] = {"name": loss}
     if loss in OF_SPREAD:
         settings["observation_sd"] = "neural"

@@ -57,8 +57,8 @@ class Experiment(Section):
                 if not self.loss.heads_of([target]):
                     raise ValueError(
                         f"experiment '{self.name}': uncertainty: head needs a loss that learns the spread of"
-                        f" '{target}': log_quantiles, or gaussian_log, student_t_log or crps_log with observation_sd:"
-                        " neural"
+                        f" '{target}': log_quantiles, square_quantiles, or gaussian_log, student_t_log or crps_log with"
+                        " observation_sd: neural"
                     )
         return self
 

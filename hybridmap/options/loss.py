@@ -10,13 +10,14 @@ from hybridmap.options.limits import LARGEST, LEAST, Factor, Range, check_option
 
 LossName = Literal[
     "kge", "kge_2012", "kge_bias_sd", "pb_kge", "nse", "mse", "mae", "smooth_l1", "gaussian",
-    "smooth_l1_log", "log_and_square", "gaussian_log", "student_t_log", "crps_log", "log_quantiles",
+    "smooth_l1_log", "log_and_square", "gaussian_log", "student_t_log", "crps_log", "log_quantiles", "square_quantiles",
 ]  # fmt: skip
-ON_LOGARITHMS = ("smooth_l1_log", "log_and_square", "gaussian_log", "student_t_log", "crps_log", "log_quantiles")
+QUANTILES = ("log_quantiles", "square_quantiles")
+"""Those of a centre and two ends, whose distances are learned."""
+ON_LOGARITHMS = ("smooth_l1_log", "log_and_square", "gaussian_log", "student_t_log", "crps_log", *QUANTILES)
 """Losses on logarithms, for targets that are not negative."""
 OF_SPREAD = ("gaussian_log", "student_t_log", "crps_log")
 """Those of a distribution, whose spread is learned too."""
-QUANTILES = "log_quantiles"
 Weighting = Literal["equal", "inverse_count", "sqrt_count", "learned"]
 LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
 DEFAULT_LOSS: LossName = "kge"
@@ -44,7 +45,10 @@ class LossOptions:
         },
     )
     level: Annotated[float, Range(gt=0, lt=1)] = field(
-        default=0.9, metadata={"description": "Share of the observations between the ends under log_quantiles."}
+        default=0.9,
+        metadata={
+            "description": "Share of the observations between the ends under log_quantiles and square_quantiles."
+        },
     )
     beta: Factor = field(
         default=1.0, metadata={"description": "Where smooth_l1 turns straight, in the unit of the target."}
@@ -88,7 +92,7 @@ class LossOptions:
             loss = self.name_of(target)
             if loss in OF_SPREAD and self.observation_sd == "neural":
                 names.append(f"spread.{target}")
-            if loss == QUANTILES:
+            if loss in QUANTILES:
                 names += [f"below.{target}", f"above.{target}"]
         return names
 

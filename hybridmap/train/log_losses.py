@@ -65,8 +65,7 @@ def log_and_square_loss(
     -------
     Tensor, shape (...)
     """
-    scale = torch.as_tensor(mean, dtype=predicted.dtype, device=predicted.device)[..., None]
-    square = mean_over(((predicted - observed) / scale).square(), known)
+    square = _square(predicted, observed, mean, known)
     return smooth_l1_log_loss(predicted, observed, offset, known) + SQUARE_SHARE * square
 
 
@@ -203,11 +202,62 @@ def log_quantile_loss(
     -------
     Tensor, shape (...)
     """
-    centre, truth = log_of(predicted, offset), log_of(observed, offset)
-    lower = pinball_loss(centre - ends[0], truth, 0.5 * (1.0 - level), known)
-    upper = pinball_loss(centre + ends[1], truth, 0.5 * (1.0 + level), known)
-    return log_and_square_loss(predicted, observed, offset, mean, known) + END_WEIGHT * (lower + upper)
+    centre = log_and_square_loss(predicted, observed, offset, mean, known)
+    return centre + END_WEIGHT * _ends_loss(log_of(predicted, offset), log_of(observed, offset), ends, level, known)
 
 
+def square_quantile_loss(
+    predicted: Tensor,
+    observed: Tensor,
+    *,
+    offset: Tensor | float,
+    mean: Tensor | float,
+    ends: tuple[Tensor, Tensor],
+    level: float,
+    known: Tensor | None = None,
+) -> Tensor:
+    """Squared error of the centre over the squared mean, and pinball losses of two ends around its logarithm.
+
+    The centre is the mean of what may be observed, so totals have no bias; the ends do not move it.
+
+    Parameters
+    ----------
+    predicted, observed : Tensor, shape (..., site)
+        In the unit of the target.
+    offset, mean : float or Tensor, shape (...)
+        Added before the logarithm; mean of the target in training. In its unit.
+    ends : pair of Tensor, shape (..., site)
+        Distances of the lower and the upper end from the logarithm of the centre.
+    level : float
+        Share of the observations between the ends.
+    known : Tensor of bool, shape (..., site), optional
+        Pairs that count.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
+    centre = log_of(predicted, offset).detach()
+    return _square(predicted, observed, mean, known) + END_WEIGHT * _ends_loss(
+        centre, log_of(observed, offset), ends, level, known
+    )
+
+
+def _ends_loss(
+    centre: Tensor, truth: Tensor, ends: tuple[Tensor, Tensor], level: float, valid: Tensor | None
+) -> Tensor:
+    """Pinball losses of both ends of an interval around the centre (..., site)."""
+    lower = pinball_loss(centre - ends[0], truth, 0.5 * (1.0 - level), valid)
+    return lower + pinball_loss(centre + ends[1], truth, 0.5 * (1.0 + level), valid)
+
+
+def _square(predicted: Tensor, observed: Tensor, mean: Tensor | float, valid: Tensor | None) -> Tensor:
+    """Mean squared error over the squared mean."""
+    scale = torch.as_tensor(mean, dtype=predicted.dtype, device=predicted.device)[..., None]
+    return mean_over(((predicted - observed) / scale).square(), valid)
+
+
+QUANTILE_LOSSES = {"log_quantiles": log_quantile_loss, "square_quantiles": square_quantile_loss}
+"""Losses of a centre and two ends."""
 LOG_LOSSES = {"gaussian_log": gaussian_log_loss, "student_t_log": student_t_log_loss, "crps_log": crps_log_loss}
 """Losses of a distribution of logarithms."""

@@ -14,7 +14,7 @@ from hybridmap.model import Model, Run
 from hybridmap.model.spread_head import ABOVE, BELOW, SPREAD, head_name, log_offsets
 from hybridmap.options import LossOptions
 from hybridmap.options.loss import OF_SPREAD, ON_LOGARITHMS, QUANTILES
-from hybridmap.train.log_losses import LOG_LOSSES, log_and_square_loss, log_quantile_loss, smooth_l1_log_loss
+from hybridmap.train.log_losses import LOG_LOSSES, QUANTILE_LOSSES, log_and_square_loss, smooth_l1_log_loss
 from hybridmap.train.losses import LOSSES, MEAN_BASED, Loss, gaussian_loss, multi_task_loss, smooth_l1_loss
 from hybridmap.train.penalties import penalties_of
 
@@ -135,7 +135,7 @@ class Objective(nn.Module):
         name = name or self.losses[target]
         if name in OF_SPREAD:
             return partial(LOG_LOSSES[name], offset=self.offset[..., k], spread=self._spread(target, k, run))
-        if name in ("smooth_l1_log", "log_and_square", QUANTILES):
+        if name in ("smooth_l1_log", "log_and_square", *QUANTILES):
             return self._log_loss(target, k, run, name)
         if name == "smooth_l1":
             return partial(smooth_l1_loss, beta=self.options.beta)
@@ -150,7 +150,7 @@ class Objective(nn.Module):
         if name == "log_and_square":
             return partial(log_and_square_loss, offset=offset, mean=mean)
         ends = run.outputs[head_name(BELOW, target)], run.outputs[head_name(ABOVE, target)]
-        return partial(log_quantile_loss, offset=offset, mean=mean, ends=ends, level=self.options.level)
+        return partial(QUANTILE_LOSSES[name], offset=offset, mean=mean, ends=ends, level=self.options.level)
 
     def _sd(self, target: str, k: int) -> Tensor | float:
         """Error of the observations, () or (member,)."""

@@ -9,7 +9,7 @@ from typing import Any
 from hybridmap.options import LossOptions, OptimisationOptions
 from hybridmap.options.loss import OF_SPREAD, QUANTILES
 
-WITH_SPREAD = ("gaussian", *OF_SPREAD, QUANTILES)
+WITH_SPREAD = ("gaussian", *OF_SPREAD, *QUANTILES)
 """Losses that need to know the spread."""
 
 
