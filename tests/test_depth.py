@@ -161,7 +161,7 @@ def test_layers_that_overlap_are_named(inputs: Path, monkeypatch: pytest.MonkeyP
 def test_depth_of_a_model_without_depth_is_refused(
     inputs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    sentence = refused(inputs, "build: {layers: null}\n", monkeypatch, tmp_path)
+    sentence = refused(inputs, "build: {layers: null}\nbaselines: [linear]\n", monkeypatch, tmp_path)
     assert "experiment by_depth: predict.depths: this model has no depth" in sentence
 
 
@@ -187,6 +187,8 @@ def test_a_reference_of_another_interval_is_refused_before_anything_runs(
         ("build: {depth: spline}\n", "spline"),
         ("build: {bottom_cm: 30}\n", "'layers' has its own top_cm and bottom_cm"),
         ("build: {layers: {overlaps: merge}}\n", "overlaps"),
+        ("build: {layers: null}\n", "baselines: 'depth' has nothing to go by"),
+        ("covariates: [{name: layer_top, path: covariates/clay.tif}]\n", "the name 'layer_top' is that of an end"),
     ],
 )
 def test_keys_that_cannot_be_meant_are_refused(
