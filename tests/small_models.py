@@ -1,10 +1,12 @@
 """A small hybrid model and sites whose parameters are known, which several tests share."""
 
+from pathlib import Path
+
 import torch
 
 from hybridmap.model.specification import build_model
 from hybridmap.process import get_process
-from hybridmap.train import SiteData
+from hybridmap.train import SiteData, save_model
 
 SPEC = {
     "process": {"name": "five_pool", "options": {"formulation": "constrained"}},
@@ -41,3 +43,43 @@ def landscape(n=300, seed=0):
 def model_of(spec=SPEC, seed=0):
     torch.manual_seed(seed)
     return build_model(spec)
+
+
+COLUMN = '''"""Carbon of a column."""
+import torch
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+
+
+class Column(ProcessModel):
+    name = "column"
+    parameters = (Parameter("surface", 30.0, 1.0, 100.0, "kg m-3", "carbon at the surface"),
+                  Parameter("fall", 0.3, 0.05, 1.0, "m", "depth over which it falls to a third"))
+    forcing = (Variable("mat", ("site",), "degC", "temperature", valid_range=(-40, 45)),)
+    outputs = (Variable("soc", ("site", "layer"), "kg m-3", "carbon"),)
+    layer_interfaces = (0.0, 0.1, 0.3, 1.0)
+
+    def __call__(self, parameters, forcing):
+        p, f, dtype = gather_inputs(self, parameters, forcing)
+        middle = torch.tensor([0.05, 0.2, 0.65], dtype=torch.float64)
+        size = p["surface"] * torch.exp(-f["mat"] / 100)
+        return {"soc": (size[..., None] * torch.exp(-middle / p["fall"].reshape(-1, 1))).to(dtype)}
+'''
+"""A process model of three layers, as a file of its own."""
+
+
+def column_model(folder: Path) -> Path:
+    """Folder of an untrained model of three layers, whose observations are of several depths."""
+    source = folder / "column.py"
+    source.write_text(COLUMN)
+    spec = SPEC | {
+        "process": {"name": str(source), "options": {}},
+        "neural": ["surface"],
+        "shared": ["fall"],
+        "fixed": {},
+        "forcing": ["mat", "layer_top", "layer_bottom"],
+        "forcing_constants": {},
+        "targets": ["soc"],
+        "root_beta": 0.966,
+    }
+    save_model(model_of(spec), spec, folder / "model")
+    return folder / "model"

@@ -16,6 +16,7 @@ from hybridmap.model.layer_depth import LayerDepth
 from hybridmap.model.roles import Roles
 from hybridmap.model.spread_head import SpreadHead
 from hybridmap.model.table_model import Run, TableModel
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.process import Parameter, ProcessModel
 
 
@@ -139,22 +140,31 @@ class HybridModel(TableModel):
 
     def decode(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
         """From the encoder's output (..., site, neural parameter) and forcing to everything behind it."""
+        return self.observed(self.column(encoded, forcing), forcing)
+
+    def column(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
+        """As :meth:`decode`, with outputs by layer as the process model gives them: of a column all depths at once."""
         shape, count = encoded.shape[:-1], len(self.neural_names)
         heads, encoded = self.heads.outputs(encoded[..., count:]), encoded[..., :count]
         raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
         learned = self._learned(neural)
-        constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         # The process model knows sites only: members and sites are one axis for it.
-        flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in self.depth.site_forcing(forcing)}
+        names = (n for n in self.forcing_names if n in forcing or n not in LAYER_INPUTS)
+        flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in names}
+        constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         # Without a layer it is the constants that say how many sites there are.
         sizes = () if flat else (shape.numel(),)
-        driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants if n not in flat}}
+        driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants}}
         outputs = self._process({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
-        outputs = self.depth.observed(outputs, driven)
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         if len(shape) > 1:
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
         return Run(outputs | heads, raw, position)
+
+    def observed(self, run: Run, forcing: Mapping[str, Tensor]) -> Run:
+        """A run as a sample of an interval shows it: that of the forcing, or of the region."""
+        outputs = self.depth.observed(run.outputs, {**self.forcing_constants, **forcing}, run.raw.ndim - 2)
+        return Run(outputs, run.raw, run.position)
 
     def fit_outputs(self, targets: Mapping[str, Tensor]) -> None:
         """Take the start of the spreads from the observations (site,) of the training part."""

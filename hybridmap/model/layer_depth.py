@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -103,12 +103,6 @@ class LayerDepth:
             _check_entries(process)
         self._by_roots = tuple(v.name for v in process.forcing if v.enters_by_roots) if self._is_one_of_several else ()
 
-    def site_forcing(self, forcing: Collection[str]) -> tuple[str, ...]:
-        """Names of what sites bring; a model of a column can be asked for another interval than that of its region."""
-        if self.process.has_layers and self.root_beta is None and LAYER_TOP in forcing:
-            return (*self.forcing_names, *LAYER_INPUTS)
-        return self.forcing_names
-
     def forcing_of(self, driven: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Forcing of the process model: without the ends of layers, with the thickness and the share of inputs.
 
@@ -130,8 +124,28 @@ class LayerDepth:
         share = root_share(top, bottom, self.root_beta)
         return forcing | {name: forcing[name] * share for name in self._by_roots if name in forcing}
 
-    def observed(self, outputs: dict[str, Tensor], driven: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Outputs as a sample of the interval shows them, (site,); as they are where no interval is given."""
-        if not self.process.has_layers or LAYER_TOP not in driven:
+    def observed(self, outputs: dict[str, Tensor], ends: Mapping[str, Tensor | float], axis: int) -> dict[str, Tensor]:
+        """Outputs as a sample of an interval shows them; as they are where no interval is given.
+
+        Parameters
+        ----------
+        outputs : dict of str to Tensor, shape (..., site) or (..., site, layer)
+            Of the process model, and others.
+        ends : mapping of str to Tensor, shape (..., site), or float
+            With `LAYER_INPUTS` [m], if an interval is given.
+        axis : int
+            That of the sites: 0, or 1 behind a member axis.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (..., site)
+        """
+        if not self.process.has_layers or LAYER_TOP not in ends:
             return outputs
-        return self.process.observe(outputs, *(driven[name] for name in LAYER_INPUTS))
+        declared = {v.name for v in self.process.outputs}
+        flat = {name: values.flatten(0, axis) for name, values in outputs.items() if name in declared}
+        first = next(iter(flat.values()))
+        shape = next(values.shape[: axis + 1] for name, values in outputs.items() if name in declared)
+        top, bottom = (torch.as_tensor(ends[n], dtype=first.dtype, device=first.device).flatten() for n in LAYER_INPUTS)
+        means = self.process.observe(flat, top, bottom)
+        return outputs | {name: values.reshape(*shape, *values.shape[1:]) for name, values in means.items()}

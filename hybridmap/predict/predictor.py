@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from hybridmap.config import Predict
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.depth_axis import CM_PER_M, Interval
-from hybridmap.model import Model
+from hybridmap.model import HybridModel, Model, Run
 from hybridmap.options.layer_depth import LAYER_INPUTS, LAYER_TOP
 from hybridmap.predict.draws import dropout_sampler, fast_members
 from hybridmap.predict.kinds import KINDS, Batch, MapKind, Maps, Source
@@ -59,6 +60,8 @@ class Predictor:
         self._kinds = [[k for k in of_interval if self.layers.keys() & k.layers().keys()] for of_interval in kinds]
         self._drawn_outputs = sorted({name for kind in self._kinds[0] for name in kind.drawn_outputs})
         self._steady_state = steady_state_of(self.model)
+        # A column is computed once, whatever is seen of it.
+        self._has_columns = bool(recipe.depths) and self.model.process is not None and self.model.process.has_layers
         has_ends = bool(recipe.depths) or LAYER_TOP in self.model.forcing_names
         self._ends = [_ends_of(interval) if has_ends else {} for interval in recipe.intervals]
 
@@ -87,7 +90,8 @@ class Predictor:
             An entry for each of `layers`; NaN where the layer needs a steady state and there is none.
         """
         with torch.inference_mode():
-            by_interval = [self._maps(position, covariates, forcing) for position in range(len(self._kinds))]
+            columns = [_column(model, covariates, forcing) if self._has_columns else None for model in self.members]
+            by_interval = [self._maps(k, columns, covariates, forcing) for k in range(len(self._kinds))]
         if not self.recipe.depths:
             return by_interval[0]
         return {
@@ -95,11 +99,13 @@ class Predictor:
             for name, layer in self.layers.items()
         }
 
-    def _maps(self, position: int, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
+    def _maps(
+        self, position: int, columns: Sequence[Column | None], covariates: Tensor, forcing: Mapping[str, Tensor]
+    ) -> Maps:
         """Maps of one interval."""
         kinds = self._kinds[position]
         ends = {name: covariates.new_full((len(covariates),), value) for name, value in self._ends[position].items()}
-        batch = self._batch(kinds, covariates, {**forcing, **ends})
+        batch = self._batch(kinds, columns, covariates, {**forcing, **ends})
         maps = {name: values for kind in kinds for name, values in kind.values(batch).items()}
         if self._steady_state is not None:
             absent = batch.outputs[self._steady_state] <= 0
@@ -108,25 +114,56 @@ class Predictor:
                     maps[name] = maps[name].masked_fill(absent, torch.nan)
         return {name: maps[name] for name in self.layers}
 
-    def _batch(self, kinds: Sequence[MapKind], covariates: Tensor, forcing: Mapping[str, Tensor]) -> Batch:
+    def _batch(
+        self,
+        kinds: Sequence[MapKind],
+        columns: Sequence[Column | None],
+        covariates: Tensor,
+        forcing: Mapping[str, Tensor],
+    ) -> Batch:
         """Outputs of the model, or the mean of its members, and draws of what kinds of maps ask for."""
         names = self._drawn_outputs
-        members = [self._member_outputs(kinds, model, covariates, forcing) for model in self.members]
+        pairs = zip(self.members, columns, strict=True)
+        members = [_member_outputs(kinds, model, column, covariates, forcing) for model, column in pairs]
         if len(members) == 1:
             draws = self._sampler(covariates, forcing, names) if self._sampler is not None and names else {}
             return Batch(covariates, members[0], draws)
         draws = {name: [outputs[name] for outputs in members] for name in names}
         return Batch(covariates, member_means(members, self.model), draws)
 
-    @staticmethod
-    def _member_outputs(
-        kinds: Sequence[MapKind], model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]
-    ) -> Maps:
+
+class Column(NamedTuple):
+    """A column of soil before an interval of it is seen: features, what the encoder made of them, and the run."""
+
+    features: Tensor
+    encoded: Tensor
+    run: Run
+
+
+def _column(model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Column:
+    assert isinstance(model, HybridModel)
+    features, encoded = model.encode(covariates, forcing)
+    return Column(features, encoded, model.column(encoded, forcing))
+
+
+def _member_outputs(
+    kinds: Sequence[MapKind],
+    model: Model,
+    column: Column | None,
+    covariates: Tensor,
+    forcing: Mapping[str, Tensor],
+) -> Maps:
+    """Outputs of a member on an interval, and what kinds of maps add."""
+    if column is not None and isinstance(model, HybridModel):
+        features, encoded = column.features, column.encoded
+        run = model.observed(column.run, forcing)
+    else:
         features, encoded = model.encode(covariates, forcing)
-        outputs = {**model.decode(encoded, forcing).outputs, **model.extrapolation(features)}
-        for kind in kinds:
-            outputs |= kind.member_outputs(model, encoded, forcing, outputs)
-        return outputs
+        run = model.decode(encoded, forcing)
+    outputs = {**run.outputs, **model.extrapolation(features)}
+    for kind in kinds:
+        outputs |= kind.member_outputs(model, encoded, forcing, outputs)
+    return outputs
 
 
 def _ends_of(interval: Interval) -> dict[str, float]:

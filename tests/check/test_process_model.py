@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from small_models import COLUMN
 from trainings import train_experiment
 
 from hybridmap.check.process_model import check_model
@@ -173,27 +174,6 @@ def test_inputs_in_another_unit_or_shape_are_named() -> None:
         model({"cue": torch.ones(3)}, {"npp": npp, "mat": npp})
     with pytest.raises(ValueError, match="forcing 'mat' has 3 sites"):
         model({}, {"npp": npp, "mat": torch.ones(3)})
-
-
-COLUMN = '''"""Carbon of a column."""
-import torch
-from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
-
-
-class Column(ProcessModel):
-    name = "column"
-    parameters = (Parameter("surface", 30.0, 1.0, 100.0, "kg m-3", "carbon at the surface"),
-                  Parameter("fall", 0.3, 0.05, 1.0, "m", "depth over which it falls to a third"))
-    forcing = (Variable("mat", ("site",), "degC", "temperature", valid_range=(-40, 45)),)
-    outputs = (Variable("soc", ("site", "layer"), "kg m-3", "carbon"),)
-    layer_interfaces = (0.0, 0.1, 0.3, 1.0)
-
-    def __call__(self, parameters, forcing):
-        p, f, dtype = gather_inputs(self, parameters, forcing)
-        middle = torch.tensor([0.05, 0.2, 0.65], dtype=torch.float64)
-        size = p["surface"] * torch.exp(-f["mat"] / 100)
-        return {"soc": (size[..., None] * torch.exp(-middle / p["fall"].reshape(-1, 1))).to(dtype)}
-'''
 
 
 def test_a_column_of_layers_passes_and_runs_in_a_region(model_file: Path) -> None:

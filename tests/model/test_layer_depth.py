@@ -129,3 +129,16 @@ def test_a_forcing_per_area_says_how_it_enters_layers() -> None:
     ends = {"layer_top": torch.tensor([0.1]), "layer_bottom": torch.tensor([0.3])}
     driven = {"npp": torch.tensor([500.0]), "mat": torch.tensor([5.0]), **ends}
     assert float(LayerDepth(process, {}, 0.966).forcing_of(driven)["npp"]) == 500.0
+
+
+def test_a_column_is_computed_once_and_seen_at_any_depth() -> None:
+    model, covariates = hybrid(0.966), torch.randn(5, 2)
+    with torch.no_grad():
+        _, encoded = model.encode(covariates, {"mat": torch.zeros(5)})
+        column = model.column(encoded, {"mat": torch.zeros(5)})
+        assert column.outputs["soc"].shape == (5, 3)
+        for ends in ((0.0, 0.05), (0.05, 0.4), (0.3, 1.0)):
+            seen = model.observed(column, forcing(*ends)).outputs
+            whole = model(covariates, forcing(*ends))
+            np.testing.assert_array_equal(seen["soc"], whole["soc"])
+            np.testing.assert_array_equal(seen["parameter.surface"], whole["parameter.surface"])

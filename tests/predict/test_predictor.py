@@ -11,9 +11,10 @@ import pytest
 import torch
 import zarr
 from map_recipes import recipe_of
+from small_models import column_model
 
 import hybridmap
-from hybridmap.config import Change, Config
+from hybridmap.config import Change, Config, Predict
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_threshold import learn_applicability
@@ -21,6 +22,7 @@ from hybridmap.evaluate.scores import evaluate
 from hybridmap.files.seal import sealed
 from hybridmap.grid.depth_axis import Interval
 from hybridmap.model.draws import dropout_draws, ensemble_draws, mean_of
+from hybridmap.options import UncertaintyOptions
 from hybridmap.predict import predictor, run
 from hybridmap.predict.fast_encoder import make_fast
 from hybridmap.predict.kinds import KINDS, Batch, MapKind
@@ -367,3 +369,22 @@ def test_maps_say_how_they_are_drawn(small_region: tuple[Config, Path], trained:
     assert layers["soc_change_warmer"].attributes()["figure_symmetric"] == 1
     assert Portrayal.of(layers["soc_lower"].attributes()) == layers["soc_lower"].portrayal
     assert layers["doc"].portrayal == Portrayal()
+
+
+def test_maps_of_a_column_are_those_of_each_interval(tmp_path: Path) -> None:
+    """What is shared between intervals changes no number."""
+    model = column_model(tmp_path)
+    depths = (Interval(0, 5), Interval(5, 30), Interval(30, 100))
+    block = Predict(intervals="none", applicability=False, scenarios={"warmer": {"mat": Change(add=2.0)}})
+    together = Predictor(Recipe(model, block, UncertaintyOptions(), Interval(0, 100), trust=True, depths=depths))
+    covariates, forcing = torch.randn(7, 2), {"mat": torch.linspace(0, 20, 7)}
+    maps = together(covariates, forcing)
+    assert maps["soc"].shape == (3, 7)
+    assert maps["surface"].shape == (7,)
+    assert maps["soc_change_warmer"].shape == (3, 7)
+    for k, interval in enumerate(depths):
+        alone = Predictor(Recipe(model, block, UncertaintyOptions(), interval, trust=True, depths=(interval,)))
+        one = alone(covariates, forcing)
+        torch.testing.assert_close(one["soc"][0], maps["soc"][k], rtol=0, atol=0)
+        torch.testing.assert_close(one["soc_change_warmer"][0], maps["soc_change_warmer"][k], rtol=0, atol=0)
+        torch.testing.assert_close(one["soc_stock"][0], maps["soc"][k] * interval.thickness_m, rtol=1e-6, atol=0)
