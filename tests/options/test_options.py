@@ -22,9 +22,11 @@ BLOCKS = (ConstraintOptions, LossOptions, OptimisationOptions, UncertaintyOption
 def test_every_choice_has_its_code() -> None:
     from hybridmap.encoders.layers import ACTIVATIONS
     from hybridmap.encoders.spline import POLYNOMIALS
+    from hybridmap.train.log_losses import LOG_LOSSES, QUANTILE_LOSSES
     from hybridmap.train.losses import LOSSES
 
-    assert list(LOSSES) == list(LOSS_NAMES)
+    of_a_centre = ["smooth_l1_log", "log_and_square"]
+    assert [*LOSSES, *of_a_centre, *LOG_LOSSES, *QUANTILE_LOSSES] == list(LOSS_NAMES)
     assert list(CONSTRAINTS) == list(get_args(ConstraintName))
     assert list(ACTIVATIONS) == list(get_args(Activation))
     assert list(POLYNOMIALS) == list(get_args(Degree))
