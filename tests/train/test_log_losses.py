@@ -9,7 +9,7 @@ from scipy import integrate, stats
 from small_models import SPEC, landscape, model_of
 
 from hybridmap.errors import HybridmapError
-from hybridmap.options.loss import ON_LOGARITHMS
+from hybridmap.options.loss import OF_SPREAD, ON_LOGARITHMS
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit, fit_members, log_losses
 from hybridmap.train.objective import Objective
 
@@ -69,13 +69,16 @@ def test_negative_carbon_has_a_slope_that_leads_back() -> None:
     assert float(near[1] - near[0]) == pytest.approx(2e-7 / OFFSET, rel=1e-3)
 
 
-def options(name: str, **more: object) -> TrainingOptions:
+def options(name: str, epochs: int = 15, **more: object) -> TrainingOptions:
     loss = LossOptions(name=name, **more)  # type: ignore[arg-type]
-    return TrainingOptions(loss=loss, learning_rate=0.02, max_epochs=40, patience=40, weight_decay=0.0, batch_size=100)
+    return TrainingOptions(
+        loss=loss, learning_rate=0.02, max_epochs=epochs, patience=epochs, weight_decay=0.0, batch_size=100
+    )
 
 
-@pytest.mark.parametrize("name", ON_LOGARITHMS)
-@pytest.mark.parametrize("spread", ["learned", "neural"])
+@pytest.mark.parametrize(
+    ("name", "spread"), [*((name, "learned") for name in ON_LOGARITHMS), *((name, "neural") for name in OF_SPREAD)]
+)
 def test_every_loss_trains_a_hybrid(name: str, spread: str) -> None:
     settings = options(name, observation_sd=spread)
     heads = settings.loss.heads_of(SPEC["targets"])
@@ -105,7 +108,7 @@ def test_members_side_by_side_train_as_alone(name: str) -> None:
         torch.testing.assert_close(members[1].model.state_dict()[key], value, rtol=1e-4, atol=1e-5)
 
 
-def noisy_sites(count: int = 4000) -> tuple[SiteData, torch.Tensor]:
+def noisy_sites(count: int = 2400) -> tuple[SiteData, torch.Tensor]:
     """Sites whose scatter grows with a covariate."""
     generator = torch.Generator().manual_seed(5)
     x = torch.randn(count, 2, generator=generator)
@@ -119,25 +122,25 @@ NETWORK = {**SPEC, "process": None, "targets": ["soc"], "forcing": [], "forcing_
 
 def test_a_neural_spread_follows_the_scatter() -> None:
     data, spread = noisy_sites()
-    part = torch.arange(4000)
-    settings = options("gaussian_log", observation_sd="neural")
+    part = torch.arange(2400)
+    settings = options("gaussian_log", 40, observation_sd="neural")
     model = model_of(NETWORK | {"heads": ["spread.soc"]})
-    fit(model, data.rows(part[:2500]), data.rows(part[2500:3000]), settings)
-    learned = model.predict({"a": data.covariates[3000:, 0], "b": data.covariates[3000:, 1]})["spread.soc"]
-    assert np.corrcoef(learned, spread[3000:])[0, 1] > 0.9
-    assert np.mean(learned) == pytest.approx(float(spread[3000:].mean()), rel=0.15)
+    fit(model, data.rows(part[:1400]), data.rows(part[1400:1600]), settings)
+    learned = model.predict({"a": data.covariates[1600:, 0], "b": data.covariates[1600:, 1]})["spread.soc"]
+    assert np.corrcoef(learned, spread[1600:])[0, 1] > 0.9
+    assert np.mean(learned) == pytest.approx(float(spread[1600:].mean()), rel=0.15)
 
 
 def test_quantiles_hold_what_they_should_where_the_scatter_is_small_and_large() -> None:
     data, spread = noisy_sites()
-    part = torch.arange(4000)
+    part = torch.arange(2400)
     model = model_of(NETWORK | {"heads": ["below.soc", "above.soc"]})
-    fit(model, data.rows(part[:2500]), data.rows(part[2500:3000]), options("log_quantiles", level=0.8))
-    out = model.predict({"a": data.covariates[3000:, 0], "b": data.covariates[3000:, 1]})
+    fit(model, data.rows(part[:1400]), data.rows(part[1400:1600]), options("log_quantiles", 40, level=0.8))
+    out = model.predict({"a": data.covariates[1600:, 0], "b": data.covariates[1600:, 1]})
     offset = float(model.heads.offset[0])
-    z = np.log(data.targets["soc"][3000:].numpy() + offset) - np.log(out["soc"] + offset)
+    z = np.log(data.targets["soc"][1600:].numpy() + offset) - np.log(out["soc"] + offset)
     is_inside = (z > -out["below.soc"]) & (z < out["above.soc"])
-    for part_of in (spread[3000:] < 0.3, spread[3000:] > 0.35):
+    for part_of in (spread[1600:] < 0.3, spread[1600:] > 0.35):
         assert abs(is_inside[part_of.numpy()].mean() - 0.8) < 0.07
 
 
