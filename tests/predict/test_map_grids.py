@@ -142,8 +142,8 @@ def test_a_large_sparse_map_takes_bounded_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SPARSE, str(tmp_path), str(Path(__file__).parent), str(ROOT / "tests")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    # The map alone would be 1.6 GB, its layers 6.4 GB.
-    assert float(done.stdout.split()[-1]) < 1.2
+    # The map alone would be 1.6 GB more, its layers 6.4 GB.
+    assert float(done.stdout.split()[-1]) < 1.5
     entry = json.loads((tmp_path / "maps.json").read_text())[0]
     assert entry["cells"] == 3 * 300 * 400
     assert open_cube(cube).grid.height == 20_000
