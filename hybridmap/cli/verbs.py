@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hybridmap.config import Config
 
 LOG = logging.getLogger("hybridmap")
+SCENARIO = ("warming", "precipitation_factor", "npp_factor")
+"""Assumptions that are options of their own."""
 
 
 def _demo(config: Config, args: argparse.Namespace) -> None:
@@ -235,14 +237,39 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _clm5_forcing(args: argparse.Namespace) -> None:
+    if args.source == "climate":
+        _clm5_forcing_of_climate(args)
+        return
     from hybridmap.config.reading import load_config
     from hybridmap.covariates.clm5_forcing import write_clm5_cells, write_clm5_forcing
     from hybridmap.grid.region_grid import RegionGrid
 
+    if alien := next((option for option in ("resolution", "assume", *SCENARIO) if getattr(args, option)), ""):
+        raise HybridmapError(f"--{alien.replace('_', '-')} changes what is made of a climate; add --from climate.")
     if args.region:
         write_clm5_cells(args.files, RegionGrid.of(load_config(*args.region).grid), args.out)
     else:
         write_clm5_forcing(args.files, args.sites, args.out)
+
+
+def _clm5_forcing_of_climate(args: argparse.Namespace) -> None:
+    from hybridmap.config.climate_layers import load_climate_layers
+    from hybridmap.config.reading import load_config
+    from hybridmap.covariates.land_model.assumptions import read_assumptions
+    from hybridmap.covariates.land_model.climate_cells import write_climate_cells
+    from hybridmap.grid.region_grid import RegionGrid
+
+    if not args.region:
+        raise HybridmapError("--sites is for history files; a climate makes a table of cells, so give --region.")
+    layers, region = load_climate_layers(*args.files), load_config(*args.region)
+    if args.resolution:
+        layers = layers.model_copy(update={"resolution": args.resolution})
+    if wrong := next((pair for pair in args.assume if "=" not in pair), ""):
+        raise HybridmapError(f"--assume {wrong}: expected KEY=VALUE, as thermal_diffusivity=4e-7.")
+    changes = dict(pair.split("=", 1) for pair in args.assume)
+    changes |= {name: getattr(args, name) for name in SCENARIO if getattr(args, name)}
+    assumptions = read_assumptions({**layers.assumptions, **changes})
+    write_climate_cells(layers, assumptions, RegionGrid.of(region.grid), region.data_root, args.out)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -337,9 +364,30 @@ TOOLS = {
     ),
     "clm5-forcing": Tool(
         _clm5_forcing,
-        "forcing of the CLM5 model at sites, from CESM history files",
+        "forcing of the CLM5 model, from CESM history files or from climate",
         (
-            argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)"),
+            argument(
+                "files", nargs="+", type=Path, help="monthly history files (NetCDF), or layers of a climate (YAML)"
+            ),
+            argument(
+                "--from",
+                dest="source",
+                choices=["history", "climate"],
+                default="history",
+                help="what the files are; climate: temperature, precipitation, npp and land cover (docs/clm5.md)",
+            ),
+            argument("--resolution", type=float, help="edge of a cell of a climate, in units of the region's CRS"),
+            argument("--warming", help="K added to every month of a climate"),
+            argument("--precipitation-factor", help="times the precipitation of a climate"),
+            argument("--npp-factor", help="times the NPP of a climate"),
+            argument(
+                "--assume",
+                action="extend",
+                nargs="+",
+                default=[],
+                metavar="KEY=VALUE",
+                help="values of assumptions (table in docs/clm5.md)",
+            ),
             argument("--sites", type=Path, help="table with site_id, lon, lat", alternative=True),
             argument(
                 "--region",

@@ -146,7 +146,8 @@ class Assumptions:
         """Refuse shares that leave less than nothing for cellulose."""
         if self.metabolic_share + self.lignin_share > 1.0:
             raise HybridmapError(
-                f"metabolic_share {self.metabolic_share:g} and lignin_share {self.lignin_share:g} are more than 1 together."
+                f"metabolic_share {self.metabolic_share:g} and lignin_share {self.lignin_share:g} are more than 1"
+                " together."
             )
         if self.sand + self.clay > 100.0:
             raise HybridmapError(f"sand {self.sand:g} and clay {self.clay:g} pct are more than 100 together.")
@@ -155,7 +156,8 @@ class Assumptions:
 def assumptions_table() -> Iterator[Assumption]:
     """Every assumption with its unit, limits, source and meaning."""
     for entry in dataclasses.fields(Assumptions):
-        yield Assumption(entry.name, entry.default, **entry.metadata)
+        default: Any = entry.default
+        yield Assumption(entry.name, default, **entry.metadata)
 
 
 def read_assumptions(values: Mapping[str, Any]) -> Assumptions:

@@ -58,28 +58,28 @@ class Climate:
         for name, months in (("temperature", self.air_temperature), ("precipitation", self.precipitation)):
             if months.shape != (len(self.npp), 12):
                 raise HybridmapError(f"{name}: expected twelve months a cell, got an array of shape {months.shape}.")
-        if (np.nanmax(self.air_temperature, initial=0.0)) > LEAST_KELVIN:
+        if (warmest := _greatest(self.air_temperature)) > LEAST_KELVIN:
             raise HybridmapError(
-                f"temperature: the warmest month has {np.nanmax(self.air_temperature):.1f} degC, which looks like Kelvin;"
-                " add 'offset: -273.15' to the layer."
+                f"temperature: the warmest month has {warmest:.1f} degC, which looks like Kelvin; add"
+                " 'offset: -273.15' to the layer."
             )
         for name, (values, low, high, unit) in self._limits().items():
             known = values[np.isfinite(values)]
             if known.size and (known.min() < low or known.max() > high):
                 raise HybridmapError(
-                    f"{name}: runs from {known.min():.4g} to {known.max():.4g}, expected {low:g} to {high:g} {unit}; check"
-                    " its unit (scale, offset) and nodata."
+                    f"{name}: runs from {known.min():.4g} to {known.max():.4g}, expected {low:g} to {high:g} {unit};"
+                    " check its unit (scale, offset) and nodata."
                 )
-        wettest, best = np.nanmax(self.precipitation.sum(axis=1), initial=0.0), np.nanmax(self.npp, initial=0.0)
+        wettest, best = _greatest(self.precipitation.sum(axis=1)), _greatest(self.npp)
         if 0 < wettest < LEAST_YEARLY_MM:
             raise HybridmapError(
-                f"precipitation: the wettest cell has {wettest:.3g} mm a year, which looks like metres or a rate; expected"
-                " mm a month, so add 'scale' to the layer."
+                f"precipitation: the wettest cell has {wettest:.3g} mm a year, which looks like metres or a rate; add"
+                " 'scale' to the layer, for mm a month."
             )
         if 0 < best < LEAST_NPP:
             raise HybridmapError(
-                f"npp: the most productive cell has {best:.3g} g m-2 yr-1, which looks like kilograms; add 'scale: 1000' to"
-                " the layer."
+                f"npp: the most productive cell has {best:.3g} g m-2 yr-1, which looks like kilograms; add 'scale: 1000'"
+                " to the layer."
             )
 
     def _limits(self) -> dict[str, tuple[Array, float, float, str]]:
@@ -96,7 +96,7 @@ class Climate:
     def complete(self) -> NDArray[np.bool_]:
         """Which cells have all that cannot be assumed, shape (cell,)."""
         months = np.concatenate([self.air_temperature, self.precipitation], axis=1)
-        return np.isfinite(months).all(axis=1) & np.isfinite(self.npp)
+        return np.asarray(np.isfinite(months).all(axis=1) & np.isfinite(self.npp))
 
     def of_cells(self, chosen_cells: NDArray[np.bool_]) -> Climate:
         """Some of the cells."""
@@ -110,3 +110,8 @@ class Climate:
             precipitation=self.precipitation * assumptions.precipitation_factor,
             npp=self.npp * assumptions.npp_factor,
         )
+
+
+def _greatest(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.max()) if known.size else 0.0
