@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybridmap.cli.options import OPTIONS, Arguments, argument
+from hybridmap.cli.options import FORCING_ARGUMENTS, OPTIONS, SCENARIO, Arguments, argument
 from hybridmap.errors import HybridmapError
 from hybridmap.files.results import FoldFiles
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from hybridmap.config import Config
 
 LOG = logging.getLogger("hybridmap")
-SCENARIO = ("warming", "precipitation_factor", "npp_factor")
-"""Assumptions that are options of their own."""
 
 
 def _demo(config: Config, args: argparse.Namespace) -> None:
@@ -365,39 +363,7 @@ TOOLS = {
     "clm5-forcing": Tool(
         _clm5_forcing,
         "forcing of the CLM5 model, from CESM history files or from climate",
-        (
-            argument(
-                "files", nargs="+", type=Path, help="monthly history files (NetCDF), or layers of a climate (YAML)"
-            ),
-            argument(
-                "--from",
-                dest="source",
-                choices=["history", "climate"],
-                default="history",
-                help="what the files are; climate: temperature, precipitation, npp and land cover (docs/clm5.md)",
-            ),
-            argument("--resolution", type=float, help="edge of a cell of a climate, in units of the region's CRS"),
-            argument("--warming", help="K added to every month of a climate"),
-            argument("--precipitation-factor", help="times the precipitation of a climate"),
-            argument("--npp-factor", help="times the NPP of a climate"),
-            argument(
-                "--assume",
-                action="extend",
-                nargs="+",
-                default=[],
-                metavar="KEY=VALUE",
-                help="values of assumptions (table in docs/clm5.md)",
-            ),
-            argument("--sites", type=Path, help="table with site_id, lon, lat", alternative=True),
-            argument(
-                "--region",
-                type=Path,
-                nargs="+",
-                help="region files: all cells under it, for clm5_interval",
-                alternative=True,
-            ),
-            argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write"),
-        ),
+        FORCING_ARGUMENTS,
     ),
     "init": Tool(
         _init,

@@ -64,10 +64,10 @@ class Climate:
                 " 'offset: -273.15' to the layer."
             )
         for name, (values, low, high, unit) in self._limits().items():
-            known = values[np.isfinite(values)]
-            if known.size and (known.min() < low or known.max() > high):
+            finite = values[np.isfinite(values)]
+            if finite.size and (finite.min() < low or finite.max() > high):
                 raise HybridmapError(
-                    f"{name}: runs from {known.min():.4g} to {known.max():.4g}, expected {low:g} to {high:g} {unit};"
+                    f"{name}: runs from {finite.min():.4g} to {finite.max():.4g}, expected {low:g} to {high:g} {unit};"
                     " check its unit (scale, offset) and nodata."
                 )
         wettest, best = _greatest(self.precipitation.sum(axis=1)), _greatest(self.npp)
@@ -78,8 +78,8 @@ class Climate:
             )
         if 0 < best < LEAST_NPP:
             raise HybridmapError(
-                f"npp: the most productive cell has {best:.3g} g m-2 yr-1, which looks like kilograms; add 'scale: 1000'"
-                " to the layer."
+                f"npp: the most productive cell has {best:.3g} g m-2 yr-1, which looks like kilograms; add"
+                " 'scale: 1000' to the layer."
             )
 
     def _limits(self) -> dict[str, tuple[Array, float, float, str]]:
@@ -113,5 +113,5 @@ class Climate:
 
 
 def _greatest(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.max()) if known.size else 0.0
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if finite.size else 0.0

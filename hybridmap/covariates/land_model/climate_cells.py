@@ -87,7 +87,27 @@ def coarse_grid(grid: RegionGrid, resolution: float | None) -> RegionGrid:
 
 
 def read_climate(layers: ClimateLayers, cells: RegionGrid, data_root: str) -> Climate:
-    """Warp all layers onto cells; HybridmapError as of :func:`hybridmap.covariates.warp.warp_layer`."""
+    """Warp all layers onto cells.
+
+    Parameters
+    ----------
+    layers : ClimateLayers
+        Rasters on any grid.
+    cells : RegionGrid
+        Cells of the forcing table.
+    data_root : str
+        Folder that relative paths start from.
+
+    Returns
+    -------
+    Climate
+        Of all cells, row by row; NaN where a layer has no data.
+
+    Raises
+    ------
+    HybridmapError
+        As :func:`hybridmap.covariates.warp.warp_layer`, or if a layer has another unit.
+    """
 
     def months(name: str) -> Array:
         rasters = [warp_layer(month, cells, data_root).ravel() for month in layers.months(name)]

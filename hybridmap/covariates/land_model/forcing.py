@@ -61,8 +61,8 @@ def _each_month(values: Array) -> Array:
 
 
 def _texture(climate: Climate, assumptions: Assumptions) -> dict[str, Array]:
-    known = np.isfinite(climate.sand) & np.isfinite(climate.clay)
+    is_known = np.isfinite(climate.sand) & np.isfinite(climate.clay)
     return {
-        "sand": np.where(known, climate.sand, assumptions.sand),
-        "clay": np.where(known, climate.clay, assumptions.clay),
+        "sand": np.where(is_known, climate.sand, assumptions.sand),
+        "clay": np.where(is_known, climate.clay, assumptions.clay),
     }
