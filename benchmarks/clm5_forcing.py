@@ -35,7 +35,7 @@ LAYERS = {
     "npp": {"path": "npp_modis/modis_npp_2023_global_0p5deg.tif"},
     "landcover": {"path": "finer_covariates/modis_igbp_2019_conus_0p05deg.tif"},
 }
-TRIED: dict[str, tuple[float | str, ...]] = {
+ALTERNATIVES: dict[str, tuple[float | str, ...]] = {
     "warming": (-2.0, 2.0, 4.0), "precipitation_factor": (0.8, 1.2), "npp_factor": (0.8, 1.2),
     "thermal_diffusivity": (0.3e-6, 0.8e-6), "snow_factor": (0.2, 1.0), "thaw_depth": ("wave",),
     "stefan_factor": (0.02, 0.06), "root_depth": (0.5, 2.0), "snow_melt": (1.0, 6.0), "dry_potential": (-1.5, -10.0),
@@ -71,13 +71,12 @@ def main() -> None:
     sys.stdout.write(f"{len(plain)} cells, {plain.mean():.1f} kg m-2 to 1 m on average\n\n")
     sys.stdout.write("| assumption | default | tried | mean [%] | 5 to 95 % of cells [%] |\n|---|---|---|---|---|\n")
     for entry in assumptions_table():
-        for value in TRIED[entry.key]:
+        for value in ALTERNATIVES[entry.key]:
             stock = stock_to_1m(climate, read_assumptions({entry.key: value}))
             mean, (low, high) = stock.mean() / plain.mean() - 1, np.percentile(stock / plain - 1, [5, 95])
-            tried, default = (v if isinstance(v, str) else f"{v:g}" for v in (value, entry.default))
-            sys.stdout.write(
-                f"| `{entry.key}` | {default} | {tried} | {100 * mean:+.1f} | {100 * low:+.1f} to {100 * high:+.1f} |\n"
-            )
+            value_text, default = (v if isinstance(v, str) else f"{v:g}" for v in (value, entry.default))
+            change = f"{100 * mean:+.1f} | {100 * low:+.1f} to {100 * high:+.1f}"
+            sys.stdout.write(f"| `{entry.key}` | {default} | {value_text} | {change} |\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def day_length(latitude: Array) -> Array:
     Examples
     --------
     >>> day_length(np.array([0.0, 50.0]))[:, 5].round(1)
-    array([12. , 16. ])
+    array([12. , 16.1])
     """
     declination = np.radians(23.44) * np.sin(2.0 * np.pi * (MID_MONTH - 81.0) / 365.0)
     cosine = -np.tan(np.radians(np.clip(latitude, -89.9, 89.9)))[:, None] * np.tan(declination)
