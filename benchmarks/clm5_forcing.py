@@ -3,7 +3,8 @@
     python benchmarks/clm5_forcing.py [--every 4] [--resolution 50000]
 
 Parameters of the model stay at their defaults. `mean` is the change of the mean stock of all cells, `5 to 95 %` the
-range of the change from cell to cell. Needs the folder of open data, HYBRIDMAP_SHARED.
+range of the change from cell to cell; `rank r` is the rank correlation over the cells with the stocks to 1 m that
+Sanderman et al. (2017) mapped. Needs the folder of open data, HYBRIDMAP_SHARED.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
+from hybridmap.config import Raster
 from hybridmap.config.climate_layers import ClimateLayers
 from hybridmap.config.reading import load_config
 from hybridmap.covariates.land_model.assumptions import Assumptions, assumptions_table, read_assumptions
 from hybridmap.covariates.land_model.climate import Climate
 from hybridmap.covariates.land_model.climate_cells import coarse_grid, read_climate
 from hybridmap.covariates.land_model.forcing import forcing_of
+from hybridmap.covariates.warp import warp_layer
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.process.clm5.matrix import Clm5
 from hybridmap.process.clm5.vertical import LAYER_INTERFACES
@@ -35,6 +39,8 @@ LAYERS = {
     "npp": {"path": "npp_modis/modis_npp_2023_global_0p5deg.tif"},
     "landcover": {"path": "finer_covariates/modis_igbp_2019_conus_0p05deg.tif"},
 }
+PUBLISHED = {"path": "soc_maps_sanderman/soc_2010_conus_10km.tif", "band": "ocs_0_100cm_2010_tC_ha", "scale": 0.1}
+"""Stocks of 2010 [kg m-2], learned from profiles with climate, terrain and land cover."""
 ALTERNATIVES: dict[str, tuple[float | str, ...]] = {
     "warming": (-2.0, 2.0, 4.0), "precipitation_factor": (0.8, 1.2), "npp_factor": (0.8, 1.2),
     "thermal_diffusivity": (0.3e-6, 0.8e-6), "snow_factor": (0.2, 1.0), "thaw_depth": ("wave",),
@@ -64,18 +70,25 @@ def main() -> None:
     args = parser.parse_args()
     region = load_config(ROOT / "config.yaml", ROOT / "resources/regions/conus_open.yaml")
     layers = ClimateLayers.model_validate(LAYERS)
-    climate = read_climate(layers, coarse_grid(RegionGrid.of(region.grid), args.resolution), region.data_root)
+    cells = coarse_grid(RegionGrid.of(region.grid), args.resolution)
+    climate = read_climate(layers, cells, region.data_root)
+    published = warp_layer(Raster.model_validate({"name": "published", **PUBLISHED}), cells, region.data_root).ravel()
     chosen_cells = climate.complete() & (np.arange(len(climate.npp)) % args.every == 0)
-    climate = climate.of_cells(chosen_cells)
+    chosen_cells &= np.nan_to_num(published) > 0
+    climate, published = climate.of_cells(chosen_cells), published[chosen_cells]
     plain = stock_to_1m(climate, Assumptions())
-    sys.stdout.write(f"{len(plain)} cells, {plain.mean():.1f} kg m-2 to 1 m on average\n\n")
-    sys.stdout.write("| assumption | default | tried | mean [%] | 5 to 95 % of cells [%] |\n|---|---|---|---|---|\n")
+    sys.stdout.write(
+        f"{len(plain)} cells, {plain.mean():.1f} kg m-2 to 1 m on average, {published.mean():.1f} in the published map;"
+        f" rank r {spearmanr(plain, published)[0]:.3f}, of NPP alone {spearmanr(climate.npp, published)[0]:.3f},"
+        f" of mean temperature {spearmanr(climate.air_temperature.mean(axis=1), published)[0]:.3f}\n\n"
+        "| assumption | default | tried | mean [%] | 5 to 95 % of cells [%] | rank r |\n|---|---|---|---|---|---|\n"
+    )
     for entry in assumptions_table():
         for value in ALTERNATIVES[entry.key]:
             stock = stock_to_1m(climate, read_assumptions({entry.key: value}))
             mean, (low, high) = stock.mean() / plain.mean() - 1, np.percentile(stock / plain - 1, [5, 95])
             value_text, default = (v if isinstance(v, str) else f"{v:g}" for v in (value, entry.default))
-            change = f"{100 * mean:+.1f} | {100 * low:+.1f} to {100 * high:+.1f}"
+            change = f"{100 * mean:+.1f} | {100 * low:+.1f} to {100 * high:+.1f} | {spearmanr(stock, published)[0]:.3f}"
             sys.stdout.write(f"| `{entry.key}` | {default} | {value_text} | {change} |\n")
 
 

@@ -124,6 +124,24 @@ def test_wrong_layers_end_with_one_sentence_and_no_table(
     assert not list(inputs.glob("clm5*"))
 
 
+def test_what_is_assumed_or_odd_is_counted(inputs: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Ground that never thaws, rock at the surface, and cells without a class."""
+    rock, classes = np.full((1, HEIGHT, WIDTH), 2.0), np.full((1, HEIGHT, WIDTH), 10.0)
+    rock[0, 4, :3], classes[0, 5, :5] = 0.0, 255.0
+    write(inputs / "rock.tif", rock)
+    write(inputs / "gaps.tif", classes, "uint8", 255)
+    cold = {"path": "tas_{month}.tif", "offset": -60.0}
+    change(inputs, temperature=cold, bedrock={"path": "rock.tif"}, landcover={"path": "gaps.tif"})
+    assert run(inputs) == 0
+    said = capfd.readouterr().err
+    assert "4 cells have no temperature, precipitation or npp" in said
+    assert "landcover: unknown in 5 of 92 cells" in said
+    assert "3 cells have bedrock above 0.4 m" in said
+    assert "92 cells never thaw" in said
+    model = get_process("clm5_interval", table=str(inputs / "clm5.npz"))
+    assert torch.isfinite(model({}, {"clm5_cell": torch.arange(92.0)})["soc"]).all()
+
+
 def test_a_layer_of_another_part_of_the_earth_is_refused(inputs: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (inputs / "r.yaml").write_text(
         yaml.safe_dump({"region": "r", "grid": {**GRID, "bounds": [40, 46, 46, 50]}, "data_root": str(inputs)})
