@@ -27,4 +27,6 @@ def climate(**changes: Any) -> Climate:
         "clay": unknown,
         "bedrock": unknown,
     }
-    return Climate(**{**values, **changes})
+    made = Climate(**{**values, **changes})
+    made.check()
+    return made

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridmap.covariates.land_model.climate import Array
 from hybridmap.files.disk import room_for
 
 LOG = logging.getLogger("hybridmap")
 
 
 def write_cell_table(
-    out: Path, forcing: Mapping[str, Array], places: tuple[Array, Array], number: NDArray[np.int32], georeference: Any
+    out: Path,
+    forcing: Mapping[str, NDArray[Any]],
+    places: tuple[NDArray[Any], NDArray[Any]],
+    number: NDArray[np.int32],
+    georeference: Any,
 ) -> None:
     """Write table and raster; the table comes last, so that it is there only with its raster.
 

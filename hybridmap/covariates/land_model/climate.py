@@ -37,11 +37,6 @@ class Climate:
         pct; NaN where unknown.
     bedrock : array, shape (cell,)
         Depth to bedrock [m]; NaN or more than 8.6 m: below the column.
-
-    Raises
-    ------
-    HybridmapError
-        If values cannot be in these units.
     """
 
     air_temperature: Array
@@ -53,8 +48,14 @@ class Climate:
     clay: Array
     bedrock: Array
 
-    def __post_init__(self) -> None:
-        """Refuse wrong units, each in a sentence."""
+    def check(self) -> None:
+        """Refuse wrong units, each in a sentence: of layers as they were read, not of a scenario or of some cells.
+
+        Raises
+        ------
+        HybridmapError
+            If values cannot be in the units of the attributes.
+        """
         for name, months in (("temperature", self.air_temperature), ("precipitation", self.precipitation)):
             if months.shape != (len(self.npp), 12):
                 raise HybridmapError(f"{name}: expected twelve months a cell, got an array of shape {months.shape}.")
@@ -98,7 +99,7 @@ class Climate:
         months = np.concatenate([self.air_temperature, self.precipitation], axis=1)
         return np.asarray(np.isfinite(months).all(axis=1) & np.isfinite(self.npp))
 
-    def of_cells(self, chosen_cells: NDArray[np.bool_]) -> Climate:
+    def of_cells(self, chosen_cells: NDArray[np.bool_] | slice) -> Climate:
         """Some of the cells."""
         return Climate(**{name: values[chosen_cells] for name, values in vars(self).items()})
 

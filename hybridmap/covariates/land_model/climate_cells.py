@@ -21,8 +21,10 @@ from hybridmap.grid.region_grid import RegionGrid
 LOG = logging.getLogger("hybridmap")
 DEFAULT_M = 50_000.0
 """Edge of a cell: about that of monthly climates and land models."""
-FINEST_CELLS = 2_000_000
+FINEST_CELLS = 500_000
 """Cells of a table: beyond, its 5 kB a cell fill the memory of a workstation."""
+BLOCK = 10_000
+"""Cells whose forcing is computed at a time."""
 
 
 def write_climate_cells(
@@ -61,7 +63,7 @@ def write_climate_cells(
     number[complete] = np.arange(int(complete.sum()))
     lon, lat = (values[complete] for values in _degrees(cells))
     georeference = {"crs": cells.crs.to_wkt(), "transform": cells.transform()}
-    forcing = forcing_of(climate, assumptions)
+    forcing = _forcing(climate, assumptions)
     if frozen := int((forcing["altmax"] == 0.0).all(axis=1).sum()):
         LOG.warning("%d cells never thaw: all their litter stays in the first layer", frozen)
     write_cell_table(out, forcing, (lon, lat), number.reshape(cells.height, cells.width), georeference)
@@ -119,7 +121,18 @@ def read_climate(layers: ClimateLayers, cells: RegionGrid, data_root: str) -> Cl
     }
     unknown = np.full(cells.height * cells.width, np.nan)
     ground = {name: single.get(name, unknown) for name in ("landcover", "sand", "clay", "bedrock")}
-    return Climate(months("temperature"), months("precipitation"), single["npp"], _degrees(cells)[1], **ground)
+    climate = Climate(months("temperature"), months("precipitation"), single["npp"], _degrees(cells)[1], **ground)
+    climate.check()
+    return climate
+
+
+def _forcing(climate: Climate, assumptions: Assumptions) -> dict[str, NDArray[np.float32]]:
+    """Forcing of all cells in single precision, made block by block."""
+    blocks = [
+        {name: values.astype("float32") for name, values in forcing_of(climate.of_cells(block), assumptions).items()}
+        for block in (slice(first, first + BLOCK) for first in range(0, len(climate.npp), BLOCK))
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def _degrees(cells: RegionGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

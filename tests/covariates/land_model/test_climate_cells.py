@@ -11,6 +11,7 @@ import yaml
 from rasterio.transform import from_origin
 
 from hybridmap.cli import main
+from hybridmap.covariates.land_model import climate_cells
 from hybridmap.process import get_process
 
 WIDTH, HEIGHT = 12, 8
@@ -122,6 +123,16 @@ def test_wrong_layers_end_with_one_sentence_and_no_table(
     assert says in printed
     assert "Traceback" not in printed
     assert not list(inputs.glob("clm5*"))
+
+
+def test_blocks_of_cells_make_the_same_table(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(inputs, "--precipitation-factor", "0.01", name="whole.npz") == 0
+    monkeypatch.setattr(climate_cells, "BLOCK", 7)
+    assert run(inputs, "--precipitation-factor", "0.01", name="blocks.npz") == 0
+    with np.load(inputs / "whole.npz") as whole, np.load(inputs / "blocks.npz") as blocks:
+        assert set(whole.files) == set(blocks.files)
+        for name in whole.files:
+            np.testing.assert_array_equal(whole[name], blocks[name])
 
 
 def test_what_is_assumed_or_odd_is_counted(inputs: Path, capfd: pytest.CaptureFixture[str]) -> None:
