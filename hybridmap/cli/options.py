@@ -64,6 +64,41 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Options that stages share; one without a default or an action must be given."""
 
+SCENARIO = ("warming", "precipitation_factor", "npp_factor")
+"""Assumptions that are options of their own."""
+FORCING_ARGUMENTS: Arguments = (
+    argument("files", nargs="+", type=Path, help="monthly history files (NetCDF), or layers of a climate (YAML)"),
+    argument(
+        "--from",
+        dest="source",
+        choices=["history", "climate"],
+        default="history",
+        help="what the files are; climate: temperature, precipitation, npp and land cover (docs/clm5.md)",
+    ),
+    argument("--resolution", type=float, help="edge of a cell of a climate, in units of the region's CRS"),
+    argument("--warming", help="K added to every month of a climate"),
+    argument("--precipitation-factor", help="times the precipitation of a climate"),
+    argument("--npp-factor", help="times the NPP of a climate"),
+    argument(
+        "--assume",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="values of assumptions (table in docs/clm5.md)",
+    ),
+    argument("--sites", type=Path, help="table with site_id, lon, lat", alternative=True),
+    argument(
+        "--region",
+        type=Path,
+        nargs="+",
+        help="region files: all cells under it, for clm5_interval",
+        alternative=True,
+    ),
+    argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write"),
+)
+"""Those of ``hybridmap clm5-forcing``."""
+
 
 def option(text: str) -> Argument:
     """The option of a stage as it is written in its list: ``--quality?`` may be left out, ``--folds+`` takes several.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybridmap.cli.options import OPTIONS, Arguments, argument
+from hybridmap.cli.options import FORCING_ARGUMENTS, OPTIONS, SCENARIO, Arguments, argument
 from hybridmap.errors import HybridmapError
 from hybridmap.files.results import FoldFiles
 
@@ -235,14 +235,39 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _clm5_forcing(args: argparse.Namespace) -> None:
+    if args.source == "climate":
+        _clm5_forcing_of_climate(args)
+        return
     from hybridmap.config.reading import load_config
     from hybridmap.covariates.clm5_forcing import write_clm5_cells, write_clm5_forcing
     from hybridmap.grid.region_grid import RegionGrid
 
+    if alien := next((option for option in ("resolution", "assume", *SCENARIO) if getattr(args, option)), ""):
+        raise HybridmapError(f"--{alien.replace('_', '-')} changes what is made of a climate; add --from climate.")
     if args.region:
         write_clm5_cells(args.files, RegionGrid.of(load_config(*args.region).grid), args.out)
     else:
         write_clm5_forcing(args.files, args.sites, args.out)
+
+
+def _clm5_forcing_of_climate(args: argparse.Namespace) -> None:
+    from hybridmap.config.climate_layers import load_climate_layers
+    from hybridmap.config.reading import load_config
+    from hybridmap.covariates.land_model.assumptions import read_assumptions
+    from hybridmap.covariates.land_model.climate_cells import write_climate_cells
+    from hybridmap.grid.region_grid import RegionGrid
+
+    if not args.region:
+        raise HybridmapError("--sites is for history files; a climate makes a table of cells, so give --region.")
+    layers, region = load_climate_layers(*args.files), load_config(*args.region)
+    if args.resolution:
+        layers = layers.model_copy(update={"resolution": args.resolution})
+    if wrong := next((pair for pair in args.assume if "=" not in pair), ""):
+        raise HybridmapError(f"--assume {wrong}: expected KEY=VALUE, as thermal_diffusivity=4e-7.")
+    changes = dict(pair.split("=", 1) for pair in args.assume)
+    changes |= {name: getattr(args, name) for name in SCENARIO if getattr(args, name)}
+    assumptions = read_assumptions({**layers.assumptions, **changes})
+    write_climate_cells(layers, assumptions, RegionGrid.of(region.grid), region.data_root, args.out)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -337,19 +362,8 @@ TOOLS = {
     ),
     "clm5-forcing": Tool(
         _clm5_forcing,
-        "forcing of the CLM5 model at sites, from CESM history files",
-        (
-            argument("files", nargs="+", type=Path, help="monthly history files (NetCDF)"),
-            argument("--sites", type=Path, help="table with site_id, lon, lat", alternative=True),
-            argument(
-                "--region",
-                type=Path,
-                nargs="+",
-                help="region files: all cells under it, for clm5_interval",
-                alternative=True,
-            ),
-            argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write"),
-        ),
+        "forcing of the CLM5 model, from CESM history files or from climate",
+        FORCING_ARGUMENTS,
     ),
     "init": Tool(
         _init,

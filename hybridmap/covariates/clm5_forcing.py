@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hybridmap.covariates.land_model.cell_table import write_cell_table
 from hybridmap.errors import HybridmapError
 from hybridmap.files.disk import room_for
 from hybridmap.grid.region_grid import RegionGrid
@@ -121,32 +122,10 @@ def write_clm5_cells(files: Sequence[Path], grid: RegionGrid, out: Path) -> None
         raise HybridmapError(f"{files[0]}: no cell under the region has soil.")
     number = np.full(len(x), -1, dtype="int32")
     number[has_soil] = np.arange(int(has_soil.sum()))
-    partial = out.with_name(out.stem + ".partial.npz")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {n: v[has_soil].astype("float32") for n, v in forcing.items()}
-    with room_for(out):
-        np.savez(partial, lon=x[has_soil], lat=y[has_soil], **arrays)
-    raster = out.with_name(out.stem + "_cell.tif")
     corner = from_origin(lon[columns[0]] - width / 2, lat[rows[-1]] + height / 2, width, height)
-    _write_cell_numbers(raster, number.reshape(len(rows), len(columns))[::-1], corner)
-    partial.replace(out)
-    LOG.info(
-        "%d forcings at %d cells of the land model; raster of their numbers: %s", len(forcing), has_soil.sum(), raster
-    )
-
-
-def _write_cell_numbers(path: Path, number: NDArray[np.int32], transform: Any) -> None:
-    """Write the numbers of cells, shape (row, column) from the north, -1 where there is no soil."""
-    import rasterio
-
-    partial = path.with_suffix(".tif.partial")
-    with rasterio.open(
-        partial, "w", driver="GTiff", height=number.shape[0], width=number.shape[1], count=1, dtype="int32",
-        crs="EPSG:4326", nodata=-1, compress="deflate", transform=transform,
-    ) as file:  # fmt: skip
-        file.write(number, 1)
-        file.set_band_description(1, "clm5_cell")
-    partial.replace(path)
+    table = {name: values[has_soil] for name, values in forcing.items()}
+    from_north = number.reshape(len(rows), len(columns))[::-1]
+    write_cell_table(out, table, (x[has_soil], y[has_soil]), from_north, {"crs": "EPSG:4326", "transform": corner})
 
 
 def _open(path: Path) -> Any:
