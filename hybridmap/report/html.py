@@ -117,7 +117,8 @@ def _scores(results: Results) -> list[dict[str, Any]]:
 def _intervals(results: Results) -> list[dict[str, Any]]:
     """One row an experiment and source of the first scheme: coverage and width of every target."""
     table = results.intervals
-    pooled = table[(table["fold"] == POOLED) & (table["scheme"] == results.first_scheme)]
+    of_first = (table["scheme"] == results.first_scheme) & (table["stratum"] == "all")
+    pooled = table[of_first & (table["fold"] == POOLED)]
     rows = []
     for (experiment, source), group in pooled.groupby(["experiment", "source"], sort=False):
         cells = group.set_index("target").to_dict("index")
