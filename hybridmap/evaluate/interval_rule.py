@@ -108,7 +108,7 @@ class IntervalRule:
         """
         labels = group_labels(rows[f"predicted.{self.target}"], sites, self.options.groups, self.thresholds)
         scale = scale_of(rows, self.target, self.form)
-        factor = labels.map({name: held.factor(self.options.level) for name, held in self.of_group.items()})
+        factor = labels.map({name: part.factor(self.options.level) for name, part in self.of_group.items()})
         lower, upper = scale.ends(factor.astype(float).fillna(self.pooled.factor(self.options.level)))
         is_below = rows[f"observed.{self.target}"] < rows[f"predicted.{self.target}"]
         ranks = self._ranks(scale.scores(), labels)
@@ -122,8 +122,8 @@ class IntervalRule:
         """Level at which each interval begins to hold its observation."""
         ranks = pd.Series(np.nan, index=scores.index)
         for name, members in scores.groupby(labels):
-            held = self.of_group.get(str(name), self.pooled)
-            ranks[members.index] = conformal_rank(members, held.scores, held.blocks)
+            part = self.of_group.get(str(name), self.pooled)
+            ranks[members.index] = conformal_rank(members, part.scores, part.blocks)
         return ranks
 
     def facts(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class IntervalRule:
             "rms": self.form.rms,
             "offset": self.form.offset,
             "thresholds": list(self.thresholds),
-            "groups": {name: held.factor(self.options.level) for name, held in self.of_group.items()},
+            "groups": {name: part.factor(self.options.level) for name, part in self.of_group.items()},
         }
 
 
@@ -208,7 +208,8 @@ def group_labels(
     if groups == "tercile" and thresholds:
         return pd.Series(np.array(TERCILES)[np.searchsorted(thresholds, predicted)], predicted.index)
     if groups in sites:
-        return sites.loc[predicted.index, groups].fillna("").astype(str).str.strip().replace("", UNKNOWN)
+        labels: pd.Series = sites.loc[predicted.index, groups].fillna("").astype(str).str.strip()
+        return labels.replace("", UNKNOWN)
     return pd.Series("", index=predicted.index)
 
 
@@ -259,5 +260,22 @@ def _group_notes(
 
 
 def raw_factor(rows: pd.DataFrame, blocks: pd.Series, target: str, level: float) -> float:
-    """Factor on the spread of draws as it is, by which parameters are scaled that nobody observes."""
+    """Factor on the spread of draws as it is, by which parameters are scaled that nobody observes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Held-out sites: ``observed.T``, ``predicted.T`` and ``sd.T``.
+    blocks : Series
+        Block of the same rows.
+    target : str
+        The target.
+    level : float
+        Share of observations to hold.
+
+    Returns
+    -------
+    float
+        Not finite where there are too few blocks.
+    """
     return conformal_factor(scale_of(rows, target).scores(), 1.0, blocks, level)

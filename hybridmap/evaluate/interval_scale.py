@@ -96,7 +96,8 @@ class LogScale(IntervalScale):
 def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
     """An interval that is no single number where scores are 0, and holds nothing that cannot be."""
     sliver = SMALLEST_SPREAD * (1.0 + centre.abs())
-    return np.minimum(lower, centre - sliver).clip(lower=least), np.maximum(upper, centre + sliver)
+    bottom, top = centre - sliver, centre + sliver
+    return lower.where(~(lower > bottom), bottom).clip(lower=least), upper.where(~(upper < top), top)
 
 
 class ScaleForm(NamedTuple):
@@ -144,12 +145,12 @@ def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> Inter
         return LogScale(
             observed, predicted, *(table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
         )
-    one = pd.Series(1.0, index=table.index)
+    spread = pd.Series(1.0, index=table.index)
     if form.is_log:
-        return LogScale(observed, predicted, one, one, form.offset * one)
-    spread = one
+        return LogScale(observed, predicted, spread, spread, form.offset * spread)
     if f"sd.{target}" in table:
-        spread = np.hypot(table[f"sd.{target}"].astype(float), form.rms).clip(lower=SMALLEST_SPREAD)
+        squares = table[f"sd.{target}"].astype(float) ** 2 + form.rms**2
+        spread = (squares**0.5).clip(lower=SMALLEST_SPREAD)
     return PlainScale(observed, predicted, spread, form.least)
 
 

@@ -84,11 +84,11 @@ def _scores(rows: pd.DataFrame, sites: pd.DataFrame, names: tuple[str, str], lev
     observed = rows[f"observed.{target}"].astype(float)
     ends = rows[f"{prefix}lower.{target}"], rows[f"{prefix}upper.{target}"]
     climatology = rows[f"{CLIMATOLOGY}.lower"], rows[f"{CLIMATOLOGY}.upper"]
-    held = metrics.coverage(*ends, observed)
+    coverage = metrics.coverage(*ends, observed)
     return [
         int(observed.notna().sum()),
-        held,
-        held - level,
+        coverage,
+        coverage - level,
         metrics.interval_width(*ends),
         metrics.interval_score(*ends, observed, level),
         metrics.interval_score(*climatology, observed, level),

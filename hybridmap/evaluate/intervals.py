@@ -148,7 +148,10 @@ def _options(experiment: Experiment, quantity: Quantity) -> RuleOptions:
 
 
 def _mean_factor(rows: pd.DataFrame, sites: pd.DataFrame, targets: Sequence[str], level: float) -> float:
-    return float(np.mean([raw_factor(rows, sites.loc[rows.index, "block"], target, level) for target in targets]))
+    """Mean of the factors of the targets that have one; NaN where none has."""
+    factors = np.array([raw_factor(rows, sites.loc[rows.index, "block"], target, level) for target in targets])
+    is_known = np.isfinite(factors)
+    return float(factors[is_known].mean()) if is_known.any() else np.nan
 
 
 def map_calibration(

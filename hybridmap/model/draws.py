@@ -165,7 +165,7 @@ def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike,
 
 
 def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike) -> Array:
-    """Level at which the interval of a score begins to hold it: the one above which :func:`conformal_factor` reaches it.
+    """Level above which :func:`conformal_factor` reaches a score.
 
     Parameters
     ----------
@@ -184,13 +184,13 @@ def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike) -> 
     >>> conformal_rank([0.5, 2.5, 9.0], [1.0, 2.0, 3.0], [0, 1, 2]).tolist()
     [0.0, 0.5, 0.75]
     """
-    scores, others = np.asarray(score, float), np.asarray(held_out, float)
-    has_score = np.isfinite(others)
+    scores, references = np.asarray(score, float), np.asarray(held_out, float)
+    has_score = np.isfinite(references)
     if not has_score.any():
         return np.full(scores.shape, np.nan)
     _, code = np.unique(np.asarray(blocks)[has_score], return_inverse=True)
     count = np.bincount(code)
-    order = np.argsort(others[has_score], kind="stable")
+    order = np.argsort(references[has_score], kind="stable")
     weight = np.concatenate([[0.0], np.cumsum((1.0 / count[code])[order]) / (len(count) + 1)])
-    ranks: Array = weight[np.searchsorted(others[has_score][order], scores)]
+    ranks: Array = weight[np.searchsorted(references[has_score][order], scores)]
     return np.where(np.isfinite(scores), ranks, np.nan)

@@ -65,8 +65,8 @@ class MapRule:
         """
         centre = centre.clamp(min=least)
         if self.is_log:
-            one = torch.ones_like(centre)
-            return self.log_ends(centre, (one, one), self.offset)
+            distance = torch.ones_like(centre)
+            return self.log_ends(centre, (distance, distance), self.offset)
         spread = torch.ones_like(centre) if sd is None else torch.hypot(sd, torch.full_like(sd, self.rms))
         half_width = self._factors(centre) * spread.clamp(min=SMALLEST_SPREAD)
         return _opened(centre - half_width, centre, centre + half_width, least)
@@ -169,8 +169,8 @@ def _rule(stored: Mapping[str, Any], target: str | None, depth: str) -> MapRule 
     """Rule of a target, or with None of what nobody observes; None where there were too few blocks."""
     if target is None:
         # Calibrations of earlier versions have no rules: their factors are of the spread as it is.
-        known = [factor for factor in stored["factors"].values() if factor is not None]
-        factor = stored["parameter_factor"] if "rules" in stored else float(np.mean(known)) if known else None
+        factors = [factor for factor in stored["factors"].values() if factor is not None]
+        factor = stored["parameter_factor"] if "rules" in stored else float(np.mean(factors)) if factors else None
         return None if factor is None else MapRule(factor)
     factor = stored["factors"].get(target)
     if factor is None:

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridmap.config import Build, Config
+from hybridmap.evaluate.interval_rule import TERCILES
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
 from hybridmap.report.figures import draw_figures
@@ -115,14 +116,14 @@ def _scores(results: Results) -> list[dict[str, Any]]:
 
 
 def _intervals(results: Results) -> list[dict[str, Any]]:
-    """One row an experiment and source of the first scheme: coverage and width of every target."""
+    """One row an experiment, source and target of the first scheme, with the coverage of thirds of the predictions."""
     table = results.intervals
-    of_first = (table["scheme"] == results.first_scheme) & (table["stratum"] == "all")
-    pooled = table[of_first & (table["fold"] == POOLED)]
-    rows = []
-    for (experiment, source), group in pooled.groupby(["experiment", "source"], sort=False):
-        cells = group.set_index("target").to_dict("index")
-        rows.append({"experiment": experiment, "source": source, "level": group["level"].iloc[0], "cells": cells})
+    pooled = table[(table["fold"] == POOLED) & (table["scheme"] == results.first_scheme)]
+    rows: list[dict[str, Any]] = []
+    for _, group in pooled.groupby(["experiment", "source", "target"], sort=False):
+        of_class = group.set_index(["stratum", "class"])["coverage"]
+        thirds = [of_class.get(("tercile", name)) for name in TERCILES]
+        rows.append({**group[group["stratum"] == "all"].iloc[0].to_dict(), "thirds": thirds})
     return rows
 
 

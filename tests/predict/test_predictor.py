@@ -301,10 +301,10 @@ def test_a_model_without_a_spread_gets_one_width(
     made = Predictor(recipe)
     out = made(*cells(folder, make_fast(load_model(recipe.model))))
     stored = json.loads((tmp_path / "conformal.json").read_text())
-    stretch = (out["soc_upper"] + stored["rules"]["soc"]["offset"]) / (out["soc"] + stored["rules"]["soc"]["offset"])
-    np.testing.assert_allclose(stretch.log(), stored["factors"]["soc"], rtol=1e-4)
+    assert stored["rules"]["soc"]["scale"] == "plain"
+    np.testing.assert_allclose(out["soc_upper"] - out["soc"], stored["factors"]["soc"], rtol=1e-4)
     assert "soc_sd" not in out
-    assert made.layers["soc_lower"].about["interval_source"].startswith("the same ratio everywhere")
+    assert made.layers["soc_lower"].about["interval_source"].startswith("the same width everywhere")
 
 
 def test_maps_with_everything_are_the_same_with_any_workers(
