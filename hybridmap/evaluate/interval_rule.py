@@ -250,8 +250,12 @@ def _spread_notes(rows: pd.DataFrame, target: str) -> list[str]:
 def _group_notes(
     parts: Mapping[str, HeldOutScores], of_group: Mapping[str, HeldOutScores], options: RuleOptions
 ) -> list[str]:
+    if options.groups in ("none", "tercile") and len(parts) < 2:
+        return []
+    if len(parts) == 1:
+        return [f"all sites are one {options.groups}, '{next(iter(parts))}', so there are no groups"]
     small = [f"'{name}' ({part.block_count})" for name, part in parts.items() if name not in of_group]
-    if options.groups == "none" or not small:
+    if not small:
         return []
     return [
         f"groups with fewer than {FEWEST_BLOCKS} blocks, or too few for the level, take the factor of all sites:"

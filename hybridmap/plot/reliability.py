@@ -58,9 +58,10 @@ def observed_coverage(pit: Values) -> Values:
     """
     distance = np.abs(2.0 * pit - 1.0)
     # A level holds what its interval has reached, ties included in the next one.
-    return (distance[:, None] < LEVELS - 1e-9).mean(axis=0)
+    shares: Values = (distance[:, None] < LEVELS - 1e-9).mean(axis=0)
+    return shares
 
 
 def _draw_histogram(panel: Axes, values: Values) -> None:
-    panel.hist(values, np.linspace(0, 1, BINS + 1), density=True, color=style.ACCENT, edgecolor="white", linewidth=0.6)
+    panel.hist(values, BINS, (0.0, 1.0), density=True, color=style.ACCENT, edgecolor="white", linewidth=0.6)
     panel.axhline(1.0, color=style.WARNING, linewidth=0.8)

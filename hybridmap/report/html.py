@@ -123,7 +123,8 @@ def _intervals(results: Results) -> list[dict[str, Any]]:
     for _, group in pooled.groupby(["experiment", "source", "target"], sort=False):
         of_class = group.set_index(["stratum", "class"])["coverage"]
         thirds = [of_class.get(("tercile", name)) for name in TERCILES]
-        rows.append({**group[group["stratum"] == "all"].iloc[0].to_dict(), "thirds": thirds})
+        whole = {str(name): value for name, value in group[group["stratum"] == "all"].iloc[0].items()}
+        rows.append({**whole, "thirds": thirds})
     return rows
 
 
