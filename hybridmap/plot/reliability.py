@@ -63,5 +63,5 @@ def observed_coverage(pit: Values) -> Values:
 
 
 def _draw_histogram(panel: Axes, values: Values) -> None:
-    panel.hist(values, BINS, (0.0, 1.0), density=True, color=style.ACCENT, edgecolor="white", linewidth=0.6)
+    panel.hist(values, BINS, range=(0.0, 1.0), density=True, color=style.ACCENT, edgecolor="white", linewidth=0.6)
     panel.axhline(1.0, color=style.WARNING, linewidth=0.8)
