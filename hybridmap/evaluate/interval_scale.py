@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,8 @@ class IntervalScale(ABC):
         """How many scales an observation lies from its prediction, (site,)."""
 
     @abstractmethod
-    def ends(self, factor: float) -> tuple[pd.Series, pd.Series]:
-        """Lower and upper end, in the unit of the target, (site,)."""
+    def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
+        """Lower and upper end, in the unit of the target, (site,); never one number, and none below what it can be."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,23 @@ class PlainScale(IntervalScale):
     ----------
     observed, predicted, spread : Series, shape (site,)
         In the unit of the target.
+    least : float
+        What the target can be, in its unit; a prediction below counts as it.
     """
 
     observed: pd.Series
     predicted: pd.Series
     spread: pd.Series
+    least: float = -math.inf
 
     def scores(self) -> pd.Series:
         """Absolute residuals over the spread."""
-        return (self.observed - self.predicted).abs() / self.spread
+        return (self.observed - self.predicted.clip(lower=self.least)).abs() / self.spread
 
-    def ends(self, factor: float) -> tuple[pd.Series, pd.Series]:
+    def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
         """The prediction and the same distance on both sides."""
-        half_width = factor * self.spread
-        return self.predicted - half_width, self.predicted + half_width
+        centre, half_width = self.predicted.clip(lower=self.least), factor * self.spread
+        return _opened(centre - half_width, centre, centre + half_width, self.least)
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,47 @@ class LogScale(IntervalScale):
             np.where(difference < 0, -difference / self.below, difference / self.above), self.observed.index
         )
 
-    def ends(self, factor: float) -> tuple[pd.Series, pd.Series]:
+    def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
         """Back from the logarithm."""
-        centre = self.predicted.clip(lower=0.0) + self.offset
+        positive = self.predicted.clip(lower=0.0)
+        centre = positive + self.offset
         lower, upper = centre * np.exp(-factor * self.below), centre * np.exp(factor * self.above)
-        return (lower - self.offset).clip(lower=0.0), upper - self.offset
+        return _opened(lower - self.offset, positive, upper - self.offset, 0.0)
 
 
-def scale_of(table: pd.DataFrame, target: str) -> IntervalScale:
-    """Scale of a target in a table of predictions: of heads, of draws, or 1 in its unit where there is no spread.
+def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
+    """An interval that is no single number where scores are 0, and holds nothing that cannot be."""
+    sliver = SMALLEST_SPREAD * (1.0 + centre.abs())
+    bottom, top = centre - sliver, centre + sliver
+    return lower.where(~(lower > bottom), bottom).clip(lower=least), upper.where(~(upper < top), top)
+
+
+class ScaleForm(NamedTuple):
+    """What the scale of a target is made of, where no head says it.
+
+    Attributes
+    ----------
+    is_log : bool
+        Whether it is one distance on the logarithm.
+    rms : float
+        Error of calibration, in the unit of the target: what the spread of draws is added to, as variances.
+    offset : float
+        What is added before the logarithm, in the unit of the target.
+    least : float
+        What the target can be, in its unit.
+    """
+
+    is_log: bool = False
+    rms: float = 0.0
+    offset: float = 1.0
+    least: float = -math.inf
+
+
+PLAIN = ScaleForm()
+
+
+def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> IntervalScale:
+    """Scale of a target in a table of predictions: of heads, on the logarithm, of draws, or 1 in its unit.
 
     Parameters
     ----------
@@ -97,6 +133,8 @@ def scale_of(table: pd.DataFrame, target: str) -> IntervalScale:
         ``observed.T``, ``predicted.T`` and what :func:`head_columns` or the draws gave.
     target : str
         The target.
+    form : ScaleForm
+        Ignored where there are heads, whose scale is their own.
 
     Returns
     -------
@@ -108,9 +146,12 @@ def scale_of(table: pd.DataFrame, target: str) -> IntervalScale:
             observed, predicted, *(table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
         )
     spread = pd.Series(1.0, index=table.index)
+    if form.is_log:
+        return LogScale(observed, predicted, spread, spread, form.offset * spread)
     if f"sd.{target}" in table:
-        spread = table[f"sd.{target}"].clip(lower=SMALLEST_SPREAD)
-    return PlainScale(observed, predicted, spread)
+        squares = table[f"sd.{target}"].astype(float) ** 2 + form.rms**2
+        spread = (squares**0.5).clip(lower=SMALLEST_SPREAD)
+    return PlainScale(observed, predicted, spread, form.least)
 
 
 def head_columns(

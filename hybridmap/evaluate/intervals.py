@@ -1,8 +1,8 @@
-"""Intervals of the evaluation: from ensemble or dropout, calibrated on held-out blocks, and how much they hold."""
+"""Intervals of the evaluation: from ensemble or dropout, and calibrated on held-out blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
-from hybridmap.evaluate import metrics
-from hybridmap.evaluate.interval_scale import head_columns, scale_of
-from hybridmap.evaluate.predictions import POOLED
+from hybridmap.evaluate.interval_rule import RuleOptions, learn_rule, raw_factor
+from hybridmap.evaluate.interval_scale import head_columns
 from hybridmap.model import HybridModel, Model
-from hybridmap.model.draws import conformal_factor, dropout_draws, ensemble_draws, interval, mean_of
+from hybridmap.model.draws import dropout_draws, ensemble_draws, interval, mean_of
+from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.train import load_members
 
 Columns = dict[str, NDArray[Any]]
@@ -95,22 +95,28 @@ def central_predictions(experiment: Experiment, model: Model, folder: Path, samp
     return {n: mean_of(v).numpy() for n, v in ensemble_draws(members, *model.tensors(samples)).items()}
 
 
-def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experiment) -> pd.DataFrame:
-    """Add ``conformal_lower.X`` and ``conformal_upper.X`` of every target and learned parameter to all test rows.
+def calibrate(
+    predictions: pd.DataFrame,
+    sites: pd.DataFrame,
+    experiment: Experiment,
+    quantities: Mapping[str, Quantity] = QUANTITIES,
+) -> pd.DataFrame:
+    """Add ``conformal_lower.X``, ``conformal_upper.X`` and ``pit.X`` of every target to all test rows.
 
-    The factor of a fold comes from the test sites of the scheme's other folds, whose models never saw them, and each
-    block counts once. It multiplies the spread of the drawn intervals where there is one, else 1 in the unit of the
-    target. Parameters are not observed: they get the mean of the targets' factors on their own spread, which is no
-    guarantee.
+    The rule of a fold comes from the test sites of the scheme's other folds, whose models never saw them, and each
+    block counts once. Learned parameters are not observed: they get the mean of the targets' factors on the spread of
+    their draws, which is no guarantee.
 
     Parameters
     ----------
     predictions : DataFrame
         ``scheme``, ``fold``, ``part``, observed, predicted and drawn columns.
-    blocks : Series
-        Block of every row.
+    sites : DataFrame
+        ``block`` of every row, and its classes.
     experiment : Experiment
-        Says targets and level.
+        Says targets, level and groups.
+    quantities : mapping of str to Quantity
+        What the region measures, by name.
 
     Returns
     -------
@@ -121,86 +127,74 @@ def calibrate(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experime
     level = experiment.uncertainty.level
     parameters = [c.removeprefix("sd.") for c in map(str, table.columns) if c.startswith("sd.parameter.")]
     ends = [f"conformal_{end}.{n}" for n in (*experiment.targets, *parameters) for end in ("lower", "upper")]
-    table[ends] = np.nan
+    table[[*ends, *(f"pit.{target}" for target in experiment.targets)]] = np.nan
     test = table["part"] == "test"
     for (scheme, fold), group in table[test].groupby(["scheme", "fold"]):
-        held_out = test & (table["scheme"] == scheme) & (table["fold"] != fold)
-        factors = []
+        held_out = table[test & (table["scheme"] == scheme) & (table["fold"] != fold)]
         for target in experiment.targets:
-            scale = scale_of(table, target)
-            factors.append(conformal_factor(scale.scores()[held_out], 1.0, blocks[held_out], level))
-            _set_interval(table, target, *(end[group.index] for end in scale.ends(factors[-1])))
+            rule = learn_rule(held_out, sites.loc[held_out.index], target, _options(experiment, quantities[target]))
+            for name, values in rule.columns(group, sites.loc[group.index]).items():
+                table.loc[group.index, name] = values
         for name in parameters:
-            centre, half_width = (table.loc[group.index, c] for c in (name, f"sd.{name}"))
-            half_width = float(np.mean(factors)) * half_width
-            _set_interval(table, name, centre - half_width, centre + half_width)
+            factor = _mean_factor(held_out, sites, experiment.targets, level)
+            centre, half_width = group[name], factor * group[f"sd.{name}"]
+            table.loc[group.index, f"conformal_lower.{name}"] = centre - half_width
+            table.loc[group.index, f"conformal_upper.{name}"] = centre + half_width
     return table
 
 
-def map_factors(predictions: pd.DataFrame, blocks: pd.Series, experiment: Experiment) -> dict[str, Any]:
-    """What intervals of a map need: for each target the factor on its spread, from all test sites of the first scheme.
+def _options(experiment: Experiment, quantity: Quantity) -> RuleOptions:
+    return RuleOptions(experiment.uncertainty.level, experiment.uncertainty.groups, quantity.is_signed)
+
+
+def _mean_factor(rows: pd.DataFrame, sites: pd.DataFrame, targets: Sequence[str], level: float) -> float:
+    """Mean of the factors of the targets that have one; NaN where none has."""
+    factors = np.array([raw_factor(rows, sites.loc[rows.index, "block"], target, level) for target in targets])
+    is_known = np.isfinite(factors)
+    return float(factors[is_known].mean()) if is_known.any() else np.nan
+
+
+def map_calibration(
+    predictions: pd.DataFrame,
+    sites: pd.DataFrame,
+    experiment: Experiment,
+    quantities: Mapping[str, Quantity] = QUANTITIES,
+) -> dict[str, Any]:
+    """What intervals of a map need, from all test sites of the first scheme.
 
     Parameters
     ----------
-    predictions : DataFrame
+    predictions, sites : DataFrame
         As for :func:`calibrate`.
-    blocks : Series
-        Block of every row.
     experiment : Experiment
-        Says targets, level and the source of uncertainty.
+        Says targets, level, groups and the source of uncertainty.
+    quantities : mapping of str to Quantity
+        What the region measures, by name.
 
     Returns
     -------
     dict
-        ``scheme``, ``method`` (source of the spread), ``level``, ``blocks`` (number of them) and ``factors``: target →
-        factor on the standard deviation, or with method "none" the half width in the unit of the target; None where
-        there are too few blocks for the level.
+        ``scheme``, ``method`` (source of the spread), ``level``, ``groups``, ``blocks`` (number of them), ``factors``:
+        target → factor on its scale, None where there are too few blocks for the level; ``rules``: target → scale and
+        what it is made of, with factors of groups; ``parameter_factor`` on the spread of draws; ``notes``.
     """
     source, scheme = experiment.uncertainty, experiment.splits[0]
-    test = (predictions["part"] == "test") & (predictions["scheme"] == scheme)
-    factors: dict[str, float | None] = {}
-    for target in experiment.targets:
-        factor = conformal_factor(scale_of(predictions, target).scores()[test], 1.0, blocks[test], source.level)
-        factors[target] = factor if np.isfinite(factor) else None
+    rows = predictions[(predictions["part"] == "test") & (predictions["scheme"] == scheme)]
+    of_rows = sites.loc[rows.index]
+    rules = {t: learn_rule(rows, of_rows, t, _options(experiment, quantities[t])) for t in experiment.targets}
+    factors = {target: _finite(rule.pooled.factor(source.level)) for target, rule in rules.items()}
     return {
         "scheme": scheme,
         "method": source.method,
         "level": source.level,
-        "blocks": int(blocks[test].nunique()),
+        "groups": source.groups,
+        "blocks": int(of_rows["block"].nunique()),
         "factors": factors,
+        "rules": {target: rule.facts() for target, rule in rules.items()},
+        "parameter_factor": _finite(_mean_factor(rows, sites, experiment.targets, source.level)),
+        "notes": [note for rule in rules.values() for note in rule.notes],
     }
 
 
-def _set_interval(table: pd.DataFrame, name: str, lower: pd.Series, upper: pd.Series) -> None:
-    """Fill both ends of an interval in their rows."""
-    table.loc[lower.index, f"conformal_lower.{name}"] = lower
-    table.loc[upper.index, f"conformal_upper.{name}"] = upper
-
-
-def interval_table(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """How much the intervals of the targets hold: per scheme, source, fold (and pooled) and target.
-
-    Returns
-    -------
-    DataFrame
-        ``experiment, scheme, source, fold, target, level, n, coverage, error, width, interval_score``; width and score
-        in the unit of the target. `error` is coverage minus level.
-    """
-    sources: Mapping[str, str] = {experiment.uncertainty.method: "", "conformal": "conformal_"}
-    test = predictions[predictions["part"] == "test"]
-    groups = [((s, str(f)), g) for (s, f), g in test.groupby(["scheme", "fold"])]
-    groups += [((s, POOLED), g) for s, g in test.groupby("scheme")]
-    level, rows = experiment.uncertainty.level, []
-    for (scheme, fold), group in groups:
-        for source, prefix in sources.items():
-            for target in experiment.targets:
-                if f"{prefix}lower.{target}" not in group:
-                    continue
-                low, high = group[f"{prefix}lower.{target}"], group[f"{prefix}upper.{target}"]
-                observed = group[f"observed.{target}"]
-                coverage = metrics.coverage(low, high, observed)
-                width, score = metrics.interval_width(low, high), metrics.interval_score(low, high, observed, level)
-                key = [experiment.name, scheme, source, fold, target, level, int(observed.notna().sum())]
-                rows.append([*key, coverage, coverage - level, width, score])
-    names = ["experiment", "scheme", "source", "fold", "target", "level", "n"]
-    return pd.DataFrame(rows, columns=[*names, "coverage", "error", "width", "interval_score"])
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -11,7 +11,7 @@ from hybridmap.config import Experiment
 from hybridmap.evaluate.rung_scores import score_rungs
 from hybridmap.evaluate.rungs import held_out_sites
 from hybridmap.evaluate.skill import Ladder, skill
-from hybridmap.evaluate.strata import depth_class
+from hybridmap.evaluate.strata import site_classes
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_json
 from hybridmap.quantities import QUANTITIES, Quantity
@@ -79,14 +79,14 @@ def site_labels(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
         ``block`` (what is resampled: block, or place in a scheme without blocks), ``area`` ("" where there are no
         blocks), ``cell`` of the grid, and those of ``landcover``, ``source`` and ``depth`` that samples have.
     """
-    labels = samples[[c for c in ("site_id", "landcover", "source") if c in samples]].set_index("site_id")
+    labels = site_classes(samples)
     of_site = splits.set_index("site_id").loc[labels.index]
     area = of_site["block"].astype(str)
     block = area.where(area != "", of_site["group_id"].astype(str))
     cell = (samples["row"].astype(str) + " " + samples["col"].astype(str)).set_axis(labels.index)
     labels = labels.assign(area=area, block=block, cell=cell)
-    if {"top_cm", "bottom_cm"} <= set(samples):
-        depth = depth_class(samples["top_cm"], samples["bottom_cm"]).set_axis(labels.index)
+    if "depth" in labels:
+        depth = labels["depth"]
         # What lies at another depth of one cell is no scatter within it.
-        labels = labels.assign(depth=depth, cell=cell + " " + depth, area=area.where(area == "", area + " " + depth))
+        labels = labels.assign(cell=cell + " " + depth, area=area.where(area == "", area + " " + depth))
     return labels

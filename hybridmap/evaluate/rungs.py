@@ -121,7 +121,7 @@ def held_out_sites(
     HeldOutSites
         Sites with an observation and a prediction of the experiment; "mean" and "climatology" come first.
     """
-    test = one_row_a_site(_with_climatology(predictions, target, level))
+    test = one_row_a_site(with_climatology(predictions, target, level))
     test = test[test[f"observed.{target}"].notna() & test[f"predicted.{target}"].notna()]
     observed, fold = test[f"observed.{target}"].to_numpy(float), test["fold"].to_numpy()
 
@@ -146,8 +146,23 @@ def held_out_sites(
     return HeldOutSites(sites, observed, rungs, level)
 
 
-def _with_climatology(predictions: pd.DataFrame, target: str, level: float) -> pd.DataFrame:
-    """Test rows with median and range of the training sites of their fold as ``climatology.*``."""
+def with_climatology(predictions: pd.DataFrame, target: str, level: float) -> pd.DataFrame:
+    """Test rows of one scheme with median and range of the training sites of their fold as ``climatology.*``.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        All parts of this scheme.
+    target : str
+        Whose observations are meant.
+    level : float
+        Share of the training sites in the range.
+
+    Returns
+    -------
+    DataFrame
+        With ``climatology.lower``, ``.middle`` and ``.upper`` in the unit of the target.
+    """
     observed = predictions[predictions["part"] == "train"].groupby("fold")[f"observed.{target}"]
     tail = (1.0 - level) / 2.0
     test = predictions[predictions["part"] == "test"]

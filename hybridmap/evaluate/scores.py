@@ -10,14 +10,10 @@ import pandas as pd
 
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
-from hybridmap.evaluate.intervals import (
-    calibrate,
-    central_predictions,
-    interval_columns,
-    interval_table,
-    map_factors,
-)
+from hybridmap.evaluate.interval_table import interval_table
+from hybridmap.evaluate.intervals import calibrate, central_predictions, interval_columns, map_calibration
 from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, blocks_of, fold_columns, one_row_a_site
+from hybridmap.evaluate.strata import site_classes
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.quantities import QUANTITIES, Quantity
@@ -65,10 +61,14 @@ def evaluate(
         [_predict_fold(experiment, samples, splits, fold, folder, quantities) for fold, folder in models.items()],
         ignore_index=True,
     )
-    blocks = blocks_of(predictions, splits)
-    write_state(map_factors(predictions, blocks, experiment), out / "conformal.json")
-    predictions = calibrate(predictions, blocks, experiment)
-    write_csv(interval_table(predictions, experiment), out / "intervals.csv")
+    classes = site_classes(samples).loc[predictions["site_id"]].set_axis(predictions.index)
+    sites = classes.assign(block=blocks_of(predictions, splits))
+    calibration = map_calibration(predictions, sites, experiment, quantities)
+    for note in calibration["notes"]:
+        LOG.warning("%s: intervals of %s", experiment.name, note)
+    predictions = calibrate(predictions, sites, experiment, quantities)
+    write_state(calibration, out / "conformal.json")
+    write_csv(interval_table(predictions, sites, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, [quantities[target] for target in experiment.targets])
     for row in table[(table["fold"] == POOLED) & (table["part"] == "test") & (table["model"] != "mean")].itertuples():
         LOG.info("%s %s %s: n %d, KGE %.3f, NSE %.3f", row.scheme, row.target, row.subset, row.n, row.kge, row.nse)

@@ -44,6 +44,14 @@ def depth_class(top_cm: pd.Series, bottom_cm: pd.Series) -> pd.Series:
     return names
 
 
+def site_classes(samples: pd.DataFrame) -> pd.DataFrame:
+    """Those of ``landcover``, ``source`` and ``depth`` that samples have, indexed by ``site_id``."""
+    classes = samples[[c for c in ("site_id", "landcover", "source") if c in samples]].set_index("site_id")
+    if not {"top_cm", "bottom_cm"} <= set(samples):
+        return classes
+    return classes.assign(depth=depth_class(samples["top_cm"], samples["bottom_cm"]).set_axis(classes.index))
+
+
 def strata(sites: pd.DataFrame, observed: Array) -> dict[tuple[str, str], Mask]:
     """Strata of test sites.
 

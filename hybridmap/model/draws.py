@@ -162,3 +162,35 @@ def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike,
     weight = np.cumsum((1.0 / count[code])[order]) / (len(count) + 1)
     reached = np.flatnonzero(weight >= level - 1e-12)
     return float(score[order][reached[0]]) if reached.size else float("inf")
+
+
+def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike) -> Array:
+    """Level above which :func:`conformal_factor` reaches a score.
+
+    Parameters
+    ----------
+    score : array_like, shape (site,)
+        Of new sites, at least 0.
+    held_out, blocks : array_like, shape (other site,)
+        Scores of held-out sites, and the block of each.
+
+    Returns
+    -------
+    array, shape (site,)
+        From 0 to below 1, of new blocks uniform in between; NaN without a score or held-out ones.
+
+    Examples
+    --------
+    >>> conformal_rank([0.5, 2.5, 9.0], [1.0, 2.0, 3.0], [0, 1, 2]).tolist()
+    [0.0, 0.5, 0.75]
+    """
+    scores, references = np.asarray(score, float), np.asarray(held_out, float)
+    has_score = np.isfinite(references)
+    if not has_score.any():
+        return np.full(scores.shape, np.nan)
+    _, code = np.unique(np.asarray(blocks)[has_score], return_inverse=True)
+    count = np.bincount(code)
+    order = np.argsort(references[has_score], kind="stable")
+    weight = np.concatenate([[0.0], np.cumsum((1.0 / count[code])[order]) / (len(count) + 1)])
+    ranks: Array = weight[np.searchsorted(references[has_score][order], scores)]
+    return np.where(np.isfinite(scores), ranks, np.nan)

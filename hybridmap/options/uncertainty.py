@@ -29,6 +29,13 @@ class UncertaintyOptions:
     level: Annotated[float, Range(gt=0, lt=1)] = field(
         default=0.9, metadata={"description": "Share of observations that an interval should hold."}
     )
+    groups: Literal["none", "tercile", "landcover", "depth"] = field(
+        default="none",
+        metadata={
+            "description": "Calibrate intervals by thirds of the predictions, land cover of the samples or depth class;"
+            " groups of fewer than 20 blocks take the factor of all."
+        },
+    )
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 

@@ -19,6 +19,7 @@ from hybridmap.plot.edges import Curve, edges_figure
 from hybridmap.plot.ladder import ladder_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
+from hybridmap.plot.reliability import reliability_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.process import Capacity
 from hybridmap.report.ladder import TITLES, rungs_of
@@ -80,12 +81,15 @@ def _site_folds(results: Results, scheme: str) -> SiteFolds:
 
 
 def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, folder: Path) -> None:
-    """Predicted against observed, and learning curves."""
+    """Predicted against observed, what intervals hold, and learning curves."""
     name, title = experiment.name, experiment.title or experiment.name
     pooled = test[(test["experiment"] == name) & (test["fold"] == POOLED) & (test["model"] == name)]
     pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")
     targets = [results.config.all_quantities[target] for target in experiment.targets]
-    scatter_figure(results.predictions(name), pooled, targets, title, folder / f"{name}_scatter.png")
+    test_sites = results.predictions(name)
+    scatter_figure(test_sites, pooled, targets, title, folder / f"{name}_scatter.png")
+    pit = {target.label: test_sites[f"pit.{target.name}"].dropna().to_numpy(float) for target in targets}
+    reliability_figure(pit, f"Conformal intervals of {title}", folder / f"{name}_reliability.png")
     curves_figure(results.histories(name), title, folder / f"{name}_curves.png")
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridmap.config import Build, Config
+from hybridmap.evaluate.interval_rule import TERCILES
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
 from hybridmap.report.figures import draw_figures
@@ -115,13 +116,15 @@ def _scores(results: Results) -> list[dict[str, Any]]:
 
 
 def _intervals(results: Results) -> list[dict[str, Any]]:
-    """One row an experiment and source of the first scheme: coverage and width of every target."""
+    """One row an experiment, source and target of the first scheme, with the coverage of thirds of the predictions."""
     table = results.intervals
     pooled = table[(table["fold"] == POOLED) & (table["scheme"] == results.first_scheme)]
-    rows = []
-    for (experiment, source), group in pooled.groupby(["experiment", "source"], sort=False):
-        cells = group.set_index("target").to_dict("index")
-        rows.append({"experiment": experiment, "source": source, "level": group["level"].iloc[0], "cells": cells})
+    rows: list[dict[str, Any]] = []
+    for _, group in pooled.groupby(["experiment", "source", "target"], sort=False):
+        of_class = group.set_index(["stratum", "class"])["coverage"]
+        thirds = [of_class.get(("tercile", name)) for name in TERCILES]
+        whole = {str(name): value for name, value in group[group["stratum"] == "all"].iloc[0].items()}
+        rows.append({**whole, "thirds": thirds})
     return rows
 
 

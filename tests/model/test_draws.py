@@ -1,5 +1,7 @@
 """Intervals: repeatable draws, and conformal ones that hold what they promise on new blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,11 @@ import torch
 
 from hybridmap.config import Experiment
 from hybridmap.errors import HybridmapError
-from hybridmap.evaluate.intervals import calibrate, interval_table
+from hybridmap.evaluate.interval_table import interval_table
+from hybridmap.evaluate.intervals import calibrate
 from hybridmap.model.draws import conformal_factor, dropout_draws, ensemble_draws, interval
 from hybridmap.model.specification import build_model
+from hybridmap.quantities import QUANTITIES
 from hybridmap.train import load_members, load_model, save_model
 
 SPEC = {
@@ -110,12 +114,13 @@ def test_calibrated_intervals_use_other_folds_only():
     )
     table.loc[table["fold"] == 0, "observed.soc"] += 50.0
     experiment = Experiment(name="x", targets=["soc"], uncertainty={"method": "ensemble", "level": 0.8})
-    blocks = pd.Series(np.arange(n) // 3, index=table.index)
-    out = calibrate(table, blocks, experiment)
+    sites = pd.DataFrame({"block": np.arange(n) // 3})
+    out = calibrate(table, sites, experiment, {"soc": replace(QUANTITIES["soc"], least=-np.inf)})
     width = (out["conformal_upper.soc"] - out["conformal_lower.soc"]) / 2
     assert width[out["fold"] == 0].max() < 5 < width[out["fold"] == 1].min()  # fold 0 does not see its own errors
     cue = out["conformal_upper.parameter.cue"] - out["parameter.cue"]
     np.testing.assert_allclose(cue / 0.01, width / 2.0)
-    scores = interval_table(out, experiment).set_index(["source", "fold"])
+    scores = interval_table(out, sites, experiment)
+    scores = scores[scores["stratum"] == "all"].set_index(["source", "fold"])
     assert scores.loc[("conformal", "0"), "coverage"] == 0
     assert scores.loc[("conformal", "pooled"), "n"] == n

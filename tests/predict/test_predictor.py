@@ -71,18 +71,21 @@ def test_conformal_maps_are_the_spread_times_the_factor(
     assert stored["method"] == "ensemble"
     assert stored["scheme"] == "block"
     out = made(*cells(folder, made.model))
-    width = stored["factors"]["soc"] * out["soc_sd"]
-    np.testing.assert_allclose(out["soc_upper"] - out["soc"], width, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(out["soc_lower"], (out["soc"] - width).clamp(min=0), atol=1e-4)
-    mean_factor = np.mean(list(stored["factors"].values()))
-    np.testing.assert_allclose(out["cue_upper"] - out["cue"], mean_factor * out["cue_sd"], rtol=1e-3, atol=1e-5)
+    rule, factor = stored["rules"]["soc"], stored["factors"]["soc"]
+    assert rule["scale"] == "log"  # the spread of soils grows with their carbon
+    centre = out["soc"] + rule["offset"]
+    np.testing.assert_allclose(out["soc_upper"], centre * np.exp(factor) - rule["offset"], rtol=1e-4)
+    np.testing.assert_allclose(out["soc_lower"], (centre * np.exp(-factor) - rule["offset"]).clamp(min=0), atol=1e-4)
+    width = stored["parameter_factor"] * out["cue_sd"]
+    np.testing.assert_allclose(out["cue_upper"] - out["cue"], width, rtol=1e-3, atol=1e-5)
     # The spread is that of the evaluation.
     members = load_members(trained / "some_neural/all/model")
     assert members is not None
     drawn = ensemble_draws(members, *cells(folder, made.model))
     np.testing.assert_allclose(out["soc_sd"], drawn["soc"].std(0), rtol=1e-3, atol=1e-4)
     about = made.layers["soc_upper"].attributes()
-    assert about["interval_source"] == "5 members, calibrated on held-out blocks"
+    assert about["interval_source"] == "the same ratio everywhere, calibrated on held-out blocks"
+    assert made.layers["cue_upper"].about["interval_source"] == "5 members, calibrated on held-out blocks"
     assert about["interval_level"] == 0.9
 
 
@@ -104,9 +107,10 @@ def test_an_opened_ensemble_predicts_as_its_map(small_region: tuple[Config, Path
 def test_the_calibration_holds_what_it_promises_on_its_own_blocks(evaluated: Path) -> None:
     table = pd.read_parquet(evaluated / "predictions.parquet")
     test = table[table["part"] == "test"].dropna(subset=["observed.soc"])
-    factor = json.loads((evaluated / "conformal.json").read_text())["factors"]["soc"]
-    inside = (test["observed.soc"] - test["predicted.soc"]).abs() <= factor * test["sd.soc"].clip(lower=1e-6)
-    assert 0.85 < inside.mean() <= 1.0
+    stored = json.loads((evaluated / "conformal.json").read_text())
+    offset = stored["rules"]["soc"]["offset"]
+    distance = np.log((test["observed.soc"] + offset) / (test["predicted.soc"] + offset)).abs()
+    assert 0.85 < (distance <= stored["factors"]["soc"]).mean() <= 1.0
 
 
 @pytest.fixture(scope="module")
@@ -298,8 +302,9 @@ def test_a_model_without_a_spread_gets_one_width(
     recipe = recipe_of(config, "pure_network", trained / "pure_network/all/model", tmp_path / "conformal.json")
     made = Predictor(recipe)
     out = made(*cells(folder, make_fast(load_model(recipe.model))))
-    width = json.loads((tmp_path / "conformal.json").read_text())["factors"]["soc"]
-    np.testing.assert_allclose(out["soc_upper"] - out["soc"], width, rtol=1e-4)
+    stored = json.loads((tmp_path / "conformal.json").read_text())
+    assert stored["rules"]["soc"]["scale"] == "plain"
+    np.testing.assert_allclose(out["soc_upper"] - out["soc"], stored["factors"]["soc"], rtol=1e-4)
     assert "soc_sd" not in out
     assert made.layers["soc_lower"].about["interval_source"].startswith("the same width everywhere")
 

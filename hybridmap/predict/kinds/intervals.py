@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
+from hybridmap.evaluate.strata import depth_class
 from hybridmap.model import HybridModel
-from hybridmap.model.draws import SMALLEST_SPREAD
-from hybridmap.model.spread_head import exponential_of, log_of
-from hybridmap.predict.calibration import calibrated_factors
+from hybridmap.predict.calibration import MapRule, calibrated_rules
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
@@ -37,23 +38,30 @@ class IntervalMaps(MapKind):
         elif self.method != "none":
             absent = [name for name in source.recipe.predict.interval_of if name not in source.model_maps]
             self.notes = tuple(f"no interval of '{name}': this model has no such map" for name in absent)
-        self.factors: dict[str, float] = {}
+        self.rules: dict[str, MapRule] = {}
         if self.method == "conformal" and self.names:
-            targets = source.model.target_names
-            self.factors = calibrated_factors(
-                source.recipe.calibration, source.recipe.uncertainty, {name: name in targets for name in self.names}
-            )
+            self.rules = self._calibrated()
         if self.has_heads:  # they are of targets alone
             self.names = tuple(name for name in self.names if name in source.model.target_names)
         self.drawn_outputs = () if self.has_heads else tuple(source.model_maps[name].output for name in self.names)
 
+    def _calibrated(self) -> dict[str, MapRule]:
+        """Rule of every map, as the evaluation found it."""
+        recipe, interval, targets = self.source.recipe, self.source.interval, self.source.model.target_names
+        if recipe.uncertainty.groups == "landcover":
+            note = "intervals are not by land cover, which maps do not know: they take the factor of all samples"
+            self.notes = (*self.notes, note)
+        depth = depth_class(pd.Series([interval.top_cm]), pd.Series([interval.bottom_cm])).iloc[0]
+        is_target = {name: name in targets for name in self.names}
+        return calibrated_rules(recipe.calibration, recipe.uncertainty, is_target, depth)
+
     def layers(self) -> dict[str, MapLayer]:
         """Two or three maps for each name."""
         level = self.source.recipe.uncertainty.level
-        about = {"interval_level": level, "interval_source": self._source_text()}
         layers: dict[str, MapLayer] = {}
         for name in self.names:
             layer = self.source.model_maps[name].layer
+            about = {"interval_level": level, "interval_source": self._source_text(name)}
             title = f"Width of the {label_of(name, self.source.model.quantities)} interval"
             texts = {"sd": "standard deviation of"} if self.source.has_spread else {}
             texts |= {end: f"{end} end of the {100 * level:g} % interval of" for end in ("lower", "upper")}
@@ -78,36 +86,32 @@ class IntervalMaps(MapKind):
 
     def _head_interval(self, target: str, outputs: Mapping[str, Tensor]) -> Maps:
         """Ends on the logarithm: the distances of the heads, by the factor of the calibration."""
-        heads, factor = self.source.model.heads, self.factors.get(target, 1.0)
-        below, above = heads.distances(outputs, target, self.source.recipe.uncertainty.level)
-        offset = heads.offset_of(target)
-        centre = log_of(outputs[target], offset)
-        ends = {"lower": centre - factor * below, "upper": centre + factor * above}
-        return {f"{target}_{end}": exponential_of(values, offset) for end, values in ends.items()}
+        heads, rule = self.source.model.heads, self.rules.get(target, MapRule(1.0))
+        distances = heads.distances(outputs, target, self.source.recipe.uncertainty.level)
+        ends = rule.log_ends(outputs[target], distances, heads.offset_of(target))
+        return {f"{target}_{end}": values for end, values in zip(("lower", "upper"), ends, strict=True)}
 
     def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None) -> Maps:
         maps: Maps = {}
-        sd = torch.ones_like(centre)
         if draws is not None:
-            sd = maps[f"{name}_sd"] = torch.stack(draws).std(0)
+            maps[f"{name}_sd"] = torch.stack(draws).std(0)
+        least = self._least(name)
         if self.method == "spread":
             assert draws is not None
             lower, upper = central_interval(draws, self.source.recipe.uncertainty.level)
+            lower = lower.clamp(min=least)
         else:
-            width = self._factor(name) * sd.clamp(min=SMALLEST_SPREAD)
-            lower, upper = centre - width, centre + width
+            lower, upper = self.rules[name].ends(centre, maps.get(f"{name}_sd"), least)
+        return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
+
+    def _least(self, name: str) -> float:
+        """What a map can be: a quantity that is not signed, and a density of carbon, at least 0."""
         output, layer = self.source.model_maps[name]
         quantity = self.source.model.quantities.get(output)
         is_positive = layer.unit == DENSITY if quantity is None else not quantity.is_signed
-        if is_positive and not output.startswith(PARAMETER):
-            lower = lower.clamp(min=0.0)
-        return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
+        return 0.0 if is_positive and not output.startswith(PARAMETER) else -math.inf
 
-    def _factor(self, name: str) -> float:
-        """Of a target its own; of a parameter, which is not observed, the mean of the targets'."""
-        return self.factors.get(name, sum(self.factors.values()) / len(self.factors))
-
-    def _source_text(self) -> str:
+    def _source_text(self, name: str) -> str:
         """Where the intervals come from, for metadata."""
         source = self.source.recipe.uncertainty
         texts = {
@@ -117,6 +121,8 @@ class IntervalMaps(MapKind):
         }
         spread = texts.get(source.method, "the same width everywhere")
         if self.method == "conformal":
+            if self.rules[name].is_log:
+                spread = "the same ratio everywhere"
             return f"{spread}, calibrated on held-out blocks"
         return spread if self.has_heads else f"quantiles of {spread}"
 
