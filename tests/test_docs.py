@@ -108,7 +108,7 @@ def test_the_example_of_a_format_is_a_part_of_a_region_file(name: str, tmp_path:
 @pytest.mark.parametrize(
     "name",
     [
-        "docs/own_data.md:0",
+        pytest.param("docs/own_data.md:0", marks=pytest.mark.nightly),
         pytest.param("docs/own_data.md:1", marks=pytest.mark.nightly),
         pytest.param("docs/maps.md:0", marks=pytest.mark.nightly),
     ],

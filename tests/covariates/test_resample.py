@@ -38,8 +38,20 @@ GRIDS: dict[str, tuple[dict[str, Any], list[float]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["continuous", "average", "categorical", "mode"])
-@pytest.mark.parametrize("name", GRIDS)
+OF_THE_NIGHT = {
+    ("north_pole", "average"), ("north_pole", "mode"), ("south_pole", "continuous"), ("north_pole", "b.tif"),
+    ("north_pole", "c.tif"), ("south_pole", "b.tif"),
+}  # fmt: skip
+"""Slow, as cells about a pole are: the others about it run with every commit."""
+
+
+def of_grids(choices: tuple[str, ...]) -> list[Any]:
+    """Every grid with every choice."""
+    pairs = [(name, choice) for name in GRIDS for choice in choices]
+    return [pytest.param(*pair, marks=pytest.mark.nightly if pair in OF_THE_NIGHT else ()) for pair in pairs]
+
+
+@pytest.mark.parametrize(("name", "kind"), of_grids(("continuous", "average", "categorical", "mode")))
 def test_a_cell_keeps_its_value_when_the_region_grows(globe: Path, name: str, kind: str) -> None:
     grid, bounds = GRIDS[name]
     grown = [bounds[0] - 70 * grid["resolution"], bounds[1], bounds[2], bounds[3] + 9 * grid["resolution"]]
@@ -49,8 +61,7 @@ def test_a_cell_keeps_its_value_when_the_region_grows(globe: Path, name: str, ki
     np.testing.assert_allclose(large, small, atol=0.02 if kind in ("continuous", "average") else 0)
 
 
-@pytest.mark.parametrize("path", ["b.tif", "c.tif"])
-@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize(("name", "path"), of_grids(("b.tif", "c.tif")))
 def test_the_meridian_where_a_file_begins_does_not_matter(globe: Path, name: str, path: str) -> None:
     grid, bounds = GRIDS[name]
     grid = {**grid, "bounds": [bounds[0] - 60 * grid["resolution"], *bounds[1:]]}
