@@ -39,9 +39,10 @@ GRIDS: dict[str, tuple[dict[str, Any], list[float]]] = {
 
 
 OF_THE_NIGHT = {
-    ("north_pole", "average"), ("north_pole", "mode"), ("south_pole", "continuous"), ("north_pole", "b.tif"),
-    ("north_pole", "c.tif"), ("south_pole", "b.tif"),
-}  # fmt: skip
+    *(("north_pole", choice) for choice in ("continuous", "average", "mode", "b.tif", "c.tif")),
+    ("south_pole", "continuous"),
+    ("south_pole", "b.tif"),
+}
 """Slow, as cells about a pole are: the others about it run with every commit."""
 
 

@@ -64,7 +64,12 @@ def mixed_forcing(sites):
     return f
 
 
-@pytest.mark.parametrize("options", [{}, {"as_published": True}, {"inputs_below_bedrock": True}], ids=str)
+VARIANTS = ({}, {"as_published": True}, {"inputs_below_bedrock": True})
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param(v, marks=pytest.mark.nightly if v else ()) for v in VARIANTS], ids=map(str, VARIANTS)
+)
 def test_kernels_agree_with_tensor_operations(options):
     sites = 45  # not a multiple of a block
     para = torch.rand((sites, 21), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
