@@ -93,6 +93,7 @@ def test_the_page_passes_check(inputs: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_content_becomes_a_density_and_the_rest_keeps_its_unit(inputs: Path, results: Path) -> None:
     table = pd.read_csv(inputs / "inputs/survey.csv", sep=";")
     sites = pd.read_parquet(results / "observations.parquet").set_index("site_id")
@@ -109,6 +110,7 @@ def test_a_content_becomes_a_density_and_the_rest_keeps_its_unit(inputs: Path, r
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_every_model_is_scored_on_what_it_predicts(results: Path) -> None:
     metrics = pd.read_csv(results / "experiments/nitrogen/evaluation/metrics.csv")
     pooled = metrics[(metrics["fold"] == "pooled") & (metrics["subset"] == "all")]
@@ -126,6 +128,7 @@ def test_every_model_is_scored_on_what_it_predicts(results: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_maps_have_its_unit_and_totals_its_stock(results: Path) -> None:
     maps = results / "experiments/nitrogen/maps"
     for name in ("total_n", "total_n_lower", "total_n_stock", "soc", "cn_old"):
@@ -145,6 +148,7 @@ def test_maps_have_its_unit_and_totals_its_stock(results: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_what_can_be_negative_is_mapped_so(results: Path) -> None:
     maps = results / "experiments/network/maps"
     with rasterio.open(maps / "radiocarbon.tif") as raster, rasterio.open(maps / "radiocarbon_lower.tif") as lower:
@@ -156,6 +160,7 @@ def test_what_can_be_negative_is_mapped_so(results: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_report_shows_it(results: Path) -> None:
     page = (results / "report/index.html").read_text()
     for text in ("<td>TN</td>", "<td>Δ14C</td>", '<td class="text">‰</td>', "TN KGE"):

@@ -280,6 +280,7 @@ def _interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(finished: Path, tmp_path: Path) -> None:
     """Interrupted twice, in different stages, the maps are the same bytes."""

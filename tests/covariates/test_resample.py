@@ -128,7 +128,7 @@ def mean_of_points(values: NDArray[Any], step: float, grid: RegionGrid, across: 
 
 @pytest.mark.parametrize("crs", ["EPSG:3995", "EPSG:3031"])
 @pytest.mark.parametrize("corner", [(-60000, 60000), (-65000, 63000), (300000, 200000)])
-@pytest.mark.parametrize("kind", ["continuous", "average"])
+@pytest.mark.parametrize("kind", ["continuous", pytest.param("average", marks=pytest.mark.nightly)])
 def test_means_about_a_pole_are_those_of_points(bands: Path, crs: str, corner: tuple[int, int], kind: str) -> None:
     bounds = [corner[0], corner[1] - 120000, corner[0] + 120000, corner[1]]
     grid = {"crs": crs, "resolution": 10000, "bounds": bounds}
