@@ -135,8 +135,8 @@ def calibrate(
             rule = learn_rule(held_out, sites.loc[held_out.index], target, _options(experiment, quantities[target]))
             for name, values in rule.columns(group, sites.loc[group.index]).items():
                 table.loc[group.index, name] = values
+        factor = _mean_factor(held_out, sites, experiment.targets, level) if parameters else np.nan
         for name in parameters:
-            factor = _mean_factor(held_out, sites, experiment.targets, level)
             centre, half_width = group[name], factor * group[f"sd.{name}"]
             table.loc[group.index, f"conformal_lower.{name}"] = centre - half_width
             table.loc[group.index, f"conformal_upper.{name}"] = centre + half_width

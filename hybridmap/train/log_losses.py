@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hybridmap.model.spread_head import log_of
 from hybridmap.process.base import mean_over
+from hybridmap.train.losses import gaussian_loss, smooth_l1_loss
 
 DEGREES_OF_FREEDOM = 4.0
 """Of Student's t: heavy tails that still have a variance."""
@@ -43,8 +44,7 @@ def smooth_l1_log_loss(
     -------
     Tensor, shape (...)
     """
-    difference = (log_of(predicted, offset) - log_of(observed, offset)).abs()
-    return mean_over(torch.where(difference < BEND, difference.square() / (2 * BEND), difference - BEND / 2), known)
+    return smooth_l1_loss(log_of(predicted, offset), log_of(observed, offset), BEND, known)
 
 
 def log_and_square_loss(
@@ -89,8 +89,7 @@ def gaussian_log_loss(
     -------
     Tensor, shape (...)
     """
-    z = (log_of(predicted, offset) - log_of(observed, offset)) / spread
-    return mean_over(0.5 * z.square() + spread.log(), known)
+    return gaussian_loss(log_of(predicted, offset), log_of(observed, offset), spread, known)
 
 
 def student_t_log_loss(
