@@ -44,6 +44,7 @@ def test_the_page_passes_check(inputs: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_every_layer_is_an_observation_of_its_depth(inputs: Path, results: Path) -> None:
     table = pd.read_csv(inputs / "inputs/profiles.csv")
     rows = pd.read_parquet(results / "observations.parquet")
@@ -61,6 +62,7 @@ def test_every_layer_is_an_observation_of_its_depth(inputs: Path, results: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_profile_is_in_one_fold(results: Path) -> None:
     samples, splits = pd.read_parquet(results / "samples.parquet"), pd.read_parquet(results / "splits.parquet")
     fold = samples.merge(splits[["site_id", "fold"]], on="site_id", validate="one_to_one")
@@ -69,6 +71,7 @@ def test_a_profile_is_in_one_fold(results: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_maps_of_intervals_agree_with_the_known_profiles(inputs: Path, results: Path) -> None:
     fields, _ = read_fields(inputs)
     store = xr.open_zarr(results / "experiments/by_depth/maps.zarr", consolidated=False)
@@ -95,6 +98,7 @@ def test_maps_of_intervals_agree_with_the_known_profiles(inputs: Path, results: 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_one_file_an_interval_says_its_depth(results: Path) -> None:
     folder = results / "experiments/by_depth/maps"
     names = {file.name for file in folder.glob("soc_*cm.tif")}
@@ -111,6 +115,7 @@ def test_one_file_an_interval_says_its_depth(results: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_depth_is_learned_by_every_model(results: Path) -> None:
     """Held-out blocks: a model that could not see depth would miss most of the variance, which is vertical."""
     samples = pd.read_parquet(results / "samples.parquet")
@@ -126,6 +131,7 @@ def test_depth_is_learned_by_every_model(results: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_ladder_scores_every_depth_by_itself_beside_depth_alone(results: Path) -> None:
     ladder = pd.read_csv(results / "experiments/by_depth/evaluation/ladder.csv")
     soc = ladder[(ladder["target"] == "soc") & (ladder["stratum"] == "depth")]

@@ -216,6 +216,7 @@ def coarse_run(name: str, folder: Path) -> tuple[Path, dict[str, float]]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_florida_is_mapped_and_more_carbon_holds_more_water(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,32 +200,33 @@ def test_a_unit_a_boundary_and_a_mask_plan_what_reads_them(finished: Path) -> No
 @pytest.mark.parametrize(
     ("file", "rule"),
     [
-        ("experiments/some_neural/maps/soc.tif", "predict"),
         ("experiments/some_neural/maps.zarr/soc/c/0/0", "predict"),
-        pytest.param("experiments/some_neural/maps.zarr/zarr.json", "predict", marks=pytest.mark.nightly),
         ("experiments/some_neural/block-1/model/weights.safetensors", "train some_neural"),
-        pytest.param(
-            "experiments/some_neural/block-1/model/members.safetensors", "train some_neural", marks=pytest.mark.nightly
-        ),
-        pytest.param(
-            "experiments/some_neural/all/model/members.safetensors", "train some_neural", marks=pytest.mark.nightly
-        ),
-        pytest.param("experiments/some_neural/all/model/model.yaml", "train some_neural", marks=pytest.mark.nightly),
-        pytest.param("experiments/own/block-2/history.parquet", "train own", marks=pytest.mark.nightly),
-        ("experiments/own/block-0/model/process.py", "train own"),
-        ("experiments/own.sums", "train own"),
-        pytest.param("experiments/own/evaluation/conformal.json", "evaluate", marks=pytest.mark.nightly),
-        pytest.param("experiments/own/diagnostics/saturation.json", "diagnose_experiment", marks=pytest.mark.nightly),
-        ("experiments/own/item.json", "stac"),
-        ("covariates.zarr/covariates/c/0/0/0", "cube"),
-        pytest.param("covariates.zarr.sums", "cube", marks=pytest.mark.nightly),
-        pytest.param("experiments/some_neural/maps.sums", "predict", marks=pytest.mark.nightly),
-        pytest.param("experiments/some_neural/maps.zarr.sums", "predict", marks=pytest.mark.nightly),
         ("splits.parquet", "split"),
         ("report/figures/comparison.png", "report"),
         ("inputs/observations.csv", "demo"),
-        pytest.param("inputs/covariates/clay.tif", "demo", marks=pytest.mark.nightly),
-        pytest.param("report/figures/own_moc_scatter.png", "report", marks=pytest.mark.nightly),
+        *(
+            pytest.param(*pair, marks=pytest.mark.nightly)
+            for pair in (
+                ("experiments/some_neural/maps/soc.tif", "predict"),
+                ("experiments/some_neural/maps.zarr/zarr.json", "predict"),
+                ("experiments/some_neural/block-1/model/members.safetensors", "train some_neural"),
+                ("experiments/some_neural/all/model/members.safetensors", "train some_neural"),
+                ("experiments/some_neural/all/model/model.yaml", "train some_neural"),
+                ("experiments/own/block-2/history.parquet", "train own"),
+                ("experiments/own/block-0/model/process.py", "train own"),
+                ("experiments/own.sums", "train own"),
+                ("experiments/own/evaluation/conformal.json", "evaluate"),
+                ("experiments/own/diagnostics/saturation.json", "diagnose_experiment"),
+                ("experiments/own/item.json", "stac"),
+                ("covariates.zarr/covariates/c/0/0/0", "cube"),
+                ("covariates.zarr.sums", "cube"),
+                ("experiments/some_neural/maps.sums", "predict"),
+                ("experiments/some_neural/maps.zarr.sums", "predict"),
+                ("inputs/covariates/clay.tif", "demo"),
+                ("report/figures/own_moc_scatter.png", "report"),
+            )
+        ),
     ],
 )
 def test_what_was_deleted_is_planned_again(finished: Path, file: str, rule: str) -> None:

@@ -29,7 +29,7 @@ def model_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.nightly if n.startswith("clm5") else ()) for n in list_processes()]
+    "name", [pytest.param(n, marks=() if n == "five_pool" else pytest.mark.nightly) for n in list_processes()]
 )
 def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -> None:
     options: dict[str, object] = {"formulation": "constrained"} if name == "five_pool" else {}

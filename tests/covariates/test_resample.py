@@ -40,8 +40,8 @@ GRIDS: dict[str, tuple[dict[str, Any], list[float]]] = {
 
 OF_THE_NIGHT = {
     *(("north_pole", choice) for choice in ("continuous", "average", "mode", "b.tif", "c.tif")),
-    ("south_pole", "continuous"),
-    ("south_pole", "b.tif"),
+    *(("south_pole", choice) for choice in ("continuous", "average", "mode", "b.tif", "c.tif")),
+    ("alaska_fine", "mode"),
 }
 """Slow, as cells about a pole are: the others about it run with every commit."""
 
