@@ -40,9 +40,9 @@ class Baseline:
         In words, for the report.
     candidates : tuple of Candidate
         Where there are several, the one with the least squared error on the validation part of a fold.
-    inputs : {"layers", "coordinates", "depth"}
-        What it sees: covariates and forcing (and the ends of layers, where they are observations), or nothing but the
-        place or the depth.
+    inputs : {"layers", "layers_and_coordinates", "coordinates", "depth"}
+        What it sees: covariates and forcing (and the ends of layers, where they are observations), with the place or
+        without, or nothing but the place or the depth.
     one_hot : bool
         Whether covariates of classes become one column a class.
     standardised : bool
@@ -55,7 +55,7 @@ class Baseline:
 
     title: str
     candidates: tuple[Candidate, ...]
-    inputs: Literal["layers", "coordinates", "depth"] = "layers"
+    inputs: Literal["layers", "layers_and_coordinates", "coordinates", "depth"] = "layers"
     one_hot: bool = False
     standardised: bool = False
     search: Mapping[str, object] = field(default_factory=dict)
@@ -80,6 +80,13 @@ def _boosting(**options: object) -> Candidate:
     return Candidate("sklearn.ensemble:HistGradientBoostingRegressor", {**options, **fixed}, few, staged=True)
 
 
+FORESTS = tuple(
+    _forest(100, min_samples_leaf=leaf, max_features=share) for leaf, share in product((2, 4, 10), (0.15, 1 / 3))
+)
+FEW_TREES = {"n_estimators": 25}
+BOOSTINGS = tuple(
+    _boosting(max_iter=180, learning_rate=0.06, max_leaf_nodes=leaves, l2_regularization=1.0) for leaves in (5, 10, 25)
+)
 BASELINES = {
     "coordinates": Baseline(
         "coordinates alone",
@@ -99,21 +106,12 @@ BASELINES = {
     ),
     "random_forest": Baseline("random forest", (_forest(200, min_samples_leaf=2),)),
     "gradient_boosting": Baseline("gradient boosting", (_boosting(max_iter=300, learning_rate=0.06),)),
-    "tuned_forest": Baseline(
-        "tuned forest",
-        tuple(
-            _forest(100, min_samples_leaf=leaf, max_features=share)
-            for leaf, share in product((2, 4, 10), (0.15, 1 / 3))
-        ),
-        search={"n_estimators": 25},
+    "tuned_forest": Baseline("tuned forest", FORESTS, search=FEW_TREES),
+    "tuned_boosting": Baseline("tuned boosting", BOOSTINGS),
+    "position_forest": Baseline(
+        "tuned forest with position", FORESTS, inputs="layers_and_coordinates", search=FEW_TREES
     ),
-    "tuned_boosting": Baseline(
-        "tuned boosting",
-        tuple(
-            _boosting(max_iter=180, learning_rate=0.06, max_leaf_nodes=leaves, l2_regularization=1.0)
-            for leaves in (5, 10, 25)
-        ),
-    ),
+    "position_boosting": Baseline("tuned boosting with position", BOOSTINGS, inputs="layers_and_coordinates"),
     "quantile_forest": Baseline(
         "quantile forest",
         (

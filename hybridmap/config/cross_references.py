@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hybridmap.config.layer_years import RULES
 from hybridmap.errors import nearest
 from hybridmap.options.layer_depth import LAYER_INPUTS
+from hybridmap.options.position import POSITION
 from hybridmap.units import same_unit
 
 if TYPE_CHECKING:
@@ -72,6 +73,13 @@ def _check_experiments(config: Config) -> None:
             [c.name for c in config.covariates],
             (*place, "encoder", "positional"),
         )
+        reserved = sorted({layer.name for layer in config.forcing} & set(POSITION))
+        if reserved and experiment.encoder.options().get("position_waves"):
+            raise MisplacedNameError(
+                f"experiment '{experiment.name}': encoder.position_waves reads the position as {POSITION}, and"
+                f" a forcing is called '{reserved[0]}'; give that another name",
+                (*place, "encoder", "position_waves"),
+            )
 
 
 def _check_targets(config: Config, experiment: Experiment, place: Place) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from hybridmap.encoders.declarations import Declaration, Option, declared_encoders
 from hybridmap.errors import nearest
+from hybridmap.options.position import PositionWaves
 
 DEFAULT_ENCODER = "mlp"
 
@@ -24,7 +25,8 @@ class EncoderSection(BaseModel):
 
     def options(self) -> dict[str, Any]:
         """Name and options as :func:`hybridmap.encoders.registry.build_encoder` takes them."""
-        return self.model_dump(mode="json")
+        options = self.model_dump(mode="json")
+        return {key: value for key, value in options.items() if key != "position_waves" or value is not None}
 
     def leaves_units_out(self) -> bool:
         """Whether the network has dropout, which intervals by MC dropout need."""
@@ -44,6 +46,10 @@ def section_of(declaration: Declaration) -> type[EncoderSection]:
         **options,
         separate=(bool, Field(False, description="One network for each parameter instead of one for all.")),
         positional=(list[str], Field([], description="Longitude and latitude layers, to be seen as waves (BINN).")),
+        position_waves=(
+            PositionWaves | None,
+            Field(None, description="The position of a site seen too, as smooth random waves; null does without."),
+        ),
     )
     section.kind = declaration.name
     return section

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from hybridmap.encoders.layers import Dropout, Linear
+from hybridmap.encoders.position_waves import Waves
+from hybridmap.options.position import POSITION, PositionWaves
 
 FREQUENCIES = 16
 SHORTEST, LONGEST = 1e-6, 360.0
@@ -87,10 +89,16 @@ class MixedInputs(nn.Module):
         Class codes of the covariates that are classes.
     coordinates : sequence of str
         Longitude and latitude among `names`, or none.
+    waves : PositionWaves, optional
+        The position seen as waves: longitude and latitude are then two more inputs behind `names`.
     """
 
     def __init__(
-        self, names: Sequence[str], categorical: Mapping[str, Sequence[float]], coordinates: Sequence[str] = ()
+        self,
+        names: Sequence[str],
+        categorical: Mapping[str, Sequence[float]],
+        coordinates: Sequence[str] = (),
+        waves: PositionWaves | None = None,
     ) -> None:
         super().__init__()
         for name in (*categorical, *coordinates):
@@ -102,13 +110,18 @@ class MixedInputs(nn.Module):
         self.numeric = [i for i, name in enumerate(names) if name not in special]
         self.raw = [i for i, name in enumerate(names) if name in special]
         """Columns that must not be standardised."""
+        self.waves = None if waves is None else Waves(waves)
+        self.position: tuple[str, ...] = () if waves is None else POSITION
+        """What a site must bring for the waves."""
+        self.position_columns = [len(names) + k for k in range(len(self.position))]
+        self.raw += self.position_columns
         self.class_columns = [names.index(name) for name in categorical]
         self.coordinate_columns = [names.index(name) for name in coordinates]
         self.embeddings = nn.ModuleList(Embedding(codes) for codes in categorical.values())
         self.positional = PositionalEncoder() if coordinates else None
         sizes = [int(e.table.shape[-1]) for e in self.embeddings if isinstance(e, Embedding)]
         position = 0 if self.positional is None else self.positional.linear.out_features
-        self.n_features = len(self.numeric) + sum(sizes) + position
+        self.n_features = len(self.numeric) + sum(sizes) + position + (0 if self.waves is None else self.waves.size)
 
     def forward(self, covariates: Tensor) -> Tensor:
         """Covariates (..., site, covariate), numbers standardised, to features (..., site, feature)."""
@@ -116,4 +129,6 @@ class MixedInputs(nn.Module):
         features += [embed(covariates[..., i]) for embed, i in zip(self.embeddings, self.class_columns, strict=True)]
         if self.positional is not None:
             features.append(self.positional(covariates[..., self.coordinate_columns]))
+        if self.waves is not None:
+            features.append(self.waves(covariates[..., self.position_columns]))
         return torch.cat(features, -1)

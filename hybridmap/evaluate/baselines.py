@@ -106,8 +106,9 @@ def _inputs(name: str, samples: pd.DataFrame, layers: Sequence[Raster]) -> Array
     kind = BASELINES[name]
     if kind.inputs == "coordinates":
         return _complete(name, samples, PLACE)
-    if kind.inputs == "layers":
-        return _predictors(samples, layers if kind.one_hot else [])
+    if kind.inputs in ("layers", "layers_and_coordinates"):
+        layer_columns = _predictors(samples, layers if kind.one_hot else [])
+        return layer_columns if kind.inputs == "layers" else np.hstack([layer_columns, _complete(name, samples, PLACE)])
     if any(column not in samples or samples[column].nunique() < 2 for column in DEPTH):
         raise HybridmapError(
             "baselines: 'depth' has nothing to go by, all samples lie between the same top_cm and bottom_cm; take it"

@@ -9,6 +9,7 @@ import torch
 
 from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
+from hybridmap.options.position import POSITION
 from hybridmap.process import Variable
 from hybridmap.quantities import Quantity
 from hybridmap.train import SiteData
@@ -39,7 +40,7 @@ def site_data(samples: pd.DataFrame, targets: Iterable[Quantity], device: str = 
     Returns
     -------
     SiteData
-        Covariates (site, covariate), forcing and targets (site,), all float32.
+        Covariates (site, covariate), forcing (with the position [degrees]) and targets (site,), all float32.
 
     Raises
     ------
@@ -55,7 +56,10 @@ def site_data(samples: pd.DataFrame, targets: Iterable[Quantity], device: str = 
     covariates = samples[[c for c in samples.columns if c.startswith(COVARIATE)]].to_numpy("float32")
     return SiteData(
         torch.tensor(covariates, device=device),
-        {name: tensor(FORCING + name) for name in names_in(samples, FORCING)},
+        {
+            **{name: tensor(FORCING + name) for name in names_in(samples, FORCING)},
+            **{name: tensor(name) for name in POSITION if name in samples},
+        },
         {quantity.name: tensor(quantity.column) for quantity in targets},
     )
 

@@ -117,6 +117,13 @@ class RegionGrid:
         """Coordinates in the grid's CRS of WGS84 degrees."""
         return Transformer.from_crs("EPSG:4326", self.crs, always_xy=True).transform(lon, lat)
 
+    def degrees(self, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Longitude and latitude [WGS84 degrees] of the cell centres of a tile, each (row, column)."""
+        rows, cols = tile.slices
+        x, y = np.meshgrid(self.x[cols], self.y[rows])
+        lon, lat = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform(x, y)
+        return np.asarray(lon, "float32"), np.asarray(lat, "float32")
+
     def cell_of(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

@@ -89,8 +89,10 @@ class HybridModel(TableModel):
         self.shared_names = tuple(roles.shared)
         self.heads = SpreadHead(heads, self.target_names)
         self.depth = LayerDepth(process, self.forcing_constants, root_beta)
-        self.forcing_names = self.depth.forcing_names
-        self.standardise = Standardise(len(self.covariate_names) + len(self.depth.encoded))
+        position = inputs.position if inputs else ()
+        self._encoded = (*self.depth.encoded, *position)
+        self.forcing_names = (*self.depth.forcing_names, *position)
+        self.standardise = Standardise(len(self.covariate_names) + len(self._encoded))
         table = {p.name: _rebound(p, bounds or {}, start or {}) for p in process.parameters}
         self._neural = Bounds.of([table[n] for n in self.neural_names])
         self._shared = Bounds.of([table[n] for n in self.shared_names])
@@ -111,10 +113,22 @@ class HybridModel(TableModel):
         return self._bounded(encoded[..., : len(self.neural_names)])
 
     def encoder_inputs(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
-        """Covariates, and the ends of the layer [m] where they differ between sites, (..., site, input)."""
-        if not self.depth.encoded:
+        """Covariates, the ends of the layer [m] where they differ between sites, and the position if it is seen.
+
+        Parameters
+        ----------
+        covariates : Tensor, shape (..., site, covariate)
+            In physical units.
+        forcing : mapping of str to Tensor, shape (..., site)
+            With what else the encoder sees.
+
+        Returns
+        -------
+        Tensor, shape (..., site, input)
+        """
+        if not self._encoded:
             return covariates
-        return torch.cat([covariates, *(forcing[n][..., None] for n in self.depth.encoded)], dim=-1)
+        return torch.cat([covariates, *(forcing[n][..., None] for n in self._encoded)], dim=-1)
 
     def shared_parameters(self) -> Tensor:
         """Physical values of the shared parameters, (..., shared parameter)."""
@@ -149,7 +163,7 @@ class HybridModel(TableModel):
         raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
         learned = self._learned(neural)
         # The process model knows sites only: members and sites are one axis for it.
-        names = (n for n in self.forcing_names if n in forcing or n not in LAYER_INPUTS)
+        names = (n for n in self.depth.forcing_names if n in forcing or n not in LAYER_INPUTS)
         flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in names}
         constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
         # Without a layer it is the constants that say how many sites there are.

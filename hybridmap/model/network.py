@@ -21,7 +21,7 @@ class NetworkModel(TableModel):
     encoder : nn.Module
         Standardised inputs (site, covariate + forcing) → raw targets (site, target).
     covariate_names, forcing_names, target_names : sequence of str
-        Input columns in order, and outputs.
+        Input columns in order, the position last if it is seen, and outputs.
     inputs : MixedInputs, optional
         Treatment of classes and coordinates.
     signed : collection of str

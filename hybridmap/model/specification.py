@@ -9,6 +9,7 @@ from hybridmap.encoders import MixedInputs
 from hybridmap.encoders.registry import build_encoder
 from hybridmap.model import HybridModel, Model, NetworkModel, resolve_roles
 from hybridmap.model.layer_depth import LayerDepth
+from hybridmap.options.position import PositionWaves
 from hybridmap.process import get_process
 from hybridmap.quantities import QUANTITIES, Quantity
 
@@ -21,10 +22,11 @@ def build_model(spec: Mapping[str, Any]) -> Model:
     spec : mapping
         What ``model.yaml`` holds: ``process`` (mapping of name and options, or None for the pure network),
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
-        (mapping with a name, options, and optionally ``separate`` and ``positional``), ``covariates``, ``forcing``,
-        ``targets`` (lists), ``forcing_constants`` and optionally ``categorical`` (covariate → class codes),
-        ``start`` (parameter → value), ``units`` (layer → unit), ``quantities`` (facts of those that the region
-        declares) ``root_beta`` (shape of the root profile, where observations are of layers at several depths)
+        (mapping with a name, options, and optionally ``separate``, ``positional`` and ``position_waves``),
+        ``covariates``, ``forcing``, ``targets`` (lists), ``forcing_constants`` and optionally ``categorical``
+        (covariate → class codes), ``start`` (parameter → value), ``units`` (layer → unit), ``quantities`` (facts of
+        those that the region declares) ``root_beta`` (shape of the root profile, where observations are of layers at
+        several depths)
         and ``heads`` (further outputs of the encoder).
 
     Returns
@@ -57,7 +59,7 @@ def _build_network(spec: Mapping[str, Any]) -> NetworkModel:
     return NetworkModel(
         encoder,
         covariate_names=covariates,
-        forcing_names=forcing,
+        forcing_names=[*forcing, *(inputs.position if inputs else ())],
         target_names=targets,
         inputs=inputs,
         signed=[name for name in targets if name in quantities and quantities[name].is_signed],
@@ -88,7 +90,7 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
         root_beta=root_beta,
         heads=heads,
     )
-    if missing := [n for n in model.forcing_names if n not in spec["forcing"]]:
+    if missing := [n for n in model.depth.forcing_names if n not in spec["forcing"]]:
         raise ValueError(f"{process.name} needs the forcing {missing}; the region has {list(spec['forcing'])}.")
     if missing := [t for t in targets if t not in {v.name for v in process.outputs}]:
         raise ValueError(f"{process.name} has no output {missing} to compare with observations.")
@@ -96,7 +98,10 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
 
 
 def _build_inputs(spec: Mapping[str, Any], names: list[str]) -> MixedInputs | None:
-    """Build the treatment of classes and coordinates, None where all covariates are plain numbers."""
+    """Build the treatment of classes, coordinates and position, None where all covariates are plain numbers."""
     categorical = dict(spec.get("categorical") or {})
     coordinates = list(spec["encoder"].get("positional") or ())
-    return MixedInputs(names, categorical, coordinates) if categorical or coordinates else None
+    waves = spec["encoder"].get("position_waves")
+    if not (categorical or coordinates or waves):
+        return None
+    return MixedInputs(names, categorical, coordinates, PositionWaves(**waves) if waves else None)

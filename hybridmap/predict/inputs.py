@@ -11,6 +11,7 @@ from hybridmap.grid.store import shard_edge
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model import Model
 from hybridmap.options.layer_depth import LAYER_INPUTS
+from hybridmap.options.position import POSITION
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Recipe
 
@@ -57,7 +58,7 @@ def check_layers(model: Model, cube: Cube) -> None:
         (model.forcing_names, forcing_units, "forcing"),
     ):
         for name in names:
-            if name in LAYER_INPUTS:  # they say the interval that is mapped
+            if name in (*LAYER_INPUTS, *POSITION):  # the interval that is mapped, and where the cell lies
                 continue
             if name not in units:
                 raise HybridmapError(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hybridmap.covariates.cube import Cube
 from hybridmap.grid.tiles import Tile
 from hybridmap.options.layer_depth import LAYER_INPUTS
+from hybridmap.options.position import POSITION
 from hybridmap.predict.predictor import Predictor
 
 BATCH = 8192
@@ -59,6 +60,8 @@ def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str
         covariates = covariates[order]
     layers = torch.from_numpy(covariates.reshape(len(covariates), -1))
     names = [name for name in model.forcing_names if name not in LAYER_INPUTS]
+    if POSITION[0] in names:
+        forcing = {**forcing, **dict(zip(POSITION, cube.grid.degrees(strip), strict=True))}
     forcing_layers = {name: torch.from_numpy(forcing[name].reshape(-1)) for name in names}
     flat_maps = {name: values.view(*values.shape[:-2], -1) for name, values in maps.items()}
     complete = torch.from_numpy(np.flatnonzero(valid))

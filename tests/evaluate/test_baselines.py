@@ -91,6 +91,20 @@ def test_coordinates_see_nothing_but_the_place(small_region: tuple[Config, Path]
     np.testing.assert_array_equal(same[0]["predicted.soc"], same[1]["predicted.soc"])
 
 
+def test_with_position_sees_layers_and_the_place(small_region: tuple[Config, Path], tmp_path: Path) -> None:
+    _, folder = small_region
+    samples = pd.read_parquet(folder / "samples.parquet")
+    still = samples.assign(lon=10.0, lat=50.0)
+    flat = samples.assign(**{c: 0.0 for c in samples if c.startswith(("covariate.", "forcing."))})
+    results = [
+        run(small_region, "position_boosting", tmp_path / str(k), t) for k, t in enumerate((samples, still, flat))
+    ]
+    without = run(small_region, "tuned_boosting", tmp_path / "without")
+    assert not np.array_equal(results[0]["predicted.soc"], results[1]["predicted.soc"])
+    assert not np.array_equal(results[0]["predicted.soc"], results[2]["predicted.soc"])
+    np.testing.assert_array_equal(results[1]["predicted.soc"], without["predicted.soc"])
+
+
 def test_missing_coordinates_are_named(small_region: tuple[Config, Path], tmp_path: Path) -> None:
     _, folder = small_region
     samples = pd.read_parquet(folder / "samples.parquet")

@@ -13,7 +13,7 @@ import torch
 import yaml
 import zarr
 from conftest import ROOT
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from hybridmap.config.maps import Predict
 from hybridmap.covariates.cube import open_cube
@@ -23,6 +23,7 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.model.specification import build_model
 from hybridmap.options import UncertaintyOptions
+from hybridmap.options.position import POSITION
 from hybridmap.predict import run
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution
@@ -31,16 +32,17 @@ from hybridmap.train import load_model, save_model
 NAMES = ["a", "b", "c", "d"]
 
 
-def model_in(folder: Path) -> Path:
+def model_in(folder: Path, **encoder: Any) -> Path:
     spec: dict[str, Any] = {
         "process": {"name": "five_pool", "options": {"formulation": "constrained"}}, "neural": ["cue", "q_max"],
         "shared": [], "fixed": {}, "bounds": {}, "constraint": "sigmoid", "covariates": NAMES,
-        "encoder": {"name": "mlp", "hidden": [16], "dropout": 0.0, "separate": False, "positional": []},
+        "encoder": {"name": "mlp", "hidden": [16], "dropout": 0.0, "separate": False, "positional": [], **encoder},
         "forcing": ["npp", "mat"], "targets": ["soc"], "forcing_constants": {"depth": 0.2},
     }  # fmt: skip
     torch.manual_seed(0)
     model = build_model(spec)
-    model.fit_inputs(torch.randn(200, len(NAMES)))
+    position = {name: torch.zeros(200) for name in POSITION}
+    model.fit_inputs(model.encoder_inputs(torch.randn(200, len(NAMES)), position))
     save_model(model, spec, folder / "model")
     assert yaml.safe_load((folder / "model/model.yaml").read_text())["covariates"] == NAMES
     return folder / "model"
@@ -102,6 +104,23 @@ def test_any_grid_and_tile_gives_every_cell_once(
         assert file.res == pytest.approx((resolution, resolution))
     np.testing.assert_allclose(found[known], out["soc"], rtol=1e-5)
     assert np.isnan(found[~known]).all()
+
+
+@pytest.mark.parametrize("crs", [4326, 5070])
+def test_a_cell_is_seen_where_it_lies_whatever_the_tile(tmp_path: Path, crs: int) -> None:
+    west, north, resolution = (175.0, 60.0, 0.1) if crs == 4326 else (-1e6, 2e6, 5000.0)
+    grid, values = RegionGrid(CRS.from_epsg(crs), west, north, resolution, 101, 77), layers_of(77, 101)
+    cube, model = cube_in(tmp_path, grid, 32, {(0, 0): values}), model_in(tmp_path, position_waves={"count": 8})
+    maps = []
+    for tile in (32, 64):
+        run.predict(Job(recipe(model, tile), cube, tmp_path / f"{tile}.zarr"), "t", Execution(1))
+        maps.append(np.asarray(zarr.open_group(tmp_path / f"{tile}.zarr", mode="r")["soc"]))
+    np.testing.assert_array_equal(*maps)
+    x, y = np.meshgrid(west + resolution * (np.arange(101) + 0.5), north - resolution * (np.arange(77) + 0.5))
+    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
+    table = {"npp": np.full(lon.size, 500.0), "mat": np.full(lon.size, 9.0), "lon": lon.ravel(), "lat": lat.ravel()}
+    table |= {name: layer.ravel() for name, layer in zip(NAMES, values, strict=True)}
+    np.testing.assert_allclose(maps[0].ravel(), load_model(model).predict(table)["soc"], rtol=1e-4)
 
 
 def test_a_tile_without_data_leaves_no_file(tmp_path: Path) -> None:
