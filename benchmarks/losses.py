@@ -1,6 +1,6 @@
 """What each loss does to skill and intervals: one network and one hybrid, the folds of a region, everything else alike.
 
-The region must have samples and folds: `snakemake --cores 2 --configfile REGION split` makes them.
+The region must have samples and folds: `snakemake --cores 2 split --configfile REGION` makes them.
 
     python benchmarks/losses.py resources/regions/conus_open.yaml --losses kge mse log_quantiles
 
