@@ -49,6 +49,10 @@ rule all:
             rules.applicability.output,
             experiment=MAPPED if CONFIG.predict.applicability else [],
         ),
+        expand(
+            rules.expected_error.output,
+            experiment=MAPPED if CONFIG.predict.applicability else [],
+        ),
         expand(rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []),
         expand(rules.reference.output, experiment=WITH_SOC if CONFIG.reference else []),
     localrule: True

@@ -50,6 +50,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--folds": {"type": Path, "help": "folders of trained folds"},
     "--calibration": {"type": Path, "help": "conformal.json of the evaluation, for intervals"},
     "--applicability": {"type": Path, "help": "file of 'hybridmap applicability'"},
+    "--expected-error": {"type": Path, "help": "expected_error.npz of 'hybridmap expected-error'"},
     "--workers": {"type": int, "default": 0, "help": "layers or tiles at a time; 0 takes all cores"},
     "--scheduler": {
         "default": "",

@@ -113,6 +113,14 @@ def _applicability(config: Config, args: argparse.Namespace) -> None:
     learn_applicability(experiment, config.covariates, references, args.model, args.samples, args.splits, args.out)
 
 
+def _expected_error(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.extrapolation import learn_expected_error
+
+    experiment, quantities = config.experiment(args.experiment), config.all_quantities
+    tables = args.samples, args.splits, args.predictions
+    learn_expected_error(experiment, config.splits, args.applicability, tables, args.out, quantities)
+
+
 def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.worker_start import passes_of, start_early
 
@@ -126,7 +134,9 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     keep_draws = bool(config.totals)
     trust = config.experiment(args.experiment).own_process
     paths = args.calibration, args.applicability
-    recipe = Recipe(args.model, config.predict, uncertainty, interval, *paths, keep_draws, trust, depths)
+    recipe = Recipe(
+        args.model, config.predict, uncertainty, interval, *paths, keep_draws, trust, depths, args.expected_error
+    )
     if args.plan:
         from hybridmap.predict.estimate import estimate
 
@@ -315,10 +325,15 @@ STAGES = {
     "applicability": Stage(
         _applicability, "what decides where a model applies", "--experiment --model --samples --splits --out"
     ),
+    "expected-error": Stage(
+        _expected_error,
+        "what errors to expect away from the sites, from regions that were held out",
+        "--experiment --applicability --samples --splits --predictions --out",
+    ),
     "predict": Stage(
         _predict,
         "maps as Zarr and GeoTIFF",
-        "--experiment --model --cube --calibration? --applicability? --out? --rasters? --summary?"
+        "--experiment --model --cube --calibration? --applicability? --expected-error? --out? --rasters? --summary?"
         " --workers --scheduler --part --plan",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),

@@ -16,7 +16,7 @@ class Split(Section):
     kind: Literal["random", "block", "degree_block", "strata", "region", "distance"] = Field(
         "block",
         description="By place at random; by square blocks (km, or degrees as in ScIReN); by strata of a layer; by"
-        " regions (polygons or a column); or so that test sites are as far from training as map cells are (kNNDM).",
+        " regions (polygons, a column, or with neither clusters of the sites, one a fold); or so that test sites are as far from training as map cells are (kNNDM).",
     )
     layer: str | None = Field(
         None, description="Covariate or forcing whose quantiles make the strata, coldest first for temperature."
@@ -43,8 +43,8 @@ class Split(Section):
             raise ValueError(f"split '{self.name}': folds must be at least 3: one tests, one stops, the rest trains")
         if self.kind == "strata" and not self.layer:
             raise ValueError(f"split '{self.name}': kind strata needs 'layer'")
-        if self.kind == "region" and not (self.column or (self.polygons and self.attribute)):
-            raise ValueError(f"split '{self.name}': kind region needs 'column', or 'polygons' and 'attribute'")
+        if self.kind == "region" and bool(self.polygons) != bool(self.attribute):
+            raise ValueError(f"split '{self.name}': regions by polygons need both 'polygons' and 'attribute'")
         return self
 
     @property

@@ -108,8 +108,7 @@ class IntervalRule:
         """
         labels = group_labels(rows[f"predicted.{self.target}"], sites, self.options.groups, self.thresholds)
         scale = scale_of(rows, self.target, self.form)
-        factor = labels.map({name: part.factor(self.options.level) for name, part in self.of_group.items()})
-        lower, upper = scale.ends(factor.astype(float).fillna(self.pooled.factor(self.options.level)))
+        lower, upper = scale.ends(self._factors(labels))
         is_below = rows[f"observed.{self.target}"] < rows[f"predicted.{self.target}"]
         ranks = self._ranks(scale.scores(), labels)
         return {
@@ -117,6 +116,28 @@ class IntervalRule:
             f"conformal_upper.{self.target}": upper,
             f"pit.{self.target}": 0.5 * (1.0 + ranks.where(~is_below, -ranks)),
         }
+
+    def relative_errors(self, rows: pd.DataFrame, sites: pd.DataFrame) -> pd.Series:
+        """Error of each row over the half-width of its interval on that side; above 1 the interval misses.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Observed, predicted and drawn columns.
+        sites : DataFrame
+            Classes of the same rows.
+
+        Returns
+        -------
+        Series, shape (site,)
+        """
+        labels = group_labels(rows[f"predicted.{self.target}"], sites, self.options.groups, self.thresholds)
+        return scale_of(rows, self.target, self.form).scores() / self._factors(labels)
+
+    def _factors(self, labels: pd.Series) -> pd.Series:
+        """Factor of the group of each row; that of all where the group has none."""
+        of_group = {name: part.factor(self.options.level) for name, part in self.of_group.items()}
+        return labels.map(of_group).astype(float).fillna(self.pooled.factor(self.options.level))
 
     def _ranks(self, scores: pd.Series, labels: pd.Series) -> pd.Series:
         """Level at which each interval begins to hold its observation."""

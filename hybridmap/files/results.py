@@ -101,6 +101,24 @@ class FoldFiles:
         self.trained = sums_file(folder)
 
 
+class ExpectedErrorFiles:
+    """What ``expected-error`` writes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/expected_error``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.table = folder / "expected_error.npz"
+        # Held-out sites, scores of held-out regions, and all of it in a few numbers.
+        self.sites = folder / "sites.parquet"
+        self.regions = folder / "regions.csv"
+        self.summary = folder / "summary.json"
+
+
 class ExperimentFiles:
     """Files of one experiment.
 
@@ -119,6 +137,7 @@ class ExperimentFiles:
         self.saturation = folder / "diagnostics" / "saturation.json"
         self.verdict = folder / "diagnostics" / "verdict.json"
         self.applicability = folder / "applicability.npz"
+        self.expected_error = ExpectedErrorFiles(folder / "expected_error")
         # Maps: the store, their list, and the folder of rasters; then what is made of them.
         self.maps = folder / "maps.zarr"
         self.map_list = folder / "maps.json"

@@ -119,7 +119,7 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     settings = [block, asdict(recipe.uncertainty), depths, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     files = [recipe.model / WEIGHTS, recipe.model / SPECIFICATION, recipe.model / MEMBERS]
-    for file in (*files, recipe.calibration, recipe.applicability):
+    for file in (*files, recipe.calibration, recipe.applicability, recipe.expected_error):
         if file is not None and file.is_file():
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(json.dumps([cube.grid.spatial_ref(), cube.grid.height, cube.grid.width], sort_keys=True).encode())

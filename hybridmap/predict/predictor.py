@@ -15,6 +15,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.grid.depth_axis import CM_PER_M, Interval
 from hybridmap.model import HybridModel, Model, Run
 from hybridmap.options.layer_depth import LAYER_INPUTS, LAYER_TOP
+from hybridmap.predict.cell_extent import CellExtent, ExtentOfSites
 from hybridmap.predict.draws import dropout_sampler, fast_members
 from hybridmap.predict.kinds import KINDS, Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import MapLayer, model_maps, steady_state_of
@@ -52,13 +53,15 @@ class Predictor:
         has_spread = self._sampler is not None or len(self.members) > 1
         check_depths(self.model, recipe.depths)
         maps = model_maps(self.model)
-        sources = [Source(recipe, self.model, maps, has_spread, interval) for interval in recipe.intervals]
+        self.extent = ExtentOfSites(recipe, self.model)
+        sources = [Source(recipe, self.model, maps, has_spread, interval, self.extent) for interval in recipe.intervals]
         kinds = [[kind(source) for kind in KINDS] for source in sources]
         self.notes = [note for kind in kinds[0] for note in kind.notes]
         self.layers = _selected_layers(recipe.predict, kinds[0])
         # A kind without a map on the list costs nothing.
         self._kinds = [[k for k in of_interval if self.layers.keys() & k.layers().keys()] for of_interval in kinds]
         self._drawn_outputs = sorted({name for kind in self._kinds[0] for name in kind.drawn_outputs})
+        self._needs_extent = any(kind.needs_extent for kind in self._kinds[0])
         self._steady_state = steady_state_of(self.model)
         # A column is computed once, whatever is seen of it.
         self._has_columns = bool(recipe.depths) and self.model.process is not None and self.model.process.has_layers
@@ -74,7 +77,9 @@ class Predictor:
         """Shape of a map before its rows and columns: the number of depths, if it has an axis of them."""
         return (len(self.recipe.depths),) if self.recipe.depths and self.layers[name].has_depth else ()
 
-    def __call__(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Maps:
+    def __call__(
+        self, covariates: Tensor, forcing: Mapping[str, Tensor], distance_km: Tensor | None = None
+    ) -> Maps:
         """Map some cells.
 
         Parameters
@@ -83,6 +88,8 @@ class Predictor:
             Physical units, in the order of the model.
         forcing : mapping of str to Tensor, shape (site,)
             In the units of the process model.
+        distance_km : Tensor, shape (site,), optional
+            To the fifth nearest place of the sites, where expected errors are mapped.
 
         Returns
         -------
@@ -91,7 +98,8 @@ class Predictor:
         """
         with torch.inference_mode():
             columns = [_column(model, covariates, forcing) if self._has_columns else None for model in self.members]
-            by_interval = [self._maps(k, columns, covariates, forcing) for k in range(len(self._kinds))]
+            extent = self.extent.of(covariates, distance_km) if self._needs_extent else None
+            by_interval = [self._maps(k, columns, covariates, forcing, extent) for k in range(len(self._kinds))]
         if not self.recipe.depths:
             return by_interval[0]
         return {
@@ -100,12 +108,17 @@ class Predictor:
         }
 
     def _maps(
-        self, position: int, columns: Sequence[Column | None], covariates: Tensor, forcing: Mapping[str, Tensor]
+        self,
+        position: int,
+        columns: Sequence[Column | None],
+        covariates: Tensor,
+        forcing: Mapping[str, Tensor],
+        extent: CellExtent | None,
     ) -> Maps:
         """Maps of one interval."""
         kinds = self._kinds[position]
         ends = {name: covariates.new_full((len(covariates),), value) for name, value in self._ends[position].items()}
-        batch = self._batch(kinds, columns, covariates, {**forcing, **ends})
+        batch = replace(self._batch(kinds, columns, covariates, {**forcing, **ends}), extent=extent)
         maps = {name: values for kind in kinds for name, values in kind.values(batch).items()}
         if self._steady_state is not None:
             absent = batch.outputs[self._steady_state] <= 0

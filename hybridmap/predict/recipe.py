@@ -35,6 +35,8 @@ class Recipe:
         Run a process model that is kept with the trained one, as the region file names it.
     depths : tuple of Interval
         Intervals that are mapped; none for the one interval that is modelled.
+    expected_error : Path or None
+        File of ``hybridmap expected-error``; only with that of the applicability.
     """
 
     model: Path
@@ -46,6 +48,7 @@ class Recipe:
     keep_draws: bool = False
     trust: bool = False
     depths: tuple[Interval, ...] = ()
+    expected_error: Path | None = None
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
@@ -59,7 +62,7 @@ class Recipe:
 
     def absolute(self) -> Recipe:
         """The same with absolute paths, for workers that run elsewhere."""
-        paths = {name: getattr(self, name) for name in ("model", "calibration", "applicability")}
+        paths = {name: getattr(self, name) for name in ("model", "calibration", "applicability", "expected_error")}
         return replace(self, **{name: path.absolute() for name, path in paths.items() if path is not None})
 
 

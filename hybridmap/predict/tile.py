@@ -62,6 +62,8 @@ def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str
     names = [name for name in model.forcing_names if name not in LAYER_INPUTS]
     if POSITION[0] in names:
         forcing = {**forcing, **dict(zip(POSITION, cube.grid.degrees(strip), strict=True))}
+    distance = predictor.extent.distances_km(cube.grid, strip)
+    distances = None if distance is None else distance.reshape(-1)
     forcing_layers = {name: torch.from_numpy(forcing[name].reshape(-1)) for name in names}
     flat_maps = {name: values.view(*values.shape[:-2], -1) for name, values in maps.items()}
     complete = torch.from_numpy(np.flatnonzero(valid))
@@ -69,7 +71,9 @@ def _predict_strip(predictor: Predictor, cube: Cube, strip: Tile, maps: dict[str
         cells = complete[start : start + BATCH]
         # Repeating the last cell keeps the shape without another kind of number.
         padded = cells if len(cells) == BATCH else torch.cat([cells, cells[-1:].expand(BATCH - len(cells))])
-        batch = predictor(_columns(layers, padded), {name: values[padded] for name, values in forcing_layers.items()})
+        forcing_of_cells = {name: values[padded] for name, values in forcing_layers.items()}
+        distance_km = None if distances is None else distances[padded]
+        batch = predictor(_columns(layers, padded), forcing_of_cells, distance_km)
         for name, values in batch.items():
             flat_maps[name][..., cells] = values[..., : len(cells)]
     return True

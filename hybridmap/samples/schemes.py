@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hybridmap.config import Split
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.samples.distances import matched_clusters
+from hybridmap.samples.clustered_regions import clustered_regions
 from hybridmap.samples.fold_assignment import TARGET_COLUMNS, assign_units, target_shares
 
 LOG = logging.getLogger("hybridmap")
@@ -101,8 +102,16 @@ def _strata(samples: pd.DataFrame, scheme: Split, _: Geography) -> Assignment:
 
 
 def _regions(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assignment:
-    """Regions by polygons or by a column; a place belongs to that of its first site."""
+    """Regions by polygons, by a column or by where sites lie; a place belongs to that of its first site."""
     names = geography.regions
+    if names is None and scheme.column is None:
+        cluster = clustered_regions(samples, scheme.folds, scheme.seed)
+        if len(np.unique(cluster)) < scheme.folds:
+            raise HybridmapError(
+                f"split '{scheme.name}': {len(np.unique(cluster))} regions cannot fill {scheme.folds} folds, there are"
+                " no more places; use fewer folds."
+            )
+        return Assignment(cluster, pd.Series(cluster, index=samples.index).astype(str))
     if names is None:
         if scheme.column not in samples:
             raise HybridmapError(

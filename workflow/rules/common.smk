@@ -169,6 +169,7 @@ if CONFIG.predict.intervals == "conformal":
     MAP_INPUTS["calibration"] = EXPERIMENT.scores.conformal
 if CONFIG.predict.applicability:
     MAP_INPUTS["applicability"] = EXPERIMENT.applicability
+    MAP_INPUTS["expected_error"] = EXPERIMENT.expected_error.table
 PREDICT = (
     "hybridmap predict {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
     " --model {params.model:q} --cube {params.cube:q} {params.options:q} --out {params.store:q} --workers {threads}"
@@ -183,5 +184,6 @@ PREDICT_WHOLE = (
 
 def map_options(wildcards, input) -> list[str]:
     """Options of predict for the inputs that the configuration asks for, each a word of the command."""
-    named = [n for n in ("calibration", "applicability") if n in MAP_INPUTS]
-    return [word for n in named for word in (f"--{n}", str(input.get(n)))]
+    names = ("calibration", "applicability", "expected_error")
+    options = {n: f"--{n.replace('_', '-')}" for n in names if n in MAP_INPUTS}
+    return [word for n, option in options.items() for word in (option, str(input.get(n)))]

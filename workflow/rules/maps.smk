@@ -26,6 +26,44 @@ rule applicability:
         " --threads {threads} --log {log:q}"
 
 
+# Sites of held-out regions say what errors to expect away from all sites.
+rule expected_error:
+    input:
+        settings=EXPERIMENT.settings,
+        area=EXPERIMENT.applicability,
+        samples=FILES.samples,
+        splits=FILES.splits,
+        predictions=EXPERIMENT.scores.predictions,
+    output:
+        table=EXPERIMENT.expected_error.table,
+        sites=EXPERIMENT.expected_error.sites,
+        regions=EXPERIMENT.expected_error.regions,
+        summary=EXPERIMENT.expected_error.summary,
+    log:
+        f"{LOGS}/expected_error/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/expected_error/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        folder=subpath(output.table, parent=True),
+        code=code_of("expected-error"),
+        lost=lost(
+            EXPERIMENT.expected_error.table,
+            EXPERIMENT.expected_error.sites,
+            EXPERIMENT.expected_error.regions,
+            EXPERIMENT.expected_error.summary,
+        ),
+    shell:
+        "hybridmap expected-error {input.settings:q} --experiment {wildcards.experiment:q} --applicability {input.area:q}"
+        " --samples {input.samples:q} --splits {input.splits:q} --predictions {input.predictions:q}"
+        " --out {params.folder:q} --threads {threads} --log {log:q}"
+
+
 # With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.
 rule predict_part:
     input:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hybridmap.grid.depth_axis import Interval
 from hybridmap.model import Model
+from hybridmap.predict.cell_extent import CellExtent, ExtentOfSites
 from hybridmap.predict.map_layers import MapLayer, ModelMap
 from hybridmap.predict.recipe import Recipe
 
@@ -34,6 +35,8 @@ class Source:
         Whether there are draws of the outputs, from an ensemble or from dropout.
     interval : Interval
         Of soil, that is mapped.
+    extent : ExtentOfSites
+        What is known of how far cells are from the sites.
     """
 
     recipe: Recipe
@@ -41,6 +44,7 @@ class Source:
     model_maps: Mapping[str, ModelMap]
     has_spread: bool
     interval: Interval
+    extent: ExtentOfSites
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,14 @@ class Batch:
         Outputs of the model and what kinds add for each member, both averaged over an ensemble.
     draws : mapping of str to list of Tensor, shape (site,)
         Draws of the outputs that kinds ask for; empty without a source of spread.
+    extent : CellExtent, optional
+        How far the cells are from the sites; without a file of the applicability not known.
     """
 
     covariates: Tensor
     outputs: Mapping[str, Tensor]
     draws: Mapping[str, list[Tensor]]
+    extent: CellExtent | None = None
 
 
 class MapKind(ABC):
@@ -85,6 +92,8 @@ class MapKind(ABC):
 
     is_optional: ClassVar[bool] = True
     """Whether ``predict.maps`` chooses among its maps, and ``predict.packed`` packs them."""
+    needs_extent: ClassVar[bool] = False
+    """Whether its values depend on how far cells are from the sites."""
     notes: tuple[str, ...] = ()
     drawn_outputs: tuple[str, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.strata import depth_class
 from hybridmap.model import HybridModel
-from hybridmap.predict.calibration import MapRule, calibrated_rules
+from hybridmap.predict.calibration import MapRule, Widening, calibrated_rules
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
@@ -27,6 +28,8 @@ class IntervalMaps(MapKind):
     HybridmapError
         If there is no map of such a name, or no calibration that fits it.
     """
+
+    needs_extent: ClassVar[bool] = True
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
@@ -74,24 +77,26 @@ class IntervalMaps(MapKind):
         return layers
 
     def values(self, batch: Batch) -> Maps:
-        """Ends around the map that they belong to."""
+        """Ends around the map that they belong to, farther from it where larger errors are expected."""
         maps: Maps = {}
+        widening = 1.0 if batch.extent is None or self.method == "spread" else batch.extent.interval_factor
         for name in self.names:
             if self.has_heads:
-                maps |= self._head_interval(name, batch.outputs)
-                continue
-            output = self.source.model_maps[name].output
-            maps |= self._interval(name, batch.outputs[output], batch.draws.get(output))
+                ends = self._head_interval(name, batch.outputs, widening)
+            else:
+                output = self.source.model_maps[name].output
+                ends = self._interval(name, batch.outputs[output], batch.draws.get(output), widening)
+            maps |= ends
         return maps
 
-    def _head_interval(self, target: str, outputs: Mapping[str, Tensor]) -> Maps:
+    def _head_interval(self, target: str, outputs: Mapping[str, Tensor], widening: Widening) -> Maps:
         """Ends on the logarithm: the distances of the heads, by the factor of the calibration."""
         heads, rule = self.source.model.heads, self.rules.get(target, MapRule(1.0))
         distances = heads.distances(outputs, target, self.source.recipe.uncertainty.level)
-        ends = rule.log_ends(outputs[target], distances, heads.offset_of(target))
+        ends = rule.log_ends(outputs[target], distances, heads.offset_of(target), widening)
         return {f"{target}_{end}": values for end, values in zip(("lower", "upper"), ends, strict=True)}
 
-    def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None) -> Maps:
+    def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None, widening: Widening) -> Maps:
         maps: Maps = {}
         if draws is not None:
             maps[f"{name}_sd"] = torch.stack(draws).std(0)
@@ -101,7 +106,7 @@ class IntervalMaps(MapKind):
             lower, upper = central_interval(draws, self.source.recipe.uncertainty.level)
             lower = lower.clamp(min=least)
         else:
-            lower, upper = self.rules[name].ends(centre, maps.get(f"{name}_sd"), least)
+            lower, upper = self.rules[name].ends(centre, maps.get(f"{name}_sd"), least, widening)
         return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
 
     def _least(self, name: str) -> float:

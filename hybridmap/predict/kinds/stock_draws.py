@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.kinds.derived import STOCK_UNIT, Stock, stocks_of
 from hybridmap.predict.map_layers import MapLayer
@@ -13,6 +16,7 @@ class StockDraws(MapKind):
     """Draws of the stocks [kg m-2], where the recipe keeps them and there are some."""
 
     is_optional: ClassVar[bool] = False
+    needs_extent: ClassVar[bool] = True
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
@@ -32,13 +36,20 @@ class StockDraws(MapKind):
         }
 
     def values(self, batch: Batch) -> Maps:
-        """Density times thickness of each draw."""
-        thickness_m = self.source.interval.thickness_m
-        return {
-            _map_name(name, k): density * (stock.factor * thickness_m)
-            for name, stock in self.stocks.items()
-            for k, density in enumerate(batch.draws[self.source.model_maps[stock.output].output])
-        }
+        """Density times thickness of each draw, farther from their mean where larger errors are expected."""
+        thickness_m, maps = self.source.interval.thickness_m, {}
+        for name, stock in self.stocks.items():
+            draws = _spread_out(batch.draws[self.source.model_maps[stock.output].output], batch)
+            maps |= {_map_name(name, k): density * (stock.factor * thickness_m) for k, density in enumerate(draws)}
+        return maps
+
+
+def _spread_out(draws: list[Tensor], batch: Batch) -> list[Tensor]:
+    """Draws whose distances from their mean are multiplied as intervals are; the mean stays."""
+    if batch.extent is None or bool((batch.extent.interval_factor == 1.0).all()):
+        return draws
+    mean = torch.stack(draws).mean(0)
+    return [mean + batch.extent.interval_factor * (draw - mean) for draw in draws]
 
 
 def _map_name(stock: str, draw: int) -> str:

@@ -1,0 +1,221 @@
+"""Learn expected errors from held-out regions, and test on each region what was learned without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from hybridmap.evaluate.block_sums import FEWEST_BLOCKS
+from hybridmap.evaluate.expected_error import ExpectedError
+from hybridmap.model.draws import conformal_factor
+
+PREDICTORS = ["dissimilarity", "distance_km"]
+"""Columns of held-out sites that their errors are explained by; an error never falls with either."""
+VALIDATION, REGION = "cross-validation", "region"
+"""What held a site out: the folds that promise an error, or a region."""
+BINS = 40
+"""Of each predictor, by quantiles of the held-out sites."""
+REGRESSION = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 4, "early_stopping": False, "random_state": 0}
+SMALLEST_LEAF = 20
+"""A leaf holds a twentieth of the held-out sites, and at least so many."""
+LARGEST = 0.99
+"""Quantile at which errors are cut, so that single sites do not make steps."""
+RESAMPLES, UPPER = 1000, 0.95
+"""Resamples of blocks, and the quantile of their means that the promise may reach: the end of a 90 % range."""
+CLASSES = 3
+"""Classes of expected errors above the threshold, at most."""
+Array = NDArray[np.float64]
+
+
+class Promise(NamedTuple):
+    """Mean error of the cross-validation, and the upper end of its 90 % range by resampled blocks."""
+
+    mean: float
+    upper: float
+
+
+def fit_expected_error(rows: pd.DataFrame, level: float, target: str, model: str, places: Array) -> ExpectedError:
+    """Learn the expected error, its threshold and what intervals need beyond.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Held-out sites: ``held_out`` (:data:`VALIDATION` or :data:`REGION`), ``block``, ``error`` (over the half-width
+        of the interval), ``dissimilarity`` and ``distance_km``.
+    level : float
+        Share of observations that intervals hold.
+    target, model : str
+        Whose errors they are.
+    places : array, shape (place, 3)
+        Places of the sites on the unit sphere.
+
+    Returns
+    -------
+    ExpectedError
+        The threshold is the upper end of the 90 % range of the mean error in the cross-validation, by resampled
+        blocks; each block counts once throughout.
+    """
+    promise = promised_error(rows)
+    ends = [_ends(rows[column]) for column in PREDICTORS]
+    table = _table(rows, ends) / promise.mean
+    judged = ExpectedError(
+        target, "", model, *ends, table, *(float(rows[column].max()) for column in PREDICTORS),
+        threshold=promise.upper / promise.mean, class_ends=np.zeros(0), factors=np.ones(1), places=places,
+    )  # fmt: skip
+    index, distance = predictor_tensors(rows)
+    outside = rows.assign(expected=judged.expected(index, distance).numpy())
+    outside = outside[~judged.is_inside(index, distance).numpy()]
+    class_ends, factors = _classes(outside, level)
+    return ExpectedError(**{**vars(judged), "class_ends": class_ends, "factors": factors})
+
+
+def predictor_tensors(rows: pd.DataFrame) -> Iterable[torch.Tensor]:
+    """Dissimilarity and distance of some rows."""
+    return tuple(torch.from_numpy(rows[column].to_numpy("float64")) for column in PREDICTORS)
+
+
+def block_weights(rows: pd.DataFrame) -> pd.Series:
+    """One over the number of sites of its block that were held out alike, (row,)."""
+    return 1.0 / rows.groupby(["held_out", "block"])["error"].transform("size")
+
+
+def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
+    """Mean of values with weights; NaN of none."""
+    return float(np.average(values, weights=weights.loc[values.index])) if len(values) else math.nan
+
+
+def promised_error(rows: pd.DataFrame) -> Promise:
+    """What the cross-validation promises, by the means of its blocks."""
+    validated = rows[rows["held_out"] == VALIDATION]
+    of_block = validated.groupby("block")["error"].mean().to_numpy(float)
+    draws = np.random.default_rng(0).integers(0, len(of_block), (RESAMPLES, len(of_block)))
+    return Promise(float(of_block.mean()), float(np.quantile(of_block[draws].mean(axis=1), UPPER)))
+
+
+def nested_test(rows: pd.DataFrame, level: float) -> pd.DataFrame:
+    """What each held-out region shows of thresholds and factors that were learned without it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As for :func:`fit_expected_error`, and ``region``, that in which each site lies.
+    level : float
+        Share of observations that intervals hold.
+
+    Returns
+    -------
+    DataFrame
+        Rows held out with their region, with ``inside`` and ``factor``.
+    """
+    tested = []
+    for region, members in rows[rows["held_out"] == REGION].groupby("region"):
+        learned = fit_expected_error(rows[rows["region"] != region], level, "", "", np.zeros((0, 3)))
+        index, distance = predictor_tensors(members)
+        inside = learned.is_inside(index, distance).numpy()
+        factor = learned.interval_factor(index, distance).numpy()
+        expected = learned.expected(index, distance).numpy()
+        tested.append(members.assign(inside=inside, factor=factor, expected=expected))
+    return pd.concat(tested).sort_index()
+
+
+def tested_scores(rows: pd.DataFrame, tested: pd.DataFrame) -> dict[str, Any]:
+    """Errors and coverage of held-out regions inside and outside, beside those of the cross-validation.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As for :func:`fit_expected_error`.
+    tested : DataFrame
+        Of :func:`nested_test`.
+
+    Returns
+    -------
+    dict
+        ``promised_error``, ``promised_error_upper``; ``inside`` and ``outside``: ``n``, ``blocks``, ``share`` of the
+        blocks' weight, ``error``, ``coverage`` and ``widened_coverage``. Errors are over the half-width of intervals.
+    """
+    promise, weights = promised_error(rows), block_weights(tested)
+    parts = {"inside": tested[tested["inside"]], "outside": tested[~tested["inside"]]}
+    scores = {name: _scores(part, weights) for name, part in parts.items()}
+    return {"promised_error": promise.mean, "promised_error_upper": promise.upper, **scores}
+
+
+def region_scores(tested: pd.DataFrame) -> pd.DataFrame:
+    """Scores of each held-out region: inside, outside and all of it.
+
+    Parameters
+    ----------
+    tested : DataFrame
+        Of :func:`nested_test`.
+
+    Returns
+    -------
+    DataFrame
+        ``region, part, n, blocks, share, error, coverage, widened_coverage``; place of the region as ``lon``, ``lat``.
+    """
+    weights, scores = block_weights(tested), []
+    for region, members in tested.groupby("region"):
+        centre = {column: float(members[column].mean()) for column in ("lon", "lat") if column in members}
+        parts = {"inside": members[members["inside"]], "outside": members[~members["inside"]], "all": members}
+        for name, part in parts.items():
+            share = float(weights[part.index].sum() / weights[members.index].sum())
+            scores.append({"region": region, "part": name, **_scores(part, weights), "share": share, **centre})
+    return pd.DataFrame(scores)
+
+
+def _scores(part: pd.DataFrame, weights: pd.Series) -> dict[str, Any]:
+    error = part["error"]
+    return {
+        "n": len(part),
+        "blocks": int(part["block"].nunique()),
+        "share": float(weights[part.index].sum() / weights.sum()),
+        "error": weighted_mean(error, weights),
+        "coverage": weighted_mean((error <= 1.0).astype(float), weights),
+        "widened_coverage": weighted_mean((error <= part["factor"]).astype(float), weights),
+    }
+
+
+def _ends(values: pd.Series) -> Array:
+    """Ends between bins that hold as many sites, each once."""
+    ends: Array = np.unique(np.quantile(values.to_numpy(float), np.linspace(0, 1, BINS + 1)[1:-1]))
+    return ends
+
+
+def _table(rows: pd.DataFrame, ends: list[Array]) -> Array:
+    """Expected error in every pair of bins, by a boosted regression that rises with both predictors."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    leaf = max(SMALLEST_LEAF, len(rows) // 20)
+    regression = HistGradientBoostingRegressor(monotonic_cst=[1, 1], min_samples_leaf=leaf, **REGRESSION)
+    error = rows["error"].clip(upper=rows["error"].quantile(LARGEST))
+    regression.fit(rows[PREDICTORS].to_numpy(float), error, sample_weight=block_weights(rows))
+    # The last bin of each is above its last end.
+    index, distance = (np.append(e, e[-1] + 1.0 if len(e) else 0.0) for e in ends)
+    pairs = np.stack(np.meshgrid(index, distance, indexing="ij"), axis=-1)
+    table: Array = regression.predict(pairs.reshape(-1, 2)).reshape(pairs.shape[:2])
+    return table
+
+
+def _classes(outside: pd.DataFrame, level: float) -> tuple[Array, Array]:
+    """Classes of expected errors beyond the threshold and their factors, from held-out sites there.
+
+    A class has 20 blocks or more; with fewer in all, intervals take the largest error of any of them.
+    """
+    if outside.empty:
+        return np.zeros(0), np.ones(1)
+    blocks = outside["block"].nunique()
+    count = max(1, min(CLASSES, blocks // FEWEST_BLOCKS))
+    ends = np.unique(np.quantile(outside["expected"], np.linspace(0, 1, count + 1)[1:-1]))
+    number = np.searchsorted(ends, outside["expected"])
+    factors = []
+    for k in range(len(ends) + 1):
+        part = outside[number == k]
+        factor = conformal_factor(part["error"], 1.0, part["block"], level)
+        factors.append(factor if math.isfinite(factor) else float(outside["error"].max()))
+    return ends, np.maximum.accumulate(np.maximum(factors, 1.0))
