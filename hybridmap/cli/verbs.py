@@ -170,11 +170,14 @@ def _stac(config: Config, args: argparse.Namespace) -> None:
 
 
 def _totals(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.export.area_intervals import read_stock_errors
     from hybridmap.export.totals import totals
+    from hybridmap.predict.mapped_depths import modelled_interval
 
     level = config.experiment(args.experiment).uncertainty.level
     quantities = [name for name, q in config.all_quantities.items() if q.has_stock]
-    totals(config.totals, config.data_root, level, args.maps, args.out, quantities)
+    errors = read_stock_errors(args.calibration, config.all_quantities, modelled_interval(config.build).thickness_m)
+    totals(config.totals, config.data_root, level, args.maps, args.out, quantities, errors)
 
 
 def _diagnose(config: Config, args: argparse.Namespace) -> None:
@@ -337,7 +340,7 @@ STAGES = {
         " --workers --scheduler --part --plan",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
-    "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --out"),
+    "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out"),
     "diagnose": Stage(
         _diagnose,
         "the verdict: physics, skill and intervals",

@@ -151,6 +151,7 @@ class IntervalRule:
         """Plain values that maps need."""
         return {
             "scale": "log" if self.form.is_log else "plain",
+            "grouped_by": self.options.groups,
             "rms": self.form.rms,
             "offset": self.form.offset,
             "thresholds": list(self.thresholds),

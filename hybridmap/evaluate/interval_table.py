@@ -22,6 +22,7 @@ WORST = 0.1
 """Share of the blocks that is the worst tenth."""
 KEYS = ["experiment", "scheme", "source", "fold", "target", "stratum", "class", "level", "n"]
 SCORES = ["coverage", "error", "width", "interval_score", "climatology_score", "worst_tenth"]
+GROUPS = "groups"
 
 
 def interval_table(predictions: pd.DataFrame, sites: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
@@ -40,8 +41,9 @@ def interval_table(predictions: pd.DataFrame, sites: pd.DataFrame, experiment: E
     -------
     DataFrame
         ``experiment, scheme, source, fold, target, stratum, class, level, n, coverage, error, width, interval_score,
-        climatology_score, worst_tenth``; width and scores in the unit of the target. `error` is coverage minus level.
-        Classes are those of the pooled test sites.
+        climatology_score, worst_tenth, groups``; width and scores in the unit of the target. `error` is coverage minus
+        level. `groups` are those by which the intervals were calibrated, of several folds all. Classes are those of the
+        pooled test sites.
     """
     sources: Mapping[str, str] = {experiment.uncertainty.method: "", "conformal": "conformal_"}
     level = experiment.uncertainty.level
@@ -54,8 +56,15 @@ def interval_table(predictions: pd.DataFrame, sites: pd.DataFrame, experiment: E
                     continue
                 for fold, stratum, name, members in _parts(test, sites, target):
                     key = [experiment.name, scheme, source, fold, target, stratum, name, level]
-                    rows.append([*key, *_scores(members, sites, (prefix, target), level)])
-    return pd.DataFrame(rows, columns=[*KEYS, *SCORES])
+                    groups = _groups_of(members, target) if prefix else ""
+                    rows.append([*key, *_scores(members, sites, (prefix, target), level), groups])
+    return pd.DataFrame(rows, columns=[*KEYS, *SCORES, GROUPS])
+
+
+def _groups_of(rows: pd.DataFrame, target: str) -> str:
+    """Groups of the rules of some rows, each once."""
+    column = f"interval_groups.{target}"
+    return ", ".join(sorted(set(rows[column]) - {""})) if column in rows else ""
 
 
 def _parts(test: pd.DataFrame, sites: pd.DataFrame, target: str) -> Iterator[tuple[str, str, str, pd.DataFrame]]:

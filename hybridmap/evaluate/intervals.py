@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
-from hybridmap.evaluate.interval_rule import RuleOptions, learn_rule, raw_factor
+from hybridmap.evaluate.interval_groups import best_rule
+from hybridmap.evaluate.interval_rule import RuleOptions, raw_factor
 from hybridmap.evaluate.interval_scale import head_columns
 from hybridmap.model import HybridModel, Model
 from hybridmap.model.draws import dropout_draws, ensemble_draws, interval, mean_of
@@ -121,18 +122,22 @@ def calibrate(
     Returns
     -------
     DataFrame
-        A copy of `predictions` with these columns; NaN outside the test part.
+        A copy of `predictions` with these columns, NaN outside the test part, and ``interval_groups.T``: by which
+        groups the interval of a test row was calibrated.
     """
     table = predictions.copy()
     level = experiment.uncertainty.level
     parameters = [c.removeprefix("sd.") for c in map(str, table.columns) if c.startswith("sd.parameter.")]
     ends = [f"conformal_{end}.{n}" for n in (*experiment.targets, *parameters) for end in ("lower", "upper")]
     table[[*ends, *(f"pit.{target}" for target in experiment.targets)]] = np.nan
+    table[[f"interval_groups.{target}" for target in experiment.targets]] = ""
     test = table["part"] == "test"
     for (scheme, fold), group in table[test].groupby(["scheme", "fold"]):
         held_out = table[test & (table["scheme"] == scheme) & (table["fold"] != fold)]
         for target in experiment.targets:
-            rule = learn_rule(held_out, sites.loc[held_out.index], target, _options(experiment, quantities[target]))
+            options = _options(experiment, quantities[target])
+            rule = best_rule(held_out, sites.loc[held_out.index], target, options, experiment.map)
+            table.loc[group.index, f"interval_groups.{target}"] = rule.options.groups
             for name, values in rule.columns(group, sites.loc[group.index]).items():
                 table.loc[group.index, name] = values
         factor = _mean_factor(held_out, sites, experiment.targets, level) if parameters else np.nan
@@ -181,7 +186,8 @@ def map_calibration(
     source, scheme = experiment.uncertainty, experiment.splits[0]
     rows = predictions[(predictions["part"] == "test") & (predictions["scheme"] == scheme)]
     of_rows = sites.loc[rows.index]
-    rules = {t: learn_rule(rows, of_rows, t, _options(experiment, quantities[t])) for t in experiment.targets}
+    options = {target: _options(experiment, quantities[target]) for target in experiment.targets}
+    rules = {target: best_rule(rows, of_rows, target, o, experiment.map) for target, o in options.items()}
     factors = {target: _finite(rule.pooled.factor(source.level)) for target, rule in rules.items()}
     return {
         "scheme": scheme,

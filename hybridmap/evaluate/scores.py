@@ -10,6 +10,7 @@ import pandas as pd
 
 from hybridmap.config import Experiment
 from hybridmap.evaluate import metrics
+from hybridmap.evaluate.area_table import area_table, map_areas
 from hybridmap.evaluate.interval_table import interval_table
 from hybridmap.evaluate.intervals import calibrate, central_predictions, interval_columns, map_calibration
 from hybridmap.evaluate.predictions import POOLED, SITE_COLUMNS, blocks_of, fold_columns, one_row_a_site
@@ -41,7 +42,8 @@ def evaluate(
     out: Path,
     quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> None:
-    """Predict every fold and write ``predictions.parquet``, ``metrics.csv``, ``intervals.csv``, ``conformal.json``.
+    """Predict every fold and write ``predictions.parquet``, ``metrics.csv``, ``intervals.csv``, ``area_intervals.csv``,
+    ``conformal.json``.
 
     Parameters
     ----------
@@ -67,7 +69,12 @@ def evaluate(
     for note in calibration["notes"]:
         LOG.warning("%s: intervals of %s", experiment.name, note)
     predictions = calibrate(predictions, sites, experiment, quantities)
-    write_state(calibration, out / "conformal.json")
+    areas = map_areas(predictions, sites, experiment)
+    for target, facts in areas.items():
+        if facts["note"]:
+            LOG.warning("%s: intervals of areas of %s: %s", experiment.name, target, facts["note"])
+    write_state(calibration | {"areas": areas}, out / "conformal.json")
+    write_csv(area_table(predictions, sites, experiment), out / "area_intervals.csv")
     write_csv(interval_table(predictions, sites, experiment), out / "intervals.csv")
     table = score_table(predictions, experiment.name, [quantities[target] for target in experiment.targets])
     for row in table[(table["fold"] == POOLED) & (table["part"] == "test") & (table["model"] != "mean")].itertuples():

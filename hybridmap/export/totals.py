@@ -1,18 +1,15 @@
-"""Stocks of polygons: true cell areas, cells cut by borders, and intervals from the draws of the model."""
+"""Stocks of polygons: true cell areas, cells cut by borders, and intervals from held-out blocks or draws."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import zarr
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
@@ -20,18 +17,15 @@ from shapely.geometry import box
 
 from hybridmap.config import Total
 from hybridmap.errors import HybridmapError
+from hybridmap.export.area_intervals import AreaCells, StockErrors
+from hybridmap.export.stocks import Stocks, added, open_stocks
 from hybridmap.files.paths import under
 from hybridmap.files.tables import write_csv
-from hybridmap.grid.depth_axis import Interval, interval_maps, intervals_of, maps_of
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.tiles import Tile, tiles_of
-from hybridmap.grid.verified_store import open_verified
-from hybridmap.quantities import stock_name
 
 LOG = logging.getLogger("hybridmap")
-DRAWS = "draws"
 CARBON = ("soc",)
 """Quantity whose stock every region has."""
 OUTSIDE = "(outside)"
@@ -40,7 +34,7 @@ ROUNDING = 1e-6
 """Share of a cell below which what polygons leave is the rounding of their shares."""
 INSIDE = 1
 """Code of the map ``applicable`` where the model applies; what was not judged is outside."""
-KG_PER_TG = 1e9
+KG_PER_TG, M2_PER_KM2 = 1e9, 1e6
 Array = NDArray[np.float64]
 
 
@@ -51,6 +45,7 @@ def totals(
     store: Path,
     out: Path,
     quantities: Sequence[str] = CARBON,
+    errors: Mapping[str, StockErrors] | None = None,
 ) -> None:
     """Write the stocks of every polygon of some sets.
 
@@ -61,23 +56,26 @@ def totals(
     data_root : str
         Folder that their paths start from.
     level : float
-        Share of the draws between the ends of an interval.
+        Share that an interval should hold.
     store : Path
         ``maps.zarr`` with a map ``{quantity}_stock`` [kg m-2], and its draws where there is a source of spread.
     out : Path
         CSV: ``totals, quantity, polygon, area_km2`` (with a prediction), ``missing_km2`` (without), ``mean_kg_m2,
-        stock_Tg, stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg``. The last row of each set and quantity is
-        the rest of the map, so that its rows add up to the map. Of maps with a depth every interval has its rows, and
-        then all of them together; ``top_cm`` and ``bottom_cm`` say which.
+        stock_Tg, stock_outside_applicability_Tg, sd_Tg, lower_Tg, upper_Tg, mean_lower_kg_m2, mean_upper_kg_m2,
+        interval`` (where the ends come from). The last row of each set and quantity is the rest of the map, so that its
+        rows add up to the map. Of maps with a depth every interval has its rows, and then all of them together;
+        ``top_cm`` and ``bottom_cm`` say which.
     quantities : sequence of str
         Those that have a stock; the ones that are not mapped are left out.
+    errors : mapping of str to StockErrors, optional
+        What held-out blocks taught of each quantity; without it intervals are quantiles of the draws.
 
     Raises
     ------
     HybridmapError
         If no map of a stock is there, or a file of polygons is wrong, or polygons overlap.
     """
-    all_stocks = _open_stocks(store, quantities)
+    all_stocks = open_stocks(store, quantities, errors or {})
     tables = []
     for total in sets:
         grid = all_stocks[0].grid
@@ -85,7 +83,9 @@ def totals(
         if polygons.empty:
             raise HybridmapError(f"totals '{total.name}': no polygon of {total.polygons} lies on the map.")
         for stocks in all_stocks:
-            table = _table(total.name, polygons, _sums(stocks, polygons, total), level)
+            cells = AreaCells(len(polygons) + 1, grid)
+            table = _table(total.name, polygons, _sums(stocks, polygons, total, cells), level)
+            _add_intervals(table, stocks, cells)
             table.insert(1, "quantity", stocks.quantity)
             if stocks.interval is not None:
                 table.insert(3, "top_cm", stocks.interval.top_cm)
@@ -97,93 +97,49 @@ def totals(
     write_csv(pd.concat(tables, ignore_index=True), out)
 
 
-@dataclass(frozen=True)
-class Stocks:
-    """Maps that totals are made of.
+def _sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, area_cells: AreaCells) -> Array:
+    """Sums a polygon (the rest last): area, area without data, stock, stock outside applicability, then draws.
 
-    Attributes
-    ----------
-    quantity : str
-        Whose stock it is.
-    interval : Interval or None
-        Of soil; None where the maps have no depth.
-    grid : RegionGrid
-        Of the maps.
-    stock : sequence of array
-        The stock, or those of several intervals that are added up.
-    draws : sequence of sequence of array
-        Of each draw the same.
-    applicable : array or None
-        Where the model applies.
+    Cells are also counted in `area_cells`, where their errors matter.
     """
-
-    quantity: str
-    interval: Interval | None
-    grid: RegionGrid
-    stock: Sequence[Any]
-    draws: Sequence[Sequence[Any]]
-    applicable: Any
-
-
-def _open_stocks(store: Path, quantities: Sequence[str]) -> list[Stocks]:
-    """Stocks that are mapped: of each quantity, or of each of its intervals and of all together."""
-    root = open_verified(store)
-    names = {quantity: stock_name(quantity) for quantity in quantities}
-    mapped = {quantity: name for quantity, name in names.items() if name in root}
-    if not mapped:
-        text = " or ".join(f"'{name}'" for name in names.values())
-        raise HybridmapError(f"{store}: no map {text}, which totals are made of; add it to predict.maps.")
-    intervals = intervals_of(root)
-    selections: list[tuple[Interval | None, slice]] = [(None, slice(None))]
-    if intervals:
-        selections = [(interval, slice(k, k + 1)) for k, interval in enumerate(intervals)]
-        if len(intervals) > 1 and all(a.bottom_cm == b.top_cm for a, b in pairwise(intervals)):
-            selections.append((Interval(intervals[0].top_cm, intervals[-1].bottom_cm), slice(None)))
-    return [
-        Stocks(
-            quantity, interval, grid_of(root), maps_of(root, name)[part],
-            [draw[part] for draw in _draws(root, name)], root.get("applicable"),
-        )
-        for quantity, name in mapped.items()
-        for interval, part in selections
-    ]  # fmt: skip
-
-
-def _draws(root: zarr.Group, stock: str) -> list[list[Any]]:
-    """Of each draw of a stock its maps, from the surface down."""
-    group: Any = root.get(DRAWS)
-    keys = [] if group is None else sorted(group.array_keys())
-    intervals = intervals_of(root)
-    return [interval_maps(group[key], intervals) for key in keys if key.startswith(f"{stock}_")]
-
-
-def _added(maps: Sequence[Any], window: tuple[slice, slice]) -> Array:
-    """Sum of maps in a window (row, column), NaN where one has no value."""
-    first, *further = (read_map(array, window) for array in maps)
-    return np.asarray(sum(further, first))
-
-
-def _sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total) -> Array:
-    """Sums a polygon (the rest last): area, area without data, stock, stock outside applicability, then draws."""
     sums = np.zeros((len(polygons) + 1, 4 + len(stocks.draws)))
     for tile in tiles_of(stocks.grid, int(stocks.stock[0].shards[0])):
         window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
-        stock = _added(stocks.stock, window)
+        stock = added(stocks.stock, window)
         if not np.isfinite(stock).any() and not _touches(stocks.grid, tile, polygons):
             continue
         weighted = _weighted(stocks, tile, stock)
+        half_width = _half_widths(stocks, tile, stock)
+        numbers = _cell_numbers(stocks.grid, tile)
         rest = np.ones(stock.size)
         for row, cells, share in _coverage(stocks.grid, tile, polygons):
             sums[row] += weighted[:, cells] @ share
+            area_cells.add(row, numbers[cells], half_width[cells] * share)
             rest[cells] -= share
         if rest.min() < -1e-3:
             raise HybridmapError(
                 f"totals '{total.name}': polygons of {total.polygons} overlap, so their sums would count carbon twice;"
                 f" give each area to one '{total.attribute}', or list overlapping sets as totals of their own."
             )
-        sums[-1] += weighted @ np.where(rest > ROUNDING, rest, 0.0)
+        rest = np.where(rest > ROUNDING, rest, 0.0)
+        sums[-1] += weighted @ rest
+        area_cells.add(len(polygons), numbers, half_width * rest)
     sums[-1, 1] = np.nan  # the rest of a map has no border, and so no missing part
     return sums
+
+
+def _half_widths(stocks: Stocks, tile: Tile, stock: Array) -> Array:
+    """Area of each cell times the half width of its interval [kg], (cell,); 0 where they do not matter."""
+    if not stocks.has_area_intervals:
+        return np.zeros(stock.size)
+    half_width = stocks.half_width(np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1])
+    return np.asarray(np.where(np.isfinite(stock), half_width, 0.0) * stocks.grid.cell_areas(tile)).reshape(-1)
+
+
+def _cell_numbers(grid: RegionGrid, tile: Tile) -> NDArray[np.int64]:
+    """Number on the grid of each cell of a tile, row by row."""
+    rows, columns = np.arange(tile.row0, tile.row1), np.arange(tile.col0, tile.col1)
+    return np.asarray(rows[:, None] * grid.width + columns, dtype="int64").reshape(-1)
 
 
 def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
@@ -193,7 +149,7 @@ def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
     areas = stocks.grid.cell_areas(tile)
     outside = np.zeros(stock.shape, bool) if stocks.applicable is None else np.asarray(stocks.applicable[window]) != INSIDE
     fields = [valid, ~valid, np.where(valid, stock, 0.0), np.where(valid & outside, stock, 0.0)]
-    fields += [np.where(valid, _added(draw, window), 0.0) for draw in stocks.draws]
+    fields += [np.where(valid, added(draw, window), 0.0) for draw in stocks.draws]
     return np.stack([field * areas for field in fields]).reshape(len(fields), -1)
 
 
@@ -245,3 +201,19 @@ def _table(name: str, polygons: gpd.GeoDataFrame, sums: Array, level: float) -> 
             "upper_Tg": ends[1],
         }
     )
+
+
+def _add_intervals(table: pd.DataFrame, stocks: Stocks, cells: AreaCells) -> None:
+    """Put the ends that held-out blocks give in the place of those of the draws, and say where they come from."""
+    if stocks.errors is not None:
+        errors = stocks.errors.errors
+        ends = [(np.nan, np.nan)] * len(table)
+        if stocks.has_area_intervals:
+            ends = [cells.sums(row).interval(errors) for row in range(len(table))]
+        lower, upper = np.transpose(ends) / KG_PER_TG
+        table["sd_Tg"] = 0.5 * (upper - lower) / errors.factor
+        table["lower_Tg"] = np.maximum(table["stock_Tg"] + lower, stocks.errors.least)
+        table["upper_Tg"] = table["stock_Tg"] + upper
+    for end in ("lower", "upper"):
+        table[f"mean_{end}_kg_m2"] = table[f"{end}_Tg"] * KG_PER_TG / (table["area_km2"] * M2_PER_KM2)
+    table["interval"] = stocks.source

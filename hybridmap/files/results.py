@@ -79,6 +79,7 @@ class ScoreFiles:
         self.metrics = folder / "metrics.csv"
         # Of experiments only.
         self.intervals = folder / "intervals.csv"
+        self.area_intervals = folder / "area_intervals.csv"
         self.conformal = folder / "conformal.json"
         self.ladder = folder / "ladder.csv"
         self.skill = folder / "skill.json"

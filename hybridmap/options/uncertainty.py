@@ -29,11 +29,11 @@ class UncertaintyOptions:
     level: Annotated[float, Range(gt=0, lt=1)] = field(
         default=0.9, metadata={"description": "Share of observations that an interval should hold."}
     )
-    groups: Literal["none", "tercile", "landcover", "depth"] = field(
-        default="none",
+    groups: Literal["auto", "none", "tercile", "landcover", "depth"] = field(
+        default="auto",
         metadata={
             "description": "Calibrate intervals by thirds of the predictions, land cover of the samples or depth class;"
-            " groups of fewer than 20 blocks take the factor of all."
+            " groups of fewer than 20 blocks take the factor of all. auto: what nested folds of the calibration choose."
         },
     )
 

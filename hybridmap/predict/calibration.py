@@ -162,9 +162,10 @@ def calibrated_rules(
 
 def _check_settings(path: Path, stored: Mapping[str, Any], uncertainty: UncertaintyOptions) -> None:
     calibrated = stored["method"], stored["level"], stored.get("groups", "none")
-    if calibrated != (uncertainty.method, uncertainty.level, uncertainty.groups):
+    groups = calibrated[2] if uncertainty.groups == "auto" else uncertainty.groups
+    if calibrated != (uncertainty.method, uncertainty.level, groups):
         of = "{} at level {}{}"
-        grouped = [f" by {groups}" if groups != "none" else "" for groups in (calibrated[2], uncertainty.groups)]
+        grouped = [f" by {groups}" if groups != "none" else "" for groups in (calibrated[2], groups)]
         raise HybridmapError(
             f"{path}: calibrated for {of.format(*calibrated[:2], grouped[0])}, the experiment"
             f" asks for {uncertainty.method} at {uncertainty.level}{grouped[1]}; run 'hybridmap evaluate' again."
@@ -186,7 +187,7 @@ def _rule(stored: Mapping[str, Any], target: str | None, depth: str) -> MapRule 
     rule = stored["rules"][target]
     of_group, thresholds = rule["groups"], tuple(rule["thresholds"])
     return MapRule(
-        of_group.get(depth, factor) if stored["groups"] == "depth" else factor,
+        of_group.get(depth, factor) if rule.get("grouped_by", stored["groups"]) == "depth" else factor,
         is_log=rule["scale"] == "log",
         rms=rule["rms"],
         offset=rule["offset"],

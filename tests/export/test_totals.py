@@ -1,6 +1,8 @@
 """Carbon stocks of polygons: true areas, cells cut by borders, sums that add up, intervals from draws."""
 
 import itertools
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,18 @@ from shapely import Polygon, box
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
+from hybridmap.evaluate.area_errors import AreaErrors
+from hybridmap.evaluate.spatial_covariance import Covariance
+from hybridmap.export.area_intervals import StockErrors, read_stock_errors
 from hybridmap.export.totals import KG_PER_TG, OUTSIDE, totals
+from hybridmap.files.tables import write_state
 from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import create_grid_store, create_layer
 from hybridmap.predict import run
 from hybridmap.predict.recipe import Job
 from hybridmap.predict.run import Execution
+from hybridmap.quantities import QUANTITIES
 
 
 def maps(folder: Path, grid: RegionGrid, stock: np.ndarray, draws: int = 0, **more: np.ndarray) -> Path:
@@ -186,3 +193,94 @@ def test_every_interval_has_its_rows_and_all_that_touch_a_sum(tmp_path: Path) ->
     np.testing.assert_allclose(rows.loc[(0, 60), "mean_kg_m2"], 5.0, rtol=1e-6)
     np.testing.assert_allclose(rows.loc[(0, 60), "area_km2"], rows.loc[(30, 60), "area_km2"])
     np.testing.assert_allclose(rows.loc[(0, 60), "upper_Tg"] / rows.loc[(0, 60), "stock_Tg"], 1.18, rtol=1e-3)
+
+
+def with_ends(folder: Path, stock: np.ndarray, half_width: float, grid: RegionGrid = GRID) -> Path:
+    """Maps of 20 cm of soil with an interval of the density [kg m-3]."""
+    store = maps(folder, grid, stock, draws=5)
+    root = zarr.open_group(store)
+    for end, sign in (("lower", -1), ("upper", 1)):
+        density = (stock / 0.2 + sign * half_width).astype("float32")
+        create_layer(root, f"soc_{end}", grid.sizes, 64, {"units": "kg m-3", "long_name": end})[:] = density
+    return store
+
+
+def stock_errors(**changes: Any) -> dict[str, StockErrors]:
+    errors = AreaErrors(Covariance(1.0, (0.25,), (1e6,)), 0.1, 0.0, 2.0, 40, "")._replace(**changes)
+    return {"soc": StockErrors(errors, 1.0, 0.2, 0.0)}
+
+
+def held_out_totals(folder: Path, frame: gpd.GeoDataFrame, store: Path, errors: dict[str, StockErrors]) -> pd.DataFrame:
+    sets = config(folder, frame).totals
+    totals(sets, str(folder), 0.9, store, folder / "totals.csv", ("soc",), errors)
+    return pd.read_csv(folder / "totals.csv").set_index("polygon")
+
+
+def test_intervals_of_totals_come_from_held_out_blocks(tmp_path: Path) -> None:
+    store = with_ends(tmp_path, np.full((130, 150), 4.0, "float32"), half_width=5.0)
+    shapes = [box(4.0e6, 2.9e6, 4.05e6, 3e6), box(4.1005e6, 2.9e6, 4.1008e6, 2.9001e6)]
+    frame = gpd.GeoDataFrame({"name": ["district", "cell"]}, geometry=shapes, crs="EPSG:3035")
+    table = held_out_totals(tmp_path, frame, store, stock_errors())
+    row = table.loc["district"]
+    # Half a width of 5 kg m-3 is 1 kg m-2 in 20 cm; what all cells share is 0.5 of it, the nugget is gone.
+    assert row["mean_lower_kg_m2"] == pytest.approx(4.0 + 0.1 - 2 * 0.5, rel=2e-3)
+    assert row["mean_upper_kg_m2"] == pytest.approx(4.0 + 0.1 + 2 * 0.5, rel=2e-3)
+    assert row["lower_Tg"] == pytest.approx(row["mean_lower_kg_m2"] * row["area_km2"] / 1e3, rel=1e-6)
+    assert row["sd_Tg"] == pytest.approx(0.5 * row["area_km2"] / 1e3, rel=2e-3)
+    assert (table["interval"] == "means of 40 held-out blocks").all()
+    # A polygon within one cell has the nugget too, and no end below nothing.
+    one = table.loc["cell"]
+    assert one["mean_upper_kg_m2"] == pytest.approx(4.1 + 2 * math.sqrt(1.25), rel=1e-3)
+    wide = held_out_totals(tmp_path, frame, store, stock_errors(factor=20.0))
+    assert wide.loc["cell", "lower_Tg"] == 0.0
+    signed = {"soc": replace(stock_errors(factor=20.0)["soc"], least=-np.inf)}
+    assert held_out_totals(tmp_path, frame, store, signed).loc["cell", "lower_Tg"] < 0
+
+
+def test_tiles_and_their_order_change_no_interval(tmp_path: Path) -> None:
+    random, tables = np.random.default_rng(0), []
+    stock = random.gamma(4, 1, (130, 150)).astype("float32")
+    frame = gpd.GeoDataFrame({"name": ["all"]}, geometry=[box(*GRID.bounds)], crs="EPSG:3035")
+    for edge in (16, 64):
+        folder = tmp_path / str(edge)
+        folder.mkdir()
+        root = create_grid_store(folder / "maps.zarr", GRID, {"title": "t"})
+        for name, values in (("soc_stock", stock), ("soc_lower", 4 * stock), ("soc_upper", 7 * stock)):
+            create_layer(root, name, GRID.sizes, edge, {"units": "1", "long_name": name})[:] = values
+        errors = stock_errors(covariance=Covariance(1.0, (0.25, 0.1), (20.0, 100.0)))
+        tables.append(held_out_totals(folder, frame, folder / "maps.zarr", errors))
+    pd.testing.assert_frame_equal(*tables, rtol=1e-9)
+
+
+def test_a_total_without_an_interval_says_why(tmp_path: Path) -> None:
+    stock = np.full((130, 150), 4.0, "float32")
+    stock[:10] = np.nan
+    store = with_ends(tmp_path, stock, half_width=5.0)
+    shapes = [box(4.0e6, 2.9e6, 4.05e6, 2.98e6), box(4.0e6, 2.9905e6, 4.05e6, 3e6)]
+    frame = gpd.GeoDataFrame({"name": ["land", "unknown"]}, geometry=shapes, crs="EPSG:3035")
+    few = stock_errors(factor=math.nan, note="12 blocks with 5 observations or more, 20 are needed")
+    table = held_out_totals(tmp_path, frame, store, few)
+    assert table[["lower_Tg", "upper_Tg", "sd_Tg"]].isna().all(axis=None)
+    assert (table["interval"] == "none: 12 blocks with 5 observations or more, 20 are needed").all()
+    # A polygon without a prediction has no mean and no interval, and its neighbour has both.
+    table = held_out_totals(tmp_path, frame, store, stock_errors())
+    assert table.loc["unknown", "area_km2"] == 0
+    assert table.loc["unknown", ["lower_Tg", "upper_Tg", "mean_lower_kg_m2"]].isna().all()
+    assert table.loc["land", "upper_Tg"] > table.loc["land", "lower_Tg"]
+    # Draws stand in only where nobody asked for held-out blocks.
+    assert (run_totals(tmp_path, frame, store)["interval"] == "5 draws of the model").all()
+    (plain := tmp_path / "plain").mkdir()
+    table = held_out_totals(plain, frame, maps(plain, GRID, stock), stock_errors())
+    assert table["interval"].str.contains("add soc to predict.interval_of").all()
+
+
+def test_errors_are_read_from_the_calibration(tmp_path: Path) -> None:
+    errors = stock_errors()["soc"].errors
+    write_state({"areas": {"soc": errors.facts(), "poc": errors.facts()}}, tmp_path / "conformal.json")
+    assert read_stock_errors(tmp_path / "conformal.json", QUANTITIES, 0.2) == stock_errors()
+    assert read_stock_errors(None, QUANTITIES, 0.2) == {}
+    write_state({"factors": {}}, tmp_path / "old.json")
+    assert read_stock_errors(tmp_path / "old.json", QUANTITIES, 0.2) == {}
+    write_state({"areas": {"soc": {"mean": 1}}}, tmp_path / "bad.json")
+    with pytest.raises(HybridmapError, match=r"bad.json: not a conformal.json of 'hybridmap evaluate'"):
+        read_stock_errors(tmp_path / "bad.json", QUANTITIES, 0.2)

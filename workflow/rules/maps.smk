@@ -164,6 +164,7 @@ rule totals:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
+        calibration=MAP_INPUTS.get("calibration", []),
     output:
         table=EXPERIMENT.totals,
     log:
@@ -178,11 +179,14 @@ rule totals:
         runtime=60,
     params:
         maps=subpath(input.maps, parent=True),
+        calibration=lambda wildcards, input: (
+            ["--calibration", str(input.calibration)] if input.calibration else []
+        ),
         code=code_of("totals"),
         content=content(inputs.totals_files),
     shell:
         "hybridmap totals {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
-        " --maps {params.maps:q} --out {output.table:q} --log {log:q}"
+        " --maps {params.maps:q} {params.calibration:q} --out {output.table:q} --log {log:q}"
 
 
 rule maps:

@@ -45,6 +45,7 @@ rule evaluate:
         predictions=EXPERIMENT.scores.predictions,
         metrics=EXPERIMENT.scores.metrics,
         intervals=EXPERIMENT.scores.intervals,
+        areas=EXPERIMENT.scores.area_intervals,
         conformal=EXPERIMENT.scores.conformal,
     log:
         f"{LOGS}/evaluate/{{experiment}}.log",
@@ -68,6 +69,7 @@ rule evaluate:
             EXPERIMENT.scores.metrics,
             EXPERIMENT.scores.predictions,
             EXPERIMENT.scores.intervals,
+            EXPERIMENT.scores.area_intervals,
             EXPERIMENT.scores.conformal,
         ),
     shell:

@@ -1,0 +1,109 @@
+"""Which groups a rule of intervals goes by, chosen on blocks that are held out of its calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from hybridmap.evaluate import metrics
+from hybridmap.evaluate.block_sums import FEWEST_BLOCKS
+from hybridmap.evaluate.interval_rule import IntervalRule, RuleOptions, group_labels, learn_rule
+
+AUTO, NONE = "auto", "none"
+CANDIDATES = (NONE, "tercile", "depth", "landcover")
+"""From the simplest; the first of equals is taken."""
+LEAST_GAIN = 0.01
+"""Share by which the interval score must fall below that without groups."""
+
+
+def best_rule(
+    rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions, of_maps: bool = False
+) -> IntervalRule:
+    """Learn a rule by the groups that are asked for, or by those that nested folds choose.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Held-out sites, as for :func:`learn_rule`, with their ``fold``.
+    sites : DataFrame
+        ``block`` and classes of the same rows.
+    target : str
+        The target.
+    options : RuleOptions
+        With groups "auto" they are chosen.
+    of_maps : bool
+        Whether maps follow the rule; then land cover is no choice, which cells of a map do not know.
+
+    Returns
+    -------
+    IntervalRule
+        Its options have the groups that were chosen.
+    """
+    if options.groups != AUTO:
+        return learn_rule(rows, sites, target, options)
+    candidates = [name for name in CANDIDATES if not (of_maps and name == "landcover")]
+    groups = choose_groups(rows, sites, target, options, candidates)
+    return learn_rule(rows, sites, target, options._replace(groups=groups))
+
+
+def choose_groups(
+    rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions, candidates: Sequence[str]
+) -> str:
+    """Groups with the lowest interval score on folds that the rule did not see.
+
+    Parameters
+    ----------
+    rows, sites, target, options
+        As for :func:`best_rule`.
+    candidates : sequence of str
+        The first is taken unless another is better by a hundredth.
+
+    Returns
+    -------
+    str
+        One of `candidates`.
+    """
+    scores = {}
+    for name in candidates:
+        if _is_possible(rows, sites, target, name):
+            scores[name] = _nested_score(rows, sites, target, options._replace(groups=name))
+    first = candidates[0]
+    best = min(scores, key=lambda name: scores[name]) if scores else first
+    return best if best != first and scores[best] < (1.0 - LEAST_GAIN) * scores[first] else first
+
+
+def _is_possible(rows: pd.DataFrame, sites: pd.DataFrame, target: str, groups: str) -> bool:
+    """Whether two groups or more have enough blocks."""
+    if groups in (NONE, "tercile"):
+        return True
+    if groups not in sites:
+        return False
+    is_observed = rows[f"observed.{target}"].notna() & rows[f"predicted.{target}"].notna()
+    labels = group_labels(rows[f"predicted.{target}"][is_observed], sites, groups)
+    blocks = sites["block"].loc[labels.index].groupby(labels).nunique()
+    return int((blocks >= FEWEST_BLOCKS).sum()) > 1
+
+
+def _nested_score(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions) -> float:
+    """Interval score of every fold by a rule of the others; infinite where a fold has no others or no interval."""
+    ends = list(_nested_ends(rows, sites, target, options))
+    if not ends:
+        return np.inf
+    table = pd.concat(ends)
+    columns = (table["lower"], table["upper"], table["observed"])
+    score = metrics.interval_score(*columns, options.level)
+    return score if np.isfinite(score) and np.isfinite(table[["lower", "upper"]].to_numpy()).all() else np.inf
+
+
+def _nested_ends(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions) -> Iterator[pd.DataFrame]:
+    for fold, tested in rows.groupby("fold"):
+        rest = rows[rows["fold"] != fold]
+        tested = tested[tested[f"observed.{target}"].notna() & tested[f"predicted.{target}"].notna()]
+        if tested.empty or not (rest[f"observed.{target}"].notna() & rest[f"predicted.{target}"].notna()).any():
+            continue
+        rule = learn_rule(rest, sites.loc[rest.index], target, options)
+        columns = rule.columns(tested, sites.loc[tested.index])
+        ends = {end: columns[f"conformal_{end}.{target}"] for end in ("lower", "upper")}
+        yield pd.DataFrame({**ends, "observed": tested[f"observed.{target}"]})
