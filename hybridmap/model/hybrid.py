@@ -90,6 +90,7 @@ class HybridModel(TableModel):
         self.heads = SpreadHead(heads, self.target_names)
         self.depth = LayerDepth(process, self.forcing_constants, root_beta)
         self.forcing_names = self.depth.forcing_names
+        self.has_columns = self.depth.has_columns
         self.standardise = Standardise(len(self.covariate_names) + len(self.depth.encoded))
         table = {p.name: _rebound(p, bounds or {}, start or {}) for p in process.parameters}
         self._neural = Bounds.of([table[n] for n in self.neural_names])
@@ -160,6 +161,25 @@ class HybridModel(TableModel):
         if len(shape) > 1:
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
         return Run(outputs | heads, raw, position)
+
+    def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
+        """Run columns of soil (..., column) once each, and observe the layers (..., site) of them; see :meth:`run`."""
+        features, encoded = self.encode(covariates, forcing)
+        shared = {name: values for name, values in forcing.items() if name not in LAYER_INPUTS}
+        run = self.column(encoded, shared)
+        outputs = {**run.outputs, **self.extrapolation(features)}
+        axis = column_of.ndim - 1
+        flat = column_of
+        if axis:
+            members = torch.arange(len(column_of), device=column_of.device)
+            flat = column_of + covariates.shape[axis] * members[:, None]
+
+        def of_sites(values: Tensor) -> Tensor:
+            rows = values.flatten(0, axis).index_select(0, flat.flatten())
+            return rows.reshape(*column_of.shape, *values.shape[axis + 1 :])
+
+        sites = Run({n: of_sites(v) for n, v in outputs.items()}, of_sites(run.raw), of_sites(run.position))
+        return self.observed(sites, forcing)
 
     def observed(self, run: Run, forcing: Mapping[str, Tensor]) -> Run:
         """A run as a sample of an interval shows it: that of the forcing, or of the region."""
