@@ -186,6 +186,27 @@ class HybridModel(TableModel):
         outputs = self.depth.observed(run.outputs, {**self.forcing_constants, **forcing}, run.raw.ndim - 2)
         return Run(outputs, run.raw, run.position)
 
+    def traced(self, outputs: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the process model traces its outputs to, see :meth:`~hybridmap.process.ProcessModel.trace`.
+
+        Parameters
+        ----------
+        outputs : mapping of str to Tensor, shape (site,)
+            Of a run, with its parameters.
+        forcing : mapping of str to Tensor, shape (site,)
+            In the units of the process model.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site,)
+        """
+        prefix = "parameter."
+        learned = {n.removeprefix(prefix): v for n, v in outputs.items() if n.startswith(prefix)}
+        like = next(iter(forcing.values()))
+        constants = {n: like.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
+        driven = {**forcing, **{n: constants[n].expand(like.shape) for n in self.forcing_constants}}
+        return self._process.trace({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
+
     def fit_outputs(self, targets: Mapping[str, Tensor]) -> None:
         """Take the start of the spreads from the observations (site,) of the training part."""
         self.heads.fit(targets)

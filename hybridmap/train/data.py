@@ -199,7 +199,7 @@ def _together(column: Tensor) -> Tensor:
 
 
 def _first_of_each(column: Tensor) -> tuple[Tensor, Tensor]:
-    """Place of the first site of every column, by the numbers of the columns, and which of them each site (site,) has."""
+    """Place of the first site of every column, by their numbers, and which of them each site (site,) is of."""
     names, inverse = torch.unique(column, return_inverse=True)
     place = torch.arange(len(column), device=column.device)
     first = place.new_full((len(names),), len(column)).scatter_reduce(0, inverse, place, "amin")

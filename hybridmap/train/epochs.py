@@ -146,7 +146,9 @@ def lbfgs_epoch(stack: Stack, member: Member, data: SiteData) -> list[Epoch]:
 
     def closure() -> float:
         optimiser.zero_grad(set_to_none=True)
-        value = stack.objective(stack.model.run(part.covariates, part.forcing, part.column_of), part.targets, stack.model)
+        value = stack.objective(
+            stack.model.run(part.covariates, part.forcing, part.column_of), part.targets, stack.model
+        )
         total: Tensor = value.total.sum()
         torch.autograd.backward(total)
         if not first:

@@ -56,7 +56,7 @@ def members(folder: Path) -> list[Member]:
 
 
 def test_training_on_columns_is_training_on_their_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole parts as batches, so that both forms see the same: the same losses, and each column once instead of thrice."""
+    """Whole parts as batches, so that both forms see the same: equal losses, and each column once, not thrice."""
     options = TrainingOptions(
         max_epochs=8, patience=8, batch_size=10_000, loss=LossOptions(name="square_quantiles"), learning_rate=0.01
     )

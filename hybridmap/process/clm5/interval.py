@@ -25,8 +25,19 @@ CELL = Variable("clm5_cell", ("site",), "1", "number of the cell in the forcing 
 OUTPUTS = (
     Variable("soc", ("site", "layer"), "kg m-3", "soil organic carbon density"),
     Variable("soc_stock_1m", ("site",), "kg m-2", "soil organic carbon stock to 1 m"),
+    Variable("soc_stock_30cm", ("site",), "kg m-2", "soil organic carbon stock to 30 cm"),
     Variable("litter_stock", ("site",), "kg m-2", "carbon of woody debris and litter in the whole column"),
 )
+TRACES = (
+    Variable("input", ("site",), "g m-2 yr-1", "litter that enters, with its scale", label="Input"),
+    Variable("allocation", ("site",), "1", "effective beta of the depths that litter enters, per cm", label="B"),
+    Variable("transfer", ("site",), "1", "share of what decomposes that other pools receive", label="A"),
+    Variable("decomposition", ("site",), "yr-1", "rate of decomposition without the environment", label="K"),
+    Variable("environment", ("site",), "1", "scalar of temperature, water and depth on the rates", label="xi"),
+    Variable("transport", ("site",), "yr-1", "rate at which carbon leaves its layer by mixing", label="V"),
+    Variable("residence_time", ("site",), "yr", "soil organic carbon of the column over the litter that enters"),
+)
+"""The components of traceability (Xu et al. 2025), and what they make together."""
 LITTER_SCALE = Parameter(
     "litter_scale", 1.0, math.exp(-2.0), math.exp(2.0), "1", "factor on the litter of the forcing table", "log"
 )
@@ -56,6 +67,7 @@ class Clm5Interval(ProcessModel):
     name: ClassVar[str] = "clm5_interval"
     outputs = OUTPUTS
     layer_interfaces = LAYER_INTERFACES
+    traces = TRACES
 
     def __init__(self, table: str = "", litter_scale: bool = False, **options: object) -> None:
         self.clm5 = matrix.Clm5(**options)  # type: ignore[arg-type]
@@ -66,19 +78,27 @@ class Clm5Interval(ProcessModel):
 
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carbon of the layers and the column; a site whose cell is not in the table is NaN."""
-        of_matrix = {name: value for name, value in parameters.items() if name != LITTER_SCALE.name}
-        out = self.clm5(of_matrix, self.driven(forcing["clm5_cell"]))
+        out = self.clm5(self._of_matrix(parameters), self.driven(forcing["clm5_cell"]))
         soc = out["soc"]
         # A steady state is proportional to what enters.
-        factor = torch.as_tensor(parameters.get(LITTER_SCALE.name, 1.0)).to(soc) * KG_PER_G
+        factor = _litter_factor(parameters, soc) * KG_PER_G
         thickness = THICKNESS[:LAYERS].to(soc)
-        stock = layer_mean(soc, 1, torch.tensor(LAYER_INTERFACES), soc.new_zeros(()), soc.new_ones(()))
         outputs = {
             "soc": soc * factor.reshape(-1, 1),
-            "soc_stock_1m": stock * factor,
+            "soc_stock_1m": _density(soc, 1.0) * factor,
+            "soc_stock_30cm": _density(soc, 0.3) * 0.3 * factor,
             "litter_stock": (out["pools"][:, :4].sum(1) @ thickness) * factor,
         }
         return {name: value.to(soc) for name, value in outputs.items()}
+
+    def trace(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Components of traceability of the column, and its residence time."""
+        components = self.clm5.components(self._of_matrix(parameters), self.driven(forcing["clm5_cell"]))
+        components["input"] = components["input"] * _litter_factor(parameters, components["input"])
+        return {variable.name: components[variable.name] for variable in TRACES}
+
+    def _of_matrix(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value for name, value in parameters.items() if name != LITTER_SCALE.name}
 
     def driven(self, cell: Tensor) -> dict[str, Tensor]:
         """Forcing of the matrix in cells of the table (site,); NaN in a number that is not in it."""
@@ -91,6 +111,17 @@ class Clm5Interval(ProcessModel):
         # One missing number makes a site NaN and leaves the others alone.
         driven["input_cwd"] = torch.where(in_table[:, None], driven["input_cwd"], torch.nan)
         return driven
+
+
+def _litter_factor(parameters: Mapping[str, Tensor], like: Tensor) -> Tensor:
+    """Factor on all litter, () or (site,)."""
+    return torch.as_tensor(parameters.get(LITTER_SCALE.name, 1.0)).to(like)
+
+
+def _density(soc: Tensor, bottom_m: float) -> Tensor:
+    """Mean of layers (site, layer) from the surface to a depth, (site,)."""
+    ends = torch.tensor(LAYER_INTERFACES)
+    return layer_mean(soc, 1, ends, soc.new_zeros(()), soc.new_full((), bottom_m))
 
 
 def _read(path: str, names: list[str]) -> dict[str, Tensor]:
