@@ -29,6 +29,11 @@ def cube_files(config: Config) -> list[str]:
     return [*_rasters((*config.covariates, *config.auxiliary, *config.forcing), config.data_root), *mask]
 
 
+def clm5_files(config: Config) -> list[str]:
+    """Rasters of the climate that the forcing of CLM5 is made of."""
+    return _rasters(config.clm5_forcing.all_layers(), config.data_root) if config.clm5_forcing else []
+
+
 def split_files(config: Config) -> list[str]:
     """Polygons that sites are dealt by."""
     return [str(under(config.data_root, split.polygons)) for split in config.splits if split.polygons]
@@ -73,7 +78,7 @@ def lost_input(config: Config, receipt: Path) -> str:
         As the configuration names it, under ``data_root``.
     """
     of_sources = (name for source in config.observations for name in source_files(config, source.name))
-    file_lists = (cube_files, split_files, totals_files, reference_files, report_files)
+    file_lists = (cube_files, clm5_files, split_files, totals_files, reference_files, report_files)
     names = [*of_sources, *(name for files in file_lists for name in files(config))]
     listed = {receipt.parent / name for name in _listed(receipt)}
     return next((name for name in names if Path(name) in listed and not Path(name).exists()), "")

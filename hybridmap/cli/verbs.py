@@ -49,6 +49,18 @@ def _build(config: Config, args: argparse.Namespace) -> None:
     build(config.build, config.grid, args.observations, args.out, args.quality, args.dropped, schema)
 
 
+def _clm5_cells(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.covariates.land_model.assumptions import read_assumptions
+    from hybridmap.covariates.land_model.climate_cells import write_climate_cells
+    from hybridmap.grid.region_grid import RegionGrid
+
+    layers = config.clm5_forcing
+    if layers is None:
+        raise HybridmapError(f"region '{config.region}' has no 'clm5_forcing'.")
+    assumptions = read_assumptions(layers.assumptions)
+    write_climate_cells(layers, assumptions, RegionGrid.of(config.grid), config.data_root, args.out)
+
+
 def _cube(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.config.region_layers import RegionLayers
     from hybridmap.covariates.cube_build import build_cube
@@ -312,6 +324,7 @@ STAGES = {
     "demo": Stage(_demo, "make the inputs of the synthetic region", "--out"),
     "ingest": Stage(_ingest, "read one observation table into the common schema", "--source --out --quality?"),
     "build": Stage(_build, "densities, quality control, one row a site", "--observations+ --out --quality --dropped"),
+    "clm5-cells": Stage(_clm5_cells, "forcing of CLM5 from the climate of the region", "--out"),
     "cube": Stage(_cube, "warp all rasters onto the grid of the region", "--out --workers"),
     "sample": Stage(_sample, "covariates at the observations", "--observations --cube --out --quality"),
     "split": Stage(_split, "deal sites into folds", "--samples --cube? --out"),

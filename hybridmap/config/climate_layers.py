@@ -51,6 +51,10 @@ class ClimateLayers(Section):
         """The twelve layers of ``temperature`` or ``precipitation``."""
         return [_month(getattr(self, name), f"{number:02d}") for number in range(1, 13)]
 
+    def all_layers(self) -> list[Raster]:
+        """Every raster that is read, once for each month."""
+        return [*(month for name in MONTHLY for month in self.months(name)), *self.single_layers().values()]
+
     def single_layers(self) -> dict[str, Raster]:
         """Layers that do not change over the year, by name."""
         layers = {name: getattr(self, name) for name in ("npp", "landcover", "sand", "clay", "bedrock")}

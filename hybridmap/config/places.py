@@ -52,6 +52,7 @@ def _inputs(config: Config) -> Iterator[Input]:
         yield f"observations '{source.name}'", source.path
         yield from ((f"observations '{source.name}', join", join.path) for join in source.joins)
     layers = [*config.auxiliary, *config.covariates, *config.forcing]
+    layers += config.clm5_forcing.all_layers() if config.clm5_forcing else []
     for layer in (*layers, *(config.reference.layers if config.reference else ())):
         yield from ((f"layer '{layer.name}'", raster.path) for raster in layer.rasters())
     yield "grid.mask", config.grid.mask or ""

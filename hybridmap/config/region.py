@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from hybridmap.config.baselines import BASELINES
+from hybridmap.config.climate_layers import ClimateLayers
 from hybridmap.config.cross_references import check_names
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
@@ -75,6 +76,11 @@ class Config(Section):
     )
     auxiliary: list[Raster] = Field([], description="Layers that only others are derived from.")
     forcing: list[Forcing] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
+    clm5_forcing: ClimateLayers | None = Field(
+        None,
+        description="Climate that the workflow makes the forcing table of CLM5 of, results/REGION/inputs/clm5.npz, and"
+        " clm5_cell.tif beside it; see docs/clm5.md.",
+    )
     boundaries: File | None = Field(None, description="Polygons drawn on maps, under data_root.")
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")

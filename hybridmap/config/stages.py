@@ -11,6 +11,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "inputs": ("region", "demo", "grid"),
     "ingest": ("region", "data_root", "outside", "demo", "grid", "quantities", "observations"),
     "build": ("region", "grid", "quantities", "build"),
+    "climate": ("region", "data_root", "outside", "grid", "clm5_forcing"),
     "cube": ("region", "data_root", "outside", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid", "quantities", "forcing"),
     "split": ("region", "data_root", "outside", "grid", "quantities", "splits"),

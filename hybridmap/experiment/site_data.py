@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.options.position import POSITION
 from hybridmap.process import Variable
 from hybridmap.quantities import Quantity
@@ -25,7 +28,9 @@ def names_in(samples: pd.DataFrame, prefix: str) -> list[str]:
     return [c.removeprefix(prefix) for c in samples.columns if c.startswith(prefix)]
 
 
-def site_data(samples: pd.DataFrame, targets: Iterable[Quantity], device: str = "cpu") -> SiteData:
+def site_data(
+    samples: pd.DataFrame, targets: Iterable[Quantity], device: str = "cpu", *, has_columns: bool = False
+) -> SiteData:
     """Put samples on a device.
 
     Parameters
@@ -36,6 +41,8 @@ def site_data(samples: pd.DataFrame, targets: Iterable[Quantity], device: str = 
         What is compared.
     device : str
         As torch names it.
+    has_columns : bool
+        Whether the model computes columns of soil, of which samples are layers.
 
     Returns
     -------
@@ -61,7 +68,33 @@ def site_data(samples: pd.DataFrame, targets: Iterable[Quantity], device: str = 
             **{name: tensor(name) for name in POSITION if name in samples},
         },
         {quantity.name: tensor(quantity.column) for quantity in targets},
+        torch.tensor(column_numbers(samples), device=device) if has_columns else None,
     )
+
+
+def column_numbers(samples: pd.DataFrame) -> NDArray[np.int64]:
+    """Number the columns of soil: samples of one have equal covariates and forcing, but for the ends of their layers.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Of the sample stage, one row a layer.
+
+    Returns
+    -------
+    array of int, shape (row,)
+        In order of their first rows.
+
+    Examples
+    --------
+    >>> layers = {"forcing.mat": [7.0, 3.0, 7.0], "forcing.layer_top": [0.0, 0.0, 0.1]}
+    >>> column_numbers(pd.DataFrame(layers)).tolist()
+    [0, 1, 0]
+    """
+    ends = [FORCING + name for name in LAYER_INPUTS]
+    names = [c for c in samples.columns if c.startswith((COVARIATE, FORCING)) and c not in ends]
+    numbers = samples.groupby(names, sort=False, dropna=False).ngroup() if names else pd.Series(0, samples.index)
+    return np.asarray(numbers, dtype="int64")
 
 
 def check_forcing(model: Model, samples: pd.DataFrame) -> None:

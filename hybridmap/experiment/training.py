@@ -88,8 +88,10 @@ def train_folds(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     spec = model_spec(experiment, layers.at_sites(samples))
-    check_forcing(checked_model(experiment, spec), samples)
-    data = site_data(samples, [layers.quantities[target] for target in experiment.targets], device)
+    model = checked_model(experiment, spec)
+    check_forcing(model, samples)
+    targets = [layers.quantities[target] for target in experiment.targets]
+    data = site_data(samples, targets, device, has_columns=model.has_columns)
     locks = [WriterLock(out / fold / "train.lock", out / fold) for fold in folds]
     with ExitStack() as stack:
         for lock in locks:

@@ -27,6 +27,9 @@ class RegionFiles:
         # The synthetic landscape of the demo.
         self.demo_inputs = folder / "inputs" / "made.json"
         self.demo_truth = folder / "inputs" / "truth.zarr"
+        # Forcing of CLM5 where the region names a climate; the raster of its cells is beside it.
+        self.clm5_table = folder / "inputs" / "clm5.npz"
+        self.clm5_cells = folder / "inputs" / "clm5_cell.tif"
         # Observations, covariates, samples and their folds.
         self.observations = folder / "observations.parquet"
         self.dropped = folder / "dropped.parquet"

@@ -92,6 +92,7 @@ class HybridModel(TableModel):
         position = inputs.position if inputs else ()
         self._encoded = (*self.depth.encoded, *position)
         self.forcing_names = (*self.depth.forcing_names, *position)
+        self.has_columns = self.depth.has_columns
         self.standardise = Standardise(len(self.covariate_names) + len(self._encoded))
         table = {p.name: _rebound(p, bounds or {}, start or {}) for p in process.parameters}
         self._neural = Bounds.of([table[n] for n in self.neural_names])
@@ -175,10 +176,50 @@ class HybridModel(TableModel):
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
         return Run(outputs | heads, raw, position)
 
+    def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
+        """Run columns of soil (..., column) once each, and observe the layers (..., site) of them; see :meth:`run`."""
+        features, encoded = self.encode(covariates, forcing)
+        shared = {name: values for name, values in forcing.items() if name not in LAYER_INPUTS}
+        run = self.column(encoded, shared)
+        outputs = {**run.outputs, **self.extrapolation(features)}
+        axis = column_of.ndim - 1
+        flat = column_of
+        if axis:
+            members = torch.arange(len(column_of), device=column_of.device)
+            flat = column_of + covariates.shape[axis] * members[:, None]
+
+        def of_sites(values: Tensor) -> Tensor:
+            rows = values.flatten(0, axis).index_select(0, flat.flatten())
+            return rows.reshape(*column_of.shape, *values.shape[axis + 1 :])
+
+        sites = Run({n: of_sites(v) for n, v in outputs.items()}, of_sites(run.raw), of_sites(run.position))
+        return self.observed(sites, forcing)
+
     def observed(self, run: Run, forcing: Mapping[str, Tensor]) -> Run:
         """A run as a sample of an interval shows it: that of the forcing, or of the region."""
         outputs = self.depth.observed(run.outputs, {**self.forcing_constants, **forcing}, run.raw.ndim - 2)
         return Run(outputs, run.raw, run.position)
+
+    def traced(self, outputs: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the process model traces its outputs to, see :meth:`~hybridmap.process.ProcessModel.trace`.
+
+        Parameters
+        ----------
+        outputs : mapping of str to Tensor, shape (site,)
+            Of a run, with its parameters.
+        forcing : mapping of str to Tensor, shape (site,)
+            In the units of the process model.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site,)
+        """
+        prefix = "parameter."
+        learned = {n.removeprefix(prefix): v for n, v in outputs.items() if n.startswith(prefix)}
+        like = next(iter(forcing.values()))
+        constants = {n: like.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
+        driven = {**forcing, **{n: constants[n].expand(like.shape) for n in self.forcing_constants}}
+        return self._process.trace({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
 
     def fit_outputs(self, targets: Mapping[str, Tensor]) -> None:
         """Take the start of the spreads from the observations (site,) of the training part."""

@@ -80,6 +80,8 @@ class LayerDepth:
     encoded : tuple of str
         Those of them that the encoder sees beside the covariates: a model of one layer has parameters by depth, one of
         a column has not.
+    has_columns : bool
+        Whether sites are layers of columns that the process model computes.
 
     Raises
     ------
@@ -91,6 +93,7 @@ class LayerDepth:
         self.process, self.root_beta = process, root_beta
         is_by_layer = root_beta is not None
         self._is_one_of_several = is_by_layer and not process.has_layers
+        self.has_columns = is_by_layer and process.has_layers
         ends = LAYER_INPUTS if is_by_layer else ()
         self.encoded: tuple[str, ...] = ends if self._is_one_of_several else ()
         required = [v.name for v in process.forcing if not v.optional and v.name not in constants]

@@ -51,6 +51,8 @@ class TableModel(nn.Module, ABC):
     heads: SpreadHead
     inputs: MixedInputs | None
     encoder: nn.Module
+    has_columns: bool = False
+    """Whether sites are layers of columns, each of which :meth:`run` can compute once."""
 
     def features(self, covariates: Tensor) -> Tensor:
         """What the encoder sees: standardised numbers, embedded classes, positional features; (..., site, feature)."""
@@ -103,12 +105,32 @@ class TableModel(nn.Module, ABC):
         """
         return self.run(covariates, forcing).outputs
 
-    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """As :meth:`forward`, with what lies between encoder and process model."""
+    def run(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor | None = None) -> Run:
+        """As :meth:`forward`, with what lies between encoder and process model.
+
+        Parameters
+        ----------
+        covariates, forcing
+            As for :meth:`forward`.
+        column_of : Tensor of int64, shape (..., site), optional
+            Of a model of columns: whose layer each site is. Then covariates and forcing are those of the columns, but
+            for the ends of the layers, and each column is computed once.
+
+        Returns
+        -------
+        Run
+            Of the sites.
+        """
+        if column_of is not None:
+            return self.run_columns(covariates, forcing, column_of)
         features, encoded = self.encode(covariates, forcing)
         run = self.decode(encoded, forcing)
         run.outputs.update(self.extrapolation(features))
         return run
+
+    def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
+        """As :meth:`run` with `column_of` (..., site), of models of columns."""
+        raise NotImplementedError(f"{type(self).__name__} has no columns.")
 
     def extrapolation(self, features: Tensor) -> dict[str, Tensor]:
         """How many features (..., site, feature) lie outside the encoder's range, if it has one; not in training."""

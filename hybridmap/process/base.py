@@ -126,6 +126,8 @@ class ProcessModel(ABC):
         Name in ``loss.penalties`` → term of the outputs.
     layer_interfaces : tuple of float
         Of a model with layers: their ends [m], from 0 down, one more than there are layers.
+    traces : tuple of Variable
+        What :meth:`trace` gives, one number a site each.
     """
 
     name: ClassVar[str]
@@ -139,6 +141,7 @@ class ProcessModel(ABC):
     capacity: Capacity | None = None
     penalties: Mapping[str, Penalty] = MappingProxyType({})
     layer_interfaces: tuple[float, ...] = ()
+    traces: tuple[Variable, ...] = ()
 
     @property
     def has_layers(self) -> bool:
@@ -166,6 +169,21 @@ class ProcessModel(ABC):
             name: layer_mean(values, axes[name], ends, top_m, bottom_m) if name in axes else values
             for name, values in outputs.items()
         }
+
+    def trace(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Trace what the model computes to bulk numbers behind it, for maps: `traces`; none unless a model has some.
+
+        Parameters
+        ----------
+        parameters, forcing
+            As of a call.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site,)
+            An entry for each of `traces`.
+        """
+        return {}
 
     @abstractmethod
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:

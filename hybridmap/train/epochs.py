@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hybridmap.encoders.layers import set_step
-from hybridmap.train.data import SiteData, epoch_batches, pad
+from hybridmap.train.data import Batch, SiteData, epoch_batches, pad
 from hybridmap.train.member import Epoch, Member, Stack
 from hybridmap.train.optimisers import gradients, member_norms, scale_members, untouched
 from hybridmap.train.options import TrainingOptions
@@ -90,19 +90,21 @@ def batch_epoch(
     device = data.covariates.device
     means = TermMeans(len(members), device)
     rows, seeds = [member.training for member in members], [member.seed for member in members]
-    for number, (index, valid) in enumerate(epoch_batches(rows, seeds, epoch, options.batch_size)):
+    batches = epoch_batches(rows, seeds, epoch, options.batch_size, data.column)
+    for number, (index, valid) in enumerate(batches):
         set_step(stack.model, epoch * STEPS + number)
         batch_valid = valid.to(device)
-        means.add(*_step(stack, data.rows(index.to(device), batch_valid), batch_valid, options.clip_norm))
+        means.add(*_step(stack, data.batch(index.to(device), batch_valid), batch_valid, options.clip_norm))
     return means.rows()
 
 
-def _step(stack: Stack, batch: SiteData, valid: Tensor, clip_norm: float) -> tuple[dict[str, Tensor], Tensor]:
+def _step(stack: Stack, batch: Batch, valid: Tensor, clip_norm: float) -> tuple[dict[str, Tensor], Tensor]:
     """One step of all members; which of them took it: a pole of a process model, or a batch without targets, skips.
 
     The skipped are counted in the history, never hidden.
     """
-    value = stack.objective(stack.model.run(batch.covariates, batch.forcing), batch.targets, stack.model, valid)
+    run = stack.model.run(batch.covariates, batch.forcing, batch.column_of)
+    value = stack.objective(run, batch.targets, stack.model, valid)
     for optimiser in stack.optimisers:
         optimiser.zero_grad(set_to_none=True)
     observed = torch.stack([~torch.isnan(value.terms[t]) for t in batch.targets]).any(0)
@@ -137,13 +139,16 @@ def lbfgs_epoch(stack: Stack, member: Member, data: SiteData) -> list[Epoch]:
     """
     stack.model.train()
     set_step(stack.model, 0)  # the line search needs one and the same function
-    part = data.rows(member.training.to(data.covariates.device)[None])
+    rows = member.training.to(data.covariates.device)[None]
+    part = data.batch(rows, torch.ones_like(rows, dtype=torch.bool))
     optimiser = stack.optimisers[0]
     first: Epoch = {}
 
     def closure() -> float:
         optimiser.zero_grad(set_to_none=True)
-        value = stack.objective(stack.model.run(part.covariates, part.forcing), part.targets, stack.model)
+        value = stack.objective(
+            stack.model.run(part.covariates, part.forcing, part.column_of), part.targets, stack.model
+        )
         total: Tensor = value.total.sum()
         torch.autograd.backward(total)
         if not first:
@@ -177,9 +182,9 @@ def validation_scores(stack: Stack, members: Sequence[Member], data: SiteData, s
     stack.model.eval()
     device = data.covariates.device
     index, valid = pad([member.validation for member in members])
-    part = data.rows(index.to(device), valid.to(device))
+    part = data.batch(index.to(device), valid.to(device))
     with torch.no_grad():
-        run = stack.model.run(part.covariates, part.forcing)
+        run = stack.model.run(part.covariates, part.forcing, part.column_of)
         total, terms = stack.objective.data(run, part.targets, None if stop_on == "loss" else stop_on)
     has_terms = torch.stack([~torch.isnan(term) for term in terms.values()]).any(0)
     table = {"loss": torch.where(has_terms, total, torch.nan), **terms}

@@ -1,7 +1,33 @@
+# Only for regions that name a climate: the forcing table of CLM5 and the raster of its cells.
+rule clm5_cells:
+    input:
+        settings=FILES.settings("climate"),
+        fetched=FETCHED,
+    output:
+        table=FILES.clm5_table,
+        cells=FILES.clm5_cells,
+    log:
+        f"{LOGS}/clm5_cells.log",
+    benchmark:
+        f"{BENCHMARKS}/clm5_cells.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        code=stage_code("clm5-cells"),
+        content=content(inputs.clm5_files),
+    shell:
+        "hybridmap clm5-cells {input.settings:q} --out {output.table:q} --log {log:q}"
+
+
 rule cube:
     input:
         settings=FILES.settings("cube"),
         made=FILES.demo_inputs if CONFIG.demo else [],
+        clm5=FILES.clm5_table if CONFIG.clm5_forcing else [],
         fetched=FETCHED,
     output:
         store=metadata(FILES.cube),

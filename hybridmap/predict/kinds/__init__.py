@@ -7,10 +7,12 @@ from hybridmap.predict.kinds.intervals import IntervalMaps
 from hybridmap.predict.kinds.outputs import OutputMaps
 from hybridmap.predict.kinds.scenarios import ScenarioMaps
 from hybridmap.predict.kinds.stock_draws import StockDraws
+from hybridmap.predict.kinds.traces import TraceMaps
 
 KINDS: tuple[type[MapKind], ...] = (
     OutputMaps,
     DerivedMaps,
+    TraceMaps,
     IntervalMaps,
     ScenarioMaps,
     ApplicabilityMaps,

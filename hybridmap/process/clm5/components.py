@@ -65,8 +65,9 @@ def bulk_components(solution: Solution, as_published: bool) -> dict[str, Tensor]
     -------
     dict of str to Tensor, shape (site,)
         ``environment`` (temperature, water and depth scalar), ``transport`` [yr-1], ``decomposition`` [yr-1],
-        ``transfer`` (share passed on), ``allocation`` (effective beta, per cm), ``input`` [g m-2 yr-1] and
-        ``litter_fraction`` (share of decomposed litter that reaches soil).
+        ``transfer`` (share passed on), ``allocation`` (effective beta, per cm), ``input`` [g m-2 yr-1],
+        ``litter_fraction`` (share of decomposed litter that reaches soil) and ``residence_time`` [yr] (SOC of the
+        column over the input).
     """
     p, f, pools = solution.parameters, solution.forcing, solution.pools
     thickness = THICKNESS[:, None].to(pools)
@@ -95,6 +96,7 @@ def bulk_components(solution: Solution, as_published: bool) -> dict[str, Tensor]
         "allocation": _effective_beta(p["beta"], solution.depth_shares, as_published),
         "input": torch.as_tensor(daily),
         "litter_fraction": litter,
+        "residence_time": total / daily,
     }
 
 

@@ -6,6 +6,7 @@ a site gives the number of its cell in a table (``hybridmap clm5-forcing``): sam
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybridmap.process.base import ProcessModel, Variable
+from hybridmap.process.base import Parameter, ProcessModel, Variable
 from hybridmap.process.clm5 import matrix
 from hybridmap.process.clm5.vertical import LAYER_INTERFACES, LAYERS, THICKNESS
 from hybridmap.process.measured_interval import layer_mean
@@ -24,7 +25,21 @@ CELL = Variable("clm5_cell", ("site",), "1", "number of the cell in the forcing 
 OUTPUTS = (
     Variable("soc", ("site", "layer"), "kg m-3", "soil organic carbon density"),
     Variable("soc_stock_1m", ("site",), "kg m-2", "soil organic carbon stock to 1 m"),
+    Variable("soc_stock_30cm", ("site",), "kg m-2", "soil organic carbon stock to 30 cm"),
     Variable("litter_stock", ("site",), "kg m-2", "carbon of woody debris and litter in the whole column"),
+)
+TRACES = (
+    Variable("input", ("site",), "g m-2 yr-1", "litter that enters, with its scale", label="Input"),
+    Variable("allocation", ("site",), "1", "effective beta of the depths that litter enters, per cm", label="B"),
+    Variable("transfer", ("site",), "1", "share of what decomposes that other pools receive", label="A"),
+    Variable("decomposition", ("site",), "yr-1", "rate of decomposition without the environment", label="K"),
+    Variable("environment", ("site",), "1", "scalar of temperature, water and depth on the rates", label="xi"),
+    Variable("transport", ("site",), "yr-1", "rate at which carbon leaves its layer by mixing", label="V"),
+    Variable("residence_time", ("site",), "yr", "soil organic carbon of the column over the litter that enters"),
+)
+"""The components of traceability (Xu et al. 2025), and what they make together."""
+LITTER_SCALE = Parameter(
+    "litter_scale", 1.0, math.exp(-2.0), math.exp(2.0), "1", "factor on the litter of the forcing table", "log"
 )
 KG_PER_G = 1e-3
 
@@ -37,6 +52,9 @@ class Clm5Interval(ProcessModel):
     table : str
         Numpy archive of ``hybridmap clm5-forcing --region``: each forcing of CLM5 as (cell, month) or
         (cell, layer, month).
+    litter_scale : bool
+        Whether there is a 22nd parameter, a factor of exp(-2) to exp(2) on the litter of the table: productivity from
+        satellites is uncertain, and what of it reaches the soil more so.
     **options
         Of :class:`hybridmap.process.clm5.matrix.Clm5`.
 
@@ -49,17 +67,41 @@ class Clm5Interval(ProcessModel):
     name: ClassVar[str] = "clm5_interval"
     outputs = OUTPUTS
     layer_interfaces = LAYER_INTERFACES
+    traces = TRACES
 
-    def __init__(self, table: str = "", **options: object) -> None:
+    def __init__(self, table: str = "", litter_scale: bool = False, **options: object) -> None:
         self.clm5 = matrix.Clm5(**options)  # type: ignore[arg-type]
-        self.parameters = self.clm5.parameters
+        self.parameters = (*self.clm5.parameters, *([LITTER_SCALE] if litter_scale else []))
         self.table = _read(table, [v.name for v in self.clm5.forcing if not v.optional])
         last = len(next(iter(self.table.values()))) - 1
         self.forcing = (replace(CELL, valid_range=(0.0, float(last))),)
 
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carbon of the layers and the column; a site whose cell is not in the table is NaN."""
-        cell = forcing["clm5_cell"]
+        out = self.clm5(self._of_matrix(parameters), self.driven(forcing["clm5_cell"]))
+        soc = out["soc"]
+        # A steady state is proportional to what enters.
+        factor = _litter_factor(parameters, soc) * KG_PER_G
+        thickness = THICKNESS[:LAYERS].to(soc)
+        outputs = {
+            "soc": soc * factor.reshape(-1, 1),
+            "soc_stock_1m": _density(soc, 1.0) * factor,
+            "soc_stock_30cm": _density(soc, 0.3) * 0.3 * factor,
+            "litter_stock": (out["pools"][:, :4].sum(1) @ thickness) * factor,
+        }
+        return {name: value.to(soc) for name, value in outputs.items()}
+
+    def trace(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Components of traceability of the column, and its residence time."""
+        components = self.clm5.components(self._of_matrix(parameters), self.driven(forcing["clm5_cell"]))
+        components["input"] = components["input"] * _litter_factor(parameters, components["input"])
+        return {variable.name: components[variable.name] for variable in TRACES}
+
+    def _of_matrix(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value for name, value in parameters.items() if name != LITTER_SCALE.name}
+
+    def driven(self, cell: Tensor) -> dict[str, Tensor]:
+        """Forcing of the matrix in cells of the table (site,); NaN in a number that is not in it."""
         cells = len(next(iter(self.table.values())))
         in_table = torch.isfinite(cell) & (cell >= 0) & (cell < cells)
         index = torch.where(in_table, cell, 0.0).round().long()
@@ -68,16 +110,18 @@ class Clm5Interval(ProcessModel):
         driven = {name: values[index] for name, values in self.table.items()}
         # One missing number makes a site NaN and leaves the others alone.
         driven["input_cwd"] = torch.where(in_table[:, None], driven["input_cwd"], torch.nan)
-        out = self.clm5(parameters, driven)
-        soc = out["soc"]
-        thickness = THICKNESS[:LAYERS].to(soc)
-        outputs = {
-            "soc": soc * KG_PER_G,
-            "soc_stock_1m": layer_mean(soc, 1, torch.tensor(LAYER_INTERFACES), soc.new_zeros(()), soc.new_ones(()))
-            * KG_PER_G,
-            "litter_stock": (out["pools"][:, :4].sum(1) @ thickness) * KG_PER_G,
-        }
-        return {name: value.to(soc) for name, value in outputs.items()}
+        return driven
+
+
+def _litter_factor(parameters: Mapping[str, Tensor], like: Tensor) -> Tensor:
+    """Factor on all litter, () or (site,)."""
+    return torch.as_tensor(parameters.get(LITTER_SCALE.name, 1.0)).to(like)
+
+
+def _density(soc: Tensor, bottom_m: float) -> Tensor:
+    """Mean of layers (site, layer) from the surface to a depth, (site,)."""
+    ends = torch.tensor(LAYER_INTERFACES)
+    return layer_mean(soc, 1, ends, soc.new_zeros(()), soc.new_full((), bottom_m))
 
 
 def _read(path: str, names: list[str]) -> dict[str, Tensor]:

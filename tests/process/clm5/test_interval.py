@@ -158,3 +158,38 @@ def test_clm5_is_trained_and_mapped_in_the_workflow(
     assert np.isfinite(soc).mean() > 0.5
     assert (soc[np.isfinite(soc)] >= 0).all()
     np.testing.assert_allclose(np.asarray(root["soc_stock"]), 0.2 * soc, rtol=1e-5)
+
+
+def test_twice_the_litter_is_twice_the_carbon(table: Path) -> None:
+    """A steady state is proportional to its input; the factor has no other effect, and 1 has none at all."""
+    model, plain = (
+        get_process("clm5_interval", table=str(table), litter_scale=True),
+        get_process("clm5_interval", table=str(table)),
+    )
+    assert [p.name for p in model.parameters][21:] == ["litter_scale"]
+    cell = {"clm5_cell": torch.arange(30.0)}
+    before, same = plain({}, cell), model({}, cell)
+    doubled = model({"litter_scale": torch.full((30,), 2.0)}, cell)
+    for name, values in before.items():
+        np.testing.assert_array_equal(same[name], values)
+        np.testing.assert_allclose(doubled[name], 2 * values, rtol=1e-6, atol=1e-30)
+    traced = [m.trace(p, cell) for m, p in ((plain, {}), (model, {"litter_scale": torch.full((30,), 2.0)}))]
+    np.testing.assert_allclose(traced[1]["input"], 2 * traced[0]["input"], rtol=1e-6)
+    for name in set(traced[0]) - {"input"}:
+        np.testing.assert_allclose(traced[1][name], traced[0][name], rtol=1e-6)
+
+
+def test_traces_are_the_components_of_the_matrix(table: Path) -> None:
+    """Of the same cells; and what resides is what enters times how long it stays."""
+    model, column = get_process("clm5_interval", table=str(table)), get_process("clm5")
+    cell = torch.tensor([4.0, 17.0])
+    traced = model.trace({"q10": torch.tensor([1.4, 2.2])}, {"clm5_cell": cell})
+    assert set(traced) == {v.name for v in model.traces}
+    with np.load(table) as file:
+        forcing = {v.name: torch.from_numpy(file[v.name])[[4, 17]] for v in column.forcing if v.name in file.files}
+    components = column.components({"q10": torch.tensor([1.4, 2.2])}, forcing)  # type: ignore[attr-defined]
+    for name, values in traced.items():
+        np.testing.assert_allclose(values, components[name], rtol=1e-6)
+    soc = model({"q10": torch.tensor([1.4, 2.2])}, {"clm5_cell": cell})["soc"]
+    stock = soc @ THICKNESS[:20].to(soc)
+    np.testing.assert_allclose(stock * 1e3, traced["input"] * traced["residence_time"], rtol=1e-5)
