@@ -20,7 +20,14 @@ from hybridmap.quantities import QUANTITIES, stock_name
 
 LEAST_STEPS = 10
 """Steps between the ends of the range of a map; with fewer it says little more than high and low."""
-APPLICABILITY = ("dissimilarity", "area_of_applicability", "applicable", "expected_error", "site_distance", "out_of_range")
+APPLICABILITY = (
+    "dissimilarity",
+    "area_of_applicability",
+    "applicable",
+    "expected_error",
+    "site_distance",
+    "out_of_range",
+)
 """Maps whose file is made after training."""
 
 

@@ -52,6 +52,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--applicability": {"type": Path, "help": "file of 'hybridmap applicability'"},
     "--expected-error": {"type": Path, "help": "expected_error.npz of 'hybridmap expected-error'"},
     "--workers": {"type": int, "default": 0, "help": "layers or tiles at a time; 0 takes all cores"},
+    "--processes": {"type": int, "default": 1, "help": "experiments whose figures are drawn at a time"},
     "--scheduler": {
         "default": "",
         "help": "address or file of a dask scheduler whose workers predict the tiles",

@@ -209,7 +209,7 @@ def _reference(config: Config, args: argparse.Namespace) -> None:
 def _report(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.report.html import report
 
-    report(config, args.results, args.out, args.figures)
+    report(config, args.results, args.out, args.figures, args.processes)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -360,7 +360,7 @@ STAGES = {
         "--experiment --predictions --maps? --model --skill? --out",
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
-    "report": Stage(_report, "one self-contained page about the region", "--results --out --figures"),
+    "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),
 }
 
 TOOLS = {

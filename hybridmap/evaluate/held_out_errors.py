@@ -109,9 +109,7 @@ def relative_errors(
     return {name: rule.relative_errors(rows, classes) for name, rows, classes in named}
 
 
-def distances_to_training(
-    samples: pd.DataFrame, held_out: pd.DataFrame, applicability: Applicability
-) -> pd.DataFrame:
+def distances_to_training(samples: pd.DataFrame, held_out: pd.DataFrame, applicability: Applicability) -> pd.DataFrame:
     """How far test rows are from all sites of other folds.
 
     Parameters

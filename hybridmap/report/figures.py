@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hybridmap.config import Experiment
+from hybridmap.config import Config, Experiment
 from hybridmap.encoders.interface import Curves, as_encoder
 from hybridmap.evaluate.predictions import POOLED, output_values
 from hybridmap.files.paths import under
@@ -30,17 +33,67 @@ CURVES = 6
 """Covariates of each parameter whose curves are drawn, the most important first."""
 
 
-def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
-    """Draw every figure into `folder`; returns, per experiment, correlations of learned and true quantities."""
+def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str, dict[str, float]]:
+    """Draw every figure into `folder`, the experiments in processes of their own.
+
+    Parameters
+    ----------
+    results : Results
+        Of a region with all stages done.
+    folder : Path
+        Folder of the PNG files.
+    processes : int
+        Experiments drawn at a time; the figures are the same whatever it is.
+
+    Returns
+    -------
+    dict of dict
+        Per experiment, correlations of learned and true quantities.
+    """
+    names = [experiment.name for experiment in results.config.experiments]
+    count = min(processes, len(names))
+    if count == 1:
+        _draw_region(results, folder)
+        drawn = _draw_experiments(results, names, folder)
+    else:
+        with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+            settings = results.config.model_dump(mode="json", by_alias=True)
+            parts = [names[i::count] for i in range(count)]
+            others = [pool.submit(_draw_part, settings, results.folder, part, folder) for part in parts]
+            _draw_region(results, folder)
+            drawn = {name: found for other in others for name, found in other.result().items()}
+    return {name: drawn[name] for name in names if name in drawn}
+
+
+def _draw_part(
+    settings: dict[str, Any], results_folder: Path, names: Sequence[str], folder: Path
+) -> dict[str, dict[str, float]]:
+    """Some experiments in a process of its own, which reads the results itself."""
+    return _draw_experiments(Results(Config.model_validate(settings), results_folder), names, folder)
+
+
+def _test_scores(results: Results) -> pd.DataFrame:
+    return results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
+
+
+def _frame(results: Results) -> MapFrame:
     boundaries = results.config.boundaries
-    frame = MapFrame.read(results.grid, under(results.config.data_root, boundaries) if boundaries else None)
-    _draw_observations(results, frame, folder)
-    test = results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
-    of_scheme, quantities = test[test["scheme"] == results.first_scheme], results.config.all_quantities
-    comparison_figure(of_scheme, results.first_scheme, folder / "comparison.png", quantities)
+    return MapFrame.read(results.grid, under(results.config.data_root, boundaries) if boundaries else None)
+
+
+def _draw_region(results: Results, folder: Path) -> None:
+    """Observations, splits, and all models side by side."""
+    _draw_observations(results, _frame(results), folder)
+    test, scheme = _test_scores(results), results.first_scheme
+    comparison_figure(test[test["scheme"] == scheme], scheme, folder / "comparison.png", results.config.all_quantities)
     _draw_ladders(results, folder)
+
+
+def _draw_experiments(results: Results, names: Sequence[str], folder: Path) -> dict[str, dict[str, float]]:
+    """Figures of some experiments; correlations of learned and true quantities where the truth is known."""
+    frame, test = _frame(results), _test_scores(results)
     correlations = {}
-    for experiment in results.config.experiments:
+    for experiment in map(results.config.experiment, names):
         _draw_skill(results, experiment, test, folder)
         _draw_edges(results, experiment, folder)
         maps = results.maps(experiment.name) if experiment.map else None

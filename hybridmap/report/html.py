@@ -23,7 +23,7 @@ from hybridmap.units import typeset
 LOG = logging.getLogger("hybridmap")
 
 
-def report(config: Config, results_folder: Path, out: Path, figures: Path) -> None:
+def report(config: Config, results_folder: Path, out: Path, figures: Path, processes: int = 1) -> None:
     """Write the page `out` and its figures into `figures`.
 
     Parameters
@@ -36,10 +36,12 @@ def report(config: Config, results_folder: Path, out: Path, figures: Path) -> No
         ``index.html``, self-contained: figures are embedded.
     figures : Path
         Folder of PNG files, also used by ``snakemake --report``.
+    processes : int
+        Experiments whose figures are drawn at a time.
     """
     results = Results(config, results_folder)
     figures.mkdir(parents=True, exist_ok=True)
-    truth = draw_figures(results, figures)
+    truth = draw_figures(results, figures, processes)
     page = _template().render(**_context(results, figures, truth))
     write_text(page, out)
     LOG.info("report of %d experiments, %.1f MB", len(config.experiments), len(page) / 1e6)

@@ -79,7 +79,7 @@ rule report:
         f"{BENCHMARKS}/report.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: 4
     resources:
         mem_mb=3000,
         runtime=20,
@@ -97,4 +97,4 @@ rule report:
         ),
     shell:
         "hybridmap report {input.settings:q} --results {params.results:q} --out {output.page:q}"
-        " --figures {params.figures:q} --log {log:q}"
+        " --figures {params.figures:q} --processes {threads} --log {log:q}"
