@@ -29,7 +29,7 @@ def run(region: tuple[Config, Path], name: str, out: Path, samples: pd.DataFrame
     return pd.read_parquet(out / "predictions.parquet")
 
 
-SLOW = {"tuned_forest", "tuned_boosting"}
+SLOW = {"tuned_forest", "tuned_boosting", "position_forest", "position_boosting"}
 """Those with many candidates; how one is chosen is tested below."""
 
 

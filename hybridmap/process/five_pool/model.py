@@ -65,6 +65,9 @@ IMPLICIT = {
 }
 """Parameters that change where enzymes are no pool."""
 
+LITTER_SCALE = Parameter("litter_scale", 1.0, 0.5, 2.0, "1", "factor of the litter input, for errors of NPP", "log")
+"""At steady state a factor of all rates would be the same, upside down."""
+
 FORCING = (
     Variable(
         "npp",
@@ -106,6 +109,8 @@ class FivePool(ProcessModel):
         Overrides of the rate multipliers for 10 K of warming, dimensionless.
     t_ref : float
         Temperature [degC] at which the rate parameters hold.
+    litter_scale : bool
+        Whether the litter input has a factor of its own, the parameter `litter_scale` from 0.5 to 2.
 
     Raises
     ------
@@ -134,7 +139,7 @@ class FivePool(ProcessModel):
     capacity = CAPACITY
     penalties = PENALTIES
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options of a configuration, each by name
         self,
         formulation: Formulation = "relaxed",
         necromass: Necromass = "none",
@@ -143,6 +148,7 @@ class FivePool(ProcessModel):
         soc_includes: tuple[str, ...] | list[str] = POOLS,
         q10: Mapping[str, float] | None = None,
         t_ref: float = 15.0,
+        litter_scale: bool = False,
     ) -> None:
         options = ((formulation, Formulation), (necromass, Necromass), (enzyme, Enzyme))
         for value, choices in ((v, get_args(kind)) for v, kind in options):
@@ -158,6 +164,8 @@ class FivePool(ProcessModel):
         self.turnover_exponent = float(turnover_exponent)
         if enzyme == "implicit":
             self.parameters = tuple(IMPLICIT.get(p.name, p) for p in PARAMETERS)
+        if litter_scale:
+            self.parameters = (*self.parameters, LITTER_SCALE)
         self.formulation = formulation
         # The leaks of the constrained form give it a steady state everywhere.
         self.steady_state = STEADY_STATE if formulation == "relaxed" else None
@@ -243,6 +251,7 @@ class FivePool(ProcessModel):
         """Parameters at the site's temperature, litter input [kg m-3 yr-1], and the dtype of the outputs."""
         p, f, dtype = gather_inputs(self, parameters, forcing)
         litter = f["npp"] * 1e-3 * f.get("phi", 1.0) / f.get("depth", DEFAULT_DEPTH)
+        litter = litter * p.pop("litter_scale", 1.0)
         kelvins = (f["mat"] - self.t_ref) / 10.0
         powers = {q10: torch.exp(math.log(q10) * kelvins) for q10 in set(self.q10.values()) if q10 != 1.0}
         p |= {name: p[name] * powers[q10] for name, q10 in self.q10.items() if q10 != 1.0}

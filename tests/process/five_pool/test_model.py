@@ -240,3 +240,15 @@ def test_gradients_of_other_exponents(exponent, formulation):
 def test_exponents_below_one_are_refused():
     with pytest.raises(ValueError, match=r"turnover_exponent 0\.5"):
         get_process("five_pool", turnover_exponent=0.5)
+
+
+@given(st.floats(0.5, 2.0), st.sampled_from(["relaxed", "constrained"]))
+def test_a_scale_of_the_litter_is_that_of_its_input(scale: float, formulation: str) -> None:
+    f = {"npp": torch.tensor([400.0, 600.0]), "mat": torch.tensor([5.0, 12.0])}
+    scaled = get_process("five_pool", formulation=formulation, litter_scale=True)
+    plain = get_process("five_pool", formulation=formulation)
+    assert "litter_scale" not in {p.name for p in plain.parameters}
+    expected = plain({}, f | {"npp": f["npp"] * scale})
+    for name, values in scaled({"litter_scale": torch.tensor(scale)}, f).items():
+        torch.testing.assert_close(values, expected[name], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(scaled({}, f)["soc"], plain({}, f)["soc"])

@@ -1,0 +1,307 @@
+"""Skill of hybrids beside ordinary models: one set of block folds, several seeds, both open regions.
+
+The regions must have samples and folds: `snakemake --cores 2 split --configfile REGION` makes them.
+
+    python benchmarks/skill.py resources/regions/conus_open.yaml resources/regions/europe_open.yaml
+
+Networks are the experiments of the region file's defaults (its loss, encoder and training); `... and position` adds
+`encoder.position_waves`, or longitude and latitude for trees. Every row is the test sites of all block folds together,
+the median of the seeds. Ranges are 90 % of paired resamples of blocks: all models and seeds are scored on the same
+draws, and the median over the seeds is taken in every resample. Results are kept for each (region, model,
+seed) in `--cache`, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from hybridmap.config import Config, Experiment
+from hybridmap.config.baselines import BASELINES, Baseline
+from hybridmap.config.reading import load_config
+from hybridmap.evaluate import metrics
+from hybridmap.evaluate.baseline_fit import FoldSites, fit_fold
+from hybridmap.evaluate.block_sums import BlockSums, Pairs, pair_score, resampled_sums
+from hybridmap.experiment.fold_predictions import Parts, parts_of_folds, predict_parts
+from hybridmap.experiment.layers import ModelLayers
+from hybridmap.experiment.site_data import COVARIATE, FORCING
+from hybridmap.files.results import RegionFiles
+from hybridmap.train.losses import MIN_OBSERVATIONS
+
+Array = NDArray[np.float64]
+HYBRID: dict[str, Any] = {
+    "process": {"name": "five_pool", "options": {"formulation": "constrained"}}, "neural": "all", "global": "none",
+}  # fmt: skip
+WAVES = {"position_waves": {}}
+NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "hybrid": (HYBRID, {}),
+    "hybrid and position": (HYBRID, WAVES),
+    "network": ({"process": None, "neural": "none"}, {}),
+    "network and position": ({"process": None, "neural": "none"}, WAVES),
+}
+"""Name of a row → keys of the experiment, and those of its encoder, over the region's defaults."""
+TREES = {
+    "coordinates alone": "coordinates",
+    "linear": "linear",
+    "tuned forest": "tuned_forest",
+    "tuned boosting": "tuned_boosting",
+    "quantile forest": "quantile_forest",
+    "tuned forest and position": "position_forest",
+    "tuned boosting and position": "position_boosting",
+}
+BY_CHANCE = ("tuned forest", "tuned forest and position", "quantile forest")
+"""Those of the ordinary models that a seed changes; others are fitted once."""
+RIVALS = {
+    "best of forest and boosting": ("tuned forest", "tuned boosting"),
+    "the same, with position": ("tuned forest and position", "tuned boosting and position"),
+    "coordinates alone": ("coordinates alone",),
+}
+TARGETS = ("soc", "poc", "moc", "mbc")
+OFFSET = {"soc": 0.5}
+"""Added before a logarithm [kg m-3]; fractions have none."""
+RESAMPLES, BLOCK_M = 2000, 200_000.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """Samples of a region beside their folds and blocks.
+
+    Attributes
+    ----------
+    config : Config
+        Of the region.
+    samples : DataFrame
+        One row a site.
+    fold, block : array of int, shape (site,)
+        Fold that tests a site, and the number of its block.
+    """
+
+    config: Config
+    samples: pd.DataFrame
+    fold: NDArray[np.int64]
+    block: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, path: Path, results: Path | None) -> Region:
+        """Read what the split stage of a region left."""
+        config = load_config(Path("config.yaml"), path)
+        files = RegionFiles((results or Path(config.results)) / config.region)
+        samples, splits = pd.read_parquet(files.samples), pd.read_parquet(files.splits)
+        of_site = splits[splits["scheme"] == "block"].set_index("site_id")["fold"]
+        squares = np.floor(samples[["x", "y"]].to_numpy() / BLOCK_M).astype(int)
+        block = np.unique(squares, axis=0, return_inverse=True)[1].ravel()
+        return cls(config, samples, of_site.reindex(samples["site_id"]).to_numpy("int64"), block)
+
+    @property
+    def parts(self) -> list[Parts]:
+        """What trains, stops and is tested in every block fold."""
+        return parts_of_folds(self.fold, int(self.fold.max()) + 1)
+
+    def observed(self, target: str) -> Array:
+        """Observations (site,), NaN where there is none."""
+        return self.samples[self.config.all_quantities[target].column].to_numpy(float)
+
+
+def network(region: Region, name: str, seed: int) -> dict[str, Array]:
+    """Predictions (site,) of every target by one network or hybrid, each site by the fold that tests it."""
+    keys, encoder = NETWORKS[name]
+    defaults = experiment_defaults(region.config)
+    block = {**defaults, **keys, "name": "row", "seed": seed, "encoder": {**defaults.get("encoder", {}), **encoder}}
+    config = region.config
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    table = predict_parts(Experiment.model_validate(block), layers, region.samples, region.parts).sort_index()
+    return {target: table[target].to_numpy(float) for target in table}
+
+
+def experiment_defaults(config: Config) -> dict[str, Any]:
+    """Keys of the region's default experiment, as far as every row shares them."""
+    first = config.experiments[0].model_dump(by_alias=True)
+    return {key: first[key] for key in ("targets", "loss", "training", "encoder", "uncertainty")} | {
+        "splits": ["block"]
+    }
+
+
+def ordinary(region: Region, name: str, seed: int) -> dict[str, Array]:
+    """Predictions (site,) of every target by one ordinary model, each site by the fold that tests it."""
+    kind = seeded(BASELINES[TREES[name]], seed)
+    columns = [c for c in region.samples if c.startswith((COVARIATE, FORCING))] if kind.inputs != "coordinates" else []
+    columns += ["lon", "lat"] if kind.inputs in ("coordinates", "layers_and_coordinates") else []
+    x = region.samples[columns].to_numpy(float)
+    predictions = {}
+    for target in TARGETS:
+        observed, predicted = region.observed(target), np.full(len(x), np.nan)
+        if any(np.isfinite(observed[part.training]).sum() < MIN_OBSERVATIONS for part in region.parts):
+            continue
+        for part in region.parts:
+            trains, stops = (np.isin(np.arange(len(x)), rows) for rows in part[:2])
+            predicted[part.predicted] = fit_fold(kind, FoldSites(x, trains, stops), observed)["predicted"][
+                part.predicted
+            ]
+        predictions[target] = predicted
+    return predictions
+
+
+def seeded(kind: Baseline, seed: int) -> Baseline:
+    """The same with another seed of what it draws."""
+    candidates = [
+        replace(c, options={**c.options, **({"random_state": seed} if "random_state" in c.options else {})})
+        for c in kind.candidates
+    ]
+    return replace(kind, candidates=tuple(candidates))
+
+
+def cached_predictions(region: Region, name: str, seed: int, cache: Path) -> dict[str, Array]:
+    """Predictions from the cache, or made and put there; their key holds the samples, the folds and the recipe."""
+    recipe = [*NETWORKS[name], experiment_defaults(region.config)] if name in NETWORKS else repr(BASELINES[TREES[name]])
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode())
+    columns = [c for c in region.samples if c.startswith((COVARIATE, FORCING))]
+    digest.update(np.ascontiguousarray(region.samples[columns].to_numpy(float)).tobytes() + region.fold.tobytes())
+    file = cache / f"{region.config.region}-{name.replace(' ', '_')}-{seed}-{digest.hexdigest()[:12]}.parquet"
+    if not file.is_file():
+        start = time.perf_counter()
+        table = pd.DataFrame((network if name in NETWORKS else ordinary)(region, name, seed))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(file.with_suffix(".part"))
+        file.with_suffix(".part").rename(file)
+        sys.stderr.write(f"{region.config.region} {name} seed {seed}: {time.perf_counter() - start:.0f} s\n")
+    return {str(key): values.to_numpy(float) for key, values in pd.read_parquet(file).items()}
+
+
+def scores(predicted: Array, observed: Array, offset: float) -> dict[str, float]:
+    """Scores of one seed, (site,) each."""
+    least = 1e-3 * float(observed.mean())
+    logs = [np.log(np.maximum(values + offset, least)) for values in (predicted, observed)]
+    return {
+        "r": metrics.pearson(predicted, observed),
+        "r of logarithms": metrics.pearson(*logs),
+        "NSE": metrics.nse(predicted, observed),
+        "KGE": metrics.kge(predicted, observed),
+    }
+
+
+def resampled_r(predicted: Sequence[Array], observed: Array, block: NDArray[np.int64]) -> Array:
+    """Median over seeds of r in every resample of blocks, (resample,); the same draws whatever the model."""
+    numbers = np.unique(block, return_inverse=True)[1].ravel()
+    sums = [BlockSums.of(Pairs(p, observed, numbers), int(numbers.max()) + 1) for p in predicted]
+    shift = sums[0].shift
+    resamples = [pair_score("pearson", resampled_sums(s.sums, RESAMPLES, 0), shift) for s in sums]
+    return np.asarray(np.median(resamples, axis=0))
+
+
+def compare(
+    rows: Mapping[str, Sequence[Array]], observed: Array, block: NDArray[np.int64], offset: float
+) -> pd.DataFrame:
+    """Scores of every model, and its distance in r from its rivals.
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence of array, shape (site,)
+        Model → predictions of its seeds, in the unit of the target.
+    observed : array, shape (site,)
+        Observations.
+    block : array of int, shape (site,)
+        Number of the block.
+    offset : float
+        Added before a logarithm.
+
+    Returns
+    -------
+    DataFrame
+        A row a model.
+    """
+    table = pd.DataFrame(
+        {m: pd.DataFrame([scores(p, observed, offset) for p in ps]).median() for m, ps in rows.items()}
+    ).T
+    lowest = {m: min(metrics.pearson(p, observed) for p in ps) for m, ps in rows.items()}
+    highest = {m: max(metrics.pearson(p, observed) for p in ps) for m, ps in rows.items()}
+    table.insert(1, "seeds", pd.Series({m: f"{lowest[m]:.3f} to {highest[m]:.3f}" for m in rows}))
+    resamples = {model: resampled_r(predicted, observed, block) for model, predicted in rows.items()}
+    for title, names in RIVALS.items():
+        rival = max((name for name in names if name in rows), key=lambda name: table.loc[name, "r"], default=None)
+        if rival is not None:
+            table[f"r above {title}"] = pd.Series(
+                {m: difference(table, resamples, m, rival) for m in rows if m in NETWORKS}
+            )
+    return table
+
+
+def difference(table: pd.DataFrame, resamples: Mapping[str, Array], model: str, rival: str) -> str:
+    """Difference of two medians in r, with its range."""
+    low, high = np.nanquantile(resamples[model] - resamples[rival], [0.05, 0.95])
+    return f"{table.loc[model, 'r'] - table.loc[rival, 'r']:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Table of the documentation."""
+    cells = table.map(lambda v: v if isinstance(v, str) else "" if pd.isna(v) else f"{v:.3f}").reset_index(
+        names="model"
+    )
+    lines = [list(cells.columns), ["---"] * len(cells.columns), *cells.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def print_target(
+    regions: Mapping[str, Region], by_row: Mapping[tuple[str, str], list[dict[str, Array]]], target: str
+) -> None:
+    """One table: the sites of `regions` pooled, where a model predicted the target in all of them."""
+    is_measured = {name: np.isfinite(region.observed(target)) for name, region in regions.items()}
+    observed = np.concatenate([region.observed(target)[is_measured[name]] for name, region in regions.items()])
+    blocks, first = [], 0
+    for name, region in regions.items():
+        blocks.append(region.block[is_measured[name]] + first)
+        first += int(region.block.max()) + 1
+    rows = {}
+    for model in (*TREES, *NETWORKS):
+        seeds = [by_row[name, model] for name in regions if (name, model) in by_row]
+        if len(seeds) == len(regions) and all(target in predictions for of_seed in seeds for predictions in of_seed):
+            count = max(map(len, seeds))
+            rows[model] = [
+                np.concatenate([of[k % len(of)][target][is_measured[n]] for n, of in zip(regions, seeds, strict=True)])
+                for k in range(count)
+            ]
+    block = np.concatenate(blocks)
+    table = compare(rows, observed, block, OFFSET.get(target, 0.0))
+    title = f"{target} of {' and '.join(regions)}: n {len(observed)}, {len(np.unique(block))} blocks"
+    sys.stdout.write(f"\n{title}\n\n{markdown(table)}\n")
+
+
+def main() -> None:
+    """Print a table a region of SOC, and tables of the fractions of all regions together."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("regions", nargs="+", type=Path, help="region files, each laid over config.yaml")
+    parser.add_argument("--results", type=Path, help="folder of results, if not that of the region files")
+    parser.add_argument("--models", nargs="+", default=[*TREES, *NETWORKS], choices=[*TREES, *NETWORKS])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--cache", type=Path, default=Path("results/skill"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    regions = {path.stem: Region.of(path, arguments.results) for path in arguments.regions}
+    by_row: dict[tuple[str, str], list[dict[str, Array]]] = {(n, m): [] for n in regions for m in (*TREES, *NETWORKS)}
+    for model in arguments.models:
+        seeds = arguments.seeds if model in NETWORKS or model in BY_CHANCE else arguments.seeds[:1]
+        for name, region in regions.items():
+            by_row[name, model] = [cached_predictions(region, model, seed, arguments.cache) for seed in seeds]
+    by_row = {key: of_seeds for key, of_seeds in by_row.items() if of_seeds}
+    for name, region in regions.items():
+        print_target({name: region}, by_row, "soc")
+    for target in TARGETS[1:]:
+        for name, region in regions.items():
+            print_target({name: region}, by_row, target)
+        if len(regions) > 1:
+            print_target(regions, by_row, target)
+
+
+if __name__ == "__main__":
+    main()

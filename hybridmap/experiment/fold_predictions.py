@@ -1,0 +1,115 @@
+"""One experiment trained and judged in memory: parts of the samples in, predictions out, nothing on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from hybridmap.config import Experiment
+from hybridmap.errors import HybridmapError
+from hybridmap.experiment.layers import ModelLayers
+from hybridmap.experiment.site_data import check_forcing, site_data
+from hybridmap.experiment.specification import checked_model, model_spec, training_options
+from hybridmap.experiment.training import SEED_STEP
+from hybridmap.train import Member, fit_members
+
+Rows = NDArray[np.int64]
+
+
+class Parts(NamedTuple):
+    """Rows of the samples that train, that stop the training, and that are predicted."""
+
+    training: Rows
+    stopping: Rows
+    predicted: Rows
+
+
+def parts_of_folds(fold: NDArray[np.int64], folds: int) -> list[Parts]:
+    """The parts of every test fold: the next fold (cyclic) stops, the others train, as in every scheme.
+
+    Examples
+    --------
+    >>> parts_of_folds(np.array([0, 1, 2, 3, 4]), 5)[4].training.tolist()
+    [1, 2, 3]
+    """
+    return [_parts(fold, [k, k + 1], folds) for k in range(folds)]
+
+
+def nested_parts(fold: NDArray[np.int64], folds: int) -> list[Parts]:
+    """The same inside the training of every test fold, whose own sites take no part: what choices are made on.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in nested_parts(np.array([0, 1, 2, 3, 4]), 5)[0]]
+    [[3, 4], [2], [1]]
+    """
+    return [_parts(fold, [k + 1, k + 2, k], folds) for k in range(folds)]
+
+
+def _parts(fold: NDArray[np.int64], held_out: Sequence[int], folds: int) -> Parts:
+    """Parts where the first of `held_out` is predicted, the second stops, and none of them trains."""
+    numbers = [k % folds for k in held_out]
+    return Parts(
+        np.flatnonzero(~np.isin(fold, numbers)),
+        np.flatnonzero(fold == numbers[1]),
+        np.flatnonzero(fold == numbers[0]),
+    )
+
+
+def predict_parts(
+    experiment: Experiment, layers: ModelLayers, samples: pd.DataFrame, parts: Sequence[Parts]
+) -> pd.DataFrame:
+    """Train the experiment once for each of `parts`, side by side, and predict what it predicts.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Block of the configuration.
+    layers : ModelLayers
+        Of the region.
+    samples : DataFrame
+        One row a site.
+    parts : sequence of Parts
+        What trains, stops and is predicted.
+
+    Returns
+    -------
+    DataFrame
+        A column a target, in its unit, indexed by the row of the samples; the mean of the members of an ensemble.
+
+    Raises
+    ------
+    HybridmapError
+        If the block, the forcing or a target does not allow a training.
+    """
+    spec = model_spec(experiment, layers.at_sites(samples))
+    check_forcing(checked_model(experiment, spec), samples)
+    data = site_data(samples, [layers.quantities[target] for target in experiment.targets])
+    seeds = [experiment.seed + SEED_STEP * k for k in range(experiment.uncertainty.ensemble_size)]
+    members = [
+        Member(
+            checked_model(experiment, spec, seed),
+            torch.from_numpy(part.training),
+            torch.from_numpy(part.stopping),
+            seed,
+            f"part {number}",
+        )
+        for number, part in enumerate(parts)
+        for seed in seeds
+    ]
+    try:
+        fit_members(members, data, training_options(experiment, spec))
+    except HybridmapError as error:
+        raise HybridmapError(f"experiment '{experiment.name}', {error}") from None
+    tables = []
+    for number, part in enumerate(parts):
+        group = members[number * len(seeds) : (number + 1) * len(seeds)]
+        outputs = [member.model.predict(samples.iloc[part.predicted]) for member in group]
+        means = {target: np.mean([out[target] for out in outputs], axis=0) for target in experiment.targets}
+        tables.append(pd.DataFrame(means, index=part.predicted))
+    return pd.concat(tables)
