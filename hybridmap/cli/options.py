@@ -40,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--skill": {"type": Path, "help": "skill.json of the evaluation"},
     "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
     "--results": {"type": Path, "help": "folder of the region"},
+    "--changes": {"type": Path, "help": "table of changes under scenarios to write"},
     "--out": {"type": Path, "help": "what to write"},
     "--quality": {"type": Path, "help": "table of counted drops to write"},
     "--dropped": {"type": Path, "help": "table of dropped rows to write"},

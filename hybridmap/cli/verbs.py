@@ -190,6 +190,10 @@ def _totals(config: Config, args: argparse.Namespace) -> None:
     quantities = [name for name, q in config.all_quantities.items() if q.has_stock]
     errors = read_stock_errors(args.calibration, config.all_quantities, modelled_interval(config.build).thickness_m)
     totals(config.totals, config.data_root, level, args.maps, args.out, quantities, errors)
+    if args.changes:
+        from hybridmap.export.changes import changes
+
+        changes(config.totals, config.data_root, level, args.maps, args.out, args.changes, quantities)
 
 
 def _diagnose(config: Config, args: argparse.Namespace) -> None:
@@ -353,7 +357,7 @@ STAGES = {
         " --workers --scheduler --part --plan",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
-    "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out"),
+    "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),
     "diagnose": Stage(
         _diagnose,
         "the verdict: physics, skill and intervals",

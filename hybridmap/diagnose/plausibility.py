@@ -52,6 +52,7 @@ def diagnose(
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
     summaries = {} if model.process is None else _summaries(model.process, sites, maps)
     verdict = judge(model, summaries, sites) | (_skill(skill) if skill else {})
+    verdict["notes"] += _scenario_notes(maps)
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
@@ -68,6 +69,14 @@ def _skill(path: Path) -> dict[str, Any]:
         "sentences": [quantity["sentence"] for quantity in quantities],
         "skill_notes": [note for quantity in quantities for note in quantity["notes"]],
     }
+
+
+def _scenario_notes(maps: Path | None) -> list[str]:
+    """What changes under scenarios rest on that the data did not teach."""
+    store = None if maps is None else open_verified(maps)
+    arrays = [] if store is None else [array for _, array in store.arrays()]
+    unlearned = sorted({str(array.attrs["not_learned"]) for array in arrays if "not_learned" in array.attrs})
+    return [f"changes under scenarios rest on parameters that were not learned: {text}" for text in unlearned]
 
 
 def _summaries(process: ProcessModel, sites: pd.DataFrame, maps: Path | None) -> dict[str, dict[str, Any]]:

@@ -29,7 +29,22 @@ Sets = list[NDArray[np.int64]]
 
 
 def pooled_rows(predictions: pd.DataFrame, sites: pd.DataFrame, scheme: str) -> pd.DataFrame:
-    """Test rows of a scheme with their ``block``, one a site."""
+    """Test rows of a scheme, one a site.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        With conformal intervals.
+    sites : DataFrame
+        ``block`` of the same rows.
+    scheme : str
+        Name of the scheme.
+
+    Returns
+    -------
+    DataFrame
+        With ``block``.
+    """
     is_test = (predictions["part"] == "test") & (predictions["scheme"] == scheme)
     return one_row_a_site(predictions[is_test].assign(block=sites["block"])).reset_index(drop=True)
 
@@ -118,8 +133,8 @@ def _of_fold(
     sites: AreaSites, is_tested: NDArray[np.bool_], codes: NDArray[np.int64], errors: AreaErrors
 ) -> pd.DataFrame:
     """Observed mean and ends of every area of a fold, with the quantiles of the others' block means."""
-    others, tested = sites.part(~is_tested), sites.part(is_tested)
-    of_others = [float(others.observed[members].mean()) for members in members_of(codes[~is_tested], FEWEST_SITES)]
+    rest, tested = sites.part(~is_tested), sites.part(is_tested)
+    of_others = [float(rest.observed[members].mean()) for members in members_of(codes[~is_tested], FEWEST_SITES)]
     places, rows = places_of(tested.lon, tested.lat), []
     for members in members_of(codes[is_tested], FEWEST_SITES):
         half_width = tested.half_width[members]

@@ -11,8 +11,8 @@ from hybridmap.evaluate import metrics
 from hybridmap.evaluate.block_sums import FEWEST_BLOCKS
 from hybridmap.evaluate.interval_rule import IntervalRule, RuleOptions, group_labels, learn_rule
 
-AUTO, NONE = "auto", "none"
-CANDIDATES = (NONE, "tercile", "depth", "landcover")
+AUTO, UNGROUPED = "auto", "none"
+CANDIDATES = (UNGROUPED, "tercile", "depth", "landcover")
 """From the simplest; the first of equals is taken."""
 LEAST_GAIN = 0.01
 """Share by which the interval score must fall below that without groups."""
@@ -76,7 +76,7 @@ def choose_groups(
 
 def _is_possible(rows: pd.DataFrame, sites: pd.DataFrame, target: str, groups: str) -> bool:
     """Whether two groups or more have enough blocks."""
-    if groups in (NONE, "tercile"):
+    if groups in (UNGROUPED, "tercile"):
         return True
     if groups not in sites:
         return False

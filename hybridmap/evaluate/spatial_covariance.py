@@ -179,7 +179,20 @@ def members_of(codes: NDArray[np.int64], fewest: int) -> list[NDArray[np.int64]]
 
 
 def many_sets(lon: Array, lat: Array, ranges_km: Array) -> list[NDArray[np.int64]]:
-    """Single sites, and squares of every size that hold two sites or more; at most 300 of each size."""
+    """Single sites, and squares of every size that hold two sites or more.
+
+    Parameters
+    ----------
+    lon, lat : array, shape (site,)
+        Degrees.
+    ranges_km : array, shape (range,)
+        Edges of the squares [km].
+
+    Returns
+    -------
+    list of array of int
+        Sites of each; at most 300 sets of one size.
+    """
     random = np.random.default_rng(0)
 
     def thinned(sets: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:

@@ -45,6 +45,7 @@ LISTED = (
     "depth_bottom_cm",
     "interval_level",
     "interval_source",
+    "not_learned",
     "threshold",
     "flag_values",
     "flag_meanings",

@@ -20,7 +20,7 @@ from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.quantities import stock_name
 
-DRAWS = "draws"
+DRAWS, CHANGE = "draws", "change_"
 Array = NDArray[np.float64]
 Window = tuple[slice, slice]
 
@@ -47,6 +47,8 @@ class Stocks:
         What held-out blocks taught.
     ends : sequence of (lower, upper, thickness)
         Maps of the interval of the density, of each interval that is added up, and its thickness [m].
+    scenario, not_learned : str
+        Of a change its scenario, and the parameters that the data did not teach.
     """
 
     quantity: str
@@ -57,6 +59,8 @@ class Stocks:
     applicable: Any
     errors: StockErrors | None
     ends: Sequence[tuple[Any, Any, float]]
+    scenario: str = ""
+    not_learned: str = ""
 
     @property
     def has_area_intervals(self) -> bool:
@@ -89,19 +93,33 @@ class Stocks:
 
 
 def open_stocks(store: Path, quantities: Sequence[str], errors: Mapping[str, StockErrors]) -> list[Stocks]:
-    """Stocks that are mapped: of each quantity, or of each of its intervals and of all together."""
+    """Stocks that are mapped.
+
+    Parameters
+    ----------
+    store : Path
+        ``maps.zarr``.
+    quantities : sequence of str
+        Those that have a stock.
+    errors : mapping of str to StockErrors
+        What held-out blocks taught of each quantity.
+
+    Returns
+    -------
+    list of Stocks
+        Of each quantity, or of each of its intervals and of all together.
+
+    Raises
+    ------
+    HybridmapError
+        If no stock is mapped.
+    """
     root = open_verified(store)
     names = {quantity: stock_name(quantity) for quantity in quantities}
     mapped = {quantity: name for quantity, name in names.items() if name in root}
     if not mapped:
         text = " or ".join(f"'{name}'" for name in names.values())
         raise HybridmapError(f"{store}: no map {text}, which totals are made of; add it to predict.maps.")
-    intervals = intervals_of(root)
-    selections: list[tuple[Interval | None, slice]] = [(None, slice(None))]
-    if intervals:
-        selections = [(interval, slice(k, k + 1)) for k, interval in enumerate(intervals)]
-        if len(intervals) > 1 and all(a.bottom_cm == b.top_cm for a, b in pairwise(intervals)):
-            selections.append((Interval(intervals[0].top_cm, intervals[-1].bottom_cm), slice(None)))
     return [
         Stocks(
             quantity, interval, grid_of(root), maps_of(root, name)[part],
@@ -109,8 +127,41 @@ def open_stocks(store: Path, quantities: Sequence[str], errors: Mapping[str, Sto
             _ends(root, quantity, errors.get(quantity))[part],
         )
         for quantity, name in mapped.items()
-        for interval, part in selections
+        for interval, part in _selections(root)
     ]  # fmt: skip
+
+
+def open_changes(root: zarr.Group, quantities: Sequence[str]) -> list[Stocks]:
+    """Changes of stocks under scenarios that are mapped, as :func:`open_stocks` has the stocks; (change,)."""
+    group: Any = root.get(DRAWS)
+    keys = [] if group is None else sorted(group.array_keys())
+    intervals, opened = intervals_of(root), []
+    for quantity in quantities:
+        ending = f"_{stock_name(quantity)}"
+        for key in keys:
+            if not (key.startswith(CHANGE) and key.endswith(ending)):
+                continue
+            scenario = key.removeprefix(CHANGE).removesuffix(ending)
+            not_learned = str(group[key].attrs.get("not_learned", ""))
+            opened += [
+                Stocks(
+                    quantity, interval, grid_of(root), interval_maps(group[key], intervals)[part],
+                    [draw[part] for draw in _draws(root, key)], root.get("applicable"), None, (), scenario, not_learned,
+                )
+                for interval, part in _selections(root)
+            ]  # fmt: skip
+    return opened
+
+
+def _selections(root: zarr.Group) -> list[tuple[Interval | None, slice]]:
+    """Intervals of soil that are summed up: each, and all that touch; or the one that maps without a depth have."""
+    intervals = intervals_of(root)
+    if not intervals:
+        return [(None, slice(None))]
+    selections: list[tuple[Interval | None, slice]] = [(i, slice(k, k + 1)) for k, i in enumerate(intervals)]
+    if len(intervals) > 1 and all(a.bottom_cm == b.top_cm for a, b in pairwise(intervals)):
+        selections.append((Interval(intervals[0].top_cm, intervals[-1].bottom_cm), slice(None)))
+    return selections
 
 
 def _ends(root: zarr.Group, quantity: str, errors: StockErrors | None) -> list[tuple[Any, Any, float]]:

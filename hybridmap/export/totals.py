@@ -79,12 +79,10 @@ def totals(
     tables = []
     for total in sets:
         grid = all_stocks[0].grid
-        polygons = read_named_polygons(under(data_root, total.polygons), total.attribute, grid)
-        if polygons.empty:
-            raise HybridmapError(f"totals '{total.name}': no polygon of {total.polygons} lies on the map.")
+        polygons = polygons_of(total, data_root, grid)
         for stocks in all_stocks:
             cells = AreaCells(len(polygons) + 1, grid)
-            table = _table(total.name, polygons, _sums(stocks, polygons, total, cells), level)
+            table = _table(total.name, polygons, polygon_sums(stocks, polygons, total, cells), level)
             _add_intervals(table, stocks, cells)
             table.insert(1, "quantity", stocks.quantity)
             if stocks.interval is not None:
@@ -97,10 +95,52 @@ def totals(
     write_csv(pd.concat(tables, ignore_index=True), out)
 
 
-def _sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, area_cells: AreaCells) -> Array:
-    """Sums a polygon (the rest last): area, area without data, stock, stock outside applicability, then draws.
+def polygons_of(total: Total, data_root: str, grid: RegionGrid) -> gpd.GeoDataFrame:
+    """Polygons of a set that lie on the map.
 
-    Cells are also counted in `area_cells`, where their errors matter.
+    Parameters
+    ----------
+    total : Total
+        The set.
+    data_root : str
+        Folder that its path starts from.
+    grid : RegionGrid
+        Of the maps.
+
+    Returns
+    -------
+    GeoDataFrame
+        With ``name``, in the CRS of the grid.
+
+    Raises
+    ------
+    HybridmapError
+        If there are none.
+    """
+    polygons = read_named_polygons(under(data_root, total.polygons), total.attribute, grid)
+    if polygons.empty:
+        raise HybridmapError(f"totals '{total.name}': no polygon of {total.polygons} lies on the map.")
+    return polygons
+
+
+def polygon_sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, area_cells: AreaCells) -> Array:
+    """Sums over polygons, and over the rest of the map.
+
+    Parameters
+    ----------
+    stocks : Stocks
+        Maps of what is summed up.
+    polygons : GeoDataFrame
+        In the CRS of the grid.
+    total : Total
+        The set that they are of, for errors.
+    area_cells : AreaCells
+        Counts the cells of each polygon too, where their errors matter.
+
+    Returns
+    -------
+    array, shape (polygon + 1, 4 + draw)
+        Area [m2], area without data [m2], stock [kg], stock outside applicability [kg], then the stock of each draw.
     """
     sums = np.zeros((len(polygons) + 1, 4 + len(stocks.draws)))
     for tile in tiles_of(stocks.grid, int(stocks.stock[0].shards[0])):
@@ -143,7 +183,7 @@ def _cell_numbers(grid: RegionGrid, tile: Tile) -> NDArray[np.int64]:
 
 
 def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
-    """What is summed up, times the area of each cell: (sum, cell), in the order of :func:`_sums`."""
+    """What is summed up, times the area of each cell: (sum, cell), in the order of :func:`polygon_sums`."""
     window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
     valid = np.isfinite(stock)
     areas = stocks.grid.cell_areas(tile)

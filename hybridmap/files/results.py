@@ -148,6 +148,7 @@ class ExperimentFiles:
         self.rasters = folder / "maps"
         self.stac_item = folder / "item.json"
         self.totals = folder / "totals.csv"
+        self.changes = folder / "changes.csv"
         self.reference = folder / "reference.json"
 
     def fold(self, name: str) -> FoldFiles:

@@ -103,6 +103,7 @@ class HybridModel(TableModel):
         # Shared parameters are always on a plain sigmoid: one value must not get stuck where a constraint is flat.
         self._shared_constraint = Sigmoid()
         self.register_buffer("start", self.constraint.raw(begin).float())
+        self.shared_starts = tuple(_starts(table, self.shared_names).tolist())
         shared = self._shared.locate(_starts(table, self.shared_names))
         self.shared_raw = nn.Parameter(self._shared_constraint.raw(shared).float())
 

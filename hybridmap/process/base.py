@@ -185,6 +185,11 @@ class ProcessModel(ABC):
         """
         return {}
 
+    @property
+    def constants(self) -> Mapping[str, float]:
+        """Numbers among its options that decide how it answers its forcing and that nothing learns, by name."""
+        return {}
+
     @abstractmethod
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the model.

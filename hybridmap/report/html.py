@@ -81,6 +81,7 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
         "experiments": [_experiment(results, e.name, truth) for e in config.experiments],
         "totals": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.totals(e))],
+        "changes": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.changes(e))],
         "references": [r for e in results.mapped if (r := results.reference(e))],
         "versions": versions(),
         "inputs": input_hashes(config, results.folder),

@@ -170,6 +170,13 @@ class Results:
             return []
         return [{str(k): v for k, v in row.items()} for row in read_csv(path).to_dict("records")]
 
+    def changes(self, experiment: str) -> list[dict[str, Any]]:
+        """Changes of these stocks under scenarios, one row a polygon; empty where the region asks for none."""
+        path = self.of(experiment).changes
+        if not (self.config.totals and self.config.predict.scenarios and path.is_file()):
+            return []
+        return [{str(k): v for k, v in row.items()} for row in read_csv(path).to_dict("records")]
+
     @cached_property
     def truth(self) -> Mapping[str, np.ndarray]:
         """True parameters and pools of a synthetic region; empty for a real one."""

@@ -167,6 +167,7 @@ rule totals:
         calibration=MAP_INPUTS.get("calibration", []),
     output:
         table=EXPERIMENT.totals,
+        changes=EXPERIMENT.changes,
     log:
         f"{LOGS}/totals/{{experiment}}.log",
     benchmark:
@@ -186,7 +187,8 @@ rule totals:
         content=content(inputs.totals_files),
     shell:
         "hybridmap totals {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
-        " --maps {params.maps:q} {params.calibration:q} --out {output.table:q} --log {log:q}"
+        " --maps {params.maps:q} {params.calibration:q} --out {output.table:q}"
+        " --changes {output.changes:q} --log {log:q}"
 
 
 rule maps:

@@ -10,9 +10,13 @@ from torch import Tensor
 from hybridmap.config import Change
 from hybridmap.errors import HybridmapError
 from hybridmap.model import HybridModel, Model
+from hybridmap.model.unlearned import unlearned_parameters
 from hybridmap.predict.kinds.base import Batch, Forcing, MapKind, Maps, Source
 from hybridmap.predict.map_layers import MapLayer, label_of, steady_state_of
 from hybridmap.predict.portrayal import Portrayal
+
+NOT_LEARNED = "not_learned"
+"""Attribute of a change: parameters that the data did not teach, on which it rests."""
 
 
 class ScenarioMaps(MapKind):
@@ -44,7 +48,11 @@ class ScenarioMaps(MapKind):
 
     def layers(self) -> dict[str, MapLayer]:
         """A map a scenario and output."""
-        layers = {}
+        layers: dict[str, MapLayer] = {}
+        if not self.scenarios:
+            return layers
+        unlearned = [f"{name} {text}" for name, text in unlearned_parameters(self.source.model).items()]
+        about = {NOT_LEARNED: "; ".join(unlearned)} if unlearned else {}
         for scenario, changes in self.scenarios.items():
             text = ", ".join(f"{forcing} {_change_text(change)}" for forcing, change in changes.items())
             for target in self.subjects:
@@ -53,8 +61,8 @@ class ScenarioMaps(MapKind):
                 title = f"Change of {label} with {text}"
                 portrayal = Portrayal("scenario", title, "BrBG", symmetric=True, subject=target)
                 description = f"change of {layer.description} with {text}"
-                layers[_map_name(target, scenario)] = MapLayer(
-                    layer.unit, description, portrayal=portrayal, has_depth=layer.has_depth
+                layers[change_name(target, scenario)] = MapLayer(
+                    layer.unit, description, about=about, portrayal=portrayal, has_depth=layer.has_depth
                 )
         return layers
 
@@ -79,16 +87,17 @@ class ScenarioMaps(MapKind):
             )
             for target in self.subjects:
                 change = shifted[target] - outputs[target]
-                maps[_map_name(target, scenario)] = change.masked_fill(absent, torch.nan)
+                maps[change_name(target, scenario)] = change.masked_fill(absent, torch.nan)
         return maps
 
     def values(self, batch: Batch) -> Maps:
         """Mean of the members' changes."""
-        names = [_map_name(output, scenario) for scenario in self.scenarios for output in self.subjects]
+        names = [change_name(output, scenario) for scenario in self.scenarios for output in self.subjects]
         return {name: batch.outputs[name] for name in names}
 
 
-def _map_name(target: str, scenario: str) -> str:
+def change_name(target: str, scenario: str) -> str:
+    """Name of the map of the change of an output under a scenario."""
     return f"{target}_change_{scenario}"
 
 

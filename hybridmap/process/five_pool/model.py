@@ -175,6 +175,14 @@ class FivePool(ProcessModel):
         self.q10 = {**Q10, **(q10 or {})}
         self.t_ref = float(t_ref)
 
+    @property
+    def constants(self) -> dict[str, float]:
+        """Factors for 10 K of warming, of all rates that have the same one."""
+        rates: dict[float, list[str]] = {}
+        for rate, factor in self.q10.items():
+            rates.setdefault(factor, []).append(rate)
+        return {f"q10 of {', '.join(names)}": factor for factor, names in rates.items()}
+
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Steady-state pools [kg C m-3] and diagnostics per site; see :class:`ProcessModel`."""
         p, litter, dtype = self._at_site(parameters, forcing)
