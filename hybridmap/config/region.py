@@ -76,6 +76,9 @@ class Config(Section):
     auxiliary: list[Raster] = Field([], description="Layers that only others are derived from.")
     forcing: list[Forcing] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
     boundaries: File | None = Field(None, description="Polygons drawn on maps, under data_root.")
+    boundaries_attribute: str | None = Field(
+        None, min_length=1, description="Attribute that names them, as countries; the verdict says where maps end."
+    )
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")

@@ -191,7 +191,9 @@ def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
     window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
     valid = np.isfinite(stock)
     areas = stocks.grid.cell_areas(tile)
-    outside = np.zeros(stock.shape, bool) if stocks.applicable is None else np.asarray(stocks.applicable[window]) != INSIDE
+    outside = (
+        np.zeros(stock.shape, bool) if stocks.applicable is None else np.asarray(stocks.applicable[window]) != INSIDE
+    )
     fields = [valid, ~valid, np.where(valid, stock, 0.0), np.where(valid & outside, stock, 0.0)]
     fields += [np.where(valid, _added(draw, window), 0.0) for draw in stocks.draws]
     return np.stack([field * areas for field in fields]).reshape(len(fields), -1)

@@ -77,9 +77,7 @@ class Predictor:
         """Shape of a map before its rows and columns: the number of depths, if it has an axis of them."""
         return (len(self.recipe.depths),) if self.recipe.depths and self.layers[name].has_depth else ()
 
-    def __call__(
-        self, covariates: Tensor, forcing: Mapping[str, Tensor], distance_km: Tensor | None = None
-    ) -> Maps:
+    def __call__(self, covariates: Tensor, forcing: Mapping[str, Tensor], distance_km: Tensor | None = None) -> Maps:
         """Map some cells.
 
         Parameters

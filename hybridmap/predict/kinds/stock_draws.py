@@ -37,7 +37,8 @@ class StockDraws(MapKind):
 
     def values(self, batch: Batch) -> Maps:
         """Density times thickness of each draw, farther from their mean where larger errors are expected."""
-        thickness_m, maps = self.source.interval.thickness_m, {}
+        thickness_m = self.source.interval.thickness_m
+        maps: Maps = {}
         for name, stock in self.stocks.items():
             draws = _spread_out(batch.draws[self.source.model_maps[stock.output].output], batch)
             maps |= {_map_name(name, k): density * (stock.factor * thickness_m) for k, density in enumerate(draws)}
