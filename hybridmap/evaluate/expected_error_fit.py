@@ -23,7 +23,14 @@ CHOICES = (PREDICTORS[1:], PREDICTORS[:1], PREDICTORS)
 """Sets of predictors that are tried: the one whose errors of regions left out are the least is taken."""
 BINS = 40
 """Of each predictor, by quantiles of the held-out sites."""
-REGRESSION = {"max_iter": 40, "learning_rate": 0.1, "max_leaf_nodes": 4, "early_stopping": False, "random_state": 0}
+REGRESSION = {
+    "max_iter": 30,
+    "learning_rate": 0.15,
+    "max_leaf_nodes": 4,
+    "max_bins": 64,
+    "early_stopping": False,
+    "random_state": 0,
+}
 SMALLEST_LEAF = 20
 """A leaf holds a twentieth of the held-out sites, and at least so many."""
 LARGEST = 0.99

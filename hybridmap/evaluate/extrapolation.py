@@ -150,6 +150,7 @@ def _judge(
     summary = {
         "target": target,
         "errors_of": model,
+        "is_own": model == experiment.name,
         "regions": int(tested["region"].nunique()),
         "level": level,
         **scores,

@@ -104,8 +104,8 @@ def absolute_errors(rows: pd.DataFrame, target: str, *, is_signed: bool) -> pd.S
     if is_signed or not mean > 0:
         return (observed - predicted).abs()
     offset = ADDED_SHARE * mean
-    errors: pd.Series = np.log((observed.clip(lower=0.0) + offset) / (predicted.clip(lower=0.0) + offset)).abs()
-    return errors
+    ratio = (observed.clip(lower=0.0) + offset) / (predicted.clip(lower=0.0) + offset)
+    return pd.Series(np.abs(np.log(ratio)), rows.index)
 
 
 def relative_errors(
