@@ -50,7 +50,7 @@ def reference_files(config: Config) -> list[str]:
 
 
 def report_files(config: Config) -> list[str]:
-    """Boundaries that are drawn on maps."""
+    """Boundaries that are drawn on maps, and whose countries a verdict names."""
     return [str(under(config.data_root, config.boundaries))] if config.boundaries else []
 
 

@@ -12,6 +12,7 @@ from hybridmap.evaluate.reference_map import interval_weights
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import checked_model, model_spec
 from hybridmap.model import HybridModel, Model
+from hybridmap.predict.cell_extent import ExtentOfSites
 from hybridmap.predict.kinds import KINDS, Source
 from hybridmap.predict.map_layers import PACKED_LIMIT, model_maps
 from hybridmap.predict.mapped_depths import check_depths, mapped_depths, modelled_interval
@@ -21,13 +22,8 @@ from hybridmap.quantities import QUANTITIES, stock_name
 LEAST_STEPS = 10
 """Steps between the ends of the range of a map; with fewer it says little more than high and low."""
 APPLICABILITY = (
-    "dissimilarity",
-    "area_of_applicability",
-    "applicable",
-    "expected_error",
-    "site_distance",
-    "out_of_range",
-)
+    "dissimilarity", "area_of_applicability", "applicable", "expected_error", "site_distance", "out_of_range",
+)  # fmt: skip
 """Maps whose file is made after training."""
 
 
@@ -158,7 +154,8 @@ def _maps_of(config: Config, experiment: Experiment, model: Model) -> tuple[set[
     recipe = Recipe(
         Path(), block, experiment.uncertainty, modelled_interval(config.build), keep_draws=bool(config.totals)
     )
-    kinds = [kind(Source(recipe, model, model_maps(model), has_spread, recipe.interval)) for kind in KINDS]
+    extent = ExtentOfSites(recipe, model)
+    kinds = [kind(Source(recipe, model, model_maps(model), has_spread, recipe.interval, extent)) for kind in KINDS]
     names = {name for kind in kinds if kind.is_optional for name in kind.layers()}
     if config.predict.applicability:
         names |= {*APPLICABILITY}

@@ -35,6 +35,8 @@ def _boundaries(config: Config) -> str:
     path = under(config.data_root, str(config.boundaries))
     if not path.is_file():
         raise HybridmapError(f"no such file {path}; check the path and data_root.")
+    if config.boundaries_attribute:
+        return f"{len(read_named_polygons(path, config.boundaries_attribute, RegionGrid.of(config.grid)))} names"
     return f"{len(read_polygons(path, RegionGrid.of(config.grid)))} polygons in the region"
 
 

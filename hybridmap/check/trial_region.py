@@ -23,9 +23,10 @@ from hybridmap.config import Config
 from hybridmap.config.reading import parse_config
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.cube_build import build_cube
-from hybridmap.diagnose.plausibility import diagnose
+from hybridmap.diagnose.plausibility import Evidence, diagnose
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_threshold import learn_applicability
+from hybridmap.evaluate.extrapolation import learn_expected_error
 from hybridmap.evaluate.ladder import write_ladder
 from hybridmap.evaluate.scores import evaluate
 from hybridmap.experiment.layers import ModelLayers
@@ -298,15 +299,18 @@ def _run(config: Config, files: RegionFiles) -> None:
         experiment, config.covariates, config.predict.references, mapped, files.samples, files.splits,
         its_files.applicability,
     )  # fmt: skip
+    inputs, errors = (files.samples, files.splits, scores.predictions), its_files.expected_error.folder
+    learn_expected_error(experiment, config.splits, its_files.applicability, inputs, errors, config.all_quantities)
     calibration = scores.predictions.with_name("conformal.json")
     recipe = Recipe(
         mapped, config.predict, experiment.uncertainty, modelled_interval(config.build), calibration,
-        its_files.applicability, False, experiment.own_process,
+        its_files.applicability, False, experiment.own_process, expected_error=its_files.expected_error.table,
     )  # fmt: skip
     export = functools.partial(write_cogs, its_files.maps, its_files.rasters, its_files.map_list)
     predict(Job(recipe, files.cube, its_files.maps), "trial", Execution(workers=1), export)
     write_ladder(experiment, files.samples, files.splits, scores.predictions, {}, scores.folder, config.all_quantities)
-    diagnose(experiment, scores.predictions, its_files.maps, mapped, scores.skill, its_files.verdict.parent)
+    evidence = Evidence(scores.predictions, its_files.maps, scores.skill, its_files.expected_error.summary)
+    diagnose(experiment, evidence, mapped, its_files.verdict.parent)
     report(config, files.folder, files.report, files.figures)
 
 

@@ -38,6 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--predictions": {"type": Path, "help": "predictions.parquet of the evaluation"},
     "--baselines": {"type": Path, "nargs": "*", "default": [], "help": "folders of baselines, lowest first"},
     "--skill": {"type": Path, "help": "skill.json of the evaluation"},
+    "--held-out": {"type": Path, "help": "summary.json of 'hybridmap expected-error'"},
     "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
     "--results": {"type": Path, "help": "folder of the region"},
     "--changes": {"type": Path, "help": "table of changes under scenarios to write"},

@@ -197,9 +197,15 @@ def _totals(config: Config, args: argparse.Namespace) -> None:
 
 
 def _diagnose(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.diagnose.plausibility import diagnose
+    from hybridmap.diagnose.extent import Borders
+    from hybridmap.diagnose.plausibility import Evidence, diagnose
+    from hybridmap.files.paths import under
 
-    diagnose(config.experiment(args.experiment), args.predictions, args.maps, args.model, args.skill, args.out)
+    borders = None
+    if config.boundaries and config.boundaries_attribute:
+        borders = Borders(under(config.data_root, config.boundaries), config.boundaries_attribute)
+    evidence = Evidence(args.predictions, args.maps, args.skill, args.held_out, borders)
+    diagnose(config.experiment(args.experiment), evidence, args.model, args.out)
 
 
 def _reference(config: Config, args: argparse.Namespace) -> None:
@@ -361,7 +367,7 @@ STAGES = {
     "diagnose": Stage(
         _diagnose,
         "the verdict: physics, skill and intervals",
-        "--experiment --predictions --maps? --model --skill? --out",
+        "--experiment --predictions --maps? --model --skill? --held-out? --out",
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),

@@ -42,6 +42,11 @@ def check_names(config: Config) -> None:
             " build.layers",
             ("baselines",),
         )
+    if config.boundaries_attribute and not config.boundaries:
+        raise MisplacedNameError(
+            "boundaries_attribute names the polygons of 'boundaries', and there are none; give their file",
+            ("boundaries_attribute",),
+        )
     covariates, auxiliary = ({layer.name for layer in layers} for layers in (config.covariates, config.auxiliary))
     if shared := sorted(covariates & auxiliary):
         raise MisplacedNameError(

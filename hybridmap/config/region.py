@@ -82,6 +82,9 @@ class Config(Section):
         " clm5_cell.tif beside it; see docs/clm5.md.",
     )
     boundaries: File | None = Field(None, description="Polygons drawn on maps, under data_root.")
+    boundaries_attribute: str | None = Field(
+        None, min_length=1, description="Attribute that names them, as countries; the verdict says where maps end."
+    )
     splits: list[Split] = Field([], description="How sites are dealt into folds.")
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")

@@ -16,7 +16,8 @@ class Split(Section):
     kind: Literal["random", "block", "degree_block", "strata", "region", "distance"] = Field(
         "block",
         description="By place at random; by square blocks (km, or degrees as in ScIReN); by strata of a layer; by"
-        " regions (polygons, a column, or with neither clusters of the sites, one a fold); or so that test sites are as far from training as map cells are (kNNDM).",
+        " regions (polygons, a column, or with neither clusters of the sites, one a fold); or so that test sites are as"
+        " far from training as map cells are (kNNDM).",
     )
     layer: str | None = Field(
         None, description="Covariate or forcing whose quantiles make the strata, coldest first for temperature."

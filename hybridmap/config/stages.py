@@ -17,6 +17,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "split": ("region", "data_root", "outside", "grid", "quantities", "splits"),
     "experiment": ("region", "grid", "quantities", "build", "splits", "experiments", "covariates", "forcing"),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
+    "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "splits"),
     "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
+from hybridmap.diagnose.extent import Borders, extent_of
 from hybridmap.diagnose.saturation import checked_outputs, share_name, summarise
 from hybridmap.evaluate.predictions import output_values
 from hybridmap.files.reading import read_json, read_parquet
@@ -27,36 +28,60 @@ PINNED_SHARE = 0.01
 """A parameter this near to a bound, as a share of its range, counts as lying on it."""
 
 
-def diagnose(
-    experiment: Experiment, predictions: Path, maps: Path | None, model_dir: Path, skill: Path | None, out: Path
-) -> None:
+class Evidence(NamedTuple):
+    """What a verdict rests on beside the model: files that an experiment may lack.
+
+    Attributes
+    ----------
+    predictions : Path
+        ``predictions.parquet`` of the evaluation.
+    maps : Path or None
+        ``maps.zarr``, if there are maps.
+    skill : Path or None
+        ``skill.json`` of the evaluation; without it nothing is said of skill.
+    held_out : Path or None
+        ``summary.json`` of ``hybridmap expected-error``.
+    borders : Borders or None
+        Countries in which the map may not apply.
+    """
+
+    predictions: Path
+    maps: Path | None = None
+    skill: Path | None = None
+    held_out: Path | None = None
+    borders: Borders | None = None
+
+
+def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: Path) -> None:
     """Write ``saturation.json`` and ``verdict.json`` of an experiment.
 
     Parameters
     ----------
     experiment : Experiment
         Its first split scheme gives the test sites that are looked at.
-    predictions : Path
-        ``predictions.parquet`` of the evaluation.
-    maps : Path or None
-        ``maps.zarr``, if there are maps.
+    evidence : Evidence
+        What the stages before wrote.
     model_dir : Path
         A trained model of the experiment, for its bounds and what its process model declares.
-    skill : Path or None
-        ``skill.json`` of the evaluation; without it the verdict is of physics alone.
     out : Path
         The diagnostics folder.
     """
     model = load_model(model_dir, experiment.own_process)
-    table = read_parquet(predictions)
+    table, maps = read_parquet(evidence.predictions), evidence.maps
     sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
     summaries = {} if model.process is None else _summaries(model.process, sites, maps)
-    verdict = judge(model, summaries, sites) | (_skill(skill) if skill else {})
+    verdict = judge(model, summaries, sites) | (_skill(evidence.skill) if evidence.skill else {})
     verdict["notes"] += _scenario_notes(maps)
+    extent = extent_of(maps, evidence.held_out, evidence.borders) if maps else {}
+    verdict |= {"extent": extent} if extent else {}
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
-    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", [])]))
+    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", []), *_said(extent)]))
+
+
+def _said(extent: Mapping[str, Any]) -> list[str]:
+    return [extent["sentence"]] if extent else []
 
 
 def _skill(path: Path) -> dict[str, Any]:

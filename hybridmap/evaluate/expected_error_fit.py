@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +19,18 @@ PREDICTORS = ["dissimilarity", "distance_km"]
 """Columns of held-out sites that their errors are explained by; an error never falls with either."""
 VALIDATION, REGION = "cross-validation", "region"
 """What held a site out: the folds that promise an error, or a region."""
+CHOICES = (PREDICTORS[1:], PREDICTORS[:1], PREDICTORS)
+"""Sets of predictors that are tried: the one whose errors of regions left out are the least is taken."""
 BINS = 40
 """Of each predictor, by quantiles of the held-out sites."""
-REGRESSION = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 4, "early_stopping": False, "random_state": 0}
+REGRESSION = {
+    "max_iter": 30,
+    "learning_rate": 0.15,
+    "max_leaf_nodes": 4,
+    "max_bins": 64,
+    "early_stopping": False,
+    "random_state": 0,
+}
 SMALLEST_LEAF = 20
 """A leaf holds a twentieth of the held-out sites, and at least so many."""
 LARGEST = 0.99
@@ -46,8 +55,9 @@ def fit_expected_error(rows: pd.DataFrame, level: float, target: str, model: str
     Parameters
     ----------
     rows : DataFrame
-        Held-out sites: ``held_out`` (:data:`VALIDATION` or :data:`REGION`), ``block``, ``error`` (over the half-width
-        of the interval), ``dissimilarity`` and ``distance_km``.
+        Held-out sites: ``held_out`` (:data:`VALIDATION` or :data:`REGION`), ``region`` in which each lies, ``block``,
+        ``error`` (absolute, of logarithms where the target is not signed), ``relative_error`` (over the half-width of
+        the interval), ``dissimilarity`` and ``distance_km``.
     level : float
         Share of observations that intervals hold.
     target, model : str
@@ -63,21 +73,32 @@ def fit_expected_error(rows: pd.DataFrame, level: float, target: str, model: str
     """
     promise = promised_error(rows)
     ends = [_ends(rows[column]) for column in PREDICTORS]
-    table = _table(rows, ends) / promise.mean
+    table = _table(rows, ends, _best_choice(rows)) / promise.mean
     judged = ExpectedError(
-        target, "", model, *ends, table, *(float(rows[column].max()) for column in PREDICTORS),
-        threshold=promise.upper / promise.mean, class_ends=np.zeros(0), factors=np.ones(1), places=places,
-    )  # fmt: skip
+        target=target,
+        reason="",
+        model=model,
+        index_ends=ends[0],
+        distance_ends_km=ends[1],
+        table=table,
+        largest_index=float(rows[PREDICTORS[0]].max()),
+        largest_distance_km=float(rows[PREDICTORS[1]].max()),
+        threshold=promise.upper / promise.mean,
+        class_ends=np.zeros(0),
+        factors=np.ones(1),
+        places=places,
+    )
     index, distance = predictor_tensors(rows)
     outside = rows.assign(expected=judged.expected(index, distance).numpy())
     outside = outside[~judged.is_inside(index, distance).numpy()]
     class_ends, factors = _classes(outside, level)
-    return ExpectedError(**{**vars(judged), "class_ends": class_ends, "factors": factors})
+    return replace(judged, class_ends=class_ends, factors=factors)
 
 
-def predictor_tensors(rows: pd.DataFrame) -> Iterable[torch.Tensor]:
+def predictor_tensors(rows: pd.DataFrame) -> tuple[torch.Tensor, torch.Tensor]:
     """Dissimilarity and distance of some rows."""
-    return tuple(torch.from_numpy(rows[column].to_numpy("float64")) for column in PREDICTORS)
+    index, distance = (torch.from_numpy(np.array(rows[column], "float64")) for column in PREDICTORS)
+    return index, distance
 
 
 def block_weights(rows: pd.DataFrame) -> pd.Series:
@@ -104,7 +125,7 @@ def nested_test(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     Parameters
     ----------
     rows : DataFrame
-        As for :func:`fit_expected_error`, and ``region``, that in which each site lies.
+        As for :func:`fit_expected_error`.
     level : float
         Share of observations that intervals hold.
 
@@ -138,7 +159,7 @@ def tested_scores(rows: pd.DataFrame, tested: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         ``promised_error``, ``promised_error_upper``; ``inside`` and ``outside``: ``n``, ``blocks``, ``share`` of the
-        blocks' weight, ``error``, ``coverage`` and ``widened_coverage``. Errors are over the half-width of intervals.
+        blocks' weight, ``error``, ``coverage`` and ``widened_coverage``.
     """
     promise, weights = promised_error(rows), block_weights(tested)
     parts = {"inside": tested[tested["inside"]], "outside": tested[~tested["inside"]]}
@@ -176,8 +197,8 @@ def _scores(part: pd.DataFrame, weights: pd.Series) -> dict[str, Any]:
         "blocks": int(part["block"].nunique()),
         "share": float(weights[part.index].sum() / weights.sum()),
         "error": weighted_mean(error, weights),
-        "coverage": weighted_mean((error <= 1.0).astype(float), weights),
-        "widened_coverage": weighted_mean((error <= part["factor"]).astype(float), weights),
+        "coverage": weighted_mean((part["relative_error"] <= 1.0).astype(float), weights),
+        "widened_coverage": weighted_mean((part["relative_error"] <= part["factor"]).astype(float), weights),
     }
 
 
@@ -187,18 +208,36 @@ def _ends(values: pd.Series) -> Array:
     return ends
 
 
-def _table(rows: pd.DataFrame, ends: list[Array]) -> Array:
-    """Expected error in every pair of bins, by a boosted regression that rises with both predictors."""
+def _regression(rows: pd.DataFrame, choice: list[str]) -> Any:
+    """A boosted regression of errors that rises with every predictor of a choice."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     leaf = max(SMALLEST_LEAF, len(rows) // 20)
-    regression = HistGradientBoostingRegressor(monotonic_cst=[1, 1], min_samples_leaf=leaf, **REGRESSION)
-    error = rows["error"].clip(upper=rows["error"].quantile(LARGEST))
-    regression.fit(rows[PREDICTORS].to_numpy(float), error, sample_weight=block_weights(rows))
+    regression = HistGradientBoostingRegressor(monotonic_cst=[1] * len(choice), min_samples_leaf=leaf, **REGRESSION)
+    error = rows["error"].clip(upper=float(rows["error"].quantile(LARGEST)))
+    return regression.fit(rows[choice].to_numpy(float), error, sample_weight=block_weights(rows))
+
+
+def _best_choice(rows: pd.DataFrame) -> list[str]:
+    """Predictors by which errors of regions are told best by all other regions, in squares."""
+    weights = block_weights(rows)
+    losses = []
+    for choice in CHOICES:
+        squares = []
+        for region, members in rows[rows["held_out"] == REGION].groupby("region"):
+            predicted = _regression(rows[rows["region"] != region], choice).predict(members[choice].to_numpy(float))
+            squares.append((members["error"] - predicted) ** 2)
+        losses.append(weighted_mean(pd.concat(squares), weights))
+    return CHOICES[int(np.argmin(losses))]
+
+
+def _table(rows: pd.DataFrame, ends: list[Array], choice: list[str]) -> Array:
+    """Expected error in every pair of bins; the same along a predictor that is not of the choice."""
     # The last bin of each is above its last end.
     index, distance = (np.append(e, e[-1] + 1.0 if len(e) else 0.0) for e in ends)
     pairs = np.stack(np.meshgrid(index, distance, indexing="ij"), axis=-1)
-    table: Array = regression.predict(pairs.reshape(-1, 2)).reshape(pairs.shape[:2])
+    values = pairs.reshape(-1, 2)[:, [PREDICTORS.index(name) for name in choice]]
+    table: Array = _regression(rows, choice).predict(values).reshape(pairs.shape[:2])
     return table
 
 
@@ -216,6 +255,6 @@ def _classes(outside: pd.DataFrame, level: float) -> tuple[Array, Array]:
     factors = []
     for k in range(len(ends) + 1):
         part = outside[number == k]
-        factor = conformal_factor(part["error"], 1.0, part["block"], level)
-        factors.append(factor if math.isfinite(factor) else float(outside["error"].max()))
+        factor = conformal_factor(part["relative_error"], 1.0, part["block"], level)
+        factors.append(factor if math.isfinite(factor) else float(outside["relative_error"].max()))
     return ends, np.maximum.accumulate(np.maximum(factors, 1.0))

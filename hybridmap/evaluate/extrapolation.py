@@ -28,6 +28,7 @@ from hybridmap.evaluate.expected_error_fit import (
 from hybridmap.evaluate.held_out_errors import (
     STAND_IN,
     HeldOut,
+    absolute_errors,
     distances_to_training,
     relative_errors,
     stand_in_rows,
@@ -149,6 +150,7 @@ def _judge(
     summary = {
         "target": target,
         "errors_of": model,
+        "is_own": model == experiment.name,
         "regions": int(tested["region"].nunique()),
         "level": level,
         **scores,
@@ -193,17 +195,25 @@ def _held_out_rows(
         errors = relative_errors(held_out, sites, target, options)
     except HybridmapError as error:
         raise NotJudgedError(str(error).rstrip(".")) from None
-    parts = []
-    for name, rows in zip((VALIDATION, REGION), held_out, strict=True):
-        columns = ["site_id", f"observed.{target}", f"predicted.{target}"]
-        table = rows[columns].set_axis(["site_id", "observed", "predicted"], axis=1)
-        table = table.assign(held_out=name, error=errors[name], block=rows["site_id"].map(blocks),
-                             region=rows["site_id"].map(region))  # fmt: skip
-        parts.append(table.join(distances_to_training(samples, rows, applicability)))
-    joined = pd.concat(parts, ignore_index=True)
-    of_site = samples.set_index("site_id")[["lon", "lat"]].loc[joined["site_id"]].set_axis(joined.index)
-    joined = joined.join(of_site)
-    return joined[np.isfinite(joined[["error", *PREDICTORS]]).all(axis=1)].reset_index(drop=True), model
+    parts = [
+        pd.DataFrame(
+            {
+                "site_id": rows["site_id"],
+                "held_out": name,
+                "region": rows["site_id"].map(region),
+                "block": rows["site_id"].map(blocks),
+                "observed": rows[f"observed.{target}"].astype(float),
+                "predicted": rows[f"predicted.{target}"].astype(float),
+                "error": absolute_errors(rows, target, is_signed=quantity.is_signed),
+                "relative_error": errors[name],
+            }
+        ).join(distances_to_training(samples, rows, applicability))
+        for name, rows in zip((VALIDATION, REGION), held_out, strict=True)
+    ]
+    of_site = samples.set_index("site_id")[["lon", "lat"]]
+    joined = pd.concat(parts, ignore_index=True).join(of_site, on="site_id")
+    is_complete = np.isfinite(joined[["error", "relative_error", *PREDICTORS]].to_numpy()).all(axis=1)
+    return joined.loc[is_complete].reset_index(drop=True), model
 
 
 def _own_rows(predictions: pd.DataFrame, schemes: tuple[str, str], target: str) -> HeldOut:

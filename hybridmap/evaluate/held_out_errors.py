@@ -31,6 +31,8 @@ FOREST = Baseline(
     ),
 )
 """What stands in for an experiment that was not trained without regions: good, quick, and never tuned."""
+ADDED_SHARE = 0.1
+"""What is added before a logarithm, of the mean of the target: below it, soils are alike."""
 Array = NDArray[np.float64]
 
 
@@ -73,6 +75,37 @@ def stand_in_rows(samples: pd.DataFrame, folds: pd.Series, column: str, target: 
             f"observed.{target}": observed, f"predicted.{target}": predicted,
         }
     )  # fmt: skip
+
+
+def absolute_errors(rows: pd.DataFrame, target: str, *, is_signed: bool) -> pd.Series:
+    """Absolute errors: of logarithms, so that soils rich and poor in carbon count alike, where a target allows them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``observed.T`` and ``predicted.T``.
+    target : str
+        The target.
+    is_signed : bool
+        Whether values below zero make sense; their errors are in the unit of the target.
+
+    Returns
+    -------
+    Series, shape (row,)
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"observed.soc": [9.0, 11.0], "predicted.soc": [9.0, 4.0]})
+    >>> absolute_errors(rows, "soc", is_signed=False).round(3).tolist()
+    [0.0, 0.875]
+    """
+    observed, predicted = (rows[f"{kind}.{target}"].astype(float) for kind in ("observed", "predicted"))
+    mean = float(observed.mean())
+    if is_signed or not mean > 0:
+        return (observed - predicted).abs()
+    offset = ADDED_SHARE * mean
+    ratio = (observed.clip(lower=0.0) + offset) / (predicted.clip(lower=0.0) + offset)
+    return pd.Series(np.abs(np.log(ratio)), rows.index)
 
 
 def relative_errors(
@@ -127,13 +160,13 @@ def distances_to_training(samples: pd.DataFrame, held_out: pd.DataFrame, applica
         ``dissimilarity`` [1] and ``distance_km`` to the fifth nearest place, indexed as `held_out`.
     """
     columns = [COVARIATE + str(name) for name in applicability.names]
-    features = applicability.features(torch.from_numpy(samples[columns].to_numpy("float32")))
+    features = applicability.features(torch.from_numpy(np.array(samples[columns], "float32")))
     position = pd.Series(np.arange(len(samples)), index=samples["site_id"])
     places, tables = places_of(samples), []
     group = samples["group_id"].to_numpy()
     lon, lat = (samples[column].to_numpy(float) for column in ("lon", "lat"))
     for _, members in held_out.groupby("fold"):
-        tested = position[members["site_id"]].to_numpy()
+        tested = np.array(position[members["site_id"]])
         is_tested = np.zeros(len(samples), bool)
         is_tested[tested] = True
         training = places.loc[np.unique(group[~is_tested])]

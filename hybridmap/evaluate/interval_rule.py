@@ -15,7 +15,7 @@ from hybridmap.evaluate import metrics
 from hybridmap.evaluate.block_sums import FEWEST_BLOCKS
 from hybridmap.evaluate.interval_scale import BELOW_LOG, ScaleForm, scale_of
 from hybridmap.evaluate.strata import UNKNOWN
-from hybridmap.model.draws import conformal_factor, conformal_rank
+from hybridmap.model.draws import SMALLEST_SPREAD, conformal_factor, conformal_rank
 from hybridmap.model.spread_head import OFFSET_SHARE
 
 TERCILES = ("lowest third", "middle third", "highest third")
@@ -131,8 +131,12 @@ class IntervalRule:
         -------
         Series, shape (site,)
         """
-        labels = group_labels(rows[f"predicted.{self.target}"], sites, self.options.groups, self.thresholds)
-        return scale_of(rows, self.target, self.form).scores() / self._factors(labels)
+        observed, predicted = (rows[f"{kind}.{self.target}"].astype(float) for kind in ("observed", "predicted"))
+        labels = group_labels(predicted, sites, self.options.groups, self.thresholds)
+        lower, upper = scale_of(rows, self.target, self.form).ends(self._factors(labels))
+        centre = predicted if self.options.is_signed else predicted.clip(lower=0.0)
+        half_width = (upper - centre).where(observed >= centre, centre - lower)
+        return (observed - centre).abs() / half_width.clip(lower=SMALLEST_SPREAD)
 
     def _factors(self, labels: pd.Series) -> pd.Series:
         """Factor of the group of each row; that of all where the group has none."""

@@ -15,6 +15,7 @@ from shapely.geometry import box
 
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.tiles import Tile
 
 LOG = logging.getLogger("hybridmap")
 AREAS = ("Polygon", "MultiPolygon", "GeometryCollection")
@@ -79,6 +80,30 @@ def read_named_polygons(path: Path, attribute: str, grid: RegionGrid) -> gpd.Geo
     polygons = _on_grid(table, path, grid)
     names = table.loc[polygons.index, attribute].astype(str)
     return gpd.GeoDataFrame({"name": names}, geometry=polygons, crs=polygons.crs).dissolve("name", as_index=False)
+
+
+def cells_of(polygons: gpd.GeoDataFrame, grid: RegionGrid, tile: Tile) -> NDArray[np.int64]:
+    """Which polygon the middle of each cell of a tile lies in.
+
+    Parameters
+    ----------
+    polygons : GeoDataFrame
+        In the CRS of the grid.
+    grid : RegionGrid
+        The grid.
+    tile : Tile
+        Its cells.
+
+    Returns
+    -------
+    array of int, shape (row, column)
+        Number of the polygon from 1, 0 for none.
+    """
+    shapes = [(shape, k + 1) for k, shape in enumerate(polygons.geometry)]
+    if not shapes:
+        return np.zeros(tile.shape, "int64")
+    transform = grid.transform(tile.row0, tile.col0)
+    return np.asarray(rasterize(shapes, out_shape=tile.shape, transform=transform, dtype="int32"), dtype="int64")
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:

@@ -19,8 +19,6 @@ from hybridmap.model.spread_head import exponential_of, log_of
 from hybridmap.options import UncertaintyOptions
 
 Ends = tuple[Tensor, Tensor]
-Widening = Tensor | float
-"""What an interval is multiplied by, (site,) or the same everywhere; 1 where errors are as promised."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class MapRule:
     thresholds: tuple[float, ...] = ()
     of_tercile: tuple[float, ...] = ()
 
-    def ends(self, centre: Tensor, sd: Tensor | None, least: float, widening: Widening = 1.0) -> Ends:
+    def ends(self, centre: Tensor, sd: Tensor | None, least: float) -> Ends:
         """Lower and upper end.
 
         Parameters
@@ -59,8 +57,6 @@ class MapRule:
             Spread of its draws.
         least : float
             What it can be, in its unit.
-        widening : Tensor or float
-            Of the interval.
 
         Returns
         -------
@@ -70,12 +66,12 @@ class MapRule:
         centre = centre.clamp(min=least)
         if self.is_log:
             distance = torch.ones_like(centre)
-            return self.log_ends(centre, (distance, distance), self.offset, widening)
+            return self.log_ends(centre, (distance, distance), self.offset)
         spread = torch.ones_like(centre) if sd is None else torch.hypot(sd, torch.full_like(sd, self.rms))
-        half_width = self._factors(centre) * widening * spread.clamp(min=SMALLEST_SPREAD)
+        half_width = self._factors(centre) * spread.clamp(min=SMALLEST_SPREAD)
         return _opened(centre - half_width, centre, centre + half_width, least)
 
-    def log_ends(self, centre: Tensor, distances: Ends, offset: Tensor | float, widening: Widening = 1.0) -> Ends:
+    def log_ends(self, centre: Tensor, distances: Ends, offset: Tensor | float) -> Ends:
         """Ends at distances from the logarithm.
 
         Parameters
@@ -86,8 +82,6 @@ class MapRule:
             Below and above the logarithm.
         offset : float or Tensor, shape ()
             What is added before it, in the unit of the map.
-        widening : Tensor or float
-            Of the interval on the logarithm.
 
         Returns
         -------
@@ -95,7 +89,7 @@ class MapRule:
             In the unit of the map.
         """
         centre = centre.clamp(min=0.0)
-        logs, factor = log_of(centre, offset), self._factors(centre) * widening
+        logs, factor = log_of(centre, offset), self._factors(centre)
         lower, upper = (exponential_of(logs + s * factor * d, offset) for s, d in zip((-1, 1), distances, strict=True))
         return _opened(lower, centre, upper, 0.0)
 

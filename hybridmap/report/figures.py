@@ -15,10 +15,12 @@ from hybridmap.config import Config, Experiment
 from hybridmap.encoders.interface import Curves, as_encoder
 from hybridmap.evaluate.predictions import POOLED, output_values
 from hybridmap.files.paths import under
+from hybridmap.files.reading import read_csv, read_parquet
 from hybridmap.model import HybridModel
 from hybridmap.plot.diagnostics import Captions, Filling, saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import Curve, edges_figure
+from hybridmap.plot.extrapolation import extrapolation_figure
 from hybridmap.plot.ladder import ladder_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
@@ -99,6 +101,7 @@ def _draw_experiments(results: Results, names: Sequence[str], folder: Path) -> d
         maps = results.maps(experiment.name) if experiment.map else None
         if maps:
             draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)
+            _draw_extrapolation(results, experiment, folder)
         if experiment.process is not None:
             _draw_saturation(results, experiment, maps, frame, folder)
         if maps and results.truth and experiment.process is not None:
@@ -144,6 +147,18 @@ def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, fo
     pit = {target.label: test_sites[f"pit.{target.name}"].dropna().to_numpy(float) for target in targets}
     reliability_figure(pit, f"Conformal intervals of {title}", folder / f"{name}_reliability.png")
     curves_figure(results.histories(name), title, folder / f"{name}_curves.png")
+
+
+def _draw_extrapolation(results: Results, experiment: Experiment, folder: Path) -> None:
+    """Errors away from the sites, where they were judged."""
+    summary, files = results.held_out_regions(experiment.name), results.of(experiment.name).expected_error
+    if not summary or "not_judged" in summary:
+        return
+    whose = experiment.title or experiment.name if summary["is_own"] else summary["errors_of"]
+    tables = read_parquet(files.sites), read_csv(files.regions)
+    extrapolation_figure(
+        *tables, summary, f"Held-out regions, errors of {whose}", folder / f"{experiment.name}_extrapolation.png"
+    )
 
 
 def _draw_edges(results: Results, experiment: Experiment, folder: Path) -> None:

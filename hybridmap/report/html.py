@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridmap.config import Build, Config
+from hybridmap.evaluate.extrapolation import sentence
 from hybridmap.evaluate.interval_rule import TERCILES
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
@@ -132,13 +133,15 @@ def _intervals(results: Results) -> list[dict[str, Any]]:
 
 
 def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
-    experiment = results.config.experiment(name)
+    experiment, held_out = results.config.experiment(name), results.held_out_regions(name)
     return {
         "name": name,
         "title": experiment.title or name,
         "process": experiment.process.name if experiment.process else "",
         "verdict": results.verdict(name),
         "badges": badges(results.verdict(name)),
+        "held_out": sentence(held_out) if held_out and "not_judged" not in held_out else "",
+        "countries": results.verdict(name).get("extent", {}).get("countries", []),
         "saturation": results.saturation(name),
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),

@@ -154,6 +154,10 @@ class Results:
         """Verdict of the diagnostics."""
         return _read_json(self.of(experiment).verdict) or {}
 
+    def held_out_regions(self, experiment: str) -> dict[str, Any]:
+        """What held-out regions say of where the map applies; empty where nothing was asked."""
+        return _read_json(self.of(experiment).expected_error.summary) or {}
+
     def saturation(self, experiment: str) -> dict[str, Any]:
         """Saturation at sites and cells."""
         return _read_json(self.of(experiment).saturation) or {}

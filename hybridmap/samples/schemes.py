@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hybridmap.config import Split
 from hybridmap.errors import HybridmapError, nearest
-from hybridmap.samples.distances import matched_clusters
 from hybridmap.samples.clustered_regions import clustered_regions
+from hybridmap.samples.distances import matched_clusters
 from hybridmap.samples.fold_assignment import TARGET_COLUMNS, assign_units, target_shares
 
 LOG = logging.getLogger("hybridmap")

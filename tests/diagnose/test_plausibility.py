@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hybridmap.config import Config
-from hybridmap.diagnose.plausibility import diagnose, judge
+from hybridmap.diagnose.plausibility import Evidence, diagnose, judge
 from hybridmap.diagnose.saturation import summarise
 from hybridmap.evaluate.ladder import write_ladder
 from hybridmap.evaluate.scores import evaluate
@@ -23,7 +23,7 @@ def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path],
         evaluate(experiment, *tables, models, out)
         write_ladder(experiment, *tables, out / "predictions.parquet", {}, out)
         for skill in (None, out / "skill.json"):
-            diagnose(experiment, out / "predictions.parquet", None, trained / name / "all/model", skill, out)
+            diagnose(experiment, Evidence(out / "predictions.parquet", skill=skill), trained / name / "all/model", out)
             verdict = json.loads((out / "verdict.json").read_text())
             assert verdict["physics"] == physics
             assert ("skill" in verdict) == (skill is not None)

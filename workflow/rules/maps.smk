@@ -203,7 +203,8 @@ rule maps:
 
 rule diagnose_experiment:
     input:
-        settings=EXPERIMENT.settings,
+        settings=FILES.settings("diagnose"),
+        experiment=EXPERIMENT.settings,
         predictions=EXPERIMENT.scores.predictions,
         skill=EXPERIMENT.scores.skill,
         trained=lambda wildcards: expand(
@@ -212,6 +213,11 @@ rule diagnose_experiment:
         ),
         maps=lambda wildcards: (
             metadata(EXPERIMENT.maps) if wildcards.experiment in MAPPED else []
+        ),
+        held_out=lambda wildcards: (
+            EXPERIMENT.expected_error.summary
+            if wildcards.experiment in MAPPED and CONFIG.predict.applicability
+            else []
         ),
     output:
         saturation=EXPERIMENT.saturation,
@@ -235,12 +241,16 @@ rule diagnose_experiment:
         maps=lambda wildcards, input: (
             ["--maps", Path(input.maps).parent.as_posix()] if input.get("maps") else []
         ),
+        held_out=lambda wildcards, input: (
+            ["--held-out", input.held_out] if input.get("held_out") else []
+        ),
+        content=content(inputs.report_files),
         folder=str(EXPERIMENT.verdict.parent),
         code=code_of("diagnose"),
         lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
-        "hybridmap diagnose {input.settings:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
-        " {params.maps:q} --model {params.model:q} --skill {input.skill:q} --out {params.folder:q} --log {log:q}"
+        "hybridmap diagnose {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
+        " {params.maps:q} {params.held_out:q} --model {params.model:q} --skill {input.skill:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:

@@ -14,6 +14,8 @@ from hybridmap.predict.portrayal import Portrayal
 
 OUTSIDE, INSIDE, NOT_JUDGED = 0, 1, 2
 """Codes of the map ``applicable``."""
+APPLICABLE = "whether the model applies: similar to its sites, and errors of held-out regions as promised"
+EXPECTED = "Expected error over that of the cross-validation"
 
 
 class ApplicabilityMaps(MapKind):
@@ -24,13 +26,14 @@ class ApplicabilityMaps(MapKind):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.applicability, self.errors = source.extent.applicability, source.extent.errors
+        self.has_file = source.recipe.expected_error is not None
         if source.recipe.predict.applicability and self.applicability is None:
             self.notes = ("no map of where the model applies: --applicability names the file that it is made from",)
         elif self.applicability is not None and self.errors is None:
             self.notes = ("where the model applies is not judged: no errors of held-out regions say it",)
 
     def layers(self) -> dict[str, MapLayer]:
-        """Six maps, four where errors were not judged, or none without a file."""
+        """Six maps, four without the file of errors, or none without that of the applicability."""
         if self.applicability is None:
             return {}
         about, codes = self.applicability.summary(), {OUTSIDE: "outside", INSIDE: "inside"}
@@ -41,28 +44,16 @@ class ApplicabilityMaps(MapKind):
             "area_of_applicability": MapLayer(
                 "1", "area of applicability by the dissimilarity index alone", "class", codes, 0.0, about
             ),
+            "applicable": MapLayer("1", APPLICABLE, "class", codes, 0.0, portrayal=inside),
         }
         if self.errors is None:
-            of_all = {**codes, NOT_JUDGED: "not judged"}
-            layers["applicable"] = MapLayer("1", "whether the model applies", "class", of_all, 0.0, {}, inside)
+            layers["applicable"] = replace(layers["applicable"], codes={**codes, NOT_JUDGED: "not judged"})
         else:
-            judged = self.errors.summary()
-            expected = Portrayal("trust", "Expected error over that of the cross-validation", "magma_r", rank=2)
-            layers |= {
-                "applicable": MapLayer(
-                    "1",
-                    "whether the model applies: similar to its sites, and errors of held-out regions as promised",
-                    "class",
-                    codes,
-                    0.0,
-                    judged,
-                    inside,
-                ),
-                "expected_error": MapLayer(
-                    "1", "expected error over that of the cross-validation", about=judged, portrayal=expected
-                ),
-                "site_distance": MapLayer("km", "distance within which there are five places with observations"),
-            }
+            layers["applicable"] = replace(layers["applicable"], about=self.errors.summary())
+        if self.has_file:
+            expected = Portrayal("trust" if self.errors else "", EXPECTED, "magma_r", rank=2)
+            layers["expected_error"] = MapLayer("1", EXPECTED.lower(), portrayal=expected)
+            layers["site_distance"] = MapLayer("km", "distance within which there are five places of sites")
         layers["out_of_range"] = MapLayer("1", "number of covariates outside their range in training", "class")
         return {name: replace(layer, needs_steady_state=False, has_depth=False) for name, layer in layers.items()}
 
@@ -78,8 +69,10 @@ class ApplicabilityMaps(MapKind):
             "applicable": _applicable(is_similar, extent),
             "out_of_range": self.applicability.out_of_range(batch.covariates).float(),
         }
-        if extent.expected_error is not None and extent.distance_km is not None:
-            maps |= {"expected_error": extent.expected_error, "site_distance": extent.distance_km}
+        if self.has_file:
+            unknown = torch.full_like(extent.index, torch.nan)
+            maps["expected_error"] = unknown if extent.expected_error is None else extent.expected_error
+            maps["site_distance"] = unknown if extent.distance_km is None else extent.distance_km
         return maps
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.strata import depth_class
 from hybridmap.model import HybridModel
-from hybridmap.predict.calibration import MapRule, Widening, calibrated_rules
+from hybridmap.predict.calibration import MapRule, calibrated_rules
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
@@ -79,24 +79,28 @@ class IntervalMaps(MapKind):
     def values(self, batch: Batch) -> Maps:
         """Ends around the map that they belong to, farther from it where larger errors are expected."""
         maps: Maps = {}
-        widening = 1.0 if batch.extent is None or self.method == "spread" else batch.extent.interval_factor
         for name in self.names:
+            output = self.source.model_maps[name].output
             if self.has_heads:
-                ends = self._head_interval(name, batch.outputs, widening)
+                interval = self._head_interval(name, batch.outputs)
             else:
-                output = self.source.model_maps[name].output
-                ends = self._interval(name, batch.outputs[output], batch.draws.get(output), widening)
-            maps |= ends
+                interval = self._interval(name, batch.outputs[output], batch.draws.get(output))
+            maps |= interval
+            if batch.extent is not None:
+                ends, least = (f"{name}_lower", f"{name}_upper"), self._least(name)
+                centre = batch.outputs[output].clamp(min=least)
+                lower, upper = (_farther(maps[end], centre, batch.extent.interval_factor) for end in ends)
+                maps |= dict(zip(ends, (lower.clamp(min=least), upper), strict=True))
         return maps
 
-    def _head_interval(self, target: str, outputs: Mapping[str, Tensor], widening: Widening) -> Maps:
+    def _head_interval(self, target: str, outputs: Mapping[str, Tensor]) -> Maps:
         """Ends on the logarithm: the distances of the heads, by the factor of the calibration."""
         heads, rule = self.source.model.heads, self.rules.get(target, MapRule(1.0))
         distances = heads.distances(outputs, target, self.source.recipe.uncertainty.level)
-        ends = rule.log_ends(outputs[target], distances, heads.offset_of(target), widening)
+        ends = rule.log_ends(outputs[target], distances, heads.offset_of(target))
         return {f"{target}_{end}": values for end, values in zip(("lower", "upper"), ends, strict=True)}
 
-    def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None, widening: Widening) -> Maps:
+    def _interval(self, name: str, centre: Tensor, draws: list[Tensor] | None) -> Maps:
         maps: Maps = {}
         if draws is not None:
             maps[f"{name}_sd"] = torch.stack(draws).std(0)
@@ -106,7 +110,7 @@ class IntervalMaps(MapKind):
             lower, upper = central_interval(draws, self.source.recipe.uncertainty.level)
             lower = lower.clamp(min=least)
         else:
-            lower, upper = self.rules[name].ends(centre, maps.get(f"{name}_sd"), least, widening)
+            lower, upper = self.rules[name].ends(centre, maps.get(f"{name}_sd"), least)
         return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
 
     def _least(self, name: str) -> float:
@@ -130,6 +134,11 @@ class IntervalMaps(MapKind):
                 spread = "the same ratio everywhere"
             return f"{spread}, calibrated on held-out blocks"
         return spread if self.has_heads else f"quantiles of {spread}"
+
+
+def _farther(end: Tensor, centre: Tensor, factor: Tensor) -> Tensor:
+    """An end of an interval whose distance from the centre is multiplied; as it is where the factor is 1."""
+    return torch.where(factor > 1.0, centre + factor * (end - centre), end)
 
 
 def _of_process(source: Source) -> list[str]:
