@@ -1,0 +1,154 @@
+"""What makes SOC vary over the conterminous United States in CLM5, and to which parameters a site is sensitive.
+
+snakemake --cores 2 --configfile resources/regions/conus_clm5.yaml
+python benchmarks/clm5_traceability.py shares          share of the variance of SOC that each component explains
+pip install SALib; python benchmarks/clm5_traceability.py sensitivity       first-order indices of 512 sites
+
+Definitions: section 11 of the specification of CLM5 (shares), Saltelli et al. 2010 as SALib has it (sensitivity).
+"""
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rasterio
+import torch
+import zarr
+from torch import Tensor
+
+from hybridmap.process.clm5.interval import Clm5Interval
+
+DEPTHS_CM = ((0, 5), (5, 15), (15, 30), (30, 60), (60, 100))
+COMPONENTS = {
+    "input": ("litter_scale",),
+    "B": ("beta",),
+    "A": ("fl1s1", "fl2s1", "fl3s2", "fs1s2", "fs1s3", "fs2s1", "fs2s3", "fs3s1", "fcwdl2"),
+    "K": ("taucwd", "taul1", "taul2", "tau4s1", "tau4s2", "tau4s3"),
+    "xi": ("q10", "efolding", "w_scaling"),
+    "V": ("diffus", "cryo"),
+}
+"""Component → its parameters; that of the input is the factor on the litter of the forcing."""
+FORCINGS = {
+    "litter of the forcing": ("input_cwd", "input_litter1", "input_litter2", "input_litter3"),
+    "climate of the forcing": ("soil_temperature", "w_scalar", "altmax", "altmax_lastyear"),
+}
+BATCH = 4096
+LARGEST = 1e12
+"""SOC [kg m-3] that draws are capped at, as BINN does (1e15 g m-3)."""
+SITES, DRAWS = 512, 256
+
+
+def observed(model: Clm5Interval, parameters: Mapping[str, Tensor], cell: Tensor) -> Tensor:
+    """SOC of the depths [kg m-3] and the stock to 1 m [kg m-2], (depth + 1, site)."""
+    parts = []
+    for first in range(0, len(cell), BATCH):
+        rows = slice(first, first + BATCH)
+        some = {name: values[rows] if values.ndim else values for name, values in parameters.items()}
+        with torch.no_grad():
+            out = model(some, {"clm5_cell": cell[rows]})
+        ends = [(torch.tensor(top / 100), torch.tensor(bottom / 100)) for top, bottom in DEPTHS_CM]
+        seen = [model.observe(out, *pair)["soc"] for pair in ends]
+        parts.append(torch.stack([*seen, out["soc_stock_1m"]]))
+    return torch.cat(parts, 1).double()
+
+
+def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Parameters of about `count` cells of the maps, and the numbers of their forcing."""
+    maps = zarr.open_group(folder / "experiments/clm5/maps.zarr", mode="r")
+    with rasterio.open(folder / "inputs/clm5_cell.tif") as file:
+        number = file.read(1)
+    shape = maps["beta"].shape
+    step = round(shape[0] / number.shape[0])
+    number = number.repeat(step, 0).repeat(step, 1)[: shape[0], : shape[1]]
+    values = {p.name: np.asarray(maps[p.name]) for p in model.parameters}
+    is_known = np.isfinite(np.stack(list(values.values()))).all(0) & (number >= 0)
+    rows = np.flatnonzero(is_known)
+    rows = rows[:: max(1, len(rows) // count)]
+    chosen = {name: torch.from_numpy(field.ravel()[rows].astype("float32")) for name, field in values.items()}
+    return chosen, torch.from_numpy(number.ravel()[rows].astype("float32"))
+
+
+def shares(folder: Path, count: int) -> pd.DataFrame:
+    """Share of the spatial variance that goes where a component is held at its mean, and that it makes alone."""
+    model = Clm5Interval(str(folder / "inputs/clm5.npz"), litter_scale=True)
+    parameters, cell = mapped_parameters(folder, model, count)
+    means = {name: values.mean() for name, values in parameters.items()}
+    full = observed(model, parameters, cell).var(1)
+    names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
+    table = {"variance": full}
+    for component, members in COMPONENTS.items():
+        held = {name: means[name] if name in members else values for name, values in parameters.items()}
+        alone = {name: values if name in members else means[name] for name, values in parameters.items()}
+        table[f"{component} held"] = 1 - observed(model, held, cell).var(1) / full
+        table[f"{component} alone"] = observed(_of_mean_forcing(model, cell, ()), alone, cell).var(1) / full
+    for label, members in FORCINGS.items():
+        others = _of_mean_forcing(model, cell, tuple(set(model.table) - set(members)))
+        table[f"{label} held"] = 1 - observed(others, parameters, cell).var(1) / full
+        only = observed(_of_mean_forcing(model, cell, members), means, cell)
+        table[f"{label} alone"] = only.var(1) / full
+    return pd.DataFrame({name: values.numpy() for name, values in table.items()}, index=names)
+
+
+def _of_mean_forcing(model: Clm5Interval, cell: Tensor, varying: tuple[str, ...]) -> Clm5Interval:
+    """The model with all forcing but the `varying` at the mean of the cells."""
+    index = cell.long()
+    other = object.__new__(Clm5Interval)
+    other.__dict__.update(model.__dict__)
+    other.table = {
+        name: values if name in varying else values[index].mean(0, keepdim=True).expand_as(values)
+        for name, values in model.table.items()
+    }
+    return other
+
+
+def sensitivity(folder: Path, seed: int) -> pd.DataFrame:
+    """Mean and SD over sites of the first-order indices of SOC, parameters uniform between their bounds."""
+    from SALib.analyze.sobol import first_order
+    from SALib.sample import sobol
+
+    model = Clm5Interval(str(folder / "inputs/clm5.npz"))
+    problem = {
+        "num_vars": len(model.parameters),
+        "names": [p.name for p in model.parameters],
+        "bounds": [[p.lower, p.upper] for p in model.parameters],
+    }
+    draws = torch.from_numpy(sobol.sample(problem, DRAWS, calc_second_order=False, seed=seed).astype("float32"))
+    cells = np.random.default_rng(seed).choice(len(model.table["input_cwd"]), SITES, replace=False)
+    found = []
+    for cell in cells:
+        parameters = {p.name: draws[:, i] for i, p in enumerate(model.parameters)}
+        soc = observed(model, parameters, torch.full((len(draws),), float(cell)))
+        soc = soc.nan_to_num(0.0).clamp(0.0, LARGEST).numpy()
+        runs = soc.reshape(len(soc), DRAWS, -1)  # A, one column exchanged each, B
+        first, last = runs[..., 0], runs[..., -1]
+        found.append([[first_order(a, ab, b) for ab in ab_all] for a, ab_all, b in zip(
+            first, runs[..., 1:-1].transpose(0, 2, 1), last, strict=True)])  # fmt: skip
+    indices = np.asarray(found)
+    names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
+    cells_of = {
+        name: [f"{mean:.3f} ({sd:.3f})" for mean, sd in zip(indices[:, k].mean(0), indices[:, k].std(0), strict=True)]
+        for k, name in enumerate(names)
+    }
+    order = np.argsort(-indices[:, -1].mean(0))
+    return pd.DataFrame(cells_of, index=problem["names"]).iloc[order]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("shares", "sensitivity"))
+    parser.add_argument("--results", type=Path, default=Path("results/conus_clm5"))
+    parser.add_argument("--cells", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    start = time.process_time()
+    table = shares(args.results, args.cells) if args.what == "shares" else sensitivity(args.results, args.seed)
+    print(table.round(3).T.to_string() if args.what == "shares" else table.to_string())
+    print(f"{time.process_time() - start:.0f} s of one core")
+
+
+if __name__ == "__main__":
+    main()
