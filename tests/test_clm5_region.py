@@ -1,4 +1,4 @@
-"""CLM5 on the open profiles of the conterminous United States: the coarse version of the region, from tables to maps."""
+"""CLM5 on the open profiles of the conterminous United States: its coarse region, from tables to maps."""
 
 import os
 import subprocess
