@@ -80,7 +80,7 @@ def off_bounds(maps: dict[str, Field]) -> None:
         share = (values[np.isfinite(values)] - parameter.lower) / (parameter.upper - parameter.lower)
         is_off = (share > 0.01) & (share < 0.99)
         print(
-            f"{parameter.name}: off its bounds in {100 * is_off.mean():.1f} % of the cells, median {np.median(share):.2f}"
+            f"{parameter.name}: off its bounds in {100 * is_off.mean():.1f} % of cells, median at {np.median(share):.2f}"
         )
 
 

@@ -46,12 +46,12 @@ def observed(model: Clm5Interval, parameters: Mapping[str, Tensor], cell: Tensor
     parts = []
     for first in range(0, len(cell), BATCH):
         rows = slice(first, first + BATCH)
-        some = {name: values[rows] if values.ndim else values for name, values in parameters.items()}
+        batch_parameters = {name: values[rows] if values.ndim else values for name, values in parameters.items()}
         with torch.no_grad():
-            out = model(some, {"clm5_cell": cell[rows]})
+            out = model(batch_parameters, {"clm5_cell": cell[rows]})
         ends = [(torch.tensor(top / 100), torch.tensor(bottom / 100)) for top, bottom in DEPTHS_CM]
-        seen = [model.observe(out, *pair)["soc"] for pair in ends]
-        parts.append(torch.stack([*seen, out["soc_stock_1m"]]))
+        interval_means = [model.observe(out, *pair)["soc"] for pair in ends]
+        parts.append(torch.stack([*interval_means, out["soc_stock_1m"]]))
     return torch.cat(parts, 1).double()
 
 
@@ -67,8 +67,8 @@ def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[di
     is_known = np.isfinite(np.stack(list(values.values()))).all(0) & (number >= 0)
     rows = np.flatnonzero(is_known)
     rows = rows[:: max(1, len(rows) // count)]
-    chosen = {name: torch.from_numpy(field.ravel()[rows].astype("float32")) for name, field in values.items()}
-    return chosen, torch.from_numpy(number.ravel()[rows].astype("float32"))
+    cell_parameters = {name: torch.from_numpy(field.ravel()[rows].astype("float32")) for name, field in values.items()}
+    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32"))
 
 
 def shares(folder: Path, count: int) -> pd.DataFrame:
@@ -80,13 +80,13 @@ def shares(folder: Path, count: int) -> pd.DataFrame:
     names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
     table = {"variance": full}
     for component, members in COMPONENTS.items():
-        held = {name: means[name] if name in members else values for name, values in parameters.items()}
+        with_mean = {name: means[name] if name in members else values for name, values in parameters.items()}
         alone = {name: values if name in members else means[name] for name, values in parameters.items()}
-        table[f"{component} held"] = 1 - observed(model, held, cell).var(1) / full
+        table[f"{component} held"] = 1 - observed(model, with_mean, cell).var(1) / full
         table[f"{component} alone"] = observed(_of_mean_forcing(model, cell, ()), alone, cell).var(1) / full
     for label, members in FORCINGS.items():
-        others = _of_mean_forcing(model, cell, tuple(set(model.table) - set(members)))
-        table[f"{label} held"] = 1 - observed(others, parameters, cell).var(1) / full
+        mean_elsewhere = _of_mean_forcing(model, cell, tuple(set(model.table) - set(members)))
+        table[f"{label} held"] = 1 - observed(mean_elsewhere, parameters, cell).var(1) / full
         only = observed(_of_mean_forcing(model, cell, members), means, cell)
         table[f"{label} alone"] = only.var(1) / full
     return pd.DataFrame({name: values.numpy() for name, values in table.items()}, index=names)
@@ -95,13 +95,13 @@ def shares(folder: Path, count: int) -> pd.DataFrame:
 def _of_mean_forcing(model: Clm5Interval, cell: Tensor, varying: tuple[str, ...]) -> Clm5Interval:
     """The model with all forcing but the `varying` at the mean of the cells."""
     index = cell.long()
-    other = object.__new__(Clm5Interval)
-    other.__dict__.update(model.__dict__)
-    other.table = {
+    mean_model = object.__new__(Clm5Interval)
+    mean_model.__dict__.update(model.__dict__)
+    mean_model.table = {
         name: values if name in varying else values[index].mean(0, keepdim=True).expand_as(values)
         for name, values in model.table.items()
     }
-    return other
+    return mean_model
 
 
 def sensitivity(folder: Path, seed: int) -> pd.DataFrame:
@@ -117,16 +117,16 @@ def sensitivity(folder: Path, seed: int) -> pd.DataFrame:
     }
     draws = torch.from_numpy(sobol.sample(problem, DRAWS, calc_second_order=False, seed=seed).astype("float32"))
     cells = np.random.default_rng(seed).choice(len(model.table["input_cwd"]), SITES, replace=False)
-    found = []
+    indices_of_sites = []
     for cell in cells:
         parameters = {p.name: draws[:, i] for i, p in enumerate(model.parameters)}
         soc = observed(model, parameters, torch.full((len(draws),), float(cell)))
         soc = soc.nan_to_num(0.0).clamp(0.0, LARGEST).numpy()
         runs = soc.reshape(len(soc), DRAWS, -1)  # A, one column exchanged each, B
         first, last = runs[..., 0], runs[..., -1]
-        found.append([[first_order(a, ab, b) for ab in ab_all] for a, ab_all, b in zip(
+        indices_of_sites.append([[first_order(a, ab, b) for ab in ab_all] for a, ab_all, b in zip(
             first, runs[..., 1:-1].transpose(0, 2, 1), last, strict=True)])  # fmt: skip
-    indices = np.asarray(found)
+    indices = np.asarray(indices_of_sites)
     names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
     cells_of = {
         name: [f"{mean:.3f} ({sd:.3f})" for mean, sd in zip(indices[:, k].mean(0), indices[:, k].std(0), strict=True)]
