@@ -79,9 +79,7 @@ def off_bounds(maps: dict[str, Field]) -> None:
         values = maps[parameter.name]
         share = (values[np.isfinite(values)] - parameter.lower) / (parameter.upper - parameter.lower)
         is_off = (share > 0.01) & (share < 0.99)
-        print(
-            f"{parameter.name}: off its bounds in {100 * is_off.mean():.1f} % of cells, median at {np.median(share):.2f}"
-        )
+        print(f"{parameter.name}: off its bounds in {100 * is_off.mean():.1f} %, median at {np.median(share):.2f}")
 
 
 def main() -> None:

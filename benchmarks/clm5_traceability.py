@@ -38,7 +38,7 @@ FORCINGS = {
 BATCH = 4096
 LARGEST = 1e12
 """SOC [kg m-3] that draws are capped at, as BINN does (1e15 g m-3)."""
-SITES, DRAWS = 512, 256
+SITES, DRAWS = 512, 128
 
 
 def observed(model: Clm5Interval, parameters: Mapping[str, Tensor], cell: Tensor) -> Tensor:
@@ -104,8 +104,8 @@ def _of_mean_forcing(model: Clm5Interval, cell: Tensor, varying: tuple[str, ...]
     return mean_model
 
 
-def sensitivity(folder: Path, seed: int) -> pd.DataFrame:
-    """Mean and SD over sites of the first-order indices of SOC, parameters uniform between their bounds."""
+def sensitivity(folder: Path, seed: int) -> dict[str, pd.DataFrame]:
+    """Mean and SD over sites of first-order indices of SOC and its logarithm, parameters uniform in their bounds."""
     from SALib.analyze.sobol import first_order
     from SALib.sample import sobol
 
@@ -117,23 +117,23 @@ def sensitivity(folder: Path, seed: int) -> pd.DataFrame:
     }
     draws = torch.from_numpy(sobol.sample(problem, DRAWS, calc_second_order=False, seed=seed).astype("float32"))
     cells = np.random.default_rng(seed).choice(len(model.table["input_cwd"]), SITES, replace=False)
-    indices_of_sites = []
+    indices: dict[str, list[list[np.ndarray]]] = {"SOC": [], "logarithm of SOC": []}
     for cell in cells:
         parameters = {p.name: draws[:, i] for i, p in enumerate(model.parameters)}
         soc = observed(model, parameters, torch.full((len(draws),), float(cell)))
-        soc = soc.nan_to_num(0.0).clamp(0.0, LARGEST).numpy()
-        runs = soc.reshape(len(soc), DRAWS, -1)  # A, one column exchanged each, B
-        first, last = runs[..., 0], runs[..., -1]
-        indices_of_sites.append([[first_order(a, ab, b) for ab in ab_all] for a, ab_all, b in zip(
-            first, runs[..., 1:-1].transpose(0, 2, 1), last, strict=True)])  # fmt: skip
-    indices = np.asarray(indices_of_sites)
+        soc = soc.nan_to_num(0.0).clamp(1e-6, LARGEST)
+        for values, of_sites in zip((soc, soc.log()), indices.values(), strict=True):
+            # A, then A with one column of B each, then B.
+            runs = values.numpy().reshape(len(values), DRAWS, -1)
+            pairs = [(depth[:, 0], depth[:, 1:-1].T, depth[:, -1]) for depth in runs]
+            of_sites.append([np.array([first_order(a, ab, b) for ab in mixed]) for a, mixed, b in pairs])
     names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
-    cells_of = {
-        name: [f"{mean:.3f} ({sd:.3f})" for mean, sd in zip(indices[:, k].mean(0), indices[:, k].std(0), strict=True)]
-        for k, name in enumerate(names)
-    }
-    order = np.argsort(-indices[:, -1].mean(0))
-    return pd.DataFrame(cells_of, index=problem["names"]).iloc[order]
+    tables = {}
+    for subject, of_sites in indices.items():
+        mean, sd = np.mean(of_sites, axis=0), np.std(of_sites, axis=0)
+        texts = {n: [f"{m:.3f} ({s:.3f})" for m, s in zip(mean[k], sd[k], strict=True)] for k, n in enumerate(names)}
+        tables[subject] = pd.DataFrame(texts, index=problem["names"]).iloc[np.argsort(-mean[-1])]
+    return tables
 
 
 def main() -> None:
@@ -145,8 +145,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     start = time.process_time()
-    table = shares(args.results, args.cells) if args.what == "shares" else sensitivity(args.results, args.seed)
-    print(table.round(3).T.to_string() if args.what == "shares" else table.to_string())
+    if args.what == "shares":
+        print(shares(args.results, args.cells).round(3).T.to_string())
+    else:
+        for subject, table in sensitivity(args.results, args.seed).items():
+            print(f"{subject}\n{table.to_string()}")
     print(f"{time.process_time() - start:.0f} s of one core")
 
 
