@@ -178,7 +178,22 @@ class HybridModel(TableModel):
         return Run(outputs | heads, raw, position)
 
     def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
-        """Run columns of soil (..., column) once each, and observe the layers (..., site) of them; see :meth:`run`."""
+        """Run columns of soil once each, and observe the layers of them; see :meth:`run`.
+
+        Parameters
+        ----------
+        covariates : Tensor, shape (..., column, covariate)
+            Of the columns.
+        forcing : mapping of str to Tensor
+            Of the columns (..., column); the ends of layers (..., site).
+        column_of : Tensor of int64, shape (..., site)
+            Place of the column of each layer.
+
+        Returns
+        -------
+        Run
+            Of the layers.
+        """
         features, encoded = self.encode(covariates, forcing)
         shared = {name: values for name, values in forcing.items() if name not in LAYER_INPUTS}
         run = self.column(encoded, shared)

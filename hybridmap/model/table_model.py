@@ -129,7 +129,18 @@ class TableModel(nn.Module, ABC):
         return run
 
     def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
-        """As :meth:`run` with `column_of` (..., site), of models of columns."""
+        """As :meth:`run` with `column_of`, of models of columns.
+
+        Parameters
+        ----------
+        covariates, forcing, column_of
+            As for :meth:`run`.
+
+        Returns
+        -------
+        Run
+            Of the layers.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no columns.")
 
     def extrapolation(self, features: Tensor) -> dict[str, Tensor]:

@@ -30,7 +30,18 @@ class TraceMaps(MapKind):
         }
 
     def member_outputs(self, model: Model, encoded: Tensor, forcing: Forcing, outputs: Mapping[str, Tensor]) -> Maps:
-        """Traces of one member."""
+        """Traces of one member.
+
+        Parameters
+        ----------
+        model, encoded, forcing, outputs
+            As :meth:`MapKind.member_outputs`.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site,)
+            By name; missing for all intervals but the first.
+        """
         if not self.is_first or not isinstance(model, HybridModel):
             return {v.name: torch.full_like(encoded[..., 0], torch.nan) for v in self.traces}
         return model.traced(outputs, forcing)
