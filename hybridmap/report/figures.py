@@ -56,15 +56,17 @@ def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str
     count = min(processes, len(names))
     if count == 1:
         _draw_region(results, folder)
-        drawn = _draw_experiments(results, names, folder)
+        correlations = _draw_experiments(results, names, folder)
     else:
         with ProcessPoolExecutor(count, get_context("spawn")) as pool:
             settings = results.config.model_dump(mode="json", by_alias=True)
             parts = [names[i::count] for i in range(count)]
-            others = [pool.submit(_draw_part, settings, results.folder, part, folder) for part in parts]
+            parts_drawn = [pool.submit(_draw_part, settings, results.folder, part, folder) for part in parts]
             _draw_region(results, folder)
-            drawn = {name: found for other in others for name, found in other.result().items()}
-    return {name: drawn[name] for name in names if name in drawn}
+            correlations = {}
+            for part in parts_drawn:
+                correlations |= part.result()
+    return {name: correlations[name] for name in names if name in correlations}
 
 
 def _draw_part(
@@ -154,10 +156,10 @@ def _draw_extrapolation(results: Results, experiment: Experiment, folder: Path) 
     summary, files = results.held_out_regions(experiment.name), results.of(experiment.name).expected_error
     if not summary or "not_judged" in summary:
         return
-    whose = experiment.title or experiment.name if summary["is_own"] else summary["errors_of"]
+    model = experiment.title or experiment.name if summary["is_own"] else summary["errors_of"]
     tables = read_parquet(files.sites), read_csv(files.regions)
     extrapolation_figure(
-        *tables, summary, f"Held-out regions, errors of {whose}", folder / f"{experiment.name}_extrapolation.png"
+        *tables, summary, f"Held-out regions, errors of {model}", folder / f"{experiment.name}_extrapolation.png"
     )
 
 
