@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,20 +20,11 @@ PREDICTORS = ["dissimilarity", "distance_km"]
 """Columns of held-out sites that their errors are explained by; an error never falls with either."""
 VALIDATION, REGION = "cross-validation", "region"
 """What held a site out: the folds that promise an error, or a region."""
-CHOICES = (PREDICTORS[1:], PREDICTORS[:1], PREDICTORS)
+Choice = tuple[str, ...]
+CHOICES: tuple[Choice, ...] = (("distance_km",), ("dissimilarity",), ("dissimilarity", "distance_km"))
 """Sets of predictors that are tried: the one whose errors of regions left out are the least is taken."""
-BINS = 40
-"""Of each predictor, by quantiles of the held-out sites."""
-REGRESSION = {
-    "max_iter": 30,
-    "learning_rate": 0.15,
-    "max_leaf_nodes": 4,
-    "max_bins": 64,
-    "early_stopping": False,
-    "random_state": 0,
-}
-SMALLEST_LEAF = 20
-"""A leaf holds a twentieth of the held-out sites, and at least so many."""
+BINS, STEPS = 40, 20
+"""Bins of each predictor, by quantiles of the held-out sites; steps of the curve, at most."""
 LARGEST = 0.99
 """Quantile at which errors are cut, so that single sites do not make steps."""
 RESAMPLES, UPPER = 1000, 0.95
@@ -72,17 +64,17 @@ def fit_expected_error(rows: pd.DataFrame, level: float, target: str, model: str
         blocks; each block counts once throughout.
     """
     promise = promised_error(rows)
-    ends = [_ends(rows[column]) for column in PREDICTORS]
-    table = _table(rows, ends, _best_choice(rows)) / promise.mean
+    ends = {name: _ends(rows[name]) for name in PREDICTORS}
+    table = _table(rows, ends) / promise.mean
     judged = ExpectedError(
         target=target,
         reason="",
         model=model,
-        index_ends=ends[0],
-        distance_ends_km=ends[1],
+        index_ends=ends["dissimilarity"],
+        distance_ends_km=ends["distance_km"],
         table=table,
-        largest_index=float(rows[PREDICTORS[0]].max()),
-        largest_distance_km=float(rows[PREDICTORS[1]].max()),
+        largest_index=float(rows["dissimilarity"].max()),
+        largest_distance_km=float(rows["distance_km"].max()),
         threshold=promise.upper / promise.mean,
         class_ends=np.zeros(0),
         factors=np.ones(1),
@@ -145,7 +137,7 @@ def nested_test(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     return pd.concat(tested).sort_index()
 
 
-def tested_scores(rows: pd.DataFrame, tested: pd.DataFrame) -> dict[str, Any]:
+def held_out_scores(rows: pd.DataFrame, tested: pd.DataFrame) -> dict[str, Any]:
     """Errors and coverage of held-out regions inside and outside, beside those of the cross-validation.
 
     Parameters
@@ -208,36 +200,48 @@ def _ends(values: pd.Series) -> Array:
     return ends
 
 
-def _regression(rows: pd.DataFrame, choice: list[str]) -> Any:
-    """A boosted regression of errors that rises with every predictor of a choice."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    leaf = max(SMALLEST_LEAF, len(rows) // 20)
-    regression = HistGradientBoostingRegressor(monotonic_cst=[1] * len(choice), min_samples_leaf=leaf, **REGRESSION)
-    error = rows["error"].clip(upper=float(rows["error"].quantile(LARGEST)))
-    return regression.fit(rows[choice].to_numpy(float), error, sample_weight=block_weights(rows))
+def _position(rows: pd.DataFrame, choice: Choice, ends: Mapping[str, Array]) -> Array:
+    """How far out each site is by a choice of predictors, from 0 to 1: the mean of its bins, (row,)."""
+    bins = [np.searchsorted(ends[name], rows[name].to_numpy(float)) / max(len(ends[name]), 1) for name in choice]
+    return np.asarray(np.mean(bins, axis=0))
 
 
-def _best_choice(rows: pd.DataFrame) -> list[str]:
+def _curve(rows: pd.DataFrame, choice: Choice, ends: Mapping[str, Array]) -> Any:
+    """Isotonic regression of errors on positions, each step of a twentieth of the weight or so."""
+    from sklearn.isotonic import IsotonicRegression
+
+    position, weights = _position(rows, choice, ends), block_weights(rows).to_numpy(float)
+    errors = rows["error"].clip(upper=float(rows["error"].quantile(LARGEST))).to_numpy(float)
+    order = np.argsort(position, kind="stable")
+    cuts = np.searchsorted(np.cumsum(weights[order]), weights.sum() * np.arange(1, STEPS) / STEPS)
+    # Sites at one position are in one step.
+    step = np.searchsorted(np.unique(position[order][np.minimum(cuts, len(order) - 1)]), position)
+    sums = np.stack([np.bincount(step, weights=w) for w in (weights, weights * position, weights * errors)])
+    weight, x, y = sums[:, sums[0] > 0]
+    return IsotonicRegression(out_of_bounds="clip").fit(x / weight, y / weight, sample_weight=weight)
+
+
+def _best_choice(rows: pd.DataFrame, ends: Mapping[str, Array]) -> Choice:
     """Predictors by which errors of regions are told best by all other regions, in squares."""
     weights = block_weights(rows)
     losses = []
     for choice in CHOICES:
         squares = []
         for region, members in rows[rows["held_out"] == REGION].groupby("region"):
-            predicted = _regression(rows[rows["region"] != region], choice).predict(members[choice].to_numpy(float))
-            squares.append((members["error"] - predicted) ** 2)
+            curve = _curve(rows[rows["region"] != region], choice, ends)
+            squares.append((members["error"] - curve.predict(_position(members, choice, ends))) ** 2)
         losses.append(weighted_mean(pd.concat(squares), weights))
     return CHOICES[int(np.argmin(losses))]
 
 
-def _table(rows: pd.DataFrame, ends: list[Array], choice: list[str]) -> Array:
-    """Expected error in every pair of bins; the same along a predictor that is not of the choice."""
-    # The last bin of each is above its last end.
-    index, distance = (np.append(e, e[-1] + 1.0 if len(e) else 0.0) for e in ends)
-    pairs = np.stack(np.meshgrid(index, distance, indexing="ij"), axis=-1)
-    values = pairs.reshape(-1, 2)[:, [PREDICTORS.index(name) for name in choice]]
-    table: Array = _regression(rows, choice).predict(values).reshape(pairs.shape[:2])
+def _table(rows: pd.DataFrame, ends: Mapping[str, Array]) -> Array:
+    """Expected error in every pair of bins; the same along a predictor that is not of the best choice."""
+    choice = _best_choice(rows, ends)
+    bins = np.meshgrid(
+        *(np.arange(len(ends[name]) + 1) / max(len(ends[name]), 1) for name in PREDICTORS), indexing="ij"
+    )
+    position = np.mean([bins[PREDICTORS.index(name)] for name in choice], axis=0)
+    table: Array = _curve(rows, choice, ends).predict(position.ravel()).reshape(position.shape)
     return table
 
 

@@ -21,9 +21,9 @@ from hybridmap.evaluate.expected_error_fit import (
     REGION,
     VALIDATION,
     fit_expected_error,
+    held_out_scores,
     nested_test,
     region_scores,
-    tested_scores,
 )
 from hybridmap.evaluate.held_out_errors import (
     STAND_IN,
@@ -138,7 +138,7 @@ def _judge(
     points = unit_vectors(places["lon"].to_numpy(float), places["lat"].to_numpy(float))
     judged = fit_expected_error(rows, level, target, model, points)
     tested = nested_test(rows, level)
-    scores = tested_scores(rows, tested)
+    scores = held_out_scores(rows, tested)
     held, least = scores["inside"]["coverage"], level - LEAST_HELD
     if not scores["inside"]["n"]:
         raise NotJudgedError("no site of a held-out region has an error as small as the cross-validation promises")

@@ -134,6 +134,7 @@ def _intervals(results: Results) -> list[dict[str, Any]]:
 
 def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
     experiment, held_out = results.config.experiment(name), results.held_out_regions(name)
+    extent = results.verdict(name).get("extent", {})
     return {
         "name": name,
         "title": experiment.title or name,
@@ -141,7 +142,8 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
         "verdict": results.verdict(name),
         "badges": badges(results.verdict(name)),
         "held_out": sentence(held_out) if held_out and "not_judged" not in held_out else "",
-        "countries": results.verdict(name).get("extent", {}).get("countries", []),
+        "extent": extent.get("sentence", ""),
+        "countries": extent.get("countries", []),
         "saturation": results.saturation(name),
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),

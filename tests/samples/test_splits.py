@@ -226,7 +226,7 @@ def test_distance_matching_makes_validation_as_hard_as_the_map() -> None:
 def test_a_scheme_that_lacks_what_it_needs_is_refused(tmp_path: Path) -> None:
     for keys, says in (
         ({"kind": "strata"}, "kind strata needs 'layer'"),
-        ({"kind": "region"}, "kind region needs 'column', or"),
+        ({"kind": "region", "polygons": "p.gpkg"}, "regions by polygons need both 'polygons' and 'attribute'"),
         ({"folds": 2}, "folds must be at least 3"),
     ):
         with pytest.raises(ValueError, match=says):
