@@ -44,10 +44,15 @@ Array = NDArray[np.float64]
 HYBRID: dict[str, Any] = {
     "process": {"name": "five_pool", "options": {"formulation": "constrained"}}, "neural": "all", "global": "none",
 }  # fmt: skip
+LITTER: dict[str, Any] = {
+    **HYBRID, "process": {"name": "five_pool", "options": {"formulation": "constrained", "litter_scale": True}},
+}  # fmt: skip
 WAVES = {"position_waves": {}}
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "hybrid": (HYBRID, {}),
     "hybrid and position": (HYBRID, WAVES),
+    "hybrid with litter scale": (LITTER, {}),
+    "hybrid with litter scale and position": (LITTER, WAVES),
     "network": ({"process": None, "neural": "none"}, {}),
     "network and position": ({"process": None, "neural": "none"}, WAVES),
 }
@@ -121,7 +126,9 @@ def network(region: Region, name: str, seed: int) -> dict[str, Array]:
     block = {**defaults, **keys, "name": "row", "seed": seed, "encoder": {**defaults.get("encoder", {}), **encoder}}
     config = region.config
     layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
-    table = predict_parts(Experiment.model_validate(block), layers, region.samples, region.parts).sort_index()
+    table = pd.concat(
+        predict_parts(Experiment.model_validate(block), layers, region.samples, region.parts)
+    ).sort_index()
     return {target: table[target].to_numpy(float) for target in table}
 
 
@@ -284,13 +291,15 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="folder of results, if not that of the region files")
     parser.add_argument("--models", nargs="+", default=[*TREES, *NETWORKS], choices=[*TREES, *NETWORKS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--forest-seeds", type=int, default=5, help="how many of the seeds forests take")
     parser.add_argument("--cache", type=Path, default=Path("results/skill"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     regions = {path.stem: Region.of(path, arguments.results) for path in arguments.regions}
     by_row: dict[tuple[str, str], list[dict[str, Array]]] = {(n, m): [] for n in regions for m in (*TREES, *NETWORKS)}
     for model in arguments.models:
-        seeds = arguments.seeds if model in NETWORKS or model in BY_CHANCE else arguments.seeds[:1]
+        count = len(arguments.seeds) if model in NETWORKS else arguments.forest_seeds if model in BY_CHANCE else 1
+        seeds = arguments.seeds[:count]
         for name, region in regions.items():
             by_row[name, model] = [cached_predictions(region, model, seed, arguments.cache) for seed in seeds]
     by_row = {key: of_seeds for key, of_seeds in by_row.items() if of_seeds}

@@ -109,6 +109,16 @@ def _baseline(config: Config, args: argparse.Namespace) -> None:
     baseline(args.name, config.covariates, config.splits, args.samples, args.splits, args.out, quantities)
 
 
+def _search(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.search import search
+    from hybridmap.experiment.layers import ModelLayers
+
+    if config.search is None:
+        raise HybridmapError("search: the configuration has no such section; give 'experiments' and 'over' there.")
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    search(config.experiment(args.experiment), config.search, layers, args.samples, args.splits, args.out)
+
+
 def _ladder(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.ladder import write_ladder
     from hybridmap.files.results import ScoreFiles
@@ -343,6 +353,7 @@ STAGES = {
     ),
     "evaluate": Stage(_evaluate, "scores per target and fold", "--experiment --samples --splits --folds+ --out"),
     "baseline": Stage(_baseline, "fit an ordinary model to every fold", "--name --samples --splits --out"),
+    "search": Stage(_search, "try values of keys on nested folds", "--experiment --samples --splits --out"),
     "ladder": Stage(
         _ladder,
         "an experiment between floor, ordinary models and ceiling",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from hybridmap.config.layer_years import RULES
+from hybridmap.config.search import with_values
 from hybridmap.errors import nearest
 from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.options.position import POSITION
@@ -53,6 +57,7 @@ def check_names(config: Config) -> None:
             f"the name {shared[0]!r} is used by a covariate and an auxiliary layer", ("auxiliary",)
         )
     _check_experiments(config)
+    _check_search(config)
     _check_layers(config)
     _check_years(config)
     _check_measured_forcing(config)
@@ -85,6 +90,24 @@ def _check_experiments(config: Config) -> None:
                 f" a forcing is called '{reserved[0]}'; give that another name",
                 (*place, "encoder", "position_waves"),
             )
+
+
+def _check_search(config: Config) -> None:
+    """Every value of a search is one that its experiments can have."""
+    if config.search is None:
+        return
+    experiments = {experiment.name: experiment for experiment in config.experiments}
+    _known("search", config.search.experiments, list(experiments), ("search", "experiments"), "experiment")
+    for key, values in config.search.over.items():
+        for name, value in product(config.search.experiments, values):
+            try:
+                with_values(experiments[name], {key: value})
+            except ValueError as error:
+                reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                raise MisplacedNameError(
+                    f"search: experiment '{name}' cannot have {key} {value!r} ({reason.removeprefix('Value error, ')})",
+                    ("search", "over", key),
+                ) from None
 
 
 def _check_targets(config: Config, experiment: Experiment, place: Place) -> None:

@@ -20,6 +20,7 @@ from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
 from hybridmap.config.overlay import merge, over_defaults
 from hybridmap.config.quantities import DeclaredQuantity, all_quantities
+from hybridmap.config.search import Search
 from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
 from hybridmap.config.splits import Split
 from hybridmap.errors import HybridmapError, nearest
@@ -89,6 +90,7 @@ class Config(Section):
     experiment_defaults: dict[str, Any] = Field(default={}, description="Keys that every experiment starts from.")
     experiments: list[Experiment] = Field([], description="Models to train.")
     baselines: list[BaselineName] = Field([], description=f"Ordinary models on the same folds: {', '.join(BASELINES)}.")
+    search: Search | None = Field(None, description="Values of keys to try on nested folds, by `snakemake search`.")
     fan_out: bool = Field(
         False,
         description="Train every fold in a job of its own (several GPUs, a cluster), not all of an experiment in one.",

@@ -16,10 +16,21 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "sample": ("region", "grid", "quantities", "forcing"),
     "split": ("region", "data_root", "outside", "grid", "quantities", "splits"),
     "experiment": ("region", "grid", "quantities", "build", "splits", "experiments", "covariates", "forcing"),
+    "search": (
+        "region",
+        "grid",
+        "quantities",
+        "build",
+        "splits",
+        "experiments",
+        "covariates",
+        "forcing",
+        "search",
+    ),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "splits"),
-    "report": tuple(key for key in Config.model_fields if key != "experiment_defaults"),
+    "report": tuple(key for key in Config.model_fields if key not in ("experiment_defaults", "search")),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
 OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")

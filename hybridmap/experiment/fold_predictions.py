@@ -37,33 +37,19 @@ def parts_of_folds(fold: NDArray[np.int64], folds: int) -> list[Parts]:
     >>> parts_of_folds(np.array([0, 1, 2, 3, 4]), 5)[4].training.tolist()
     [1, 2, 3]
     """
-    return [_parts(fold, [k, k + 1], folds) for k in range(folds)]
-
-
-def nested_parts(fold: NDArray[np.int64], folds: int) -> list[Parts]:
-    """The same inside the training of every test fold, whose own sites take no part: what choices are made on.
-
-    Examples
-    --------
-    >>> [part.tolist() for part in nested_parts(np.array([0, 1, 2, 3, 4]), 5)[0]]
-    [[3, 4], [2], [1]]
-    """
-    return [_parts(fold, [k + 1, k + 2, k], folds) for k in range(folds)]
-
-
-def _parts(fold: NDArray[np.int64], held_out: Sequence[int], folds: int) -> Parts:
-    """Parts where the first of `held_out` is predicted, the second stops, and none of them trains."""
-    numbers = [k % folds for k in held_out]
-    return Parts(
-        np.flatnonzero(~np.isin(fold, numbers)),
-        np.flatnonzero(fold == numbers[1]),
-        np.flatnonzero(fold == numbers[0]),
-    )
+    return [
+        Parts(
+            np.flatnonzero((fold != k) & (fold != (k + 1) % folds)),
+            np.flatnonzero(fold == (k + 1) % folds),
+            np.flatnonzero(fold == k),
+        )
+        for k in range(folds)
+    ]
 
 
 def predict_parts(
     experiment: Experiment, layers: ModelLayers, samples: pd.DataFrame, parts: Sequence[Parts]
-) -> pd.DataFrame:
+) -> list[pd.DataFrame]:
     """Train the experiment once for each of `parts`, side by side, and predict what it predicts.
 
     Parameters
@@ -79,8 +65,8 @@ def predict_parts(
 
     Returns
     -------
-    DataFrame
-        A column a target, in its unit, indexed by the row of the samples; the mean of the members of an ensemble.
+    list of DataFrame
+        One a part: a column a target, in its unit, indexed by the row of the samples; the mean of an ensemble.
 
     Raises
     ------
@@ -112,4 +98,4 @@ def predict_parts(
         outputs = [member.model.predict(samples.iloc[part.predicted]) for member in group]
         means = {target: np.mean([out[target] for out in outputs], axis=0) for target in experiment.targets}
         tables.append(pd.DataFrame(means, index=part.predicted))
-    return pd.concat(tables)
+    return tables

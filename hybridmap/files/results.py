@@ -135,6 +135,7 @@ class ExperimentFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = folder / "settings.json"
+        self.search = folder / "search.csv"
         # The sums of the models of all folds, written when they are trained: one file stands for them in rules.
         self.trained = sums_file(folder)
         self.scores = ScoreFiles(folder / "evaluation")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
@@ -36,6 +36,7 @@ def table(lon: Any, lat: Any) -> pd.DataFrame:
     return pd.DataFrame({"lon": lon, "lat": lat, "covariate.clay": 20.0, "forcing.npp": 500.0, "forcing.mat": 9.0})
 
 
+@settings(deadline=None)
 @given(st.floats(-180, 180), st.floats(-89, 89), st.floats(0, 360), st.floats(10, 1500))
 def test_what_two_places_have_in_common_depends_on_their_distance_alone(
     lon: float, lat: float, azimuth: float, km: float

@@ -242,6 +242,7 @@ def test_exponents_below_one_are_refused():
         get_process("five_pool", turnover_exponent=0.5)
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 2.0), st.sampled_from(["relaxed", "constrained"]))
 def test_a_scale_of_the_litter_is_that_of_its_input(scale: float, formulation: str) -> None:
     f = {"npp": torch.tensor([400.0, 600.0]), "mat": torch.tensor([5.0, 12.0])}
