@@ -39,6 +39,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--baselines": {"type": Path, "nargs": "*", "default": [], "help": "folders of baselines, lowest first"},
     "--skill": {"type": Path, "help": "skill.json of the evaluation"},
     "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
+    "--count": {"type": int, "help": "how many places"},
     "--results": {"type": Path, "help": "folder of the region"},
     "--changes": {"type": Path, "help": "table of changes under scenarios to write"},
     "--out": {"type": Path, "help": "what to write"},
