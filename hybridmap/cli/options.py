@@ -40,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--skill": {"type": Path, "help": "skill.json of the evaluation"},
     "--held-out": {"type": Path, "help": "summary.json of 'hybridmap expected-error'"},
     "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
+    "--count": {"type": int, "help": "how many places"},
     "--results": {"type": Path, "help": "folder of the region"},
     "--changes": {"type": Path, "help": "table of changes under scenarios to write"},
     "--out": {"type": Path, "help": "what to write"},

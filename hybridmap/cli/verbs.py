@@ -206,6 +206,19 @@ def _totals(config: Config, args: argparse.Namespace) -> None:
         changes(config.totals, config.data_root, level, args.maps, args.out, args.changes, quantities)
 
 
+def _next_samples(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.files.paths import under
+    from hybridmap.files.results import RegionFiles
+    from hybridmap.report.next_samples import SampleFiles, check_count, next_samples
+
+    count, region = check_count(args.count), RegionFiles(Path(config.results) / config.region)
+    experiment, files = config.experiment(args.experiment), region.experiment(args.experiment)
+    inputs = SampleFiles(region.samples, region.cube, files.maps, files.applicability)
+    boundaries = under(config.data_root, config.boundaries) if config.boundaries else None
+    quantity = config.all_quantities[experiment.targets[0]]
+    next_samples(inputs, quantity, count, boundaries, args.out or files.next_samples, config.predict.year)
+
+
 def _diagnose(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.diagnose.extent import Borders
     from hybridmap.diagnose.plausibility import Evidence, diagnose
@@ -375,6 +388,11 @@ STAGES = {
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),
+    "next-samples": Stage(
+        _next_samples,
+        "rank places by how much a sample there would make the map more certain",
+        "--experiment --count --out?",
+    ),
     "diagnose": Stage(
         _diagnose,
         "the verdict: physics, skill and intervals",

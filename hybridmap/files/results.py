@@ -149,6 +149,7 @@ class ExperimentFiles:
         self.rasters = folder / "maps"
         self.stac_item = folder / "item.json"
         self.totals = folder / "totals.csv"
+        self.next_samples = folder / "next_samples"
         self.changes = folder / "changes.csv"
         self.reference = folder / "reference.json"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from hybridmap.plot import style
 from hybridmap.plot.style import plt
 
 Field = NDArray[np.float32]
+MOST_NUMBERS = 50
+"""Places whose rank is written beside them."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,34 @@ def sites_figure(schemes: Sequence[SiteFolds], frame: MapFrame, path: Path) -> N
         size = 2.5 if len(sites.x) > 4000 else 7
         panel.scatter(sites.x, sites.y, c=sites.fold, cmap=colours, s=size, linewidths=0)
         frame.set_axes(panel, sites.title)
+    figure.tight_layout()
+    style.save(figure, path)
+
+
+def places_figure(cells: pd.DataFrame, ranked: pd.DataFrame, frame: MapFrame, path: Path) -> None:
+    """Write a map of places in their order over the expected width of the interval.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        ``x``, ``y`` and ``width`` of cells that stand for the map.
+    ranked : DataFrame
+        ``x``, ``y`` and ``rank`` of the places.
+    frame : MapFrame
+        What they are drawn in.
+    path : Path
+        PNG to write.
+    """
+    height = 7.0 * frame.grid.height / frame.grid.width + 0.4
+    figure, axes = plt.subplots(figsize=(7.0, height))
+    frame.draw_lines(axes)
+    low, high = np.quantile(cells["width"], (0.02, 0.98))
+    dots = axes.scatter(cells["x"], cells["y"], c=cells["width"], cmap=style.PARAMETER, s=6, vmin=low, vmax=high, lw=0)
+    axes.scatter(ranked["x"], ranked["y"], s=26, facecolors="white", edgecolors=style.WARNING, linewidths=1.2)
+    for place in ranked.head(MOST_NUMBERS).itertuples():
+        axes.annotate(str(place.rank), (place.x, place.y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+    figure.colorbar(dots, ax=axes, shrink=0.75, pad=0.015).set_label("expected width of the interval")
+    frame.set_axes(axes, "Where to sample next, in order")
     figure.tight_layout()
     style.save(figure, path)
 

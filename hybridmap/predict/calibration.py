@@ -159,7 +159,7 @@ def _check_settings(path: Path, stored: Mapping[str, Any], uncertainty: Uncertai
     groups = calibrated[2] if uncertainty.groups == "auto" else uncertainty.groups
     if calibrated != (uncertainty.method, uncertainty.level, groups):
         of = "{} at level {}{}"
-        grouped = [f" by {groups}" if groups != "none" else "" for groups in (calibrated[2], groups)]
+        grouped = [f" by {groups}" if groups not in ("none", "auto") else "" for groups in (calibrated[2], groups)]
         raise HybridmapError(
             f"{path}: calibrated for {of.format(*calibrated[:2], grouped[0])}, the experiment"
             f" asks for {uncertainty.method} at {uncertainty.level}{grouped[1]}; run 'hybridmap evaluate' again."

@@ -90,7 +90,10 @@ def test_a_calibration_by_other_groups_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "conformal.json"
     write(path, "tercile")
     with pytest.raises(HybridmapError, match=r"at level 0.9 by tercile, the experiment asks for ensemble at 0.9"):
-        calibrated_rules(path, UncertaintyOptions(method="ensemble"), {"soc": True}, DEPTH)
+        calibrated_rules(path, UncertaintyOptions(method="ensemble", groups="none"), {"soc": True}, DEPTH)
+    # Groups that nested folds chose are taken as they are.
+    rule = calibrated_rules(path, UncertaintyOptions(method="ensemble"), {"soc": True}, DEPTH)["soc"]
+    assert len(rule.of_tercile) == 3
     write_state({"method": "none", "level": 0.9, "blocks": 5, "factors": {"soc": 1.0}, "rules": {}}, path)
     with pytest.raises(HybridmapError, match=r"not a conformal.json of 'hybridmap evaluate'"):
         calibrated_rules(path, UncertaintyOptions(), {"soc": True}, DEPTH)

@@ -196,7 +196,7 @@ rule maps:
         expand(rules.predict.output.summary, experiment=MAPPED),
         expand(rules.stac.output.item, experiment=MAPPED),
         expand(
-            rules.totals.output.table, experiment=WITH_STOCK if CONFIG.totals else []
+            rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []
         ),
     localrule: True
 

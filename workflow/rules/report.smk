@@ -36,7 +36,10 @@ rule report:
         verdicts=expand(EXPERIMENT.verdict, experiment=EXPERIMENTS),
         maps=expand(EXPERIMENT.map_list, experiment=MAPPED),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
-        totals=expand(EXPERIMENT.totals, experiment=WITH_STOCK if CONFIG.totals else []),
+        totals=expand(
+            [EXPERIMENT.totals, EXPERIMENT.changes],
+            experiment=WITH_STOCK if CONFIG.totals else [],
+        ),
         references=(
             expand(EXPERIMENT.reference, experiment=WITH_SOC)
             if CONFIG.reference
