@@ -179,15 +179,14 @@ def _held_out_rows(
     blocks = _blocks(samples, tables.splits, first)
     kinds = {scheme.name: scheme.kind for scheme in schemes}
     own = next((name for name in experiment.splits if kinds[name] == "region"), "")
+    region = _folds(samples, tables.splits, own) if own else clusters
+    _check_counts(region, blocks)
     if own:
         held_out, model = _own_rows(tables.predictions, (first, own), target), experiment.name
-        region = _folds(samples, tables.splits, own)
     else:
-        region, model = clusters, STAND_IN
-        folds = [of_site.loc[samples["site_id"]].set_axis(samples.index) for of_site in
-                 (_folds(samples, tables.splits, first), region)]  # fmt: skip
-        held_out = HeldOut(*(stand_in_rows(samples, of_rows, quantity.column, target) for of_rows in folds))
-    _check_counts(region, blocks)
+        model = STAND_IN
+        of_schemes = [folds.set_axis(samples.index) for folds in (_folds(samples, tables.splits, first), region)]
+        held_out = HeldOut(*(stand_in_rows(samples, folds, quantity.column, target) for folds in of_schemes))
     sites = site_classes(samples).assign(block=blocks)
     uncertainty = experiment.uncertainty
     options = RuleOptions(uncertainty.level, uncertainty.groups, quantity.is_signed)

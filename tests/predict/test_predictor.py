@@ -11,6 +11,7 @@ import pytest
 import torch
 import zarr
 from map_recipes import recipe_of
+from pyproj import Transformer
 from small_models import column_model
 
 import hybridmap
@@ -18,9 +19,13 @@ from hybridmap.config import Change, Config, Predict
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability_threshold import learn_applicability
+from hybridmap.evaluate.expected_error import ExpectedError
 from hybridmap.evaluate.scores import evaluate
+from hybridmap.evaluate.site_distance import SiteDensity
 from hybridmap.files.seal import sealed
 from hybridmap.grid.depth_axis import Interval
+from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.tiles import tiles_of
 from hybridmap.model.draws import dropout_draws, ensemble_draws, mean_of
 from hybridmap.options import UncertaintyOptions
 from hybridmap.predict import predictor, run
@@ -31,6 +36,7 @@ from hybridmap.predict.portrayal import Portrayal
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution
+from hybridmap.samples.clustered_regions import unit_vectors
 from hybridmap.train import load_members, load_model, save_model
 
 
@@ -216,13 +222,83 @@ def test_stock_turnover_and_area(small_region: tuple[Config, Path], trained: Pat
     litter = forcing["npp"] * 1e-3 / 0.2  # all of what comes in leaves at steady state
     np.testing.assert_allclose(out["turnover_time"], out["soc"] / litter, rtol=1e-4)
     assert made.layers["turnover_time"].unit == "yr"
-    assert set(out["applicable"].unique().tolist()) <= {0.0, 1.0}
     assert out["dissimilarity"].max() < 1e-2  # the sites themselves
-    assert (out["applicable"] == 1).all()
+    assert (out["area_of_applicability"] == 1).all()
+    assert (out["applicable"] == 2).all()  # without held-out regions nothing is applicable
     strange = made(x + 6 * made.model.standardise.sd, forcing)
     assert (strange["applicable"] == 0).float().mean() > 0.9
     assert (strange["out_of_range"] > 0).all()
-    assert made.layers["applicable"].attributes()["flag_meanings"] == "outside inside"
+    assert made.layers["applicable"].attributes()["flag_meanings"] == "outside inside not_judged"
+    assert "not judged" in made.notes[-1]
+
+
+def test_intervals_and_draws_widen_where_larger_errors_are_expected(
+    small_region: tuple[Config, Path], trained: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    config, folder = small_region
+    table = ExpectedError(
+        target="soc", reason="", model="m", index_ends=np.array([0.5]), distance_ends_km=np.array([100.0]),
+        table=np.array([[0.9, 1.5], [0.9, 1.5]]), largest_index=1e6, largest_distance_km=1000.0, threshold=1.1,
+        class_ends=np.zeros(0), factors=np.array([1.8]), places=np.eye(3),
+    )  # fmt: skip
+    table.save(tmp_path / "errors.npz")
+    plain = replace(recipe(config, trained, evaluated), keep_draws=True)
+    judged = Predictor(replace(plain, expected_error=tmp_path / "errors.npz"))
+    x, forcing = cells(folder, judged.model)
+    far = torch.arange(len(x)) % 2 == 1
+    distance = torch.where(far, 400.0, 20.0)
+    out, before = judged(x, forcing, distance), Predictor(plain)(x, forcing)
+    assert (out["applicable"] == (~far).float()).all()
+    assert (out["site_distance"] == distance).all()
+    assert out["expected_error"][far].unique().tolist() == [1.5]
+    for name in ("soc", "soc_sd", "area_of_applicability"):
+        assert torch.equal(out[name], before[name])
+    for end in ("soc_lower", "soc_upper", "draws/soc_stock_00"):
+        assert torch.equal(out[end][~far], before[end][~far])
+    width = (out["soc_upper"] - out["soc"]) / (before["soc_upper"] - before["soc"])
+    torch.testing.assert_close(width[far], torch.full_like(width[far], 1.8), rtol=1e-3, atol=1e-3)
+    assert (out["soc_lower"] >= 0).all()
+    drawn = [name for name in out if name.startswith("draws/soc_stock")]
+    spread, spread_before = (torch.stack([maps[name] for name in drawn]).std(0) for maps in (out, before))
+    torch.testing.assert_close(spread[far], 1.8 * spread_before[far], rtol=1e-3, atol=1e-5)
+    # Farther than any site that was held out: outside, whatever its error.
+    assert (judged(x, forcing, torch.full((len(x),), 5000.0))["applicable"] == 0).all()
+
+
+def test_errors_that_were_not_judged_leave_intervals_and_say_nothing(
+    small_region: tuple[Config, Path], trained: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    config, folder = small_region
+    ExpectedError.not_judged("soc", "one region").save(tmp_path / "errors.npz")
+    plain = recipe(config, trained, evaluated)
+    silent = Predictor(replace(plain, expected_error=tmp_path / "errors.npz"))
+    x, forcing = cells(folder, silent.model)
+    out, before = silent(x, forcing), Predictor(plain)(x, forcing)
+    assert out["expected_error"].isnan().all()
+    assert torch.equal(out["soc_upper"], before["soc_upper"])
+    assert not (out["applicable"] == 1).any()
+    with pytest.raises(HybridmapError, match="--expected-error needs --applicability too"):
+        Predictor(replace(plain, expected_error=tmp_path / "errors.npz", applicability=None))
+
+
+def test_distances_are_the_same_in_every_tile(
+    small_region: tuple[Config, Path], trained: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    config, _ = small_region
+    grid, random = RegionGrid.of(config.grid), np.random.default_rng(0)
+    places = unit_vectors(random.uniform(9, 13, 50), random.uniform(47, 49, 50))
+    judged = replace(ExpectedError.not_judged("soc", ""), places=places, table=np.ones((1, 1)))
+    judged.save(tmp_path / "errors.npz")
+    extent = Predictor(replace(recipe(config, trained, evaluated), expected_error=tmp_path / "errors.npz")).extent
+    whole = extent.distances_km(grid, grid.extent)
+    assert whole is not None
+    for tile in tiles_of(grid, 7):
+        part = extent.distances_km(grid, tile)
+        assert part is not None
+        assert torch.equal(part, whole[tile.slices])
+    lon, lat = Transformer.from_crs(grid.crs, 4326, always_xy=True).transform(*np.meshgrid(grid.x, grid.y))
+    exact = SiteDensity(places).distance_km(lon.ravel(), lat.ravel()).reshape(lon.shape)
+    assert np.abs(whole.numpy() - exact).max() < 2.0
 
 
 def test_only_the_maps_that_are_asked_for(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
