@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from hybridmap.config.baselines import OF_LAYERS
 from hybridmap.config.layer_years import RULES
 from hybridmap.errors import nearest
 from hybridmap.options.layer_depth import LAYER_INPUTS
@@ -35,10 +36,11 @@ def check_names(config: Config) -> None:
         _each_once(section, [entry.name for entry in getattr(config, section)])
     for section in ("downloads", "baselines"):
         _each_once(section, getattr(config, section))
-    if "depth" in config.baselines and config.build.layers is None:
+    of_layers = next((name for name in OF_LAYERS if name in config.baselines), "")
+    if of_layers and config.build.layers is None:
         raise MisplacedNameError(
-            "baselines: 'depth' has nothing to go by, observations are of one interval; take it off the list, or set"
-            " build.layers",
+            f"baselines: '{of_layers}' has nothing to go by, observations are of one interval; take it off the list, or"
+            " set build.layers",
             ("baselines",),
         )
     covariates, auxiliary = ({layer.name for layer in layers} for layers in (config.covariates, config.auxiliary))
