@@ -10,7 +10,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import zarr
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.stats import spearmanr
 
 from hybridmap.covariates.cube import open_cube
@@ -43,8 +45,15 @@ def panels(fields: dict[str, Field], columns: int, path: Path, extremes: tuple[f
         axis.set_title(title, fontsize=8)
         figure.colorbar(image, ax=axis, shrink=0.7, pad=0.01).ax.tick_params(labelsize=6)
     figure.tight_layout(pad=0.4)
-    figure.savefig(path, dpi=110)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in few colours, which keeps it small."""
+    figure.savefig(path, dpi=90)
     plt.close(figure)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(96).save(path, optimize=True)
 
 
 def claims(maps: dict[str, Field], covariates: dict[str, Field], path: Path) -> None:
@@ -69,8 +78,7 @@ def claims(maps: dict[str, Field], covariates: dict[str, Field], path: Path) -> 
         axis.tick_params(labelsize=7)
     axes[0].set_ylabel("share of the range", fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save(figure, path)
 
 
 def off_bounds(maps: dict[str, Field]) -> None:

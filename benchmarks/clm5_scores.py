@@ -54,7 +54,8 @@ def row(table: pd.DataFrame) -> list[str]:
     by_depth = []
     for top, bottom in CLASSES_CM:
         is_within = ((middle >= top) & (middle < bottom)).to_numpy()
-        by_depth.append(f"{r(observed[is_within], predicted[is_within]):.2f}")
+        has_some = is_within.sum() > 2
+        by_depth.append(f"{r(observed[is_within], predicted[is_within]):.2f}" if has_some else "–")
     error = np.abs(observed - predicted).mean()
     scores = [f"{r2(observed, predicted):.3f}", f"{r(observed, predicted):.3f}", f"{error:.2f}", f"{r2(*logs):.3f}"]
     return [*scores, " ".join(by_depth)]

@@ -40,9 +40,9 @@ class Baseline:
         In words, for the report.
     candidates : tuple of Candidate
         Where there are several, the one with the least squared error on the validation part of a fold.
-    inputs : {"layers", "layers_and_coordinates", "coordinates", "depth"}
+    inputs : {"layers", "layers_and_coordinates", "coordinates", "depth", "coordinates_depth"}
         What it sees: covariates and forcing (and the ends of layers, where they are observations), with the place or
-        without, or nothing but the place or the depth.
+        without, or nothing but the place, the depth, or both.
     one_hot : bool
         Whether covariates of classes become one column a class.
     standardised : bool
@@ -55,7 +55,7 @@ class Baseline:
 
     title: str
     candidates: tuple[Candidate, ...]
-    inputs: Literal["layers", "layers_and_coordinates", "coordinates", "depth"] = "layers"
+    inputs: Literal["layers", "layers_and_coordinates", "coordinates", "depth", "coordinates_depth"] = "layers"
     one_hot: bool = False
     standardised: bool = False
     search: Mapping[str, object] = field(default_factory=dict)
@@ -97,6 +97,11 @@ BASELINES = {
         inputs="coordinates",
     ),
     "depth": Baseline("depth alone", (_boosting(max_iter=100, learning_rate=0.1),), inputs="depth"),
+    "coordinates_depth": Baseline(
+        "coordinates and depth alone",
+        (_boosting(max_iter=200, learning_rate=0.06, min_samples_leaf=20),),
+        inputs="coordinates_depth",
+    ),
     "linear": Baseline("linear", (Candidate("sklearn.linear_model:LinearRegression"),), one_hot=True),
     "ridge": Baseline(
         "ridge",
@@ -124,3 +129,5 @@ BASELINES = {
     ),
 }
 """The baselines of a configuration by name, in the order of the ladder."""
+OF_LAYERS = ("depth", "coordinates_depth")
+"""Those that have something to go by only where observations are layers."""

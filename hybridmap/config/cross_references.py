@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from hybridmap.config.baselines import OF_LAYERS
 from hybridmap.config.layer_years import RULES
 from hybridmap.config.search import with_values
 from hybridmap.errors import nearest
@@ -40,10 +41,11 @@ def check_names(config: Config) -> None:
         _each_once(section, [entry.name for entry in getattr(config, section)])
     for section in ("downloads", "baselines"):
         _each_once(section, getattr(config, section))
-    if "depth" in config.baselines and config.build.layers is None:
+    of_layers = next((name for name in OF_LAYERS if name in config.baselines), "")
+    if of_layers and config.build.layers is None:
         raise MisplacedNameError(
-            "baselines: 'depth' has nothing to go by, observations are of one interval; take it off the list, or set"
-            " build.layers",
+            f"baselines: '{of_layers}' has nothing to go by, observations are of one interval; take it off the list, or"
+            " set build.layers",
             ("baselines",),
         )
     if config.boundaries_attribute and not config.boundaries:

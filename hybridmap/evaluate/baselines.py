@@ -111,10 +111,10 @@ def _inputs(name: str, samples: pd.DataFrame, layers: Sequence[Raster]) -> Array
         return layer_columns if kind.inputs == "layers" else np.hstack([layer_columns, _complete(name, samples, PLACE)])
     if any(column not in samples or samples[column].nunique() < 2 for column in DEPTH):
         raise HybridmapError(
-            "baselines: 'depth' has nothing to go by, all samples lie between the same top_cm and bottom_cm; take it"
+            f"baselines: '{name}' has nothing to go by, all samples lie between the same top_cm and bottom_cm; take it"
             " off the list of baselines."
         )
-    return _complete(name, samples, DEPTH)
+    return _complete(name, samples, DEPTH if kind.inputs == "depth" else [*PLACE, *DEPTH])
 
 
 def _complete(name: str, samples: pd.DataFrame, columns: Sequence[str]) -> Array:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hybridmap.config import Config
-from hybridmap.config.baselines import BASELINES, Baseline, Candidate
+from hybridmap.config.baselines import BASELINES, OF_LAYERS, Baseline, Candidate
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.baseline_fit import FoldSites, fit_fold
@@ -35,7 +35,7 @@ SLOW = {"tuned_forest", "tuned_boosting", "position_forest", "position_boosting"
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.nightly if n in SLOW else ()) for n in BASELINES if n != "depth"],
+    [pytest.param(n, marks=pytest.mark.nightly if n in SLOW else ()) for n in BASELINES if n not in OF_LAYERS],
 )
 def test_baselines_score_the_same_test_sites(small_region: tuple[Config, Path], tmp_path: Path, name: str) -> None:
     _, folder = small_region
@@ -130,6 +130,10 @@ def test_depth_alone_needs_layers_and_then_uses_them(small_region: tuple[Config,
     table = run(small_region, "depth", tmp_path / "y", layered)
     test = table[table["part"] == "test"]
     assert metrics.nse(test["predicted.soc"], test["observed.soc"]) > 0.5
+    placed = run(small_region, "coordinates_depth", tmp_path / "w", layered)
+    placed = placed[placed["part"] == "test"]
+    assert metrics.nse(placed["predicted.soc"], placed["observed.soc"]) > 0.5
+    assert not np.allclose(placed["predicted.soc"], test["predicted.soc"])
     with_depth = run(small_region, "linear", tmp_path / "z", layered)
     test = with_depth[with_depth["part"] == "test"]
     assert metrics.pearson(test["predicted.soc"], test["observed.soc"]) > 0.6
