@@ -64,15 +64,15 @@ def skill(folder: Path, ladder: pd.DataFrame, scheme: str) -> str:
 def fractions(folder: Path, ladder: pd.DataFrame, scheme: str) -> str:
     """Correlation and NSE of what is measured at few sites."""
     sparse = ladder[(ladder["scheme"] == scheme) & ~ladder["rung"].isin(CEILINGS)]
-    counts = {t: sparse[sparse["target"] == t]["n"].max() for t in TARGETS if t != "soc"}
-    found = {t: n for t, n in counts.items() if not pd.isna(n)}
+    counts_of = {t: sparse[sparse["target"] == t]["n"].max() for t in TARGETS if t != "soc"}
+    counts = {t: n for t, n in counts_of.items() if not pd.isna(n)}
     value = sparse.set_index(["rung", "target", "score"])["value"]
     body = []
     for rung in ordered(sparse, folder):
-        pairs = [(number(value.get((rung, t, "pearson"))), number(value.get((rung, t, "nse")))) for t in found]  # type: ignore[arg-type]
+        pairs = [(number(value.get((rung, t, "pearson"))), number(value.get((rung, t, "nse")))) for t in counts]  # type: ignore[arg-type]
         if any(pair != ("–", "–") for pair in pairs):
             body.append([rung, *(" / ".join(pair) for pair in pairs)])
-    return rows([["r / NSE", *(f"{TARGETS[t]} (n {int(n)})" for t, n in found.items())], *body])
+    return rows([["r / NSE", *(f"{TARGETS[t]} (n {int(n)})" for t, n in counts.items())], *body])
 
 
 def temperatures(folder: Path, ladder: pd.DataFrame) -> str:
