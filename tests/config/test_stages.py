@@ -1,8 +1,10 @@
 """Stages see only their part of the configuration."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
+import pytest
 import yaml
 from conftest import ROOT
 
@@ -21,12 +23,17 @@ def test_a_change_elsewhere_leaves_a_stage_alone() -> None:
     assert stage_settings(changed, "split") != stage_settings(original, "split")
 
 
-def test_the_settings_of_a_stage_are_a_configuration() -> None:
-    config = load_config(ROOT / "config.yaml")
+REGIONS = [path for path in sorted((ROOT / "resources/regions").glob("*.yaml")) if "region:" in path.read_text()]
+
+
+@pytest.mark.parametrize("region", [None, *REGIONS], ids=lambda path: path.stem if path else "demo")
+def test_the_settings_of_a_stage_are_a_configuration(region: Path | None) -> None:
+    config = load_config(ROOT / "config.yaml", *([region] if region else []))
     for stage in set(STAGE_SECTIONS) - {"experiment"}:
-        Config.model_validate(json.loads(stage_settings(config, stage)))
-    single = Config.model_validate(json.loads(stage_settings(config, "experiment", "some_neural")))
-    assert [e.name for e in single.experiments] == ["some_neural"]
+        parse_config(json.loads(stage_settings(config, stage)), stage)
+    name = config.experiments[0].name
+    single = parse_config(json.loads(stage_settings(config, "experiment", name)), name)
+    assert [e.name for e in single.experiments] == [name]
 
 
 def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -> None:
