@@ -23,7 +23,7 @@ def test_a_change_elsewhere_leaves_a_stage_alone() -> None:
     assert stage_settings(changed, "split") != stage_settings(original, "split")
 
 
-REGIONS = [path for path in sorted((ROOT / "resources/regions").glob("*.yaml")) if "region:" in path.read_text()]
+REGIONS = [path for path in sorted((ROOT / "resources/regions").glob("*.yaml")) if "observations:" in path.read_text()]
 
 
 @pytest.mark.parametrize("region", [None, *REGIONS], ids=lambda path: path.stem if path else "demo")
