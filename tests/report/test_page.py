@@ -62,6 +62,9 @@ def test_the_page_escapes_what_it_is_given() -> None:
         targets={EVIL: EVIL},
         experiments=[experiment],
         totals=[{"experiment": EVIL, "rows": [row]}],
+        changes=[
+            {"experiment": EVIL, "rows": [Anything(**numbers, change_Tg=1.0, change_percent=1.0, not_learned=EVIL)]}
+        ],
         references=[reference],
         versions={EVIL: EVIL},
         inputs=[Anything()],
