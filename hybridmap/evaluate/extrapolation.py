@@ -127,7 +127,11 @@ def sentence(summary: Mapping[str, Any]) -> str:
     )
     if not outside["n"]:
         return f"{text}, and none lies outside"
-    return f"{text} and {outside['coverage']:.0%} outside, {outside['widened_coverage']:.0%} once widened there"
+    text = f"{text} and {outside['coverage']:.0%} outside, {outside['widened_coverage']:.0%} once widened there"
+    difference = summary["outside_minus_inside"]
+    if difference["low"] > 0:
+        return f"{text}; errors are larger outside"
+    return f"{text}; that errors are larger outside is not shown by regions left out of the threshold"
 
 
 def _judge(
