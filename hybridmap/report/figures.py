@@ -29,7 +29,7 @@ from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Maps, Results
 
 CURVES = 6
-"""Covariates of each parameter whose curves are drawn, the most important first."""
+"""Covariates of each parameter model curves are drawn, the most important first."""
 
 
 def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
@@ -101,10 +101,10 @@ def _draw_extrapolation(results: Results, experiment: Experiment, folder: Path) 
     summary, files = results.held_out_regions(experiment.name), results.of(experiment.name).expected_error
     if not summary or "not_judged" in summary:
         return
-    whose = experiment.title or experiment.name if summary["is_own"] else summary["errors_of"]
+    model = experiment.title or experiment.name if summary["is_own"] else summary["errors_of"]
     tables = read_parquet(files.sites), read_csv(files.regions)
     extrapolation_figure(
-        *tables, summary, f"Held-out regions, errors of {whose}", folder / f"{experiment.name}_extrapolation.png"
+        *tables, summary, f"Held-out regions, errors of {model}", folder / f"{experiment.name}_extrapolation.png"
     )
 
 
