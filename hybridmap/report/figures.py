@@ -29,7 +29,7 @@ from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Maps, Results
 
 CURVES = 6
-"""Covariates of each parameter model curves are drawn, the most important first."""
+"""Covariates of each parameter whose curves are drawn, the most important first."""
 
 
 def draw_figures(results: Results, folder: Path) -> dict[str, dict[str, float]]:
