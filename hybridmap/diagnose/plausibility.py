@@ -77,10 +77,10 @@ def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: P
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
-    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", []), *_said(extent)]))
+    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", []), *_extent_sentences(extent)]))
 
 
-def _said(extent: Mapping[str, Any]) -> list[str]:
+def _extent_sentences(extent: Mapping[str, Any]) -> list[str]:
     return [extent["sentence"]] if extent else []
 
 

@@ -68,8 +68,8 @@ class ExpectedError:
     @classmethod
     def not_judged(cls, target: str, reason: str) -> ExpectedError:
         """Of sites that do not allow a judgement."""
-        none = np.zeros(0)
-        return cls(target, reason, "", none, none, np.full((1, 1), np.nan), 0.0, 0.0, 0.0, none, np.ones(1),
+        empty = np.zeros(0)
+        return cls(target, reason, "", empty, empty, np.full((1, 1), np.nan), 0.0, 0.0, 0.0, empty, np.ones(1),
                    np.zeros((0, 3)))  # fmt: skip
 
     @property

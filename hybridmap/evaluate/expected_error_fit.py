@@ -151,12 +151,37 @@ def held_out_scores(rows: pd.DataFrame, tested: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         ``promised_error``, ``promised_error_upper``; ``inside`` and ``outside``: ``n``, ``blocks``, ``share`` of the
-        blocks' weight, ``error``, ``coverage`` and ``widened_coverage``.
+        blocks' weight, ``error``, ``coverage`` and ``widened_coverage``; ``outside_minus_inside``: ``value``, ``low``
+        and ``high`` of the difference of the errors, with its 90 % range by resampled blocks, or None.
     """
     promise, weights = promised_error(rows), block_weights(tested)
     parts = {"inside": tested[tested["inside"]], "outside": tested[~tested["inside"]]}
     scores = {name: _scores(part, weights) for name, part in parts.items()}
-    return {"promised_error": promise.mean, "promised_error_upper": promise.upper, **scores}
+    return {
+        "promised_error": promise.mean,
+        "promised_error_upper": promise.upper,
+        **scores,
+        "outside_minus_inside": _difference(tested, weights),
+    }
+
+
+def _difference(tested: pd.DataFrame, weights: pd.Series) -> dict[str, float] | None:
+    """Mean error outside less that inside; None where one of them is empty."""
+    block = pd.factorize(tested["block"])[0]
+    sums = []
+    for is_part in (~tested["inside"].to_numpy(bool), tested["inside"].to_numpy(bool)):
+        weight = weights.to_numpy(float) * is_part
+        sums += [np.bincount(block, weights=w) for w in (weight * tested["error"].to_numpy(float), weight)]
+    of_block = np.stack(sums)
+    if not of_block[[1, 3]].sum(axis=1).all():
+        return None
+    draws = np.random.default_rng(0).multinomial(of_block.shape[1], np.full(of_block.shape[1], 1 / of_block.shape[1]),
+                                                 RESAMPLES)  # fmt: skip
+    totals = np.vstack([np.ones(of_block.shape[1]), draws]) @ of_block.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        differences = totals[:, 0] / totals[:, 1] - totals[:, 2] / totals[:, 3]
+    low, high = np.nanquantile(differences[1:], (1 - UPPER, UPPER))
+    return {"value": float(differences[0]), "low": float(low), "high": float(high)}
 
 
 def region_scores(tested: pd.DataFrame) -> pd.DataFrame:

@@ -127,7 +127,11 @@ def sentence(summary: Mapping[str, Any]) -> str:
     )
     if not outside["n"]:
         return f"{text}, and none lies outside"
-    return f"{text} and {outside['coverage']:.0%} outside, {outside['widened_coverage']:.0%} once widened there"
+    text = f"{text} and {outside['coverage']:.0%} outside, {outside['widened_coverage']:.0%} once widened there"
+    difference = summary["outside_minus_inside"]
+    if difference["low"] > 0:
+        return f"{text}; errors are larger outside"
+    return f"{text}; that errors are larger outside is not shown by regions left out of the threshold"
 
 
 def _judge(
@@ -139,12 +143,12 @@ def _judge(
     judged = fit_expected_error(rows, level, target, model, points)
     tested = nested_test(rows, level)
     scores = held_out_scores(rows, tested)
-    held, least = scores["inside"]["coverage"], level - LEAST_HELD
+    coverage, least = scores["inside"]["coverage"], level - LEAST_HELD
     if not scores["inside"]["n"]:
         raise NotJudgedError("no site of a held-out region has an error as small as the cross-validation promises")
-    if held < least:
+    if coverage < least:
         raise NotJudgedError(
-            f"{level:.0%} intervals hold {held:.0%} of the sites of held-out regions even where errors should be as"
+            f"{level:.0%} intervals hold {coverage:.0%} of the sites of held-out regions even where errors should be as"
             f" the cross-validation promises, and {least:.0%} are needed"
         )
     summary = {
@@ -178,11 +182,11 @@ def _held_out_rows(
         raise NotJudgedError(str(error).rstrip(".")) from None
     blocks = _blocks(samples, tables.splits, first)
     kinds = {scheme.name: scheme.kind for scheme in schemes}
-    own = next((name for name in experiment.splits if kinds[name] == "region"), "")
-    region = _folds(samples, tables.splits, own) if own else clusters
+    own_scheme = next((name for name in experiment.splits if kinds[name] == "region"), "")
+    region = _folds(samples, tables.splits, own_scheme) if own_scheme else clusters
     _check_counts(region, blocks)
-    if own:
-        held_out, model = _own_rows(tables.predictions, (first, own), target), experiment.name
+    if own_scheme:
+        held_out, model = _own_rows(tables.predictions, (first, own_scheme), target), experiment.name
     else:
         model = STAND_IN
         of_schemes = [folds.set_axis(samples.index) for folds in (_folds(samples, tables.splits, first), region)]

@@ -66,6 +66,7 @@ def test_regions_left_out_have_the_promised_errors_inside_and_larger_ones_outsid
     tested = nested_test(rows, LEVEL)
     scores = held_out_scores(rows, tested)
     assert scores["inside"]["error"] < scores["promised_error_upper"]
+    assert scores["outside_minus_inside"]["low"] > 0
     assert scores["outside"]["error"] > 1.5 * scores["promised_error_upper"]
     assert 0.85 <= scores["inside"]["coverage"] <= 0.93
     assert scores["outside"]["coverage"] < 0.75
@@ -93,6 +94,8 @@ def test_regions_that_are_no_worse_leave_what_was_tested_inside() -> None:
     rows = held_out(gain=1.0)
     scores = held_out_scores(rows, nested_test(rows, LEVEL))
     assert scores["inside"]["share"] > 0.75
+    difference = scores["outside_minus_inside"]
+    assert difference is None or difference["low"] <= 0
 
 
 @given(st.integers(0, 30), st.floats(50, 800), st.floats(0.5, 3))

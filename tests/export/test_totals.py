@@ -111,7 +111,8 @@ def test_intervals_come_from_sums_of_draws_and_areas_are_split(tmp_path: Path) -
     stock = np.full((130, 150), 10.0, "float32")
     stock[:10] = np.nan
     inside = np.where(np.isfinite(stock), 1, 255).astype("uint8")
-    inside[100:] = 0
+    inside[100:115] = 0
+    inside[115:] = 2  # not judged, and so not where the model applies
     frame = gpd.GeoDataFrame({"name": ["all"]}, geometry=[box(*GRID.bounds)], crs="EPSG:3035")
     table = run_totals(tmp_path, frame, maps(tmp_path, GRID, stock, draws=5, applicable=inside))
     row = table.loc["all"]

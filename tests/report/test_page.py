@@ -27,6 +27,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
     row = Anything(**numbers, stock_outside_applicability_Tg=1.0)
     reference = Anything(**dict.fromkeys(("pearson", "pearson_log", "bias", "rmse", "mean", "reference_mean"), 1.0))
     verdict = {"physics": "fails", "reasons": [EVIL], "notes": [EVIL], "sentences": [EVIL], "skill_notes": [EVIL]}
+    shares = ("area_km2", "share_outside", "share_not_judged", "share_of_outside")
     described = Anything(**dict.fromkeys(("min", "mean", "max"), 1.0))
     experiment = Anything(
         verdict=verdict,
@@ -34,6 +35,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         saturation={},
         maps=[described],
         globals=[Anything(value=1.0, default=1.0)],
+        countries=[Anything(**dict.fromkeys(shares, 1.0))],
         truth={EVIL: 1.0},
     )
     cell = {"value": 1.0, "range": (1.0, 1.0)}

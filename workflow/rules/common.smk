@@ -186,4 +186,6 @@ def map_options(wildcards, input) -> list[str]:
     """Options of predict for the inputs that the configuration asks for, each a word of the command."""
     names = ("calibration", "applicability", "expected_error")
     options = {n: f"--{n.replace('_', '-')}" for n in names if n in MAP_INPUTS}
-    return [word for n, option in options.items() for word in (option, str(input.get(n)))]
+    return [
+        word for n, option in options.items() for word in (option, str(input.get(n)))
+    ]
