@@ -132,12 +132,12 @@ def main() -> None:
         first, ranked, chance = runs.mean(0)
         random = np.random.default_rng(0).integers(0, args.repeats, (1000, args.repeats))
         for k, name in enumerate(SCORES):
-            ahead = runs[:, 2, k] - runs[:, 1, k]
-            low, high = np.quantile(ahead[random].mean(1), [0.05, 0.95])
+            lead = runs[:, 2, k] - runs[:, 1, k]
+            low, high = np.quantile(lead[random].mean(1), [0.05, 0.95])
             rows.append(
                 {
                     "start": kind, "score": name, "first": first[k], "ranked": ranked[k], "chance": chance[k],
-                    "ahead": ahead.mean(), "low": low, "high": high,
+                    "ahead": lead.mean(), "low": low, "high": high,
                 }
             )  # fmt: skip
     print(f"{config.region}: {len(sites.soc)} sites, {args.start} and {args.add} more, {args.repeats} repeats")
