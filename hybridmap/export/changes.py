@@ -125,4 +125,4 @@ def _source(members: int, has_blocks: bool) -> str:
     content = " and ".join(text for text in (of_members, of_blocks) if text)
     if not content:
         return "none: a single model, and no interval of today's stock"
-    return content if of_members else f"{content}; the response itself counts as right"
+    return f"{content}; {'equations and constants count' if of_members else 'the response itself counts'} as right"

@@ -58,7 +58,8 @@ def test_members_are_paired_and_todays_error_counts_in_proportion(tmp_path: Path
     half = np.hypot(members, 0.3 * 0.1)
     assert west["lower_Tg"] == pytest.approx(-0.3 * 1.05 - half)
     assert west["upper_Tg"] == pytest.approx(-0.3 * 1.05 + half)
-    assert west["interval"] == "differences between 5 members and the error of today's stock, in proportion"
+    text = "differences between 5 members and the error of today's stock, in proportion"
+    assert west["interval"] == f"{text}; equations and constants count as right"
     assert west["not_learned"] == NOT_LEARNED
     assert east[["change_Tg", "lower_Tg", "upper_Tg"]].isna().all()
     assert east["area_km2"] == 0
