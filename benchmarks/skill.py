@@ -53,6 +53,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "hybrid and position": (HYBRID, WAVES),
     "hybrid with litter scale": (LITTER, {}),
     "hybrid with litter scale and position": (LITTER, WAVES),
+    "hybrid of SOC alone, and position": ({**HYBRID, "targets": ["soc"]}, WAVES),
     "network": ({"process": None, "neural": "none"}, {}),
     "network and position": ({"process": None, "neural": "none"}, WAVES),
 }
@@ -278,6 +279,8 @@ def print_target(
                 np.concatenate([of[k % len(of)][target][is_measured[n]] for n, of in zip(regions, seeds, strict=True)])
                 for k in range(count)
             ]
+    if not rows:
+        return
     block = np.concatenate(blocks)
     table = compare(rows, observed, block, OFFSET.get(target, 0.0))
     title = f"{target} of {' and '.join(regions)}: n {len(observed)}, {len(np.unique(block))} blocks"
