@@ -41,8 +41,8 @@ def predictions_of(folder: Path) -> dict[str, pd.DataFrame]:
         table = pd.read_parquet(file)
         table = table[(table["part"] == "test") & table["observed.soc"].notna()]
         name = file.parent.name if file.parent.name != "evaluation" else file.parents[1].name
-        kept = table[["site_id", "scheme", "observed.soc", "predicted.soc"]]
-        tables[name] = kept.merge(facts, on="site_id", validate="many_to_one")
+        held_out = table[["site_id", "scheme", "observed.soc", "predicted.soc"]]
+        tables[name] = held_out.merge(facts, on="site_id", validate="many_to_one")
     return tables
 
 

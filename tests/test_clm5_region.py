@@ -51,7 +51,7 @@ def test_a_hybrid_of_few_epochs_knows_more_than_depth(results: Path) -> None:
 
 @pytest.mark.nightly
 def test_the_maps_hold_parameters_depths_and_traces(results: Path) -> None:
-    maps = xr.open_zarr(results / "experiments/clm5/maps.zarr", mask_and_scale=True)
+    maps = xr.open_zarr(results / "experiments/clm5/maps.zarr", consolidated=False)
     process = get_process("clm5_interval", table=str(results / "inputs/clm5.npz"), litter_scale=True)
     assert {p.name for p in process.parameters} <= set(maps)
     for parameter in process.parameters:
