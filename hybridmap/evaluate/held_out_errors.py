@@ -15,7 +15,8 @@ from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import Applicability, nearest
 from hybridmap.evaluate.baseline_fit import FoldSites, fit_fold
 from hybridmap.evaluate.expected_error_fit import REGION, VALIDATION
-from hybridmap.evaluate.interval_rule import RuleOptions, learn_rule
+from hybridmap.evaluate.interval_groups import best_rule
+from hybridmap.evaluate.interval_rule import RuleOptions
 from hybridmap.evaluate.site_distance import SiteDensity
 from hybridmap.experiment.site_data import COVARIATE, FORCING
 from hybridmap.samples.clustered_regions import places_of
@@ -135,7 +136,7 @@ def relative_errors(
         If there are too few blocks for an interval.
     """
     of_rows = [sites.loc[rows["site_id"]].set_axis(rows.index) for rows in held_out]
-    rule = learn_rule(held_out.validation, of_rows[0], target, options)
+    rule = best_rule(held_out.validation, of_rows[0], target, options, of_maps=True)
     if not np.isfinite(rule.pooled.factor(options.level)):
         raise HybridmapError(f"{rule.pooled.block_count} blocks are too few for an interval at level {options.level:g}")
     named = zip((VALIDATION, REGION), held_out, of_rows, strict=True)
