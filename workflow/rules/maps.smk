@@ -195,9 +195,7 @@ rule maps:
     input:
         expand(rules.predict.output.summary, experiment=MAPPED),
         expand(rules.stac.output.item, experiment=MAPPED),
-        expand(
-            rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []
-        ),
+        expand(rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []),
     localrule: True
 
 
