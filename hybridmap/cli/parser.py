@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybridmap.cli.options import Arguments, argument, option
-from hybridmap.cli.verbs import STAGES, TOOLS, Stage
+from hybridmap.cli.tools import TOOLS
+from hybridmap.cli.verbs import STAGES, Stage
 
 CONFIG = argument("config", nargs="+", type=Path, help="configuration files, later ones laid over earlier ones")
 COMMON = (

@@ -1,0 +1,158 @@
+"""Verbs with arguments of their own: checks, lists, downloads, forcing, templates.
+
+A function imports what it runs itself, so that a command starts quickly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybridmap.cli.options import FORCING_ARGUMENTS, SCENARIO, Arguments, argument
+from hybridmap.errors import HybridmapError
+
+LOG = logging.getLogger("hybridmap")
+
+
+def _check(args: argparse.Namespace) -> None:
+    from hybridmap.check.process_model import check_model
+    from hybridmap.check.region import check
+    from hybridmap.config.reading import load_config
+    from hybridmap.process import list_processes
+
+    models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
+    files = [path for path in args.config if path not in models]
+    lines = [line for path in models for line in check_model(str(path))]
+    for line in [*lines, *(check(load_config(*files)) if files else [])]:
+        LOG.info("%s", line)
+
+
+def _schema(args: argparse.Namespace) -> None:
+    if args.markdown:
+        from hybridmap.config.reference_page import markdown
+
+        sys.stdout.write(markdown())
+        return
+    from hybridmap.config import Config
+
+    json.dump(Config.model_json_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _formats(args: argparse.Namespace) -> None:
+    from hybridmap.observations.formats.pages import format_page, write_format_pages
+    from hybridmap.observations.formats.registry import format_names, read_format
+
+    if args.out:
+        write_format_pages(args.out)
+    for name in [args.name] if args.name else [] if args.out else format_names():
+        sys.stdout.write(format_page(name) if args.name else f"{name:28}{read_format(name).title}\n")
+
+
+def _fetch(args: argparse.Namespace) -> None:
+    from hybridmap.fetch.catalogue import catalogue
+    from hybridmap.fetch.data_set import fetch
+
+    for name in args.names:
+        fetch(name, args.to / name, args.offline)
+    if not args.names:
+        for name, entry in catalogue().items():
+            source = entry.size if entry.files else f"by hand from {entry.request}"
+            sys.stdout.write(f"{name:22}{entry.title} ({entry.licence}; {source})\n")
+
+
+def _clm5_forcing(args: argparse.Namespace) -> None:
+    if args.source == "climate":
+        _clm5_forcing_of_climate(args)
+        return
+    from hybridmap.config.reading import load_config
+    from hybridmap.covariates.clm5_forcing import write_clm5_cells, write_clm5_forcing
+    from hybridmap.grid.region_grid import RegionGrid
+
+    if alien := next((option for option in ("resolution", "assume", *SCENARIO) if getattr(args, option)), ""):
+        raise HybridmapError(f"--{alien.replace('_', '-')} changes what is made of a climate; add --from climate.")
+    if args.region:
+        write_clm5_cells(args.files, RegionGrid.of(load_config(*args.region).grid), args.out)
+    else:
+        write_clm5_forcing(args.files, args.sites, args.out)
+
+
+def _clm5_forcing_of_climate(args: argparse.Namespace) -> None:
+    from hybridmap.config.climate_layers import load_climate_layers
+    from hybridmap.config.reading import load_config
+    from hybridmap.covariates.land_model.assumptions import read_assumptions
+    from hybridmap.covariates.land_model.climate_cells import write_climate_cells
+    from hybridmap.grid.region_grid import RegionGrid
+
+    if not args.region:
+        raise HybridmapError("--sites is for history files; a climate makes a table of cells, so give --region.")
+    layers, region = load_climate_layers(*args.files), load_config(*args.region)
+    if args.resolution:
+        layers = layers.model_copy(update={"resolution": args.resolution})
+    if wrong := next((pair for pair in args.assume if "=" not in pair), ""):
+        raise HybridmapError(f"--assume {wrong}: expected KEY=VALUE, as thermal_diffusivity=4e-7.")
+    changes = dict(pair.split("=", 1) for pair in args.assume)
+    changes |= {name: getattr(args, name) for name in SCENARIO if getattr(args, name)}
+    assumptions = read_assumptions({**layers.assumptions, **changes})
+    write_climate_cells(layers, assumptions, RegionGrid.of(region.grid), region.data_root, args.out)
+
+
+def _init(args: argparse.Namespace) -> None:
+    from hybridmap.config.template import write_template
+
+    write_template(args.out)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A verb with arguments of its own."""
+
+    run: Callable[[argparse.Namespace], None]
+    help: str
+    arguments: Arguments
+
+
+TOOLS = {
+    "check": Tool(
+        _check,
+        "find every mistake in a configuration and its data before anything runs",
+        (argument("config", nargs="+", type=Path, help="configuration files, or process models: .py files or names"),),
+    ),
+    "schema": Tool(
+        _schema,
+        "print the JSON schema of the configuration",
+        (argument("--markdown", action="store_true", help="as the reference page of the docs"),),
+    ),
+    "formats": Tool(
+        _formats,
+        "list the data sets that are known by name, or describe one",
+        (
+            argument("name", nargs="?", help="name of the format to describe"),
+            argument("--out", type=Path, help="folder for a page of each format"),
+        ),
+    ),
+    "fetch": Tool(
+        _fetch,
+        "fetch public data sets by name; without a name, list them",
+        (
+            argument("names", nargs="*", help="data sets"),
+            argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each"),
+            argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where"),
+        ),
+    ),
+    "clm5-forcing": Tool(
+        _clm5_forcing,
+        "forcing of the CLM5 model, from CESM history files or from climate",
+        FORCING_ARGUMENTS,
+    ),
+    "init": Tool(
+        _init,
+        "write a commented region file to start from",
+        (argument("out", type=Path, help="region file to write"),),
+    ),
+}
