@@ -17,7 +17,7 @@ import yaml
 from conftest import ROOT
 
 from hybridmap import fingerprint
-from hybridmap.cli import verbs
+from hybridmap.cli import tools, verbs
 from hybridmap.files.sums import sums_file
 from hybridmap.files.tables import write_state
 from hybridmap.fingerprint import Code
@@ -154,7 +154,7 @@ def test_neither_command_line_nor_check_counts(stages: dict[str, set[str]]) -> N
 
 
 def test_the_function_of_a_verb_is_called_as_the_verb() -> None:
-    for verb, entry in {**verbs.STAGES, **verbs.TOOLS}.items():
+    for verb, entry in {**verbs.STAGES, **tools.TOOLS}.items():
         assert entry.run.__name__ == "_" + verb.replace("-", "_")
 
 
