@@ -15,9 +15,12 @@ from hybridmap.check.tables import check_mapping, check_table, check_targets
 from hybridmap.check.years import check_each_year, check_map_year, check_sampling_years, dated_layers
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
+from hybridmap.config.search import Search
 from hybridmap.covariates.derived_layers import inputs_of
 from hybridmap.covariates.layer_check import check_layer
 from hybridmap.errors import HybridmapError, nearest
+from hybridmap.evaluate.search import candidates_of
+from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import training_options
 from hybridmap.fetch.catalogue import find_entry
 from hybridmap.fetch.data_set import RECEIPT
@@ -71,6 +74,8 @@ def _checks(config: Config) -> Iterator[Check]:
     yield from split_checks(config)
     for experiment in config.experiments:
         yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
+    if config.search is not None:
+        yield "search", partial(_search, config, config.search)
     if dated_layers(config) or config.predict.year is not None:
         yield "years", partial(check_map_year, config)
     if any(experiment.map for experiment in config.experiments):
@@ -176,6 +181,12 @@ def _something_to_do(config: Config) -> str:
                 " my_region.yaml."
             )
     return f"{len(config.splits)} split schemes, {len(config.experiments)} experiments"
+
+
+def _search(config: Config, search: Search) -> str:
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    counts = [len(candidates_of(config.experiment(name), search, layers)) for name in search.experiments]
+    return f"{counts[0]} combinations of {', '.join(search.experiments)}"
 
 
 def _experiment(config: Config, experiment: Experiment) -> str:
