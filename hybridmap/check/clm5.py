@@ -47,5 +47,5 @@ def awaits_table(config: Config, experiment: str) -> bool:
 
 def _is_awaited(config: Config, path: Path) -> bool:
     files = RegionFiles(Path(config.results) / config.region)
-    made = {file.resolve() for file in (files.clm5_table, files.clm5_cells)}
-    return config.clm5_forcing is not None and path.resolve() in made and not path.exists()
+    products = {file.resolve() for file in (files.clm5_table, files.clm5_cells)}
+    return config.clm5_forcing is not None and path.resolve() in products and not path.exists()
