@@ -22,7 +22,7 @@ REGION: dict[str, Any] = {
     "demo": {"sites": 100, "seed": 0},
     "data_root": "results/demo/inputs",
     "offline": False,
-    "splits": [{"name": "block", "kind": "block", "folds": 3, "size_km": 20.0, "buffer_km": 1.0, "seed": 0}],
+    "splits": [{"name": "block", "kind": "block", "folds": 4, "size_km": 20.0, "buffer_km": 1.0, "seed": 0}],
     "experiment_defaults": {"splits": ["block"]},
     "experiments": [
         {
@@ -57,6 +57,14 @@ REGION: dict[str, Any] = {
         {"name": "network", "process": None, "encoder": {"name": "kan", "intervals": 5, "margin": 1.0}},
     ],
     "baselines": ["linear"],
+    "search": {
+        "experiments": ["pools"],
+        "over": {"training.learning_rate": [0.001, 0.01], "neural": [["cue"], ["cue", "q_max"]]},
+        "draws": 2,
+        "seeds": 1,
+        "score": "nse",
+        "target": "soc",
+    },
     "predict": {
         "tile": 64,
         "workers": 1,

@@ -324,6 +324,15 @@ def test_a_bad_covariate_stops_the_workflow_with_its_sentence(tmp_path: Path) ->
     assert not (tmp_path / "results/demo/covariates.zarr").exists()
 
 
+def test_a_search_without_its_section_is_refused(tmp_path: Path) -> None:
+    done = snakemake(tmp_path, {}, "--dry-run", "search")
+    assert done.returncode == 1
+    assert (
+        "search: the configuration has no such section; give 'experiments' and 'over' there."
+        in done.stdout + done.stderr
+    )
+
+
 def test_an_unknown_key_is_refused_before_anything_runs(tmp_path: Path) -> None:
     done = snakemake(tmp_path, {"covariats": []}, "--dry-run")
     assert done.returncode != 0

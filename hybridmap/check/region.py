@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from hybridmap.check.clm5 import AWAITED, awaits_raster, awaits_table, check_climate
 from hybridmap.check.demo import check_demo_layer, check_demo_table
 from hybridmap.check.extent import check_extent, split_checks
 from hybridmap.check.layers import check_forcing, check_scenarios, check_temperature
@@ -15,9 +16,12 @@ from hybridmap.check.tables import check_mapping, check_table, check_targets
 from hybridmap.check.years import check_each_year, check_map_year, check_sampling_years, dated_layers
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
 from hybridmap.config.region_layers import RegionLayers
+from hybridmap.config.search import Search
 from hybridmap.covariates.derived_layers import inputs_of
 from hybridmap.covariates.layer_check import check_layer
 from hybridmap.errors import HybridmapError, nearest
+from hybridmap.evaluate.search import candidates_of
+from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.specification import training_options
 from hybridmap.fetch.catalogue import find_entry
 from hybridmap.fetch.data_set import RECEIPT
@@ -66,14 +70,19 @@ def _checks(config: Config) -> Iterator[Check]:
         yield "quantities", partial(_quantities, config)
     if config.downloads:
         yield "downloads", partial(_downloads, config)
+    if config.clm5_forcing is not None:
+        yield "clm5_forcing", partial(check_climate, config, config.clm5_forcing)
     yield from _input_checks(config)
     yield "splits and experiments", partial(_something_to_do, config)
     yield from split_checks(config)
     for experiment in config.experiments:
         yield f"experiment {experiment.name}", partial(_experiment, config, experiment)
+    if config.search is not None:
+        yield "search", partial(_search, config, config.search)
     if dated_layers(config) or config.predict.year is not None:
         yield "years", partial(check_map_year, config)
-    if any(experiment.map for experiment in config.experiments):
+    # Which maps a model has is known once its table is there.
+    if any(e.map for e in config.experiments) and not any(awaits_table(config, e.name) for e in config.experiments):
         yield "predict", partial(check_interval_names, config)
 
 
@@ -85,14 +94,13 @@ def _input_checks(config: Config) -> Iterator[Check]:
             yield f"observations {source.name}", partial(_mapping, config, source)
             yield f"table {source.name}", partial(check_demo_table, source, config.data_root)
         for layer in (*config.auxiliary, *config.covariates, *config.forcing):
-            check_one = partial(check_demo_layer, config=config)
-            yield f"layer {layer.name}", partial(check_each_year, layer, check_one)
+            yield f"layer {layer.name}", partial(_layer_of_each_year, config, layer, is_demo=True)
         yield "inputs", lambda: "made by 'hybridmap demo' when the workflow runs"
         return
     for source in config.observations:
         yield f"observations {source.name}", partial(_source, config, source)
     for layer in (*config.auxiliary, *config.covariates, *config.forcing):
-        yield f"layer {layer.name}", partial(check_each_year, layer, partial(_layer, config))
+        yield f"layer {layer.name}", partial(_layer_of_each_year, config, layer)
     for layer in config.reference.layers if config.reference else ():
         yield f"reference {layer.name}", partial(_layer, config, layer)
     yield from polygon_checks(config)
@@ -159,6 +167,12 @@ def _source(config: Config, source: ObservationSource) -> str:
     return f"{len(table)} layers of {table['site_id'].nunique()} sites" + (f"; {note}" if note else "")
 
 
+def _layer_of_each_year(config: Config, layer: Raster, is_demo: bool = False) -> str:
+    if awaits_raster(config, layer):
+        return AWAITED
+    return check_each_year(layer, partial(check_demo_layer, config=config) if is_demo else partial(_layer, config))
+
+
 def _layer(config: Config, layer: Raster) -> str:
     if layer.derive is None:
         sentence = check_layer(layer, RegionGrid.of(config.grid), config.data_root)
@@ -178,7 +192,17 @@ def _something_to_do(config: Config) -> str:
     return f"{len(config.splits)} split schemes, {len(config.experiments)} experiments"
 
 
+def _search(config: Config, search: Search) -> str:
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    for name in search.experiments:
+        if not awaits_table(config, name):
+            candidates_of(config.experiment(name), search, layers)
+    return f"{len(search.candidates())} combinations of {', '.join(search.experiments)}"
+
+
 def _experiment(config: Config, experiment: Experiment) -> str:
+    if awaits_table(config, experiment.name):
+        return f"its table is {AWAITED}"
     model, spec = model_of(config, experiment)
     training_options(experiment, spec)
     if config.observations:

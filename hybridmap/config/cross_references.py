@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import product
-from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from hybridmap.config.baselines import OF_LAYERS
 from hybridmap.config.layer_years import RULES
-from hybridmap.config.search import with_values
+from hybridmap.config.search import FEWEST_FOLDS, with_values
 from hybridmap.errors import nearest
 from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.options.position import POSITION
@@ -95,21 +92,46 @@ def _check_experiments(config: Config) -> None:
 
 
 def _check_search(config: Config) -> None:
-    """Every value of a search is one that its experiments can have."""
+    """Every value of a search is one that its experiments can have, and they have folds enough."""
     if config.search is None:
         return
     experiments = {experiment.name: experiment for experiment in config.experiments}
     _known("search", config.search.experiments, list(experiments), ("search", "experiments"), "experiment")
-    for key, values in config.search.over.items():
-        for name, value in product(config.search.experiments, values):
-            try:
-                with_values(experiments[name], {key: value})
-            except ValueError as error:
-                reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-                raise MisplacedNameError(
-                    f"search: experiment '{name}' cannot have {key} {value!r} ({reason.removeprefix('Value error, ')})",
-                    ("search", "over", key),
-                ) from None
+    for name in config.search.experiments:
+        _check_search_folds(config, experiments[name])
+        for key, values in config.search.over.items():
+            for value in values:
+                _check_value(config, experiments[name], key, value)
+
+
+def _check_search_folds(config: Config, experiment: Experiment) -> None:
+    for split in config.splits:
+        # How many regions there are, the polygons or the column say.
+        is_counted = split.kind != "region" or not (split.polygons or split.column)
+        if split.name == experiment.splits[0] and is_counted and split.folds < FEWEST_FOLDS:
+            raise MisplacedNameError(
+                f"search: split '{split.name}' of experiment '{experiment.name}' has {split.folds} folds, and"
+                f" {FEWEST_FOLDS} are needed: one tests, one scores, one stops, one trains",
+                ("search",),
+            )
+
+
+def _check_value(config: Config, experiment: Experiment, key: str, value: Any) -> None:
+    place = ("search", "over", key)
+    try:
+        candidate = with_values(experiment, {key: value})
+    except ValueError as error:
+        raise MisplacedNameError(
+            f"search: experiment '{experiment.name}' cannot have {key} {value!r}: {error}", place
+        ) from None
+    _check_targets(config, candidate, place)
+    target = (config.search and config.search.target) or experiment.targets[0]
+    if target not in candidate.targets:
+        raise MisplacedNameError(
+            f"search: all combinations are scored by '{target}', which is no target of experiment '{experiment.name}'"
+            f" with {key} {value!r}; set 'target' to another",
+            place,
+        )
 
 
 def _check_targets(config: Config, experiment: Experiment, place: Place) -> None:

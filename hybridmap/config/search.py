@@ -7,20 +7,25 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hybridmap.config.experiment import Experiment
-from hybridmap.config.overlay import merge
+from hybridmap.config.mistakes import explain
+from hybridmap.config.overlay import over_defaults
 from hybridmap.config.section import Name, Section, Seed
 
 MOST_CANDIDATES = 1000
 """Combinations that are ever trained: more is a slip."""
+FEWEST_FOLDS = 4
+"""One tests, one scores, one stops, one trains."""
+UNTRIED = ("name", "title", "splits", "map")
+"""Keys of an experiment that change nothing of what is scored."""
 
 
 class Search(Section):
     """Values of an experiment's keys that are tried inside the training part of every fold."""
 
-    experiments: list[Name] = Field(description="Experiments that are searched.")
+    experiments: list[Name] = Field(min_length=1, description="Experiments that are searched.")
     over: dict[str, list[Any]] = Field(
         description="Key of an experiment, of a section with a dot (encoder.dropout, neural) → values to try."
     )
@@ -33,10 +38,10 @@ class Search(Section):
     @model_validator(mode="after")
     def _bounded(self) -> Search:
         if not self.over or not all(self.over.values()):
-            raise ValueError("search: 'over' needs a key of the experiment, and values for each")
+            raise ValueError("'over' needs a key of the experiment, and values for each")
         size = int(np.prod([len(values) for values in self.over.values()], dtype=float))
         if min(size, self.draws or size) > MOST_CANDIDATES:
-            raise ValueError(f"search: {size} combinations, at most {MOST_CANDIDATES}; give fewer values, or 'draws'")
+            raise ValueError(f"{size} combinations, at most {MOST_CANDIDATES}; give fewer values, or 'draws'")
         return self
 
     def candidates(self) -> list[dict[str, Any]]:
@@ -58,7 +63,12 @@ def with_values(experiment: Experiment, values: Mapping[str, Any]) -> Experiment
     """The experiment with other values of some keys; ValueError for a key or value that it cannot have."""
     block = experiment.model_dump(mode="json", by_alias=True)
     for key, value in values.items():
+        if key in UNTRIED:
+            raise ValueError("the key changes nothing of what is scored")
         for part in reversed(key.split(".")):
             value = {part: value}
-        block = merge(block, value)
-    return Experiment.model_validate(block)
+        block = over_defaults(block, value)
+    try:
+        return Experiment.model_validate(block)
+    except ValidationError as error:
+        raise ValueError(explain(error, block, Experiment)[1].removesuffix(".")) from None

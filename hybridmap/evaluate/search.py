@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
-from hybridmap.config.search import Search, with_values
+from hybridmap.config.search import FEWEST_FOLDS, Search, with_values
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate import metrics
 from hybridmap.experiment.fold_predictions import Parts, predict_parts
 from hybridmap.experiment.layers import ModelLayers
+from hybridmap.experiment.specification import checked_model, model_spec, training_options
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import write_csv
 from hybridmap.samples.folds import roles_in_fold
 
 LOG = logging.getLogger("hybridmap")
-FEWEST_FOLDS = 4
-"""One tests, one scores, one stops, one trains."""
 ROLES = ("train", "validation", "test")
+
+
+class Measure(NamedTuple):
+    """What all candidates are compared by: a target, and the name of a score."""
+
+    target: str
+    score: str
 
 
 def search(
@@ -51,15 +58,12 @@ def search(
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
     parts = inner_parts(samples, splits, experiment.splits[0])
-    target = options.target or experiment.targets[0]
+    measure = Measure(options.target or experiment.targets[0], options.score)
     rows, by_fold = [], []
-    for number, values in enumerate(options.candidates()):
-        candidate = with_values(experiment, values)
-        if target not in candidate.targets:
-            raise HybridmapError(f"search.target: '{target}' is no target of experiment '{experiment.name}'.")
+    for number, (values, candidate) in enumerate(candidates_of(experiment, options, layers.at_sites(samples))):
         scores = np.mean(
             [
-                _fold_scores(candidate.model_copy(update={"seed": candidate.seed + k}), options, layers, samples, parts)
+                _fold_scores(candidate.model_copy(update={"seed": candidate.seed + k}), measure, layers, samples, parts)
                 for k in range(options.seeds)
             ],
             axis=0,
@@ -73,6 +77,44 @@ def search(
         best_in_folds=np.bincount(np.argmax(by_fold, axis=0), minlength=len(rows)),
     )
     write_csv(table.sort_values("score", ascending=False, kind="stable"), out)
+
+
+def candidates_of(
+    experiment: Experiment, options: Search, layers: ModelLayers
+) -> list[tuple[dict[str, Any], Experiment]]:
+    """The combinations of a search and the experiments that they make, each of which a model can be built of.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose keys take other values.
+    options : Search
+        What is tried.
+    layers : ModelLayers
+        Of the region.
+
+    Returns
+    -------
+    list of tuple
+        Key → value of each combination, and the experiment with them.
+
+    Raises
+    ------
+    HybridmapError
+        Naming the combination that is not possible.
+    """
+    candidates = []
+    for values in options.candidates():
+        try:
+            candidate = with_values(experiment, values)
+            spec = model_spec(candidate, layers)
+            checked_model(candidate, spec)
+            training_options(candidate, spec)
+        except (HybridmapError, ValueError) as error:
+            combination = ", ".join(f"{key} {value!r}" for key, value in values.items())
+            raise HybridmapError(f"search: with {combination}: {str(error).removesuffix('.')}.") from None
+        candidates.append((values, candidate))
+    return candidates
 
 
 def inner_parts(samples: pd.DataFrame, splits: pd.DataFrame, scheme: str) -> list[Parts]:
@@ -114,15 +156,15 @@ def inner_parts(samples: pd.DataFrame, splits: pd.DataFrame, scheme: str) -> lis
 
 
 def _fold_scores(
-    candidate: Experiment, options: Search, layers: ModelLayers, samples: pd.DataFrame, parts: list[Parts]
+    candidate: Experiment, measure: Measure, layers: ModelLayers, samples: pd.DataFrame, parts: list[Parts]
 ) -> list[float]:
     """Score of one training in every fold."""
-    target = options.target or candidate.targets[0]
-    observed = samples[layers.quantities[target].column].to_numpy(float)
+    observed = samples[layers.quantities[measure.target].column].to_numpy(float)
     tables = predict_parts(candidate, layers, samples, parts)
-    score = getattr(metrics, options.score)
+    score = getattr(metrics, measure.score)
     scores = []
     for part, table in zip(parts, tables, strict=True):
         is_measured = np.isfinite(observed[part.predicted])
-        scores.append(float(score(table[target].to_numpy(float)[is_measured], observed[part.predicted][is_measured])))
+        predicted = table[measure.target].to_numpy(float)
+        scores.append(float(score(predicted[is_measured], observed[part.predicted][is_measured])))
     return scores

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridmap.check.region import check
 from hybridmap.config import Config
 from hybridmap.config.search import Search, with_values
 from hybridmap.errors import HybridmapError
@@ -77,17 +79,51 @@ def test_the_better_candidate_comes_first_whatever_the_test_folds_say(
     assert (table["lowest_fold"] <= table["score"]).all()
 
 
+def demo_with(search: dict[str, Any], folds: int = 5) -> Config:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw["splits"][0]["folds"] = folds
+    return Config.model_validate(raw | {"search": {"experiments": ["all_neural"], **search}})
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"over": {"training.rate": [1]}}, "cannot have training.rate 1: unknown key 'training.rate'"),
+        ({"over": {"encoder.dropout": [0.1, 2]}}, "cannot have encoder.dropout 2"),
+        ({"over": {"splits": [["random"]]}}, "the key changes nothing of what is scored"),
+        ({"over": {"targets": [["moc"]]}}, "scored by 'soc', which is no target of .* with targets"),
+        ({"over": {"seed": [1]}, "target": "nothing"}, "scored by 'nothing'"),
+        ({"over": {}}, "'over' needs a key"),
+        ({"over": {"seed": [1]}, "experiments": []}, "at least 1 item"),
+    ],
+)
+def test_what_an_experiment_cannot_have_is_refused_at_once(search: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        demo_with(search)
+
+
+def test_too_few_folds_are_refused_at_once() -> None:
+    search = {"over": {"seed": [1]}}
+    assert demo_with(search, folds=4).search
+    with pytest.raises(ValueError, match="split 'block' of experiment 'all_neural' has 3 folds, and 4 are needed"):
+        demo_with(search, folds=3)
+
+
+def test_another_kind_of_encoder_takes_none_of_the_options_of_the_first() -> None:
+    config = demo_with({"over": {"encoder": [{"name": "kan"}, {"dropout": 0.3}]}})
+    assert config.search
+    kan, mlp = (with_values(config.experiment("all_neural"), values) for values in config.search.candidates())
+    assert (kan.encoder.options()["name"], mlp.encoder.options()["name"]) == ("kan", "mlp")
+    assert mlp.encoder.options()["hidden"] == [64, 32]
+
+
 @pytest.mark.parametrize(
     ("over", "message"),
     [
-        ({"training.rate": [1]}, "cannot have training.rate 1"),
-        ({"encoder.dropout": [0.1, 2]}, "cannot have encoder.dropout 2"),
-        ({}, "'over' needs a key"),
+        ({"neural": [["nope"]]}, r"with neural \['nope'\]: .*nope"),
+        ({"process.options.formulation": ["x"]}, "with process.options.formulation 'x'"),
     ],
 )
-def test_what_an_experiment_cannot_have_is_refused_at_once(over: dict[str, Any], message: str) -> None:
-    import yaml
-
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"search": {"experiments": ["all_neural"], "over": over}}
-    with pytest.raises(ValueError, match=message):
-        Config.model_validate(raw)
+def test_what_the_process_model_refuses_is_said_by_check(over: dict[str, Any], message: str) -> None:
+    with pytest.raises(HybridmapError, match=message):
+        check(demo_with({"over": over}))

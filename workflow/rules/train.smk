@@ -172,10 +172,18 @@ rule search_experiment:
         " --splits {input.splits:q} --out {output.table:q} --threads {threads} --log {log:q}"
 
 
+def searched(wildcards) -> list[str]:
+    """Tables of the searches that the configuration asks for."""
+    if CONFIG.search is None:
+        raise WorkflowError(
+            "search: the configuration has no such section; give 'experiments' and 'over' there."
+        )
+    return expand(
+        rules.search_experiment.output.table, experiment=CONFIG.search.experiments
+    )
+
+
 rule search:
     input:
-        expand(
-            rules.search_experiment.output.table,
-            experiment=CONFIG.search.experiments if CONFIG.search else [],
-        ),
+        searched,
     localrule: True
