@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -14,6 +15,11 @@ START_SHARE = 0.7
 """Spread around an untrained model, of that of the observations."""
 QUANTILE_SDS = 1.3
 """Distance of an end from the centre at the start, in spreads."""
+WIDEST = 4.0
+"""How many times its start a spread or distance may be. Covariates unlike those of the training part would else end in
+intervals of any width, as a spread is an exponential and its ends another."""
+NARROWEST = math.exp(-6.0)
+"""Least spread or distance, of logarithms."""
 
 
 def log_of(values: Tensor, offset: Tensor | float) -> Tensor:
@@ -87,7 +93,7 @@ class SpreadHead(nn.Module):
     Notes
     -----
     What the encoder gives is added to the logarithm of a start, so that spreads are positive and an untrained model has
-    those of the observations.
+    those of the observations. It is at most :data:`WIDEST` times that start.
     """
 
     start: Tensor
@@ -123,7 +129,7 @@ class SpreadHead(nn.Module):
         """Spreads and distances by name, (..., site), from what the encoder says of them (..., site, head)."""
         if not self.names:
             return {}
-        values = (self.start[..., None, :] + encoded).clamp(-6.0, 3.0).exp()
+        values = (self.start[..., None, :] + encoded.clamp(max=math.log(WIDEST))).exp().clamp(min=NARROWEST)
         return {name: values[..., k] for k, name in enumerate(self.names)}
 
     def distances(self, outputs: Mapping[str, Tensor], target: str, level: float) -> tuple[Tensor, Tensor]:
