@@ -122,9 +122,10 @@ def verdicts(folder: Path) -> str:
     body = []
     for file in sorted(folder.glob("experiments/*/diagnostics/verdict.json")):
         verdict = json.loads(file.read_text())
-        if verdict["physics"] == "none":
+        saturation = json.loads((file.parent / "saturation.json").read_text())
+        if verdict["physics"] == "none" or "cells" not in saturation:
             continue
-        cells = json.loads((file.parent / "saturation.json").read_text())["cells"]
+        cells = saturation["cells"]
         name = file.parents[1].name
         median = cells["quantiles"]["moc_saturation"]["0.5"]
         shares = [f"{cells[k]:.1%}" for k in ("above_capacity", "nearly_full", "infeasible")]
