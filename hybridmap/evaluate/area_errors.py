@@ -66,12 +66,24 @@ class AreaSites(NamedTuple):
         -------
         AreaSites
         """
-        columns = [f"{key}.{target}" for key in ("observed", "predicted", "conformal_lower", "conformal_upper")]
-        values = rows[["lon", "lat", *columns]].to_numpy(float)
-        is_known = np.isfinite(values).all(axis=1)
-        lon, lat, observed, predicted, lower, upper = values[is_known].T
+        is_known = cls.known(rows, target)
+        lon, lat, observed, predicted, lower, upper = rows.loc[is_known, cls.columns(target)].to_numpy(float).T
         block = pd.factorize(rows["block"][is_known], sort=True)[0].astype(np.int64)
         return cls(lon, lat, observed, predicted, 0.5 * (upper - lower), block)
+
+    @staticmethod
+    def columns(target: str) -> list[str]:
+        """Columns that a site needs."""
+        return [
+            "lon",
+            "lat",
+            *(f"{key}.{target}" for key in ("observed", "predicted", "conformal_lower", "conformal_upper")),
+        ]
+
+    @classmethod
+    def known(cls, rows: pd.DataFrame, target: str) -> NDArray[np.bool_]:
+        """Rows with finite numbers in all of them, (row,); with too few blocks an interval has no finite ends."""
+        return np.asarray(np.isfinite(rows[cls.columns(target)].to_numpy(float)).all(axis=1))
 
     def part(self, members: NDArray[np.bool_] | NDArray[np.int64]) -> AreaSites:
         """Some of them."""

@@ -102,8 +102,7 @@ def area_table(predictions: pd.DataFrame, sites: pd.DataFrame, experiment: Exper
 def _scores(rows: pd.DataFrame, target: str, level: float) -> Iterator[tuple[str, int, Mapping[str, float], str]]:
     """Name of each size of area, number of areas, their scores, and what is lacking."""
     sites = AreaSites.of(rows, target)
-    is_known = rows[[f"{key}.{target}" for key in ("observed", "predicted", "conformal_lower", "conformal_upper")]]
-    folds = rows["fold"][(is_known.notna().all(axis=1)) & rows["lon"].notna() & rows["lat"].notna()].to_numpy()
+    folds = rows["fold"][AreaSites.known(rows, target)].to_numpy()
     learned = {fold: learn_area_errors(sites.part(folds != fold), level) for fold in np.unique(folds)}
     if not learned or not all(math.isfinite(errors.factor) for errors in learned.values()):
         reasons = [errors.note for errors in learned.values() if not math.isfinite(errors.factor)]

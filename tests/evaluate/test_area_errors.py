@@ -164,6 +164,11 @@ def test_what_is_lacking_is_said() -> None:
     half.loc[half.index[::2], "lat"] = np.nan
     assert len(AreaSites.of(half, "soc").lon) == len(rows) / 2
     assert table_of(half)["coverage"].notna().any()
+    # With few blocks a fold has no finite interval.
+    endless = rows.copy()
+    endless.loc[endless["fold"] == 2, "conformal_upper.soc"] = np.inf
+    assert len(AreaSites.of(endless, "soc").lon) == int((rows["fold"] != 2).sum())
+    assert table_of(endless)["coverage"].notna().any()
     # A level that so few blocks cannot reach.
     many = learn_area_errors(AreaSites.of(rows, "soc"), 0.9999)
     assert "too few for level 0.9999" in many.note
