@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
 from hybridmap.options.position import PositionWaves
 
 EARTH_KM = 6371.0

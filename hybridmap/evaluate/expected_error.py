@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.site_distance import SiteDensity
 from hybridmap.files.disk import room_for
