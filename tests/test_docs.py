@@ -23,7 +23,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BASE: dict[str, Any] = {
     "demo": {"sites": 300},
     "grid": {"bounds": [4_000_000, 2_600_000, 4_064_000, 2_648_000]},
-    "splits": [{"name": "block", "folds": 3, "size_km": 15}],
+    "splits": [{"name": "block", "folds": 4, "size_km": 15}],
     "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 8, "patience": 8}},
     "baselines": ["linear"],
 }
