@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hybridmap import arithmetic  # noqa: F401 - settles torch's vector functions for this process
-from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.site_distance import SiteDensity
-from hybridmap.files.disk import room_for
-from hybridmap.files.reading import read_npz
-from hybridmap.files.tables import replace_durably
+from hybridmap.files.archive import load_archive, save_archive
 
 Array = NDArray[np.float64]
 VERSION = 1
@@ -138,21 +135,12 @@ class ExpectedError:
 
     def save(self, path: Path) -> None:
         """Write as a numpy archive, whole or not at all."""
-        partial = path.with_name(path.name + ".partial.npz")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with room_for(path):
-            np.savez(partial, version=VERSION, **asdict(self))
-            replace_durably(partial, path)
+        save_archive(path, asdict(self), VERSION)
 
     @classmethod
     def load(cls, path: Path) -> ExpectedError:
         """Read what :meth:`save` wrote; HybridmapError if it is something else."""
-        arrays = read_npz(path)
-        if int(arrays.pop("version", 0)) != VERSION or set(arrays) != {f.name for f in fields(cls)}:
-            raise HybridmapError(
-                f"{path}: written by another version of hybridmap; run 'hybridmap expected-error' again."
-            )
-        return cls(**{name: value if value.ndim else value.item() for name, value in arrays.items()})
+        return cls(**load_archive(path, [f.name for f in fields(cls)], VERSION, "expected-error"))
 
     def summary(self) -> dict[str, Any]:
         """For metadata: of which target and model, and the threshold."""
