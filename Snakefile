@@ -24,6 +24,7 @@ include: "workflow/rules/fetch.smk"
 include: "workflow/rules/observations.smk"
 include: "workflow/rules/covariates.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/report.smk"
 

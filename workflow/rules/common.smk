@@ -189,3 +189,12 @@ def map_options(wildcards, input) -> list[str]:
     return [
         word for n, option in options.items() for word in (option, str(input.get(n)))
     ]
+
+
+def searched_tables(wildcards) -> list[str]:
+    """Tables of the searches that the configuration asks for."""
+    if CONFIG.search is None:
+        raise WorkflowError(
+            "search: the configuration has no such section; give 'experiments' and 'over' there."
+        )
+    return expand(EXPERIMENT.search, experiment=CONFIG.search.experiments)

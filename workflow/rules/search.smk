@@ -1,0 +1,29 @@
+# Only when it is asked for: `snakemake search`.
+rule search_experiment:
+    input:
+        settings=FILES.settings("search"),
+        samples=FILES.samples,
+        splits=FILES.splits,
+    output:
+        table=EXPERIMENT.search,
+    log:
+        f"{LOGS}/search/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/search/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=600,
+    params:
+        code=code_of("search"),
+    shell:
+        "hybridmap search {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
+        " --splits {input.splits:q} --out {output.table:q} --threads {threads} --log {log:q}"
+
+
+rule search:
+    input:
+        searched_tables,
+    localrule: True
