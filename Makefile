@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: help demo test check format build fuzz nightly clean environment
+.PHONY: help demo test check cluster-test format build fuzz nightly clean environment
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -14,7 +14,7 @@ demo: environment  ## the embedded default, end to end: results/demo/report/inde
 	snakemake --cores $(CORES)
 
 test: environment .venv/kernels  ## the tests
-	pytest -n $(CORES) -m "not nightly"
+	pytest -n $(CORES) -m "not nightly and not cluster"
 
 check: environment  ## lint, format, names, docstrings, types, import order, workflow lint
 	ruff check .
@@ -33,6 +33,9 @@ format: environment  ## put the code into its form
 	snakefmt Snakefile workflow studies/Snakefile
 	python tools/house.py docs/images/house.svg
 
+cluster-test: environment .venv/cluster  ## the workflow on a Slurm that is started on this machine (as root)
+	pytest -n 0 -m cluster -rs tests/cluster
+
 build: environment  ## wheel and source archive into dist/
 	rm -rf dist
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
@@ -41,7 +44,7 @@ fuzz: environment  ## ten minutes of hostile input into every command: results/f
 	python -m fuzz --minutes 10
 
 nightly: export HYBRIDMAP_FRESH_PROCESSES := 200
-nightly: check test demo fuzz  ## what takes up to two hours: all of the above, the studies and the benchmarks
+nightly: check test cluster-test demo fuzz  ## what takes up to two hours: all of the above, the studies and the benchmarks
 	pytest -n $(CORES) -m nightly
 	snakemake --cores $(CORES) --snakefile studies/Snakefile
 	for script in clm5_speed kan_speed training_speed depth_speed cube_build map_speed wosis_streaming; do \
@@ -59,6 +62,10 @@ environment: .venv/complete
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/cluster: .venv/complete requirements-cluster.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-cluster.lock
 	touch $@
 
 .venv/kernels: .venv/complete requirements-kernels.lock

@@ -30,30 +30,40 @@ include: "workflow/rules/report.smk"
 
 
 # A result of every job, so that what was deleted is made again; their other files are what `lost` looks for.
+RESULTS = [
+    rules.report.output.page,
+    rules.build.output,
+    rules.cube.output,
+    rules.sample.output,
+    rules.split.output,
+    expand(rules.ingest.output, source=SOURCES),
+    [sums for name in EXPERIMENTS for sums in all_trained(name)],
+    expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
+    expand(rules.ladder.output.skill, experiment=EXPERIMENTS),
+    expand(rules.baseline.output, baseline=CONFIG.baselines),
+    expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
+    expand(rules.predict.output.summary, experiment=MAPPED),
+    expand(rules.stac.output, experiment=MAPPED),
+    expand(
+        rules.applicability.output,
+        experiment=MAPPED if CONFIG.predict.applicability else [],
+    ),
+    expand(
+        rules.expected_error.output,
+        experiment=MAPPED if CONFIG.predict.applicability else [],
+    ),
+    expand(rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []),
+    expand(rules.reference.output, experiment=WITH_SOC if CONFIG.reference else []),
+]
+
+
+include: "workflow/rules/provenance.smk"
+
+
 rule all:
+    """Everything, up to the report."""
     default_target: True
     input:
-        rules.report.output.page,
-        rules.build.output,
-        rules.cube.output,
-        rules.sample.output,
-        rules.split.output,
-        expand(rules.ingest.output, source=SOURCES),
-        [sums for name in EXPERIMENTS for sums in all_trained(name)],
-        expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
-        expand(rules.ladder.output.skill, experiment=EXPERIMENTS),
-        expand(rules.baseline.output, baseline=CONFIG.baselines),
-        expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
-        expand(rules.predict.output.summary, experiment=MAPPED),
-        expand(rules.stac.output, experiment=MAPPED),
-        expand(
-            rules.applicability.output,
-            experiment=MAPPED if CONFIG.predict.applicability else [],
-        ),
-        expand(
-            rules.expected_error.output,
-            experiment=MAPPED if CONFIG.predict.applicability else [],
-        ),
-        expand(rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []),
-        expand(rules.reference.output, experiment=WITH_SOC if CONFIG.reference else []),
+        RESULTS,
+        rules.provenance.output,
     localrule: True

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from hybridmap import arithmetic
 from hybridmap.fingerprint import Code
-from hybridmap.predict import worker_start, workers
+from hybridmap.predict import dask_cluster, worker_start
 
 FIRST_CALL = """
 import torch
@@ -76,7 +76,7 @@ def test_whatever_computes_with_torch_is_settled_before() -> None:
     "start",
     [
         f"import {worker_start.WORKER_MODULE}",  # what processes of a map are forked from
-        f"import pickle; pickle.loads({pickle.dumps(workers._work_for)!r})",  # how a task reaches a dask worker
+        f"import pickle; pickle.loads({pickle.dumps(dask_cluster._predict_tile)!r})",  # how a task reaches a dask worker
         "from hybridmap.encoders import get_encoder; get_encoder('kan')",
     ],
 )

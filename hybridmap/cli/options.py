@@ -60,6 +60,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "",
         "help": "address or file of a dask scheduler whose workers predict the tiles",
     },
+    "--patience": {
+        "type": float,
+        "default": 300.0,
+        "help": "seconds to wait for the file of a dask scheduler, and for its workers when none is left",
+    },
     "--part": {"default": "", "help": "k/n: only every n-th tile from the k-th; a run without finishes"},
     "--plan": {
         "action": "store_true",

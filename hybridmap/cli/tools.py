@@ -108,6 +108,26 @@ def _init(args: argparse.Namespace) -> None:
     write_template(args.out)
 
 
+def _verify(args: argparse.Namespace) -> None:
+    from hybridmap.report.verification import verify
+
+    found = verify(args.results)
+    for line in [*found.differences, *found.notes]:
+        LOG.info("%s", line)
+    if found.differences:
+        raise HybridmapError(
+            f"{args.results}: {len(found.differences)} of {found.files + found.sources} files are not what was written."
+            " Delete them and run snakemake again, or look at what changed them."
+        )
+    LOG.info("%s: %d files as written, %d sources as they were read", args.results, found.files, found.sources)
+
+
+def _crate(args: argparse.Namespace) -> None:
+    from hybridmap.export.crate import write_crate
+
+    LOG.info("%s", write_crate(args.results, args.workflow))
+
+
 @dataclass(frozen=True)
 class Tool:
     """A verb with arguments of its own."""
@@ -154,5 +174,18 @@ TOOLS = {
         _init,
         "write a commented region file to start from",
         (argument("out", type=Path, help="region file to write"),),
+    ),
+    "verify": Tool(
+        _verify,
+        "read all files of a region again and name those that are not what was written, and who made them",
+        (argument("results", type=Path, help="folder of the region, as results/demo"),),
+    ),
+    "crate": Tool(
+        _crate,
+        "describe the folder of a region as an RO-Crate",
+        (
+            argument("results", type=Path, help="folder of the region, as results/demo"),
+            argument("--workflow", type=Path, default=Path("Snakefile"), help="the Snakefile of the run"),
+        ),
     ),
 }

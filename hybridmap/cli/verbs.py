@@ -172,7 +172,7 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
-    job, execution = Job(recipe, args.cube, args.out), Execution(args.workers, args.scheduler, args.part)
+    job, execution = Job(recipe, args.cube, args.out), Execution(args.workers, args.scheduler, args.patience, args.part)
     export = functools.partial(write_cogs, args.out, args.rasters, args.summary)
     predict(job, _map_title(config, args.experiment), execution, export)
 
@@ -243,6 +243,12 @@ def _report(config: Config, args: argparse.Namespace) -> None:
     report(config, args.results, args.out, args.figures, args.processes)
 
 
+def _provenance(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.report.run_record import write_run_record
+
+    write_run_record(config, args.results, args.out)
+
+
 @dataclass(frozen=True)
 class Stage:
     """A verb that takes the files of a configuration: what it runs, its help, and its options."""
@@ -284,7 +290,7 @@ STAGES = {
         _predict,
         "maps as Zarr and GeoTIFF",
         "--experiment --model --cube --calibration? --applicability? --expected-error? --out? --rasters? --summary?"
-        " --workers --scheduler --part --plan",
+        " --workers --scheduler --patience --part --plan",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),
@@ -300,4 +306,5 @@ STAGES = {
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),
+    "provenance": Stage(_provenance, "which job made each file, from what, and the digests of all", "--results --out"),
 }

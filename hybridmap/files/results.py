@@ -38,6 +38,9 @@ class RegionFiles:
         self.samples = folder / "samples.parquet"
         self.sample_quality = folder / "quality_samples.csv"
         self.splits = folder / "splits.parquet"
+        # Which job made each file, from what, and the digests of all.
+        self.provenance = folder / "provenance.json"
+        self.crate = folder / "ro-crate-metadata.json"
         # The page and its figures.
         self.report = folder / "report" / "index.html"
         self.figures = folder / "report" / "figures"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hybridmap.covariates.cube import Cube
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.tiles import Tile
+from hybridmap.predict.dask_cluster import PATIENCE_S, run_on_dask
 from hybridmap.predict.inputs import Inputs, open_inputs
 from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
@@ -18,10 +19,10 @@ from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.preview import Preview
 from hybridmap.predict.progress import Progress
 from hybridmap.predict.recipe import Job, Recipe
-from hybridmap.predict.workers import run_on_dask, run_tiles
+from hybridmap.predict.workers import run_tiles
 
 LOG = logging.getLogger("hybridmap")
-PATIENCE_S = 60.0
+PART_PATIENCE_S = 60.0
 """Seconds that a part waits for another one to create the store."""
 
 
@@ -35,6 +36,8 @@ class Execution:
         Tiles at a time; 0 takes those of the configuration, or as many as cores and memory allow.
     scheduler : str
         Address or file of a dask scheduler, whose workers then predict the tiles; "" predicts on this machine.
+    patience_s : float
+        How long to wait for the scheduler's file, and for workers when there is none, in seconds.
     part : str
         ``k/n``: only every n-th tile from the k-th (of 1 to n), for jobs side by side, and the store stays unfinished;
         a run without it predicts what is left and finishes the store.
@@ -42,6 +45,7 @@ class Execution:
 
     workers: int = 0
     scheduler: str = ""
+    patience_s: float = PATIENCE_S
     part: str = ""
 
     def tiles(self, tiles: list[Tile]) -> list[Tile]:
@@ -94,7 +98,7 @@ def predict(
     keys_of_tiles = {tile: keys[tile.name] for tile in execution.tiles(inputs.tiles)}
     store = MapStore(job.out)
     if execution.part:
-        with store.lock(patience=PATIENCE_S):
+        with store.lock(patience=PART_PATIENCE_S):
             _begin(store, job, inputs, title)
         with store.lock(execution.part.replace("/", "of")):
             _predict_tiles(job, store, inputs, keys_of_tiles, execution)
@@ -152,7 +156,7 @@ def _predict_tiles(job: Job, store: MapStore, inputs: Inputs, keys: Mapping[Tile
     cells = sum(tile.cells for tile in missing)
     progress = Progress(preview, cells, [tile for tile in keys if tile not in missing])
     if execution.scheduler:
-        finished = run_on_dask(job, missing, execution.scheduler)
+        finished = run_on_dask(job, missing, execution.scheduler, execution.patience_s)
     else:
         finished = run_tiles(job, missing, workers_of(inputs.predictor, inputs.cube, execution.workers), cells)
     for tile in finished:

@@ -420,34 +420,6 @@ def test_a_part_that_is_running_keeps_others_off(
             run.predict(job, "t", Execution(1, part=wrong))
 
 
-def test_dask_workers_make_the_same_store(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
-    from distributed import LocalCluster
-
-    config, folder = small_region
-    plain = recipe(trained / "some_neural/all/model", config, tile=32)
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "here.zarr"), "t", Execution(1))
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        run.predict(
-            Job(plain, folder / "cube.zarr", tmp_path / "dask.zarr"),
-            "t",
-            Execution(0, scheduler=cluster.scheduler_address),
-        )
-    assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
-
-
-def test_a_scheduler_that_is_not_there_is_named(
-    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config, folder = small_region
-    plain = recipe(trained / "pure_network/all/model", config, "pure_network")
-    monkeypatch.setattr(workers, "ANSWER_S", 1)
-    with pytest.raises(HybridmapError, match=r"tcp://127.0.0.1:9: no dask scheduler answers there"):
-        run.predict(
-            Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1, scheduler="tcp://127.0.0.1:9")
-        )
-    assert not (tmp_path / "m.zarr").exists()
-
-
 def test_a_preview_shows_what_is_done(
     small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
 from pathlib import Path
 
+import yaml
 from hybridmap.check import inputs
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
@@ -107,6 +108,20 @@ def content(files, wildcard: str = ""):
         return DIGESTS.of(files(CONFIG, *names))
 
     return digest
+
+
+NEEDS = yaml.safe_load(
+    Path(workflow.source_path("../resources.yaml")).read_text(encoding="utf-8")
+)
+
+
+def needs(rule: str, time: int = 1):
+    """Memory and minutes of the jobs of a rule; the second attempt gets twice as much, the third three times."""
+    base = NEEDS[rule] | {"runtime": NEEDS[rule]["runtime"] * time}
+    return {
+        key: lambda wildcards, attempt, key=key: base[key] * attempt
+        for key in ("mem_mb", "runtime")
+    }
 
 
 PLAN = {"is_made": False}

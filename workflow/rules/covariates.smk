@@ -1,5 +1,6 @@
 # Only for regions that name a climate: the forcing table of CLM5 and the raster of its cells.
 rule clm5_cells:
+    """Monthly forcing of CLM5 for every cell, from a climate."""
     input:
         settings=FILES.settings("climate"),
         fetched=FETCHED,
@@ -12,10 +13,9 @@ rule clm5_cells:
         f"{BENCHMARKS}/clm5_cells.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["clm5_cells"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs("clm5_cells"),
     params:
         code=stage_code("clm5-cells"),
         content=content(inputs.clm5_files),
@@ -24,6 +24,7 @@ rule clm5_cells:
 
 
 rule cube:
+    """All covariates on the grid of the region."""
     input:
         settings=FILES.settings("cube"),
         made=FILES.demo_inputs if CONFIG.demo else [],
@@ -37,10 +38,9 @@ rule cube:
         f"{BENCHMARKS}/cube.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 4
+    threads: NEEDS["cube"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **needs("cube"),
     params:
         store=subpath(output.store, parent=True),
         code=stage_code("cube"),
@@ -51,12 +51,14 @@ rule cube:
 
 
 rule covariates:
+    """Stage: covariate cube."""
     input:
         rules.cube.output,
     localrule: True
 
 
 rule sample:
+    """Covariates at the sites."""
     input:
         settings=FILES.settings("sample"),
         observations=FILES.observations,
@@ -70,10 +72,9 @@ rule sample:
         f"{BENCHMARKS}/sample.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["sample"]["threads"]
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **needs("sample"),
     params:
         store=subpath(input.store, parent=True),
         code=stage_code("sample"),
@@ -83,6 +84,7 @@ rule sample:
 
 
 rule split:
+    """Folds of every scheme."""
     input:
         settings=FILES.settings("split"),
         samples=FILES.samples,
@@ -95,10 +97,9 @@ rule split:
         f"{BENCHMARKS}/split.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["split"]["threads"]
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs("split"),
     params:
         store=subpath(input.store, parent=True),
         code=stage_code("split"),

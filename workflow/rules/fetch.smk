@@ -5,6 +5,7 @@ FETCHED = expand(f"{DATA}/{{download}}/fetched.json", download=CONFIG.downloads)
 
 # No fingerprint of code: what is fetched is decided by address and digest, and a change of code must not fetch again.
 rule fetch:
+    """Open data that the region names, downloaded and unpacked."""
     output:
         receipt=f"{DATA}/{{download}}/fetched.json",
     log:
@@ -15,10 +16,9 @@ rule fetch:
     localrule: True
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["fetch"]["threads"]
     resources:
-        mem_mb=1000,
-        runtime=720,
+        **needs("fetch"),
     params:
         root=subpath(output.receipt, ancestor=2),
         offline=["--offline"] if CONFIG.offline else [],

@@ -1,4 +1,5 @@
 rule applicability:
+    """Area of applicability of an experiment."""
     input:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
@@ -13,10 +14,9 @@ rule applicability:
         f"{BENCHMARKS}/applicability/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["applicability"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs("applicability"),
     params:
         model=str(EXPERIMENT.fold(MAP_FOLD).model),
         code=code_of("applicability"),
@@ -28,6 +28,7 @@ rule applicability:
 
 # Sites of held-out regions say what errors to expect away from all sites.
 rule expected_error:
+    """Errors to expect away from all sites, from held-out regions."""
     input:
         settings=EXPERIMENT.settings,
         area=EXPERIMENT.applicability,
@@ -45,10 +46,9 @@ rule expected_error:
         f"{BENCHMARKS}/expected_error/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["expected_error"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=60,
+        **needs("expected_error"),
     params:
         folder=subpath(output.table, parent=True),
         code=code_of("expected-error"),
@@ -66,6 +66,7 @@ rule expected_error:
 
 # With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.
 rule predict_part:
+    """One of predict.parts shares of the tiles of a map."""
     input:
         **MAP_INPUTS,
     output:
@@ -76,10 +77,9 @@ rule predict_part:
         f"{BENCHMARKS}/predict/{{experiment}}_{{part}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 4
+    threads: NEEDS["predict_part"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        **needs("predict_part"),
     params:
         model=str(EXPERIMENT.fold(MAP_FOLD).model),
         cube=subpath(input.store, parent=True),
@@ -92,6 +92,7 @@ rule predict_part:
 
 
 rule predict:
+    """Maps of an experiment: Zarr and GeoTIFF."""
     input:
         **MAP_INPUTS,
         parts=(
@@ -108,10 +109,9 @@ rule predict:
         f"{BENCHMARKS}/predict/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 2
+    threads: NEEDS["predict"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **needs("predict"),
     params:
         model=str(EXPERIMENT.fold(MAP_FOLD).model),
         cube=subpath(input.store, parent=True),
@@ -133,6 +133,7 @@ rule predict:
 
 
 rule stac:
+    """STAC item and QGIS styles of the maps."""
     input:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
@@ -147,10 +148,9 @@ rule stac:
         f"{BENCHMARKS}/stac/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["stac"]["threads"]
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs("stac"),
     params:
         maps=subpath(input.maps, parent=True),
         code=code_of("stac"),
@@ -160,6 +160,7 @@ rule stac:
 
 
 rule totals:
+    """Totals of polygons with intervals, and changes under scenarios."""
     input:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
@@ -174,10 +175,9 @@ rule totals:
         f"{BENCHMARKS}/totals/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["totals"]["threads"]
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs("totals"),
     params:
         maps=subpath(input.maps, parent=True),
         calibration=lambda wildcards, input: (
@@ -192,6 +192,7 @@ rule totals:
 
 
 rule maps:
+    """Stage: maps of all experiments."""
     input:
         expand(rules.predict.output.summary, experiment=MAPPED),
         expand(rules.stac.output.item, experiment=MAPPED),
@@ -200,6 +201,7 @@ rule maps:
 
 
 rule diagnose_experiment:
+    """Physics, saturation and the verdict on an experiment."""
     input:
         settings=FILES.settings("diagnose"),
         experiment=EXPERIMENT.settings,
@@ -226,10 +228,9 @@ rule diagnose_experiment:
         f"{BENCHMARKS}/diagnose/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["diagnose_experiment"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs("diagnose_experiment"),
     params:
         model=lambda wildcards: str(
             FILES.experiment(wildcards.experiment)
@@ -252,12 +253,14 @@ rule diagnose_experiment:
 
 
 rule diagnose:
+    """Stage: diagnostics."""
     input:
         expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
     localrule: True
 
 
 rule reference:
+    """Comparison with a published map."""
     input:
         settings=FILES.settings("report"),
         maps=metadata(EXPERIMENT.maps),
@@ -269,10 +272,9 @@ rule reference:
         f"{BENCHMARKS}/reference/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["reference"]["threads"]
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **needs("reference"),
     params:
         store=subpath(input.maps, parent=True),
         code=code_of("reference"),

@@ -1,5 +1,6 @@
 # The synthetic landscape of the embedded default; regions with data of their own never run it.
 rule demo:
+    """Inputs of the embedded synthetic region."""
     input:
         settings=FILES.settings("inputs"),
     output:
@@ -10,10 +11,9 @@ rule demo:
         f"{BENCHMARKS}/demo.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["demo"]["threads"]
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs("demo"),
     params:
         folder=subpath(output.made, parent=True),
         code=stage_code("demo"),
@@ -23,6 +23,7 @@ rule demo:
 
 
 rule ingest:
+    """One soil table, read, judged and brought to one schema."""
     input:
         settings=FILES.settings("ingest"),
         made=FILES.demo_inputs if CONFIG.demo else [],
@@ -36,10 +37,9 @@ rule ingest:
         f"{BENCHMARKS}/ingest/{{source}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["ingest"]["threads"]
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **needs("ingest"),
     params:
         code=stage_code("ingest"),
         content=content(inputs.source_files, "source"),
@@ -49,6 +49,7 @@ rule ingest:
 
 
 rule build:
+    """Sites or layers with densities and fractions from all tables."""
     input:
         settings=FILES.settings("build"),
         tables=expand(
@@ -70,10 +71,9 @@ rule build:
         f"{BENCHMARKS}/build.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["build"]["threads"]
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **needs("build"),
     params:
         code=stage_code("build"),
     shell:
@@ -82,6 +82,7 @@ rule build:
 
 
 rule observations:
+    """Stage: soil observations."""
     input:
         rules.build.output,
     localrule: True

@@ -9,6 +9,7 @@ FIGURES = {
 
 
 rule report:
+    """The report of the region."""
     input:
         settings=FILES.settings("report"),
         observations=FILES.observations,
@@ -82,10 +83,9 @@ rule report:
         f"{BENCHMARKS}/report.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 4
+    threads: NEEDS["report"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs("report"),
     params:
         results=subpath(input.samples, parent=True),
         figures=subpath(output.comparison, parent=True),

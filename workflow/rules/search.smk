@@ -1,5 +1,6 @@
 # Only when it is asked for: `snakemake search`.
 rule search_experiment:
+    """Settings of an experiment tried on nested folds."""
     input:
         settings=FILES.settings("search"),
         samples=FILES.samples,
@@ -12,10 +13,9 @@ rule search_experiment:
         f"{BENCHMARKS}/search/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["search_experiment"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=600,
+        **needs("search_experiment"),
     params:
         code=code_of("search"),
     shell:
@@ -24,6 +24,7 @@ rule search_experiment:
 
 
 rule search:
+    """Stage on request: the searches of the configuration."""
     input:
         searched_tables,
     localrule: True

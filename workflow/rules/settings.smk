@@ -1,5 +1,6 @@
 # The part of the configuration that one stage reads: both the trigger of the stage and the record of what made it.
 rule settings:
+    """The part of the configuration that a stage reads."""
     output:
         FILES.settings("{stage}"),
     log:
@@ -14,6 +15,7 @@ rule settings:
 
 
 rule experiment_settings:
+    """The part of the configuration that an experiment reads."""
     output:
         EXPERIMENT.settings,
     log:

@@ -3,6 +3,7 @@ TRAINING = "{experiment}_{fold}" if CONFIG.fan_out else "{experiment}"
 
 
 rule train:
+    """Models of an experiment: all folds, or one with fan_out."""
     input:
         settings=EXPERIMENT.settings,
         samples=FILES.samples,
@@ -15,10 +16,9 @@ rule train:
         f"{BENCHMARKS}/train/{TRAINING}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["train"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=120 if CONFIG.fan_out else 240,
+        **needs("train", time=1 if CONFIG.fan_out else 2),
     params:
         folds=lambda wildcards: wildcards.get("fold") or folds_of(wildcards.experiment),
         folder=(
@@ -36,6 +36,7 @@ rule train:
 
 
 rule evaluate:
+    """Scores and intervals of an experiment on held-out sites."""
     input:
         settings=EXPERIMENT.settings,
         samples=FILES.samples,
@@ -53,10 +54,9 @@ rule evaluate:
         f"{BENCHMARKS}/evaluate/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["evaluate"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs("evaluate"),
     params:
         folder=str(EXPERIMENT.scores.folder),
         folds=lambda wildcards: [
@@ -78,6 +78,7 @@ rule evaluate:
 
 
 rule baseline:
+    """An ordinary model on the same folds."""
     input:
         settings=FILES.settings("baseline"),
         samples=FILES.samples,
@@ -91,10 +92,9 @@ rule baseline:
         f"{BENCHMARKS}/baselines/{{baseline}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["baseline"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=60,
+        **needs("baseline"),
     params:
         folder=subpath(output.metrics, parent=True),
         code=stage_code("baseline"),
@@ -105,6 +105,7 @@ rule baseline:
 
 # Baselines stand in the ladder in the order of the region file.
 rule ladder:
+    """Skill of an experiment between mean, baselines and ceiling."""
     input:
         settings=EXPERIMENT.settings,
         samples=FILES.samples,
@@ -122,10 +123,9 @@ rule ladder:
         f"{BENCHMARKS}/ladder/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["ladder"]["threads"]
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs("ladder"),
     params:
         folder=subpath(output.table, parent=True),
         baselines=[
@@ -140,6 +140,7 @@ rule ladder:
 
 
 rule fit:
+    """Stage: training, scores and baselines."""
     input:
         expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
         expand(rules.ladder.output.skill, experiment=EXPERIMENTS),

@@ -1,0 +1,139 @@
+"""The chain of every artefact of a region, from the tables and rasters of the user to the pixel: ``provenance.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hybridmap.config import Config
+from hybridmap.files.digest import current_sha256
+from hybridmap.files.job_records import JobRecord, read_job_records
+from hybridmap.files.paths import under
+from hybridmap.files.sums import store_of
+from hybridmap.files.tables import write_state
+from hybridmap.report.provenance import input_hashes, versions
+
+UNCOUNTED = ("logs", "benchmarks")
+"""Folders of a region whose files say how a run went, and no result."""
+
+
+class Owner(NamedTuple):
+    """What a job made: a file, or a folder with all that lies in it.
+
+    Attributes
+    ----------
+    path : Path
+        File or folder.
+    job : int
+        Place of the job in the list.
+    """
+
+    path: Path
+    job: int
+
+
+def write_run_record(config: Config, results: Path, out: Path, workflow: Path = Path()) -> None:
+    """Write which job made each file of a region, its digest, and what the job read.
+
+    Files of stores and trained models are covered by the digest of the sums that lie beside them.
+
+    Parameters
+    ----------
+    config : Config
+        Of the region.
+    results : Path
+        Folder of the region.
+    out : Path
+        ``provenance.json``.
+    workflow : Path
+        The folder in which Snakemake ran; by default this one.
+    """
+    jobs = [job for job in read_job_records(workflow) if any(_inside(results, path) for path in job.outputs)]
+    owners = [Owner(path, k) for k, job in enumerate(jobs) for text in job.outputs for path in _owned(Path(text))]
+    files = {
+        file.relative_to(results).as_posix(): {
+            "sha256": current_sha256(file),
+            "bytes": file.stat().st_size,
+            "job": job_of(file, owners),
+        }
+        for file in result_files(results)
+        if file != out
+    }
+    record = {
+        "region": config.region,
+        "title": config.title,
+        "software": versions(),
+        "sources": _sources(config, results),
+        "jobs": [_job(job, results) for job in jobs],
+        "files": files,
+    }
+    write_state(record, out)
+
+
+def result_files(results: Path) -> list[Path]:
+    """Files of a region that are results: all but logs, and what sums stand for.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the region.
+
+    Returns
+    -------
+    list of Path
+        Sorted.
+    """
+    covered = {store_of(sums) for sums in results.rglob("*.sums")}
+    return [
+        file
+        for file in sorted(results.rglob("*"))
+        if file.is_file()
+        and file.relative_to(results).parts[0] not in UNCOUNTED
+        and not file.name.startswith(".")
+        and covered.isdisjoint(file.parents)
+    ]
+
+
+def job_of(file: Path, owners: Iterable[Owner]) -> int | None:
+    """Place of the job that made a file; None if no job did.
+
+    Parameters
+    ----------
+    file : Path
+        Of the region.
+    owners : iterable of Owner
+        What the jobs made. The nearest counts: the file, then the folders that it lies in, then a neighbour.
+    """
+    folders = {file: 0} | {folder: depth for depth, folder in enumerate(file.parents, 1)}
+    exact = [(folders[path], job) for path, job in owners if path in folders]
+    beside = [(0, job) for path, job in owners if path.parent == file.parent]
+    return min(exact or beside, default=(0, None))[1]
+
+
+def _owned(output: Path) -> list[Path]:
+    """An output, and the store or folder that it stands for."""
+    if output.name == "zarr.json":
+        return [output, output.parent, output.parent.with_name(output.parent.name + ".sums")]
+    return [output, store_of(output)] if output.suffix == ".sums" else [output]
+
+
+def _inside(results: Path, path: str) -> bool:
+    return Path(path).is_relative_to(results)
+
+
+def _job(job: JobRecord, results: Path) -> dict[str, Any]:
+    return {
+        "rule": job.rule,
+        "command": job.command,
+        **{
+            key: [Path(p).relative_to(results).as_posix() if _inside(results, p) else p for p in paths]
+            for key, paths in (("inputs", job.inputs), ("outputs", job.outputs))
+        },
+    }
+
+
+def _sources(config: Config, results: Path) -> list[Mapping[str, Any]]:
+    """Files of the user: where they were when the run was made, and what they were."""
+    rows = input_hashes(config, results)
+    return [{**row, "file": str(under(config.data_root, row["path"]).absolute())} for row in rows]

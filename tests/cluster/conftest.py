@@ -1,0 +1,117 @@
+"""A real Slurm on this machine, and a small region whose results of a local run are known."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
+CONFIGURATION = Path("/etc/slurm/slurm.conf")
+"""The plugin's jobs drop SLURM_CONF, so it has to lie here."""
+REGION: dict[str, Any] = {
+    "demo": {"sites": 400},
+    "grid": {"bounds": [4_000_000, 2_600_000, 4_096_000, 2_696_000]},
+    "splits": [{"name": "block", "folds": 3, "size_km": 20}],
+    "baselines": ["coordinates"],
+    "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 400, "patience": 400}},
+    "experiments": [{"name": "some_neural", "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "global": "all"}],
+    "predict": {"tile": 16, "parts": 2},
+}
+"""The demo, shrunk: one experiment, whose training writes checkpoints on its way."""
+
+
+def _missing() -> str:
+    """Why there can be no Slurm here; empty if there can."""
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if absent:
+        return f"no {', '.join(absent)}: apt-get install slurmctld slurmd slurm-client munge"
+    if os.geteuid() != 0:
+        return "Slurm's daemons start as root alone"
+    if CONFIGURATION.exists():
+        return f"{CONFIGURATION} is there: this machine belongs to a cluster already"
+    try:
+        import snakemake_executor_plugin_slurm  # noqa: F401
+    except ImportError:
+        return "the plugins of Snakemake are missing: make cluster-test installs them"
+    return ""
+
+
+def call(*words: str, check: bool = True) -> str:
+    """What a program prints."""
+    return subprocess.run(words, check=check, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Two nodes that are idle; skipped, with a reason, where there cannot be any."""
+    if reason := _missing():
+        pytest.skip(reason)
+    base = tmp_path_factory.mktemp("slurm")
+    for name in ("state", "spool", "log"):
+        (base / name).mkdir()
+    text = (Path(__file__).parent / "slurm.conf").read_text()
+    CONFIGURATION.parent.mkdir(exist_ok=True)
+    CONFIGURATION.write_text(text.replace("{base}", str(base)))
+    Path("/run/munge").mkdir(exist_ok=True)
+    shutil.chown("/run/munge", "munge", "munge")
+    call("runuser", "-u", "munge", "--", "munged", "--force")
+    try:
+        call("slurmctld")
+        for node in ("n1", "n2"):
+            call("slurmd", "-N", node)
+        deadline = time.monotonic() + 30
+        while call("sinfo", "-h", "-t", "idle", "-o", "%D", check=False).strip() != "2":
+            assert time.monotonic() < deadline, call("sinfo", check=False)
+            time.sleep(0.2)
+        yield
+    finally:
+        call("scancel", "-u", "root", check=False)
+        call("scontrol", "shutdown", check=False)
+        time.sleep(2)
+        call("pkill", "-x", "munged", check=False)
+        CONFIGURATION.unlink()
+
+
+class Region:
+    """A folder in which the small region is run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results" / "demo"
+        folder.mkdir()
+        shutil.copy(ROOT / "config.yaml", folder)
+        (folder / "region.yaml").write_text(yaml.safe_dump(REGION))
+        (folder / "workflow").symlink_to(ROOT / "workflow")  # the profiles, and their scripts
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """Begin a run of Snakemake, and do not wait for it; its words go to ``snakemake.log``."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
+        with (self.folder / "snakemake.log").open("a") as log:
+            return subprocess.Popen(
+                [*command, "--configfile", "region.yaml"], cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, text=True
+            )
+
+    def said(self) -> str:
+        """What all runs said."""
+        return (self.folder / "snakemake.log").read_text()
+
+    def run(self, *words: str) -> str:
+        """A run that has to succeed; what it and those before said."""
+        assert self.start(*words).wait(900) == 0, self.said()[-5000:]
+        return self.said()
+
+
+@pytest.fixture(scope="session")
+def local(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Region:
+    """The region made on this machine, without a scheduler."""
+    region = Region(tmp_path_factory.mktemp("cluster") / "local")
+    region.run("--cores", "2")
+    return region

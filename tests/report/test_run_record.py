@@ -1,0 +1,149 @@
+"""The chain of artefacts, and what a look at them later says."""
+
+import json
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from hybridmap.cli import main
+from hybridmap.config.reading import load_config
+from hybridmap.errors import HybridmapError
+from hybridmap.export.crate import write_crate
+from hybridmap.files.job_records import read_job_records
+from hybridmap.files.sums import write_sums
+from hybridmap.files.tables import write_state
+from hybridmap.report import run_record
+from hybridmap.report.run_record import Owner, job_of, write_run_record
+from hybridmap.report.verification import verify
+
+SOURCE = {"name": "survey", "path": "survey.csv", "licence": "CC BY 4.0", "citation": "A. Soil (2020)"}
+
+
+def record_job(folder: Path, output: str, rule: str, inputs: list[str], width: int = 200) -> None:
+    """What Snakemake notes of a job, with long names cut as it cuts them."""
+    code = urlsafe_b64encode(output.encode()).decode()
+    pieces = [code[k : k + width] for k in range(0, len(code), width)]
+    file = folder / ".snakemake/metadata" / Path(*(f"@{piece}" for piece in pieces[:-1]), pieces[-1])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {"rule": rule, "input": inputs, "shellcmd": f"hybridmap {rule} {inputs[0]}", "incomplete": False}
+    file.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A region of two jobs, and the table that it was made from."""
+    folder = tmp_path / "results" / "demo"
+    store = folder / "experiments/net/maps.zarr"
+    (store / "soc/c").mkdir(parents=True)
+    (store / "soc/c/0").write_bytes(b"pixels")
+    (store / "zarr.json").write_text("{}")
+    write_sums(store, store, {})
+    (folder / "samples.parquet").write_bytes(b"samples")
+    (folder / "quality.csv").write_text("rule,rows\n")
+    (folder / "logs").mkdir()
+    (folder / "logs/build.log").write_text("said")
+    (tmp_path / "survey.csv").write_text("oc\n1\n")
+    monkeypatch.chdir(tmp_path)
+    record_job(tmp_path, "results/demo/samples.parquet", "sample", ["results/demo/settings/sample.json"])
+    record_job(tmp_path, "results/demo/experiments/net/maps.zarr/zarr.json", "predict", ["results/demo/samples.parquet"], 40)
+    record_job(tmp_path, "elsewhere/table.csv", "other", ["x"])
+    digest = run_record.current_sha256(tmp_path / "survey.csv")
+    monkeypatch.setattr(run_record, "input_hashes", lambda *_: [SOURCE | {"sha256": digest}])
+    config = load_config(ROOT / "config.yaml").model_copy(update={"data_root": str(tmp_path)})
+    write_run_record(config, Path("results/demo"), Path("results/demo/provenance.json"))
+    return Path("results/demo")
+
+
+def test_every_file_has_its_job_and_every_job_its_inputs(results: Path) -> None:
+    record = json.loads((results / "provenance.json").read_text())
+    jobs = {job["rule"]: job for job in record["jobs"]}
+    assert set(jobs) == {"sample", "predict"}
+    assert jobs["predict"]["inputs"] == ["samples.parquet"]
+    rules = {name: record["jobs"][entry["job"]]["rule"] for name, entry in record["files"].items()}
+    assert rules == {
+        "samples.parquet": "sample",
+        "quality.csv": "sample",  # beside what the rule declares
+        "experiments/net/maps.zarr.sums": "predict",  # the store's own files are what its sums name
+    }
+
+
+def test_untouched_results_are_as_written_also_elsewhere(results: Path, tmp_path: Path) -> None:
+    assert verify(results) == (5, 1, [], [])
+    results.rename(tmp_path / "moved")
+    assert verify(tmp_path / "moved").differences == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "rule"),
+    [
+        ("samples.parquet", "its content is not what was written", "sample"),
+        ("quality.csv", "its content is not what was written", "sample"),
+        ("experiments/net/maps.zarr/soc/c/0", "its content is not what was written", "predict"),
+        ("experiments/net/maps.zarr.sums", "its content is not what was written", "predict"),
+    ],
+)
+def test_a_changed_byte_is_named_with_its_maker(results: Path, name: str, said: str, rule: str) -> None:
+    content = (results / name).read_bytes()
+    (results / name).write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    (line,) = verify(results).differences
+    assert line.startswith(f"{results / name}: {said}; made by rule {rule}: hybridmap {rule} ")
+    (results / name).unlink()
+    assert verify(results).differences[0].startswith(f"{results / name}: it is gone; made by rule {rule}")
+
+
+def test_a_source_that_changed_and_strange_files_are_told(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "survey.csv").write_text("oc\n2\n")
+    (results / "mine.txt").write_text("notes")
+    found = verify(results)
+    assert [line.partition(": ")[2] for line in found.differences] == [
+        "its content is not that which the run was made from (survey)"
+    ]
+    assert found.notes == [f"1 files are not of this run, such as {results / 'mine.txt'}"]
+    assert main(["verify", str(results)]) == 1
+
+
+def test_results_without_a_record_are_refused(tmp_path: Path) -> None:
+    for look in (verify, lambda path: write_crate(path, Path("Snakefile"))):
+        with pytest.raises(HybridmapError, match=r"provenance.json: not there; snakemake writes it at the end"):
+            look(tmp_path)
+    with pytest.raises(HybridmapError, match="no records of jobs there; run this in the folder that snakemake ran in"):
+        read_job_records(tmp_path)
+
+
+def test_a_damaged_record_is_told(results: Path) -> None:
+    text = (results / "provenance.json").read_text()
+    (results / "provenance.json").write_text(text.replace("sample", "simple"))
+    with pytest.raises(HybridmapError, match=r"provenance.json"):
+        verify(results)
+
+
+def test_the_nearest_owner_made_a_file() -> None:
+    owners = [Owner(Path("r/a"), 0), Owner(Path("r/a/b"), 1), Owner(Path("r/a/b/c.csv"), 2)]
+    names = ("r/a/b/c.csv", "r/a/b/d.csv", "r/a/x/y.csv", "r/b.csv", "s/b.csv")
+    assert [job_of(Path(name), owners) for name in names] == [2, 1, 0, 0, None]
+
+
+def test_a_crate_names_workflow_sources_and_results(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    (tmp_path / "workflow/rules").mkdir(parents=True)
+    (tmp_path / "workflow/rules/train.smk").write_text("")
+    assert main(["crate", str(results)]) == 0
+    graph = {entry["@id"]: entry for entry in json.loads((results / "ro-crate-metadata.json").read_text())["@graph"]}
+    root, run = graph["./"], graph["#run"]
+    assert root["mainEntity"] == {"@id": "workflow/Snakefile"}
+    assert root["license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
+    assert run["object"] == [{"@id": "#source-survey"}]
+    assert {"@id": "experiments/net/maps.zarr/"} in run["result"]
+    assert (results / "workflow/workflow/rules/train.smk").is_file()
+    for part in (*root["hasPart"], *run["object"], root["license"], *root["conformsTo"]):
+        assert part["@id"] in graph
+    for name, entry in graph.items():
+        assert "File" not in entry["@type"] or (results / name).is_file()
+
+
+def test_a_state_that_is_no_record_of_this_release_is_no_traceback(tmp_path: Path) -> None:
+    write_state({"files": {}}, tmp_path / "provenance.json")
+    with pytest.raises(HybridmapError, match=r"provenance.json"):
+        verify(tmp_path)
