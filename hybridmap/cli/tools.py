@@ -108,6 +108,19 @@ def _init(args: argparse.Namespace) -> None:
     write_template(args.out)
 
 
+def _run(args: argparse.Namespace) -> None:
+    from hybridmap.cli.workflow import run_workflow
+
+    run_workflow(args.config, args.cores, args.words)
+
+
+def _deploy(args: argparse.Namespace) -> None:
+    from hybridmap.cli.workflow import DEPLOYED, deploy
+
+    deploy(args.folder)
+    LOG.info("%s: %s", args.folder, ", ".join(DEPLOYED))
+
+
 def _verify(args: argparse.Namespace) -> None:
     from hybridmap.report.verification import verify
 
@@ -174,6 +187,20 @@ TOOLS = {
         _init,
         "write a commented region file to start from",
         (argument("out", type=Path, help="region file to write"),),
+    ),
+    "run": Tool(
+        _run,
+        "run the workflow in this folder, with the packaged defaults",
+        (
+            argument("config", nargs="*", type=Path, help="region files; none for the demo"),
+            argument("--cores", default="all", help="how many; by default all"),
+            argument("--snakemake", dest="words", nargs=argparse.REMAINDER, default=[], help="all that follows goes to snakemake"),
+        ),
+    ),
+    "deploy": Tool(
+        _deploy,
+        "copy the workflow and its defaults into a folder, to be changed there",
+        (argument("folder", type=Path, help="folder to copy to"),),
     ),
     "verify": Tool(
         _verify,

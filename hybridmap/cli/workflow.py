@@ -1,0 +1,67 @@
+"""The workflow that comes with the package: run in any folder, or copied into one to be changed there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hybridmap.errors import HybridmapError
+
+DEPLOYED = ("Snakefile", "config.yaml", "workflow", "envs")
+"""Files and folders of the workflow."""
+_PACKAGE = Path(__file__).parents[1]
+
+
+def workflow_folder() -> Path:
+    """Where the Snakefile lies: in the package of a wheel, or above the package in a clone."""
+    folders = (_PACKAGE / "deployed", _PACKAGE.parent)
+    found = next((folder for folder in folders if (folder / "Snakefile").is_file()), None)
+    if found is None:
+        raise HybridmapError(f"{folders[0]}: the workflow is not part of this installation; install hybridmap[pipeline].")
+    return found
+
+
+def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -> list[str]:
+    """Return the command that runs the workflow here, with the packaged defaults below the files of a region.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Region files, later ones laid over earlier ones; none for the demo.
+    cores : str
+        A number, or ``all``.
+    words : sequence of str
+        For Snakemake: targets and options.
+    """
+    for file in files:
+        if not file.is_file():
+            raise HybridmapError(f"{file}: no such file; 'hybridmap init {file}' writes one to start from.")
+    source = workflow_folder()
+    defaults = [] if Path("config.yaml").is_file() else [source / "config.yaml"]
+    layers = [str(path) for path in (*defaults, *files)]
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(source / "Snakefile"), "--cores", cores, *words]
+    return [*start, "--configfile", *layers] if layers else start
+
+
+def run_workflow(files: Sequence[Path], cores: str, words: Sequence[str]) -> None:
+    """Run the workflow in this folder; HybridmapError if it fails, after Snakemake has said why."""
+    code = subprocess.run(snakemake_command(files, cores, words)).returncode
+    if code:
+        raise HybridmapError(f"snakemake ended with code {code}; its messages and the logs that it names say why.")
+
+
+def deploy(folder: Path) -> None:
+    """Copy the workflow into a folder, to be changed there; HybridmapError if something of it is there already."""
+    source = workflow_folder()
+    present = [name for name in DEPLOYED if (folder / name).exists()]
+    if present:
+        raise HybridmapError(f"{folder}: {', '.join(present)} exist there already; give another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in DEPLOYED:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source / name, folder / name)

@@ -1,0 +1,63 @@
+"""The workflow from an installation, in any folder."""
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from hybridmap.cli import main, workflow
+from hybridmap.cli.workflow import DEPLOYED, deploy, snakemake_command
+from hybridmap.errors import HybridmapError
+
+
+def test_a_region_is_laid_over_the_packaged_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("region: mine\n")
+    command = snakemake_command([Path("mine.yaml")], "2", ["fit", "--dry-run"])
+    assert command[3:] == [
+        *("--snakefile", str(ROOT / "Snakefile"), "--cores", "2", "fit", "--dry-run"),
+        *("--configfile", str(ROOT / "config.yaml"), "mine.yaml"),
+    ]
+    Path("config.yaml").write_text("region: own\n")  # the defaults of a folder are its own
+    assert snakemake_command([], "all", [])[-2:] == ["--cores", "all"]
+
+
+def test_the_demo_is_planned_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--snakemake", "--dry-run", "--quiet"]) == 0
+
+
+def test_a_failed_run_and_a_missing_region_are_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "mine.yaml"]) == 1
+    assert "mine.yaml: no such file; 'hybridmap init mine.yaml' writes one to start from." in capsys.readouterr().err
+    monkeypatch.setattr(workflow.subprocess, "run", lambda command: subprocess.CompletedProcess(command, 3))
+    assert main(["run"]) == 1
+    assert "snakemake ended with code 3" in capsys.readouterr().err
+
+
+def test_a_copy_is_whole_and_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(DEPLOYED)
+    assert (tmp_path / "copy/workflow/rules/common.smk").read_bytes() == (
+        ROOT / "workflow/rules/common.smk"
+    ).read_bytes()
+    with pytest.raises(HybridmapError, match=r"Snakefile, config.yaml, workflow, envs exist there already"):
+        deploy(tmp_path / "copy")
+    monkeypatch.setattr(workflow, "_PACKAGE", tmp_path / "core" / "hybridmap")
+    with pytest.raises(HybridmapError, match=r"the workflow is not part of this installation"):
+        deploy(tmp_path / "other")
+
+
+@pytest.mark.nightly
+def test_the_wheel_holds_the_workflow(tmp_path: Path) -> None:
+    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for name in ("Snakefile", "config.yaml", "workflow/rules/train.smk", "workflow/profiles/slurm/config.yaml"):
+        assert f"hybridmap/deployed/{name}" in names
