@@ -76,7 +76,7 @@ def test_whatever_computes_with_torch_is_settled_before() -> None:
     "start",
     [
         f"import {worker_start.WORKER_MODULE}",  # what processes of a map are forked from
-        f"import pickle; pickle.loads({pickle.dumps(dask_cluster._predict_tile)!r})",  # how a task reaches a dask worker
+        f"import pickle; pickle.loads({pickle.dumps(dask_cluster._predict_tile)!r})",  # a task of dask
         "from hybridmap.encoders import get_encoder; get_encoder('kan')",
     ],
 )

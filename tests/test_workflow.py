@@ -23,6 +23,7 @@ from rio_cogeo.cogeo import cog_validate
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.model import HybridModel
 from hybridmap.report.results import Results
+from hybridmap.report.verification import verify
 from hybridmap.train import load_members
 
 SMALL: dict[str, Any] = {
@@ -122,6 +123,14 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert verdict["physics"] in ("passes", "fails")
     assert verdict["skill"]["beats_mean"] in (True, False)
     assert not list(region.rglob("*.partial"))
+    found = verify(region)
+    assert (found.differences, found.notes) == ([], ["2 sources are derived, remote or not on this machine"])
+    assert found.files > 100
+    record = json.loads((region / "provenance.json").read_text())
+    makers = {name: record["jobs"][entry["job"]]["rule"] for name, entry in record["files"].items() if entry["job"]}
+    assert makers["quality.csv"] == "build"
+    assert makers["experiments/own/maps.sums"] == "predict"
+    assert makers["experiments/own/diagnostics/verdict.json"] == "diagnose_experiment"
 
 
 @pytest.mark.slow
@@ -152,7 +161,7 @@ def plan_of(folder: Path, change: dict[str, Any] | None = None, *targets: str) -
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", done.stdout, re.MULTILINE)
     experiments = [(rule, re.search(r"wildcards: experiment=(\w+)", text)) for rule, text in jobs]
     named = {f"{rule} {match[1]}" for rule, match in experiments if match}
-    return (named | {rule for rule, _ in jobs}) - {"all", "settings"}
+    return (named | {rule for rule, _ in jobs}) - {"all", "settings", "provenance"}
 
 
 @contextmanager

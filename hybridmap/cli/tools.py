@@ -124,15 +124,18 @@ def _deploy(args: argparse.Namespace) -> None:
 def _verify(args: argparse.Namespace) -> None:
     from hybridmap.report.verification import verify
 
-    found = verify(args.results)
-    for line in [*found.differences, *found.notes]:
+    verification = verify(args.results)
+    for line in [*verification.differences, *verification.notes]:
         LOG.info("%s", line)
-    if found.differences:
+    if verification.differences:
+        count = verification.files + verification.sources
         raise HybridmapError(
-            f"{args.results}: {len(found.differences)} of {found.files + found.sources} files are not what was written."
-            " Delete them and run snakemake again, or look at what changed them."
+            f"{args.results}: {len(verification.differences)} of {count} files are not what was written. Delete them"
+            " and run snakemake again, or look at what changed them."
         )
-    LOG.info("%s: %d files as written, %d sources as they were read", args.results, found.files, found.sources)
+    LOG.info(
+        "%s: %d files as written, %d sources as they were read", args.results, verification.files, verification.sources
+    )
 
 
 def _crate(args: argparse.Namespace) -> None:
@@ -194,7 +197,13 @@ TOOLS = {
         (
             argument("config", nargs="*", type=Path, help="region files; none for the demo"),
             argument("--cores", default="all", help="how many; by default all"),
-            argument("--snakemake", dest="words", nargs=argparse.REMAINDER, default=[], help="all that follows goes to snakemake"),
+            argument(
+                "--snakemake",
+                dest="words",
+                nargs=argparse.REMAINDER,
+                default=[],
+                help="all that follows goes to snakemake",
+            ),
         ),
     ),
     "deploy": Tool(

@@ -18,10 +18,12 @@ _PACKAGE = Path(__file__).parents[1]
 def workflow_folder() -> Path:
     """Where the Snakefile lies: in the package of a wheel, or above the package in a clone."""
     folders = (_PACKAGE / "deployed", _PACKAGE.parent)
-    found = next((folder for folder in folders if (folder / "Snakefile").is_file()), None)
-    if found is None:
-        raise HybridmapError(f"{folders[0]}: the workflow is not part of this installation; install hybridmap[pipeline].")
-    return found
+    source = next((folder for folder in folders if (folder / "Snakefile").is_file()), None)
+    if source is None:
+        raise HybridmapError(
+            f"{folders[0]}: the workflow is not part of this installation; install hybridmap[pipeline]."
+        )
+    return source
 
 
 def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -> list[str]:
@@ -35,6 +37,11 @@ def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -
         A number, or ``all``.
     words : sequence of str
         For Snakemake: targets and options.
+
+    Returns
+    -------
+    list of str
+        The program and its words.
     """
     for file in files:
         if not file.is_file():
@@ -47,7 +54,18 @@ def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -
 
 
 def run_workflow(files: Sequence[Path], cores: str, words: Sequence[str]) -> None:
-    """Run the workflow in this folder; HybridmapError if it fails, after Snakemake has said why."""
+    """Run the workflow in this folder.
+
+    Parameters
+    ----------
+    files, cores, words : sequence of Path, str, sequence of str
+        As of :func:`snakemake_command`.
+
+    Raises
+    ------
+    HybridmapError
+        If it fails, after Snakemake has said why.
+    """
     code = subprocess.run(snakemake_command(files, cores, words)).returncode
     if code:
         raise HybridmapError(f"snakemake ended with code {code}; its messages and the logs that it names say why.")

@@ -62,16 +62,16 @@ def licence_of_map(licences: Iterable[str]) -> str:
     """
     texts = sorted({text.strip() for text in licences})
     terms = {text: terms_of(text) for text in texts}
-    if closed := [text for text, found in terms.items() if any(term.closed for term in found)]:
+    if closed := [text for text, parts in terms.items() if any(part.closed for part in parts)]:
         return f"not to be passed on: {'; '.join(closed)}"
-    if unknown := [text or "an input without a licence" for text, found in terms.items() if not found]:
+    if unknown := [text or "an input without a licence" for text, parts in terms.items() if not parts]:
         return f"not known: {'; '.join(unknown)}"
-    every = [term for found in terms.values() for term in found]
-    if not any(term.attribution for term in every):
+    conditions = [part for parts in terms.values() for part in parts]
+    if not any(term.attribution for term in conditions):
         return "CC0-1.0"
-    parts = ["CC-BY", *(["NC"] if any(t.non_commercial for t in every) else [])]
-    parts += ["SA"] if any(term.share_alike for term in every) else []
-    return "-".join([*parts, "4.0"])
+    words = ["CC-BY", *(["NC"] if any(t.non_commercial for t in conditions) else [])]
+    words += ["SA"] if any(term.share_alike for term in conditions) else []
+    return "-".join([*words, "4.0"])
 
 
 def terms_of(licence: str) -> list[Terms]:

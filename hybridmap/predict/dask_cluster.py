@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from functools import cache
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-import hybridmap
 from hybridmap.errors import HybridmapError
 from hybridmap.fingerprint import stage_code
 from hybridmap.grid.tiles import Tile
@@ -84,7 +84,7 @@ def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str, patience_s: 
 def code_identity() -> dict[str, str]:
     """What has to be equal on client and workers for tiles to be equal: code of the prediction, and versions."""
     return {
-        "hybridmap": f"{hybridmap.__version__} (code {stage_code('predict')})",
+        "hybridmap": f"{version('hybridmap')} (code {stage_code('predict')})",
         "torch": torch.__version__,
         "numpy": np.__version__,
         "Python": ".".join(platform.python_version_tuple()[:2]),
@@ -157,10 +157,10 @@ class Cluster:
         for address, reason in reasons.items():
             LOG.warning("dask worker %s gets no tile: %s", address, reason)
         self.refused |= reasons
-        lost = len(self.threads.keys() - present.keys())
+        lost_count = len(self.threads.keys() - present.keys())
         self.threads = {address: n for address, n in present.items() if address not in self.refused}
-        if lost:
-            LOG.warning("dask workers lost: %d, left: %d", lost, len(self.threads))
+        if lost_count:
+            LOG.warning("dask workers lost: %d, left: %d", lost_count, len(self.threads))
         self._judge_patience()
 
     def await_workers(self) -> None:
@@ -173,7 +173,20 @@ class Cluster:
             self.look()
 
     def submit(self, job: Job, tile: Tile, key: str) -> dict[Any, Task]:
-        """Give a tile to the scheduler, for workers of the same code alone; the future, and what it is of."""
+        """Give a tile to the scheduler, for workers of the same code alone.
+
+        Parameters
+        ----------
+        job : Job
+            Model, cube and store.
+        tile, key : Tile, str
+            What to do, and the text of its receipt.
+
+        Returns
+        -------
+        dict of distributed.Future to Task
+            The one future, and what it is of.
+        """
         workers = sorted(self.threads)
         future = self.client.submit(_predict_tile, job, tile, key, pure=False, workers=workers)
         return {future: Task(tile, key, frozenset(workers))}
@@ -192,23 +205,25 @@ class Cluster:
         """What to say where no worker may have tiles."""
         reason = f"no workers, and none came in {self.patience_s:.0f} s; start some with 'dask worker'"
         for address, difference in self.refused.items():
-            reason = f"none of its workers can take part; {address}: {difference}. Start some in the environment of this"
+            reason = (
+                f"none of its workers can take part; {address}: {difference}. Start some in the environment of this"
+            )
             reason += " command"
         return HybridmapError(f"--scheduler {self.name}: {reason} and run again, finished tiles are kept.")
 
 
 def _differences(client: Any, addresses: set[str]) -> dict[str, str]:
     """Of workers that are of other code than this process: in what."""
-    own = code_identity()
+    identity = code_identity()
     answers = client.run(code_identity, workers=sorted(addresses), on_error="return")
     reasons = {}
-    for address, other in answers.items():
-        if not isinstance(other, dict):
+    for address, answer in answers.items():
+        if not isinstance(answer, dict):
             # What an older release, or an environment without hybridmap, answers.
-            reasons[address] = f"its hybridmap is none of this release ({other})"
-        elif other != own:
-            pairs = [f"{name} {other.get(name, '?')} instead of {text}" for name, text in own.items()]
-            reasons[address] = "; ".join(p for p, name in zip(pairs, own, strict=True) if other.get(name) != own[name])
+            reasons[address] = f"its hybridmap is none of this release ({answer})"
+        elif answer != identity:
+            unequal = [name for name, text in identity.items() if answer.get(name) != text]
+            reasons[address] = "; ".join(f"{n} {answer.get(n, '?')} instead of {identity[n]}" for n in unequal)
     return reasons
 
 
@@ -235,8 +250,8 @@ def _address_in(file: Path, patience_s: float) -> str:
         except (OSError, ValueError, KeyError, TypeError) as error:
             if time.monotonic() >= deadline:
                 raise HybridmapError(
-                    f"--scheduler {file}: no file of a dask scheduler after {patience_s:.0f} s ({error}); start one with"
-                    " 'dask scheduler --scheduler-file', in a folder that this machine sees."
+                    f"--scheduler {file}: no file of a dask scheduler after {patience_s:.0f} s ({error}); start one"
+                    " with 'dask scheduler --scheduler-file', in a folder that this machine sees."
                 ) from None
         time.sleep(min(POLL_S, 0.5))
 
@@ -259,7 +274,9 @@ def _stream(cluster: Cluster, job: Job, keys: Mapping[Tile, str]) -> Iterator[Ti
         for future, task in list(running.items()):
             if cluster.threads and not task.workers & cluster.threads.keys():
                 future.cancel()
-                running = {f: t for f, t in running.items() if f is not future} | cluster.submit(job, task.tile, task.key)
+                running = {f: t for f, t in running.items() if f is not future} | cluster.submit(
+                    job, task.tile, task.key
+                )
 
 
 def _finished(client: Any, futures: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The chain of every artefact of a region, from the tables and rasters of the user to the pixel: ``provenance.json``."""
+"""The chain of every artefact of a region, from the files of the user to the pixel: ``provenance.json``."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def verify(results: Path) -> Verification:
         named = _sums(sums)
         covered += len(named)
         differences += _changed_members(sums, named, _maker(record, sums.relative_to(results).as_posix()))
-    known = {results / name for name in record["files"]} | {file}
-    strange = [path for path in result_files(results) if path not in known]
+    recorded = {results / name for name in record["files"]} | {file}
+    strange = [path for path in result_files(results) if path not in recorded]
     notes = [f"{len(strange)} files are not of this run, such as {strange[0]}"] if strange else []
     local = [source for source in record["sources"] if source["sha256"] and Path(source["file"]).exists()]
     if len(local) < len(record["sources"]):

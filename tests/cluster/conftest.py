@@ -96,7 +96,11 @@ class Region:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
         with (self.folder / "snakemake.log").open("a") as log:
             return subprocess.Popen(
-                [*command, "--configfile", "region.yaml"], cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, text=True
+                [*command, "--configfile", "region.yaml"],
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
             )
 
     def said(self) -> str:

@@ -69,7 +69,9 @@ def test_a_region_on_slurm_is_the_same(region: Region, local: Region) -> None:
 def test_a_region_by_a_generic_scheduler_is_the_same(region: Region, local: Region) -> None:
     status = "workflow/profiles/generic/slurm_status.sh"
     submit = ("--cluster-generic-submit-cmd", SBATCH, "--cluster-generic-status-cmd", status)
-    region.run("--profile", "workflow/profiles/generic", *submit, "--cluster-generic-cancel-cmd", "scancel", "observations")
+    region.run(
+        "--profile", "workflow/profiles/generic", *submit, "--cluster-generic-cancel-cmd", "scancel", "observations"
+    )
     assert same_results(region, local, "observations.parquet") == 1
 
 

@@ -44,9 +44,7 @@ def cluster_of(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, Any], patience
     return Cluster(PretendedClient(*looks), "dask.json", patience_s)
 
 
-def test_workers_of_other_code_get_no_tile(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_workers_of_other_code_get_no_tile(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     other, older = OWN | {"hybridmap": "9.9.9 (code 0)"}, AttributeError("no code_identity")
     cluster = cluster_of(monkeypatch, {"a": OWN, "b": other}, {"a": OWN, "b": other, "c": older, "d": OWN})
     cluster.await_workers()
@@ -109,7 +107,9 @@ def job(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> Cal
 
 def digest(store: Path) -> str:
     files = [file for file in sorted(store.rglob("*")) if file.is_file()]
-    return hashlib.sha256(b"".join(f.relative_to(store).as_posix().encode() + f.read_bytes() for f in files)).hexdigest()
+    return hashlib.sha256(
+        b"".join(f.relative_to(store).as_posix().encode() + f.read_bytes() for f in files)
+    ).hexdigest()
 
 
 def test_workers_make_the_same_store(job: Callable[[str], Job], tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_run_goes_on_when_new_workers_come(
 
         def replace_the_worker(*arguments: Any) -> object:
             if not replaced:
-                replaced.append(list(cluster.workers.values())[0].address)
+                replaced.append(next(iter(cluster.workers.values())).address)
                 cluster.loop.add_callback(cluster.scheduler.remove_worker, replaced[0], stimulus_id="test")
                 cluster.scale(2)
             return predict(*arguments)

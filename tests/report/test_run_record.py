@@ -47,7 +47,9 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "survey.csv").write_text("oc\n1\n")
     monkeypatch.chdir(tmp_path)
     record_job(tmp_path, "results/demo/samples.parquet", "sample", ["results/demo/settings/sample.json"])
-    record_job(tmp_path, "results/demo/experiments/net/maps.zarr/zarr.json", "predict", ["results/demo/samples.parquet"], 40)
+    record_job(
+        tmp_path, "results/demo/experiments/net/maps.zarr/zarr.json", "predict", ["results/demo/samples.parquet"], 40
+    )
     record_job(tmp_path, "elsewhere/table.csv", "other", ["x"])
     digest = run_record.current_sha256(tmp_path / "survey.csv")
     monkeypatch.setattr(run_record, "input_hashes", lambda *_: [SOURCE | {"sha256": digest}])
