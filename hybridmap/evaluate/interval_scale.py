@@ -34,29 +34,33 @@ class IntervalScale(ABC):
 
 @dataclass(frozen=True)
 class PlainScale(IntervalScale):
-    """One number on either side, in the unit of the target.
+    """Distances below and above, in the unit of the target.
 
     Attributes
     ----------
-    observed, predicted, spread : Series, shape (site,)
+    observed, predicted : Series, shape (site,)
         In the unit of the target.
+    below, above : Series, shape (site,)
+        Distances of the ends, in the unit of the target.
     least : float
         What the target can be, in its unit; a prediction below counts as it.
     """
 
     observed: pd.Series
     predicted: pd.Series
-    spread: pd.Series
+    below: pd.Series
+    above: pd.Series
     least: float = -math.inf
 
     def scores(self) -> pd.Series:
-        """Absolute residuals over the spread."""
-        return (self.observed - self.predicted.clip(lower=self.least)).abs() / self.spread
+        """Absolute residuals over the distance on their side."""
+        residual = self.observed - self.predicted.clip(lower=self.least)
+        return residual.abs() / self.below.where(residual < 0, self.above)
 
     def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
-        """The prediction and the same distance on both sides."""
-        centre, half_width = self.predicted.clip(lower=self.least), factor * self.spread
-        return _opened(centre - half_width, centre, centre + half_width, self.least)
+        """The prediction, and a multiple of the distances from it."""
+        centre = self.predicted.clip(lower=self.least)
+        return _opened(centre - factor * self.below, centre, centre + factor * self.above, self.least)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,11 @@ class LogScale(IntervalScale):
         lower, upper = centre * np.exp(-factor * self.below), centre * np.exp(factor * self.above)
         return _opened(lower - self.offset, positive, upper - self.offset, 0.0)
 
+    def plain(self) -> PlainScale:
+        """The same ends as distances in the unit: a factor then does not raise a ratio to its power."""
+        (lower, upper), centre = self.ends(1.0), self.predicted.clip(lower=0.0)
+        return PlainScale(self.observed, self.predicted, centre - lower, upper - centre, 0.0)
+
 
 def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
     """An interval that is no single number where scores are 0, and holds nothing that cannot be."""
@@ -101,12 +110,14 @@ def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float)
 
 
 class ScaleForm(NamedTuple):
-    """What the scale of a target is made of, where no head says it.
+    """What the scale of a target is made of.
 
     Attributes
     ----------
     is_log : bool
-        Whether it is one distance on the logarithm.
+        Whether distances are those on the logarithm.
+    has_heads : bool
+        Whether they are those that the encoder learned; else they are one number, or the spread of draws.
     rms : float
         Error of calibration, in the unit of the target: what the spread of draws is added to, as variances.
     offset : float
@@ -116,16 +127,25 @@ class ScaleForm(NamedTuple):
     """
 
     is_log: bool = False
+    has_heads: bool = False
     rms: float = 0.0
     offset: float = 1.0
     least: float = -math.inf
 
+    @property
+    def name(self) -> str:
+        """As calibrations call it."""
+        return SCALE_NAMES[self.is_log, self.has_heads]
+
 
 PLAIN = ScaleForm()
+LOG, DISTANCES = "log", "distances"
+SCALE_NAMES = {(False, False): "plain", (True, False): LOG, (True, True): "log_distances", (False, True): DISTANCES}
+"""Of distances on the logarithm or not, learned or not. Calibrations of before call learned ones "plain"."""
 
 
 def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> IntervalScale:
-    """Scale of a target in a table of predictions: of heads, on the logarithm, of draws, or 1 in its unit.
+    """Scale of a target in a table of predictions: of heads or draws, or 1 in its unit, or one on the logarithm.
 
     Parameters
     ----------
@@ -134,24 +154,24 @@ def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> Inter
     target : str
         The target.
     form : ScaleForm
-        Ignored where there are heads, whose scale is their own.
+        Which.
 
     Returns
     -------
     IntervalScale
     """
     observed, predicted = table[f"observed.{target}"].astype(float), table[f"predicted.{target}"].astype(float)
-    if f"{BELOW_LOG}.{target}" in table:
-        return LogScale(
-            observed, predicted, *(table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
-        )
+    if form.has_heads:
+        below, above, offset = (table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
+        logs = LogScale(observed, predicted, below, above, offset)
+        return logs if form.is_log else logs.plain()
     spread = pd.Series(1.0, index=table.index)
     if form.is_log:
         return LogScale(observed, predicted, spread, spread, form.offset * spread)
     if f"sd.{target}" in table:
         squares = table[f"sd.{target}"].astype(float) ** 2 + form.rms**2
         spread = (squares**0.5).clip(lower=SMALLEST_SPREAD)
-    return PlainScale(observed, predicted, spread, form.least)
+    return PlainScale(observed, predicted, spread, spread, form.least)
 
 
 def head_columns(

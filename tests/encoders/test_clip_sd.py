@@ -1,4 +1,4 @@
-"""Covariates far outside the training part count as some standard deviations from its mean, classes and places do not."""
+"""Covariates far outside the training part count as some standard deviations from its mean; classes do not."""
 
 from typing import Any
 
