@@ -162,6 +162,7 @@ class IntervalRule:
             "grouped_by": self.options.groups,
             "counts_once": self.options.counts_once,
             "rms": self.form.rms,
+            "step": self.form.step,
             "offset": self.form.offset,
             "thresholds": list(self.thresholds),
             "groups": {name: part.factor(self.options.level) for name, part in self.of_group.items()},
@@ -252,7 +253,7 @@ def _better_form(rows: pd.DataFrame, blocks: pd.Series, target: str, options: Ru
     rms = float(np.sqrt((residuals**2).mean())) if len(residuals) else 0.0
     mean = float(observed.mean())
     has_heads = f"{BELOW_LOG}.{target}" in rows
-    plain = ScaleForm(has_heads=has_heads, rms=rms, least=least)
+    plain = ScaleForm(has_heads=has_heads, rms=rms, step=_longest_distance(rows, target), least=least)
     if not has_heads and (options.is_signed or not mean > 0):
         return plain
 
@@ -263,6 +264,15 @@ def _better_form(rows: pd.DataFrame, blocks: pd.Series, target: str, options: Ru
         return value if math.isfinite(value) else math.inf
 
     return min(plain, plain._replace(is_log=True, offset=OFFSET_SHARE * mean), key=score)
+
+
+def _longest_distance(rows: pd.DataFrame, target: str) -> float:
+    """Of learned ends from the prediction, in the unit of the target, so that no score is below 0; 1 without heads."""
+    if f"{BELOW_LOG}.{target}" not in rows:
+        return 1.0
+    centre = rows[f"predicted.{target}"].astype(float).clip(lower=0.0)
+    longest = max((rows[f"{end}.{target}"].astype(float) - centre).abs().max() for end in ("lower", "upper"))
+    return float(longest) if longest > 0 else 1.0
 
 
 def _is_enough(part: HeldOutScores, level: float) -> bool:

@@ -34,33 +34,62 @@ class IntervalScale(ABC):
 
 @dataclass(frozen=True)
 class PlainScale(IntervalScale):
-    """Distances below and above, in the unit of the target.
+    """One number on either side, in the unit of the target.
 
     Attributes
     ----------
-    observed, predicted : Series, shape (site,)
+    observed, predicted, spread : Series, shape (site,)
         In the unit of the target.
-    below, above : Series, shape (site,)
-        Distances of the ends, in the unit of the target.
     least : float
         What the target can be, in its unit; a prediction below counts as it.
     """
 
     observed: pd.Series
     predicted: pd.Series
-    below: pd.Series
-    above: pd.Series
+    spread: pd.Series
     least: float = -math.inf
 
     def scores(self) -> pd.Series:
-        """Absolute residuals over the distance on their side."""
-        residual = self.observed - self.predicted.clip(lower=self.least)
-        return residual.abs() / self.below.where(residual < 0, self.above)
+        """Absolute residuals over the spread."""
+        return (self.observed - self.predicted.clip(lower=self.least)).abs() / self.spread
 
     def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
-        """The prediction, and a multiple of the distances from it."""
-        centre = self.predicted.clip(lower=self.least)
-        return _opened(centre - factor * self.below, centre, centre + factor * self.above, self.least)
+        """The prediction and the same distance on both sides."""
+        centre, half_width = self.predicted.clip(lower=self.least), factor * self.spread
+        return _opened(centre - half_width, centre, centre + half_width, self.least)
+
+
+@dataclass(frozen=True)
+class WidenedScale(IntervalScale):
+    """Distances of its own for every soil, to which one number is added on both sides (Romano et al. 2019).
+
+    Attributes
+    ----------
+    observed, predicted : Series, shape (site,)
+        In the unit of the target; a prediction below 0 counts as 0.
+    below, above : Series, shape (site,)
+        Distances of the ends at a factor of 1, in the unit of the target.
+    step : float
+        What a factor of 2 adds, and one of 0 takes away, in the unit of the target.
+    """
+
+    observed: pd.Series
+    predicted: pd.Series
+    below: pd.Series
+    above: pd.Series
+    step: float
+
+    def scores(self) -> pd.Series:
+        """How far beyond its end an observation lies, in steps, where 1 is on the end; at least 0."""
+        residual = self.observed - self.predicted.clip(lower=0.0)
+        beyond = residual.abs() - self.below.where(residual < 0, self.above)
+        return (1.0 + beyond / self.step).clip(lower=0.0)
+
+    def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
+        """The prediction, and what the distances come to."""
+        centre, more = self.predicted.clip(lower=0.0), (factor - 1.0) * self.step
+        below, above = ((distance + more).clip(lower=0.0) for distance in (self.below, self.above))
+        return _opened(centre - below, centre, centre + above, 0.0)
 
 
 @dataclass(frozen=True)
@@ -96,10 +125,10 @@ class LogScale(IntervalScale):
         lower, upper = centre * np.exp(-factor * self.below), centre * np.exp(factor * self.above)
         return _opened(lower - self.offset, positive, upper - self.offset, 0.0)
 
-    def plain(self) -> PlainScale:
-        """The same ends as distances in the unit: a factor then does not raise a ratio to its power."""
+    def widened(self, step: float) -> WidenedScale:
+        """The same ends in the unit: a factor then does not raise a ratio to its power."""
         (lower, upper), centre = self.ends(1.0), self.predicted.clip(lower=0.0)
-        return PlainScale(self.observed, self.predicted, centre - lower, upper - centre, 0.0)
+        return WidenedScale(self.observed, self.predicted, centre - lower, upper - centre, step)
 
 
 def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
@@ -120,6 +149,8 @@ class ScaleForm(NamedTuple):
         Whether they are those that the encoder learned; else they are one number, or the spread of draws.
     rms : float
         Error of calibration, in the unit of the target: what the spread of draws is added to, as variances.
+    step : float
+        Of a :class:`WidenedScale`, in the unit of the target.
     offset : float
         What is added before the logarithm, in the unit of the target.
     least : float
@@ -129,6 +160,7 @@ class ScaleForm(NamedTuple):
     is_log: bool = False
     has_heads: bool = False
     rms: float = 0.0
+    step: float = 1.0
     offset: float = 1.0
     least: float = -math.inf
 
@@ -139,8 +171,8 @@ class ScaleForm(NamedTuple):
 
 
 PLAIN = ScaleForm()
-LOG, DISTANCES = "log", "distances"
-SCALE_NAMES = {(False, False): "plain", (True, False): LOG, (True, True): "log_distances", (False, True): DISTANCES}
+LOG, WIDENED = "log", "widened"
+SCALE_NAMES = {(False, False): "plain", (True, False): LOG, (True, True): "log_distances", (False, True): WIDENED}
 """Of distances on the logarithm or not, learned or not. Calibrations of before call learned ones "plain"."""
 
 
@@ -164,14 +196,14 @@ def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> Inter
     if form.has_heads:
         below, above, offset = (table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
         logs = LogScale(observed, predicted, below, above, offset)
-        return logs if form.is_log else logs.plain()
+        return logs if form.is_log else logs.widened(form.step)
     spread = pd.Series(1.0, index=table.index)
     if form.is_log:
         return LogScale(observed, predicted, spread, spread, form.offset * spread)
     if f"sd.{target}" in table:
         squares = table[f"sd.{target}"].astype(float) ** 2 + form.rms**2
         spread = (squares**0.5).clip(lower=SMALLEST_SPREAD)
-    return PlainScale(observed, predicted, spread, spread, form.least)
+    return PlainScale(observed, predicted, spread, form.least)
 
 
 def head_columns(

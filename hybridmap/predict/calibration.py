@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.interval_rule import TERCILES
-from hybridmap.evaluate.interval_scale import DISTANCES, LOG
+from hybridmap.evaluate.interval_scale import LOG, WIDENED
 from hybridmap.files.reading import read_state
 from hybridmap.model.draws import SMALLEST_SPREAD
 from hybridmap.model.spread_head import exponential_of, log_of
@@ -32,8 +32,8 @@ class MapRule:
         On the scale of the interval.
     is_log : bool
         Whether the scale is a distance on the logarithm.
-    in_unit : bool
-        Whether the factor stretches learned distances in the unit of the map, not on its logarithm.
+    step : float
+        What a factor of 2 adds to learned distances, in the unit of the map; 0 stretches them on its logarithm.
     rms : float
         Error of calibration, in the unit of the map, which is added to the spread of draws as variances are.
     offset : float
@@ -44,7 +44,7 @@ class MapRule:
 
     factor: float
     is_log: bool = False
-    in_unit: bool = False
+    step: float = 0.0
     rms: float = 0.0
     offset: float = 1.0
     thresholds: tuple[float, ...] = ()
@@ -94,11 +94,13 @@ class MapRule:
         """
         centre = centre.clamp(min=0.0)
         logs, factor = log_of(centre, offset), self._factors(centre)
-        on_logs = 1.0 if self.in_unit else factor
+        on_logs = 1.0 if self.step else factor
         lower, upper = (exponential_of(logs + s * on_logs * d, offset) for s, d in zip((-1, 1), distances, strict=True))
-        if self.in_unit:
-            lower, upper = _opened(lower, centre, upper, 0.0)
-            lower, upper = (centre + factor * (end - centre) for end in (lower, upper))
+        if self.step:
+            below, above = _opened(lower, centre, upper, 0.0)
+            more = (factor - 1.0) * self.step
+            lower = centre - (centre - below + more).clamp(min=0.0)
+            upper = centre + (above - centre + more).clamp(min=0.0)
         return _opened(lower, centre, upper, 0.0)
 
     def _factors(self, centre: Tensor) -> Tensor | float:
@@ -197,7 +199,7 @@ def _rule(stored: Mapping[str, Any], target: str | None, depth: str) -> MapRule 
     return MapRule(
         of_group.get(depth, factor) if rule.get("grouped_by", stored["groups"]) == "depth" else factor,
         is_log=rule["scale"] == LOG,
-        in_unit=rule["scale"] == DISTANCES,
+        step=rule["step"] if rule["scale"] == WIDENED else 0.0,
         rms=rule["rms"],
         offset=rule["offset"],
         thresholds=thresholds,

@@ -106,10 +106,10 @@ def test_learned_distances_have_the_same_ends_in_a_map_and_in_the_evaluation(is_
     columns = {"observed": random.gamma(2.0, 9.0, 50), "predicted": random.gamma(2.0, 9.0, 50)}
     columns |= {"below_log": random.uniform(0.3, 2.0, 50), "above_log": random.uniform(0.3, 2.0, 50), "log_offset": 0.4}
     table = pd.DataFrame({f"{name}.soc": values for name, values in columns.items()})
-    scale = scale_of(table, "soc", ScaleForm(is_log, has_heads=True, least=0.0))
+    scale = scale_of(table, "soc", ScaleForm(is_log, has_heads=True, step=7.0))
     centre, *distances = (torch.tensor(table[f"{n}.soc"].to_numpy()) for n in ("predicted", "below_log", "above_log"))
     for factor in (0.3, 1.0, 2.5):
-        of_map = MapRule(factor, in_unit=not is_log).log_ends(centre, (distances[0], distances[1]), 0.4)
+        of_map = MapRule(factor, step=0.0 if is_log else 7.0).log_ends(centre, (distances[0], distances[1]), 0.4)
         for map_end, end in zip(of_map, scale.ends(factor), strict=True):
             np.testing.assert_allclose(map_end, end, rtol=1e-5, atol=1e-5)
 
@@ -119,7 +119,7 @@ def test_a_calibration_of_before_stretches_learned_distances_on_the_logarithm(tm
     stored = {"factors": {"soc": 1.5}, "method": "head", "level": 0.9, "blocks": 50, "groups": "none"}
     write_state({**stored, "rules": {"soc": rule}}, tmp_path / "conformal.json")
     settings = UncertaintyOptions(method="head", groups="none")
-    assert not calibrated_rules(tmp_path / "conformal.json", settings, {"soc": True}, DEPTH)["soc"].in_unit
+    assert calibrated_rules(tmp_path / "conformal.json", settings, {"soc": True}, DEPTH)["soc"].step == 0.0
     by_site = UncertaintyOptions(method="head", groups="none", counts_once="site")
     with pytest.raises(HybridmapError, match=r"calibrated with uncertainty\.counts_once: block, the experiment asks"):
         calibrated_rules(tmp_path / "conformal.json", by_site, {"soc": True}, DEPTH)
