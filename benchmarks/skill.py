@@ -62,6 +62,8 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "network and position": ({"process": None, "neural": "none"}, WAVES),
 }
 """Name of a row → keys of the experiment, and those of its encoder, over the region's defaults."""
+AVERAGED = {name: f"{name}, seeds averaged" for name in NETWORKS}
+"""Networks whose seeds are averaged, as an ensemble does: from three seeds on."""
 TREES = {
     "coordinates alone": "coordinates",
     "linear": "linear",
@@ -81,6 +83,7 @@ RIVALS = {
 TARGETS = ("soc", "poc", "moc", "mbc")
 OFFSET = {"soc": 0.5}
 """Added before a logarithm [kg m-3]; fractions have none."""
+FEWEST_AVERAGED = 3
 FEWEST_OF_COVER = 50
 """Sites of a land cover whose coverage is told."""
 RESAMPLES, BLOCK_M = 2000, 200_000.0
@@ -261,7 +264,7 @@ def compare(
         rival = max((name for name in names if name in rows), key=lambda name: table.loc[name, "r"], default=None)
         if rival is not None:
             table[f"r above {title}"] = pd.Series(
-                {m: difference(table, resamples, m, rival) for m in rows if m in NETWORKS}
+                {m: difference(table, resamples, m, rival) for m in rows if m not in TREES}
             )
     return table
 
@@ -337,7 +340,7 @@ def climatology_score(table: pd.DataFrame, target: str, level: float) -> float:
 def print_intervals(name: str, region: Region, by_row: Mapping[tuple[str, str], list[dict[str, Array]]]) -> None:
     """One table of the intervals of SOC, medians of the seeds."""
     rows = {m: pd.DataFrame([interval_scores(region, p, "soc") for p in by_row[name, m]]).median()
-            for m in NETWORKS if (name, m) in by_row}  # fmt: skip
+            for m in (*NETWORKS, *AVERAGED.values()) if (name, m) in by_row}  # fmt: skip
     if rows:
         sys.stdout.write(f"\nintervals of soc, {name}\n\n{markdown(pd.DataFrame(rows).T)}\n")
 
@@ -353,7 +356,7 @@ def print_target(
         blocks.append(region.block[is_measured[name]] + first)
         first += int(region.block.max()) + 1
     rows = {}
-    for model in (*TREES, *NETWORKS):
+    for model in (*TREES, *NETWORKS, *AVERAGED.values()):
         seeds = [by_row[name, model] for name in regions if (name, model) in by_row]
         if len(seeds) == len(regions) and all(target in predictions for of_seed in seeds for predictions in of_seed):
             count = max(map(len, seeds))
@@ -388,6 +391,10 @@ def main() -> None:
         for name, region in regions.items():
             by_row[name, model] = [cached_predictions(region, model, seed, arguments.cache) for seed in seeds]
     by_row = {key: of_seeds for key, of_seeds in by_row.items() if of_seeds}
+    for (name, model), of_seeds in [*by_row.items()]:
+        if model in NETWORKS and len(of_seeds) >= FEWEST_AVERAGED:
+            means = {column: np.mean([of[column] for of in of_seeds], axis=0) for column in of_seeds[0]}
+            by_row[name, AVERAGED[model]] = [means]
     for name, region in regions.items():
         print_target({name: region}, by_row, "soc")
         print_intervals(name, region, by_row)
