@@ -58,27 +58,33 @@ def of_baseline(name: str, region: Region) -> list[Array]:
     return [predicted]
 
 
+def predictions(name: str, config: Config, region: Region) -> list[Array]:
+    """SOC (site,) by each member of an experiment, or by an ordinary model."""
+    experiments = {experiment.name: experiment for experiment in config.experiments}
+    return of_experiment(experiments[name], config, region) if name in experiments else of_baseline(name, region)
+
+
 def cells(rows: Mapping[str, Sequence[Array]], linear: Mapping[str, Sequence[Array]], region: Region) -> list[str]:
     """Tell r by scheme, what is lost at unseen temperatures, and how much more than linear regression loses."""
     observed = region.observed("soc")
-    known = np.isfinite(observed)
+    is_measured = np.isfinite(observed)
 
-    def lost(of_scheme: Mapping[str, Sequence[Array]]) -> tuple[float, Array]:
+    def r_loss(of_scheme: Mapping[str, Sequence[Array]]) -> tuple[float, Array]:
         first, last = (
-            np.median([metrics.pearson(p[known], observed[known]) for p in of_scheme[s]])
+            np.median([metrics.pearson(p[is_measured], observed[is_measured]) for p in of_scheme[s]])
             for s in ("random", "temperature")
         )
         draws = [
-            resampled_r([p[known] for p in of_scheme[s]], observed[known], region.block[known])
+            resampled_r([p[is_measured] for p in of_scheme[s]], observed[is_measured], region.block[is_measured])
             for s in ("random", "temperature")
         ]
         return float(first - last), draws[0] - draws[1]
 
     texts = []
     for scheme in rows:
-        r = [metrics.pearson(p[known], observed[known]) for p in rows[scheme]]
+        r = [metrics.pearson(p[is_measured], observed[is_measured]) for p in rows[scheme]]
         texts.append(f"{np.median(r):.3f}" + (f" ({min(r):.3f} to {max(r):.3f})" if len(r) > 1 else ""))
-    (value, draws), (of_linear, linear_draws) = lost(rows), lost(linear)
+    (value, draws), (of_linear, linear_draws) = r_loss(rows), r_loss(linear)
     low, high = np.nanquantile(draws, [0.05, 0.95])
     more = np.nanquantile(draws - linear_draws, [0.05, 0.95])
     return [
@@ -106,11 +112,7 @@ def main() -> None:
         for scheme in arguments.schemes:
             region = Region.of(path, arguments.results, scheme)
             for name in rows:
-                known = {e.name: e for e in config.experiments}
-                is_network = name in known
-                rows[name][scheme] = (
-                    of_experiment(known[name], config, region) if is_network else of_baseline(name, region)
-                )
+                rows[name][scheme] = predictions(name, config, region)
         head = [f"{path.stem}: r of SOC", *arguments.schemes, "lost", "lost beyond linear"]
         lines = [head, ["---"] * len(head)]
         lines += [[name, *cells(rows[name], rows[REFERENCE], region)] for name in rows]
