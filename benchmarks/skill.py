@@ -284,7 +284,9 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def interval_scores(region: Region, predictions: Mapping[str, Array], target: str) -> dict[str, float]:
+def interval_scores(
+    region: Region, predictions: Mapping[str, Array], target: str, has_map: bool = True
+) -> dict[str, float]:
     """Coverage, width and score of the conformal intervals of one seed, each fold calibrated on the others.
 
     Parameters
@@ -295,6 +297,8 @@ def interval_scores(region: Region, predictions: Mapping[str, Array], target: st
         Of :func:`network`.
     target : str
         The target.
+    has_map : bool
+        Whether maps follow the rule; else it may go by land cover.
 
     Returns
     -------
@@ -304,7 +308,13 @@ def interval_scores(region: Region, predictions: Mapping[str, Array], target: st
         and of the land covers with 50 sites or more that have the least and the most.
     """
     uncertainty = experiment_defaults(region.config)["uncertainty"]
-    keys = {"name": "row", "targets": [target], "loss": {"name": "square_quantiles"}, "uncertainty": uncertainty}
+    keys = {
+        "name": "row",
+        "targets": [target],
+        "loss": {"name": "square_quantiles"},
+        "uncertainty": uncertainty,
+        "map": has_map,
+    }
     rows = pd.DataFrame({name: values for name, values in predictions.items() if name.endswith(f".{target}")})
     rows = rows.assign(**{f"observed.{target}": region.observed(target), f"predicted.{target}": predictions[target]})
     rows = rows.assign(scheme="block", fold=predictions["fold"], part="test").dropna(subset=f"observed.{target}")
@@ -339,7 +349,7 @@ def climatology_score(table: pd.DataFrame, target: str, level: float) -> float:
 
 def print_intervals(name: str, region: Region, by_row: Mapping[tuple[str, str], list[dict[str, Array]]]) -> None:
     """One table of the intervals of SOC, medians of the seeds."""
-    rows = {m: pd.DataFrame([interval_scores(region, p, "soc") for p in by_row[name, m]]).median()
+    rows = {m: pd.DataFrame([interval_scores(region, p, "soc", "position" not in m) for p in by_row[name, m]]).median()
             for m in (*NETWORKS, *AVERAGED.values()) if (name, m) in by_row}  # fmt: skip
     if rows:
         sys.stdout.write(f"\nintervals of soc, {name}\n\n{markdown(pd.DataFrame(rows).T)}\n")
