@@ -34,10 +34,14 @@ from hybridmap.config.reading import load_config
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.baseline_fit import FoldSites, fit_fold
 from hybridmap.evaluate.block_sums import BlockSums, Pairs, pair_score, resampled_sums
-from hybridmap.experiment.fold_predictions import Parts, parts_of_folds, predict_parts
+from hybridmap.evaluate.interval_scale import head_columns
+from hybridmap.evaluate.intervals import calibrate
+from hybridmap.evaluate.strata import site_classes
+from hybridmap.experiment.fold_predictions import Parts, parts_of_folds, train_parts
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.site_data import COVARIATE, FORCING
 from hybridmap.files.results import RegionFiles
+from hybridmap.model import Model
 from hybridmap.train.losses import MIN_OBSERVATIONS
 
 Array = NDArray[np.float64]
@@ -58,6 +62,8 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "network and position": ({"process": None, "neural": "none"}, WAVES),
 }
 """Name of a row → keys of the experiment, and those of its encoder, over the region's defaults."""
+AVERAGED = {name: f"{name}, seeds averaged" for name in NETWORKS}
+"""Networks whose seeds are averaged, as an ensemble does: from three seeds on."""
 TREES = {
     "coordinates alone": "coordinates",
     "linear": "linear",
@@ -77,6 +83,9 @@ RIVALS = {
 TARGETS = ("soc", "poc", "moc", "mbc")
 OFFSET = {"soc": 0.5}
 """Added before a logarithm [kg m-3]; fractions have none."""
+FEWEST_AVERAGED = 3
+FEWEST_OF_COVER = 50
+"""Sites of a land cover whose coverage is told."""
 RESAMPLES, BLOCK_M = 2000, 200_000.0
 
 
@@ -100,12 +109,12 @@ class Region:
     block: NDArray[np.int64]
 
     @classmethod
-    def of(cls, path: Path, results: Path | None) -> Region:
-        """Read what the split stage of a region left."""
+    def of(cls, path: Path, results: Path | None, scheme: str = "block") -> Region:
+        """Read what the split stage of a region left, and the folds of one of its schemes."""
         config = load_config(Path("config.yaml"), path)
         files = RegionFiles((results or Path(config.results)) / config.region)
         samples, splits = pd.read_parquet(files.samples), pd.read_parquet(files.splits)
-        of_site = splits[splits["scheme"] == "block"].set_index("site_id")["fold"]
+        of_site = splits[splits["scheme"] == scheme].set_index("site_id")["fold"]
         squares = np.floor(samples[["x", "y"]].to_numpy() / BLOCK_M).astype(int)
         block = np.unique(squares, axis=0, return_inverse=True)[1].ravel()
         return cls(config, samples, of_site.reindex(samples["site_id"]).to_numpy("int64"), block)
@@ -127,10 +136,25 @@ def network(region: Region, name: str, seed: int) -> dict[str, Array]:
     block = {**defaults, **keys, "name": "row", "seed": seed, "encoder": {**defaults.get("encoder", {}), **encoder}}
     config = region.config
     layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
-    table = pd.concat(
-        predict_parts(Experiment.model_validate(block), layers, region.samples, region.parts)
-    ).sort_index()
-    return {target: table[target].to_numpy(float) for target in table}
+    experiment = Experiment.model_validate(block)
+    models = train_parts(experiment, layers, region.samples, region.parts)
+    tables = [
+        fold_table(experiment, of_fold[0], region.samples.iloc[part.predicted]).set_axis(part.predicted).assign(fold=k)
+        for k, (part, of_fold) in enumerate(zip(region.parts, models, strict=True))
+    ]
+    table = pd.concat(tables).sort_index()
+    return {str(name): table[name].to_numpy(float) for name in table}
+
+
+def fold_table(experiment: Experiment, model: Model, sites: pd.DataFrame) -> pd.DataFrame:
+    """Predictions of every target by name, and what its interval is made of, a row a site."""
+    covariates, forcing = model.tensors(sites)
+    with torch.no_grad():
+        outputs = model(covariates, forcing)
+    columns = {target: outputs[target].numpy() for target in experiment.targets}
+    for target in experiment.targets:
+        columns |= head_columns(model.heads, outputs, target, experiment.uncertainty.level)
+    return pd.DataFrame(columns)
 
 
 def experiment_defaults(config: Config) -> dict[str, Any]:
@@ -240,7 +264,7 @@ def compare(
         rival = max((name for name in names if name in rows), key=lambda name: table.loc[name, "r"], default=None)
         if rival is not None:
             table[f"r above {title}"] = pd.Series(
-                {m: difference(table, resamples, m, rival) for m in rows if m in NETWORKS}
+                {m: difference(table, resamples, m, rival) for m in rows if m not in TREES}
             )
     return table
 
@@ -260,6 +284,77 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+def interval_scores(
+    region: Region, predictions: Mapping[str, Array], target: str, has_map: bool = True
+) -> dict[str, float]:
+    """Coverage, width and score of the conformal intervals of one seed, each fold calibrated on the others.
+
+    Parameters
+    ----------
+    region : Region
+        Whose folds and blocks they are.
+    predictions : mapping of str to array, shape (site,)
+        Of :func:`network`.
+    target : str
+        The target.
+    has_map : bool
+        Whether maps follow the rule; else it may go by land cover.
+
+    Returns
+    -------
+    dict of str to float
+        Width and scores in the unit of the target; `raw score` is of the learned ends as they are, `over climatology`
+        the score over that of the quantiles of the other folds' observations; coverage of thirds of the predictions,
+        and of the land covers with 50 sites or more that have the least and the most.
+    """
+    uncertainty = experiment_defaults(region.config)["uncertainty"]
+    keys = {
+        "name": "row",
+        "targets": [target],
+        "loss": {"name": "square_quantiles"},
+        "uncertainty": uncertainty,
+        "map": has_map,
+    }
+    rows = pd.DataFrame({name: values for name, values in predictions.items() if name.endswith(f".{target}")})
+    rows = rows.assign(**{f"observed.{target}": region.observed(target), f"predicted.{target}": predictions[target]})
+    rows = rows.assign(scheme="block", fold=predictions["fold"], part="test").dropna(subset=f"observed.{target}")
+    sites = site_classes(region.samples).set_axis(region.samples.index).assign(block=region.block).loc[rows.index]
+    table = calibrate(rows, sites, Experiment.model_validate(keys), region.config.all_quantities)
+    observed, predicted, lower, upper = (
+        table[f"{name}.{target}"].to_numpy(float)
+        for name in ("observed", "predicted", "conformal_lower", "conformal_upper")
+    )
+    is_held = pd.Series((observed >= lower) & (observed <= upper), table.index)
+    of_cover = is_held.groupby(sites["landcover"]).agg(["mean", "size"])
+    of_cover = of_cover.loc[of_cover["size"] >= FEWEST_OF_COVER, "mean"]
+    thirds = is_held.groupby(pd.qcut(pd.Series(predicted, table.index).rank(method="first"), 3, labels=False)).mean()
+    level = float(uncertainty["level"])
+    score = metrics.interval_score(lower, upper, observed, level)
+    return {
+        "coverage": float(is_held.mean()), "lowest third": thirds[0], "middle": thirds[1], "highest": thirds[2],
+        "least of land covers": of_cover.min(), "most": of_cover.max(), "width": float(np.mean(upper - lower)),
+        "score": score, "over climatology": score / climatology_score(table, target, level),
+        "raw score": metrics.interval_score(table[f"lower.{target}"], table[f"upper.{target}"], observed, level),
+    }  # fmt: skip
+
+
+def climatology_score(table: pd.DataFrame, target: str, level: float) -> float:
+    """Interval score of the quantiles of the observations of the other folds, in the unit of the target."""
+    observed = table[f"observed.{target}"]
+    shares = 0.5 * (1 - level), 0.5 * (1 + level)
+    of_fold = {fold: observed[table["fold"] != fold].quantile(shares).to_numpy() for fold in table["fold"].unique()}
+    lower, upper = np.stack(table["fold"].map(of_fold).to_list()).T
+    return float(metrics.interval_score(lower, upper, observed, level))
+
+
+def print_intervals(name: str, region: Region, by_row: Mapping[tuple[str, str], list[dict[str, Array]]]) -> None:
+    """One table of the intervals of SOC, medians of the seeds."""
+    rows = {m: pd.DataFrame([interval_scores(region, p, "soc", "position" not in m) for p in by_row[name, m]]).median()
+            for m in (*NETWORKS, *AVERAGED.values()) if (name, m) in by_row}  # fmt: skip
+    if rows:
+        sys.stdout.write(f"\nintervals of soc, {name}\n\n{markdown(pd.DataFrame(rows).T)}\n")
+
+
 def print_target(
     regions: Mapping[str, Region], by_row: Mapping[tuple[str, str], list[dict[str, Array]]], target: str
 ) -> None:
@@ -271,7 +366,7 @@ def print_target(
         blocks.append(region.block[is_measured[name]] + first)
         first += int(region.block.max()) + 1
     rows = {}
-    for model in (*TREES, *NETWORKS):
+    for model in (*TREES, *NETWORKS, *AVERAGED.values()):
         seeds = [by_row[name, model] for name in regions if (name, model) in by_row]
         if len(seeds) == len(regions) and all(target in predictions for of_seed in seeds for predictions in of_seed):
             count = max(map(len, seeds))
@@ -306,8 +401,13 @@ def main() -> None:
         for name, region in regions.items():
             by_row[name, model] = [cached_predictions(region, model, seed, arguments.cache) for seed in seeds]
     by_row = {key: of_seeds for key, of_seeds in by_row.items() if of_seeds}
+    for (name, model), of_seeds in [*by_row.items()]:
+        if model in NETWORKS and len(of_seeds) >= FEWEST_AVERAGED:
+            means = {column: np.mean([of[column] for of in of_seeds], axis=0) for column in of_seeds[0]}
+            by_row[name, AVERAGED[model]] = [means]
     for name, region in regions.items():
         print_target({name: region}, by_row, "soc")
+        print_intervals(name, region, by_row)
     for target in TARGETS[1:]:
         for name, region in regions.items():
             print_target({name: region}, by_row, target)

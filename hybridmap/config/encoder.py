@@ -12,9 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from hybridmap.encoders.declarations import Declaration, Option, declared_encoders
 from hybridmap.errors import nearest
+from hybridmap.options.encoder import ClipSd
 from hybridmap.options.position import PositionWaves
 
 DEFAULT_ENCODER = "mlp"
+UNSAID = ("position_waves", "clip_sd")
+"""Keys that a specification leaves out where they are null."""
 
 
 class EncoderSection(BaseModel):
@@ -26,7 +29,7 @@ class EncoderSection(BaseModel):
     def options(self) -> dict[str, Any]:
         """Name and options as :func:`hybridmap.encoders.registry.build_encoder` takes them."""
         options = self.model_dump(mode="json")
-        return {key: value for key, value in options.items() if key != "position_waves" or value is not None}
+        return {key: value for key, value in options.items() if key not in UNSAID or value is not None}
 
     def leaves_units_out(self) -> bool:
         """Whether the network has dropout, which intervals by MC dropout need."""
@@ -49,6 +52,14 @@ def section_of(declaration: Declaration) -> type[EncoderSection]:
         position_waves=(
             PositionWaves | None,
             Field(None, description="The position of a site seen too, as smooth random waves; null does without."),
+        ),
+        clip_sd=(
+            ClipSd | None,
+            Field(
+                None,
+                description="Standard deviations from the training mean beyond which a numeric covariate counts as that"
+                " far; null does without.",
+            ),
         ),
     )
     section.kind = declaration.name

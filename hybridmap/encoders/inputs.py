@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -91,6 +92,9 @@ class MixedInputs(nn.Module):
         Longitude and latitude among `names`, or none.
     waves : PositionWaves, optional
         The position seen as waves: longitude and latitude are then two more inputs behind `names`.
+    clip_sd : float, optional
+        Standard deviations from the mean beyond which a number counts as that far, so that what lies far outside the
+        training part does not extrapolate. Classes and places are no numbers.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class MixedInputs(nn.Module):
         categorical: Mapping[str, Sequence[float]],
         coordinates: Sequence[str] = (),
         waves: PositionWaves | None = None,
+        clip_sd: float | None = None,
     ) -> None:
         super().__init__()
         for name in (*categorical, *coordinates):
@@ -110,6 +115,7 @@ class MixedInputs(nn.Module):
         self.numeric = [i for i, name in enumerate(names) if name not in special]
         self.raw = [i for i, name in enumerate(names) if name in special]
         """Columns that must not be standardised."""
+        self.clip_sd = math.inf if clip_sd is None else clip_sd
         self.waves = None if waves is None else Waves(waves)
         self.position: tuple[str, ...] = () if waves is None else POSITION
         """What a site must bring for the waves."""
@@ -125,7 +131,7 @@ class MixedInputs(nn.Module):
 
     def forward(self, covariates: Tensor) -> Tensor:
         """Covariates (..., site, covariate), numbers standardised, to features (..., site, feature)."""
-        features = [covariates[..., self.numeric]]
+        features = [covariates[..., self.numeric].clamp(-self.clip_sd, self.clip_sd)]
         features += [embed(covariates[..., i]) for embed, i in zip(self.embeddings, self.class_columns, strict=True)]
         if self.positional is not None:
             features.append(self.positional(covariates[..., self.coordinate_columns]))

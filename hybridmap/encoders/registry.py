@@ -14,7 +14,7 @@ from hybridmap.encoders.separate import Separate
 
 MOST_WEIGHTS = 10**9
 """Weights of a network, 4 GB of memory and four times as much in training; soils need some thousand."""
-INPUT_KEYS = ("name", "separate", "positional", "position_waves")
+INPUT_KEYS = ("name", "separate", "positional", "position_waves", "clip_sd")
 """Keys of an encoder's block that its constructor does not take."""
 
 
@@ -55,8 +55,8 @@ def build_encoder(block: Mapping[str, Any], n_inputs: int, n_outputs: int) -> En
     Parameters
     ----------
     block : mapping
-        Name, options, and optionally ``separate`` (one network an output), ``positional`` and ``position_waves`` (not
-        used here).
+        Name, options, and optionally ``separate`` (one network an output), ``positional``, ``position_waves`` and
+        ``clip_sd`` (not used here).
     n_inputs, n_outputs : int
         Numbers of features and of raw outputs; without outputs there is nothing to build.
 

@@ -193,7 +193,7 @@ def _held_out_rows(
         held_out = HeldOut(*(stand_in_rows(samples, folds, quantity.column, target) for folds in of_schemes))
     sites = site_classes(samples).assign(block=blocks)
     uncertainty = experiment.uncertainty
-    options = RuleOptions(uncertainty.level, uncertainty.groups, quantity.is_signed)
+    options = RuleOptions(uncertainty.level, uncertainty.groups, quantity.is_signed, uncertainty.counts_once)
     try:
         errors = relative_errors(held_out, sites, target, options)
     except HybridmapError as error:

@@ -1,4 +1,4 @@
-"""Which groups a rule of intervals goes by, chosen on blocks that are held out of its calibration."""
+"""Which groups a rule of intervals goes by and what counts once, chosen on blocks held out of its calibration."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import pandas as pd
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.block_sums import FEWEST_BLOCKS
 from hybridmap.evaluate.interval_rule import IntervalRule, RuleOptions, group_labels, learn_rule
+from hybridmap.model.draws import BLOCK, SITE
 
 AUTO, UNGROUPED = "auto", "none"
+UNITS = (BLOCK, SITE)
 CANDIDATES = (UNGROUPED, "tercile", "depth", "landcover")
 """From the simplest; the first of equals is taken."""
 LEAST_GAIN = 0.01
-"""Share by which the interval score must fall below that without groups."""
+"""Share by which the interval score must fall below that of the first."""
 
 
 def best_rule(
     rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions, of_maps: bool = False
 ) -> IntervalRule:
-    """Learn a rule by the groups that are asked for, or by those that nested folds choose.
+    """Learn a rule by the options that are asked for, or by those that nested folds choose.
 
     Parameters
     ----------
@@ -32,43 +34,44 @@ def best_rule(
     target : str
         The target.
     options : RuleOptions
-        With groups "auto" they are chosen.
+        Groups and what counts once are chosen where they are "auto".
     of_maps : bool
         Whether maps follow the rule; then land cover is no choice, which cells of a map do not know.
 
     Returns
     -------
     IntervalRule
-        Its options have the groups that were chosen.
+        Its options are those that were chosen.
     """
-    if options.groups != AUTO:
-        return learn_rule(rows, sites, target, options)
-    candidates = [name for name in CANDIDATES if not (of_maps and name == "landcover")]
-    groups = choose_groups(rows, sites, target, options, candidates)
-    return learn_rule(rows, sites, target, options._replace(groups=groups))
+    groups = [name for name in CANDIDATES if not (of_maps and name == "landcover")]
+    groups = groups if options.groups == AUTO else [options.groups]
+    units = UNITS if options.counts_once == AUTO else (options.counts_once,)
+    candidates = [options._replace(groups=name, counts_once=unit) for name in groups for unit in units]
+    if len(candidates) > 1:
+        options = choose_options(rows, sites, target, candidates)
+    return learn_rule(rows, sites, target, options)
 
 
-def choose_groups(
-    rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions, candidates: Sequence[str]
-) -> str:
-    """Groups with the lowest interval score on folds that the rule did not see.
+def choose_options(
+    rows: pd.DataFrame, sites: pd.DataFrame, target: str, candidates: Sequence[RuleOptions]
+) -> RuleOptions:
+    """Options with the lowest interval score on folds that the rule did not see.
 
     Parameters
     ----------
-    rows, sites, target, options
+    rows, sites, target
         As for :func:`best_rule`.
-    candidates : sequence of str
+    candidates : sequence of RuleOptions
         The first is taken unless another is better by a hundredth.
 
     Returns
     -------
-    str
+    RuleOptions
         One of `candidates`.
     """
-    scores = {}
-    for name in candidates:
-        if _is_possible(rows, sites, target, name):
-            scores[name] = _nested_score(rows, sites, target, options._replace(groups=name))
+    scores = {
+        c: _nested_score(rows, sites, target, c) for c in candidates if _is_possible(rows, sites, target, c.groups)
+    }
     first = candidates[0]
     best = min(scores, key=lambda name: scores[name]) if scores else first
     return best if best != first and scores[best] < (1.0 - LEAST_GAIN) * scores[first] else first

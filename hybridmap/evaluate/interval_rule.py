@@ -33,18 +33,22 @@ class RuleOptions(NamedTuple):
         "none", "tercile", or a column of the classes.
     is_signed : bool
         Whether values below zero make sense.
+    counts_once : {"block", "site"}
+        What counts once.
     """
 
     level: float
     groups: str
     is_signed: bool
+    counts_once: str = "block"
 
 
 class HeldOutScores(NamedTuple):
-    """Scores of sites whose models never saw them, and the block of each; (site,)."""
+    """Scores of sites whose models never saw them, and the block of each, (site,); and what counts once."""
 
     scores: pd.Series
     blocks: pd.Series
+    counts_once: str = "block"
 
     @property
     def block_count(self) -> int:
@@ -53,11 +57,11 @@ class HeldOutScores(NamedTuple):
 
     def part(self, members: pd.Index) -> HeldOutScores:
         """Those of some sites."""
-        return HeldOutScores(self.scores.loc[members], self.blocks.loc[members])
+        return HeldOutScores(self.scores.loc[members], self.blocks.loc[members], self.counts_once)
 
     def factor(self, level: float) -> float:
-        """Factor that holds `level` of new blocks; not finite where there are too few."""
-        return conformal_factor(self.scores, 1.0, self.blocks, level)
+        """Factor that holds `level` of new blocks, or sites; not finite where there are too few blocks."""
+        return conformal_factor(self.scores, 1.0, self.blocks, level, self.counts_once)
 
 
 @dataclass(frozen=True)
@@ -148,15 +152,17 @@ class IntervalRule:
         ranks = pd.Series(np.nan, index=scores.index)
         for name, members in scores.groupby(labels):
             part = self.of_group.get(str(name), self.pooled)
-            ranks[members.index] = conformal_rank(members, part.scores, part.blocks)
+            ranks[members.index] = conformal_rank(members, part.scores, part.blocks, part.counts_once)
         return ranks
 
     def facts(self) -> dict[str, Any]:
         """Plain values that maps need."""
         return {
-            "scale": "log" if self.form.is_log else "plain",
+            "scale": self.form.name,
             "grouped_by": self.options.groups,
+            "counts_once": self.options.counts_once,
             "rms": self.form.rms,
+            "step": self.form.step,
             "offset": self.form.offset,
             "thresholds": list(self.thresholds),
             "groups": {name: part.factor(self.options.level) for name, part in self.of_group.items()},
@@ -198,7 +204,7 @@ def learn_rule(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: Ru
     if options.groups == "tercile" and is_observed.any():
         low, high = predicted[is_observed].astype(float).quantile([1 / 3, 2 / 3])
         thresholds = (float(low), float(high))
-    pooled = HeldOutScores(scale_of(rows, target, form).scores(), sites["block"])
+    pooled = HeldOutScores(scale_of(rows, target, form).scores(), sites["block"], options.counts_once)
     labels = group_labels(predicted, sites, options.groups, thresholds)[is_observed]
     parts = {str(name): pooled.part(members.index) for name, members in labels.groupby(labels) if name}
     of_group = {name: part for name, part in parts.items() if _is_enough(part, options.level)}
@@ -245,18 +251,28 @@ def _better_form(rows: pd.DataFrame, blocks: pd.Series, target: str, options: Ru
     least = -math.inf if options.is_signed else 0.0
     residuals = (observed - rows[f"predicted.{target}"].astype(float).clip(lower=least)).dropna()
     rms = float(np.sqrt((residuals**2).mean())) if len(residuals) else 0.0
-    plain = ScaleForm(rms=rms, least=least)
     mean = float(observed.mean())
-    if options.is_signed or not mean > 0 or f"{BELOW_LOG}.{target}" in rows:
+    has_heads = f"{BELOW_LOG}.{target}" in rows
+    plain = ScaleForm(has_heads=has_heads, rms=rms, step=_longest_distance(rows, target), least=least)
+    if not has_heads and (options.is_signed or not mean > 0):
         return plain
 
     def score(form: ScaleForm) -> float:
         scale = scale_of(rows, target, form)
-        ends = scale.ends(conformal_factor(scale.scores(), 1.0, blocks, options.level))
+        ends = scale.ends(HeldOutScores(scale.scores(), blocks, options.counts_once).factor(options.level))
         value = metrics.interval_score(*ends, observed, options.level)
         return value if math.isfinite(value) else math.inf
 
     return min(plain, plain._replace(is_log=True, offset=OFFSET_SHARE * mean), key=score)
+
+
+def _longest_distance(rows: pd.DataFrame, target: str) -> float:
+    """Of learned ends from the prediction, in the unit of the target, so that no score is below 0; 1 without heads."""
+    if f"{BELOW_LOG}.{target}" not in rows:
+        return 1.0
+    centre = rows[f"predicted.{target}"].astype(float).clip(lower=0.0)
+    longest = max((rows[f"{end}.{target}"].astype(float) - centre).abs().max() for end in ("lower", "upper"))
+    return float(longest) if longest > 0 else 1.0
 
 
 def _is_enough(part: HeldOutScores, level: float) -> bool:

@@ -60,6 +60,39 @@ class PlainScale(IntervalScale):
 
 
 @dataclass(frozen=True)
+class WidenedScale(IntervalScale):
+    """Distances of its own for every soil, to which one number is added on both sides (Romano et al. 2019).
+
+    Attributes
+    ----------
+    observed, predicted : Series, shape (site,)
+        In the unit of the target; a prediction below 0 counts as 0.
+    below, above : Series, shape (site,)
+        Distances of the ends at a factor of 1, in the unit of the target.
+    step : float
+        What a factor of 2 adds, and one of 0 takes away, in the unit of the target.
+    """
+
+    observed: pd.Series
+    predicted: pd.Series
+    below: pd.Series
+    above: pd.Series
+    step: float
+
+    def scores(self) -> pd.Series:
+        """How far beyond its end an observation lies, in steps, where 1 is on the end; at least 0."""
+        residual = self.observed - self.predicted.clip(lower=0.0)
+        beyond = residual.abs() - self.below.where(residual < 0, self.above)
+        return (1.0 + beyond / self.step).clip(lower=0.0)
+
+    def ends(self, factor: float | pd.Series) -> tuple[pd.Series, pd.Series]:
+        """The prediction, and what the distances come to."""
+        centre, more = self.predicted.clip(lower=0.0), (factor - 1.0) * self.step
+        below, above = ((distance + more).clip(lower=0.0) for distance in (self.below, self.above))
+        return _opened(centre - below, centre, centre + above, 0.0)
+
+
+@dataclass(frozen=True)
 class LogScale(IntervalScale):
     """Distances below and above the logarithm, which are never the same for two soils; the interval is never negative.
 
@@ -92,6 +125,11 @@ class LogScale(IntervalScale):
         lower, upper = centre * np.exp(-factor * self.below), centre * np.exp(factor * self.above)
         return _opened(lower - self.offset, positive, upper - self.offset, 0.0)
 
+    def widened(self, step: float) -> WidenedScale:
+        """The same ends in the unit: a factor then does not raise a ratio to its power."""
+        (lower, upper), centre = self.ends(1.0), self.predicted.clip(lower=0.0)
+        return WidenedScale(self.observed, self.predicted, centre - lower, upper - centre, step)
+
 
 def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
     """An interval that is no single number where scores are 0, and holds nothing that cannot be."""
@@ -101,14 +139,18 @@ def _opened(lower: pd.Series, centre: pd.Series, upper: pd.Series, least: float)
 
 
 class ScaleForm(NamedTuple):
-    """What the scale of a target is made of, where no head says it.
+    """What the scale of a target is made of.
 
     Attributes
     ----------
     is_log : bool
-        Whether it is one distance on the logarithm.
+        Whether distances are those on the logarithm.
+    has_heads : bool
+        Whether they are those that the encoder learned; else they are one number, or the spread of draws.
     rms : float
         Error of calibration, in the unit of the target: what the spread of draws is added to, as variances.
+    step : float
+        Of a :class:`WidenedScale`, in the unit of the target.
     offset : float
         What is added before the logarithm, in the unit of the target.
     least : float
@@ -116,16 +158,26 @@ class ScaleForm(NamedTuple):
     """
 
     is_log: bool = False
+    has_heads: bool = False
     rms: float = 0.0
+    step: float = 1.0
     offset: float = 1.0
     least: float = -math.inf
 
+    @property
+    def name(self) -> str:
+        """As calibrations call it."""
+        return SCALE_NAMES[self.is_log, self.has_heads]
+
 
 PLAIN = ScaleForm()
+LOG, WIDENED = "log", "widened"
+SCALE_NAMES = {(False, False): "plain", (True, False): LOG, (True, True): "log_distances", (False, True): WIDENED}
+"""Of distances on the logarithm or not, learned or not. Calibrations of before call learned ones "plain"."""
 
 
 def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> IntervalScale:
-    """Scale of a target in a table of predictions: of heads, on the logarithm, of draws, or 1 in its unit.
+    """Scale of a target in a table of predictions: of heads or draws, or 1 in its unit, or one on the logarithm.
 
     Parameters
     ----------
@@ -134,17 +186,17 @@ def scale_of(table: pd.DataFrame, target: str, form: ScaleForm = PLAIN) -> Inter
     target : str
         The target.
     form : ScaleForm
-        Ignored where there are heads, whose scale is their own.
+        Which.
 
     Returns
     -------
     IntervalScale
     """
     observed, predicted = table[f"observed.{target}"].astype(float), table[f"predicted.{target}"].astype(float)
-    if f"{BELOW_LOG}.{target}" in table:
-        return LogScale(
-            observed, predicted, *(table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
-        )
+    if form.has_heads:
+        below, above, offset = (table[f"{c}.{target}"].astype(float) for c in (BELOW_LOG, ABOVE_LOG, OFFSET))
+        logs = LogScale(observed, predicted, below, above, offset)
+        return logs if form.is_log else logs.widened(form.step)
     spread = pd.Series(1.0, index=table.index)
     if form.is_log:
         return LogScale(observed, predicted, spread, spread, form.offset * spread)

@@ -149,7 +149,8 @@ def calibrate(
 
 
 def _options(experiment: Experiment, quantity: Quantity) -> RuleOptions:
-    return RuleOptions(experiment.uncertainty.level, experiment.uncertainty.groups, quantity.is_signed)
+    source = experiment.uncertainty
+    return RuleOptions(source.level, source.groups, quantity.is_signed, source.counts_once)
 
 
 def _mean_factor(rows: pd.DataFrame, sites: pd.DataFrame, targets: Sequence[str], level: float) -> float:
@@ -179,9 +180,10 @@ def map_calibration(
     Returns
     -------
     dict
-        ``scheme``, ``method`` (source of the spread), ``level``, ``groups``, ``blocks`` (number of them), ``factors``:
-        target → factor on its scale, None where there are too few blocks for the level; ``rules``: target → scale and
-        what it is made of, with factors of groups; ``parameter_factor`` on the spread of draws; ``notes``.
+        ``scheme``, ``method`` (source of the spread), ``level``, ``groups``, ``counts_once``, ``blocks`` (number of
+        them), ``factors``: target → factor on its scale, None where there are too few blocks for the level; ``rules``:
+        target → scale and what it is made of, with factors of groups; ``parameter_factor`` on the spread of draws;
+        ``notes``.
     """
     source, scheme = experiment.uncertainty, experiment.splits[0]
     rows = predictions[(predictions["part"] == "test") & (predictions["scheme"] == scheme)]
@@ -194,6 +196,7 @@ def map_calibration(
         "method": source.method,
         "level": source.level,
         "groups": source.groups,
+        "counts_once": source.counts_once,
         "blocks": int(of_rows["block"].nunique()),
         "factors": factors,
         "rules": {target: rule.facts() for target, rule in rules.items()},

@@ -16,6 +16,7 @@ from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.site_data import check_forcing, site_data
 from hybridmap.experiment.specification import checked_model, model_spec, training_options
 from hybridmap.experiment.training import SEED_STEP
+from hybridmap.model import Model
 from hybridmap.train import Member, fit_members
 
 Rows = NDArray[np.int64]
@@ -47,10 +48,10 @@ def parts_of_folds(fold: NDArray[np.int64], folds: int) -> list[Parts]:
     ]
 
 
-def predict_parts(
+def train_parts(
     experiment: Experiment, layers: ModelLayers, samples: pd.DataFrame, parts: Sequence[Parts]
-) -> list[pd.DataFrame]:
-    """Train the experiment once for each of `parts`, side by side, and predict what it predicts.
+) -> list[list[Model]]:
+    """Train the experiment once for each of `parts`, side by side.
 
     Parameters
     ----------
@@ -65,8 +66,8 @@ def predict_parts(
 
     Returns
     -------
-    list of DataFrame
-        One a part: a column a target, in its unit, indexed by the row of the samples; the mean of an ensemble.
+    list of list of Model
+        Those of each part: one, or the members of an ensemble.
 
     Raises
     ------
@@ -92,10 +93,28 @@ def predict_parts(
         fit_members(members, data, training_options(experiment, spec))
     except HybridmapError as error:
         raise HybridmapError(f"experiment '{experiment.name}', {error}") from None
+    size = len(seeds)
+    return [[member.model for member in members[k * size : (k + 1) * size]] for k in range(len(parts))]
+
+
+def predict_parts(
+    experiment: Experiment, layers: ModelLayers, samples: pd.DataFrame, parts: Sequence[Parts]
+) -> list[pd.DataFrame]:
+    """Train the experiment once for each of `parts`, and predict what it predicts.
+
+    Parameters
+    ----------
+    experiment, layers, samples, parts
+        As for :func:`train_parts`.
+
+    Returns
+    -------
+    list of DataFrame
+        One a part: a column a target, in its unit, indexed by the row of the samples; the mean of an ensemble.
+    """
     tables = []
-    for number, part in enumerate(parts):
-        group = members[number * len(seeds) : (number + 1) * len(seeds)]
-        outputs = [member.model.predict(samples.iloc[part.predicted]) for member in group]
+    for part, models in zip(parts, train_parts(experiment, layers, samples, parts), strict=True):
+        outputs = [model.predict(samples.iloc[part.predicted]) for model in models]
         means = {target: np.mean([out[target] for out in outputs], axis=0) for target in experiment.targets}
         tables.append(pd.DataFrame(means, index=part.predicted))
     return tables

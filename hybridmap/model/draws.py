@@ -15,7 +15,8 @@ from hybridmap.errors import HybridmapError
 from hybridmap.model import Model
 
 Array = NDArray[np.float64]
-
+BLOCK, SITE = "block", "site"
+"""What may count once in a calibration."""
 SMALLEST_SPREAD = 1e-6
 """Interval where all draws agree, in the unit of what is drawn."""
 
@@ -130,12 +131,15 @@ def interval(draws: Tensor, level: float = 0.9, range_: bool = False) -> Interva
     return Interval(draws.mean(0), lower, upper, draws.std(0))
 
 
-def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike, level: float = 0.9) -> float:
+def conformal_factor(
+    residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike, level: float = 0.9, counts_once: str = BLOCK
+) -> float:
     """Factor that makes ``centre ± factor * spread`` hold a share `level` of new blocks' observations.
 
     Split-conformal prediction with the absolute residual over the spread as score. Blocks count equally however many
     sites they hold, because sites of one block are not independent: the factor is the quantile of the scores weighted
     by one over their block's size, with the weight of one more block at infinity (Dunn et al. 2023, arXiv 1809.07441).
+    Where a site counts once a block counts by its sites, and the one at infinity as much as a mean block.
 
     Parameters
     ----------
@@ -145,6 +149,8 @@ def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike,
         Block or fold of each site.
     level : float
         Share of observations to hold.
+    counts_once : {"block", "site"}
+        What counts once: intervals hold the share of new blocks on average, or of sites spread like these.
 
     Returns
     -------
@@ -157,14 +163,20 @@ def conformal_factor(residuals: ArrayLike, spread: ArrayLike, blocks: ArrayLike,
     score = score[has_score]
     if not score.size:
         return float("nan")
-    count = np.bincount(code)
     order = np.argsort(score, kind="stable")
-    weight = np.cumsum((1.0 / count[code])[order]) / (len(count) + 1)
+    weight = np.cumsum(_weights(code, counts_once)[order]) / (code.max() + 2)
     reached = np.flatnonzero(weight >= level - 1e-12)
     return float(score[order][reached[0]]) if reached.size else float("inf")
 
 
-def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike) -> Array:
+def _weights(code: NDArray[np.int64], counts_once: str) -> Array:
+    """Weight of each site by the number of its block, (site,); as many in all as there are blocks."""
+    count = np.bincount(code)
+    weights: Array = 1.0 / count[code] if counts_once == BLOCK else np.full(len(code), len(count) / len(code))
+    return weights
+
+
+def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike, counts_once: str = BLOCK) -> Array:
     """Level above which :func:`conformal_factor` reaches a score.
 
     Parameters
@@ -173,6 +185,8 @@ def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike) -> 
         Of new sites, at least 0.
     held_out, blocks : array_like, shape (other site,)
         Scores of held-out sites, and the block of each.
+    counts_once : {"block", "site"}
+        What counts once.
 
     Returns
     -------
@@ -189,8 +203,7 @@ def conformal_rank(score: ArrayLike, held_out: ArrayLike, blocks: ArrayLike) -> 
     if not has_score.any():
         return np.full(scores.shape, np.nan)
     _, code = np.unique(np.asarray(blocks)[has_score], return_inverse=True)
-    count = np.bincount(code)
     order = np.argsort(references[has_score], kind="stable")
-    weight = np.concatenate([[0.0], np.cumsum((1.0 / count[code])[order]) / (len(count) + 1)])
+    weight = np.concatenate([[0.0], np.cumsum(_weights(code, counts_once)[order]) / (code.max() + 2)])
     ranks: Array = weight[np.searchsorted(references[has_score][order], scores)]
     return np.where(np.isfinite(scores), ranks, np.nan)

@@ -22,7 +22,7 @@ def build_model(spec: Mapping[str, Any]) -> Model:
     spec : mapping
         What ``model.yaml`` holds: ``process`` (mapping of name and options, or None for the pure network),
         ``neural``, ``shared`` (lists, "all" or "none"), ``fixed``, ``bounds``, ``constraint``, ``encoder``
-        (mapping with a name, options, and optionally ``separate``, ``positional`` and ``position_waves``),
+        (mapping with a name, options, and optionally ``separate``, ``positional``, ``position_waves`` and ``clip_sd``),
         ``covariates``, ``forcing``, ``targets`` (lists), ``forcing_constants`` and optionally ``categorical``
         (covariate → class codes), ``start`` (parameter → value), ``units`` (layer → unit), ``quantities`` (facts of
         those that the region declares) ``root_beta`` (shape of the root profile, where observations are of layers at
@@ -98,10 +98,11 @@ def _build_hybrid(spec: Mapping[str, Any]) -> HybridModel:
 
 
 def _build_inputs(spec: Mapping[str, Any], names: list[str]) -> MixedInputs | None:
-    """Build the treatment of classes, coordinates and position, None where all covariates are plain numbers."""
+    """Build the treatment of classes, coordinates, position and far values, None where none is asked for."""
     categorical = dict(spec.get("categorical") or {})
     coordinates = list(spec["encoder"].get("positional") or ())
     waves = spec["encoder"].get("position_waves")
-    if not (categorical or coordinates or waves):
+    clip_sd = spec["encoder"].get("clip_sd")
+    if not (categorical or coordinates or waves or clip_sd):
         return None
-    return MixedInputs(names, categorical, coordinates, PositionWaves(**waves) if waves else None)
+    return MixedInputs(names, categorical, coordinates, PositionWaves(**waves) if waves else None, clip_sd)

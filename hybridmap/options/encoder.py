@@ -19,3 +19,5 @@ Reach = Annotated[float, Range(ge=0, le=1000)]
 """How far a grid goes beyond the inputs, in their ranges."""
 DroppedShare = Annotated[float, Range(ge=0, lt=1)]
 """Share of units left out."""
+ClipSd = Annotated[float, Range(ge=0.5, le=1000)]
+"""How far from the mean a covariate counts, in standard deviations."""

@@ -36,6 +36,13 @@ class UncertaintyOptions:
             " groups of fewer than 20 blocks take the factor of all. auto: what nested folds of the calibration choose."
         },
     )
+    counts_once: Literal["auto", "block", "site"] = field(
+        default="block",
+        metadata={
+            "description": "What counts once in a calibration: every block of space, however many sites it holds, or"
+            " every site. auto: what nested folds of the calibration choose."
+        },
+    )
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.interval_rule import TERCILES
+from hybridmap.evaluate.interval_scale import LOG, WIDENED
 from hybridmap.files.reading import read_state
 from hybridmap.model.draws import SMALLEST_SPREAD
 from hybridmap.model.spread_head import exponential_of, log_of
@@ -31,6 +32,8 @@ class MapRule:
         On the scale of the interval.
     is_log : bool
         Whether the scale is a distance on the logarithm.
+    step : float
+        What a factor of 2 adds to learned distances, in the unit of the map; 0 stretches them on its logarithm.
     rms : float
         Error of calibration, in the unit of the map, which is added to the spread of draws as variances are.
     offset : float
@@ -41,6 +44,7 @@ class MapRule:
 
     factor: float
     is_log: bool = False
+    step: float = 0.0
     rms: float = 0.0
     offset: float = 1.0
     thresholds: tuple[float, ...] = ()
@@ -90,7 +94,13 @@ class MapRule:
         """
         centre = centre.clamp(min=0.0)
         logs, factor = log_of(centre, offset), self._factors(centre)
-        lower, upper = (exponential_of(logs + s * factor * d, offset) for s, d in zip((-1, 1), distances, strict=True))
+        on_logs = 1.0 if self.step else factor
+        lower, upper = (exponential_of(logs + s * on_logs * d, offset) for s, d in zip((-1, 1), distances, strict=True))
+        if self.step:
+            below, above = _opened(lower, centre, upper, 0.0)
+            more = (factor - 1.0) * self.step
+            lower = centre - (centre - below + more).clamp(min=0.0)
+            upper = centre + (above - centre + more).clamp(min=0.0)
         return _opened(lower, centre, upper, 0.0)
 
     def _factors(self, centre: Tensor) -> Tensor | float:
@@ -157,6 +167,12 @@ def calibrated_rules(
 def _check_settings(path: Path, stored: Mapping[str, Any], uncertainty: UncertaintyOptions) -> None:
     calibrated = stored["method"], stored["level"], stored.get("groups", "none")
     groups = calibrated[2] if uncertainty.groups == "auto" else uncertainty.groups
+    counts_once = stored.get("counts_once", "block")
+    if counts_once != uncertainty.counts_once:
+        raise HybridmapError(
+            f"{path}: calibrated with uncertainty.counts_once: {counts_once}, the experiment asks for"
+            f" {uncertainty.counts_once}; run 'hybridmap evaluate' again."
+        )
     if calibrated != (uncertainty.method, uncertainty.level, groups):
         of = "{} at level {}{}"
         grouped = [f" by {groups}" if groups not in ("none", "auto") else "" for groups in (calibrated[2], groups)]
@@ -182,7 +198,8 @@ def _rule(stored: Mapping[str, Any], target: str | None, depth: str) -> MapRule 
     of_group, thresholds = rule["groups"], tuple(rule["thresholds"])
     return MapRule(
         of_group.get(depth, factor) if rule.get("grouped_by", stored["groups"]) == "depth" else factor,
-        is_log=rule["scale"] == "log",
+        is_log=rule["scale"] == LOG,
+        step=rule["step"] if rule["scale"] == WIDENED else 0.0,
         rms=rule["rms"],
         offset=rule["offset"],
         thresholds=thresholds,

@@ -37,6 +37,22 @@ def test_an_observation_lies_on_the_end_of_the_interval_of_its_own_score(
     assert float(wider[1][0]) > upper
 
 
+@given(observed=st.floats(0.0, 500.0), predicted=st.floats(0.0, 500.0), below=DISTANCES, above=DISTANCES)
+def test_learned_ends_in_the_unit_are_as_they_were_until_a_number_widens_them(
+    observed: float, predicted: float, below: float, above: float
+) -> None:
+    logs = LogScale(*(pd.Series([v]) for v in (observed, predicted, below, above, 0.5)))
+    unit = logs.widened(2e4)
+    for of_unit, of_logs in zip(unit.ends(1.0), logs.ends(1.0), strict=True):
+        np.testing.assert_allclose(of_unit, of_logs, rtol=1e-6, atol=2e-6)
+    score = float(unit.scores()[0])
+    assert score >= 0.0
+    lower, upper = (float(end[0]) for end in unit.ends(score))
+    assert 0.0 <= lower <= observed + 1e-4 * (1 + observed)
+    assert observed <= upper + 1e-4 * (1 + observed)
+    assert float(unit.ends(score + 0.1)[1][0]) > upper
+
+
 def test_without_heads_the_scale_is_the_spread_or_one() -> None:
     table = pd.DataFrame({"observed.soc": [3.0, 5.0], "predicted.soc": [4.0, 2.0]})
     assert scale_of(table, "soc").scores().tolist() == [1.0, 3.0]

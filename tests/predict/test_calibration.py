@@ -11,6 +11,7 @@ import torch
 from hybridmap.config import Experiment
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.interval_rule import RuleOptions, learn_rule
+from hybridmap.evaluate.interval_scale import ScaleForm, scale_of
 from hybridmap.evaluate.intervals import map_calibration
 from hybridmap.files.tables import write_state
 from hybridmap.options import UncertaintyOptions
@@ -97,3 +98,28 @@ def test_a_calibration_by_other_groups_is_refused(tmp_path: Path) -> None:
     write_state({"method": "none", "level": 0.9, "blocks": 5, "factors": {"soc": 1.0}, "rules": {}}, path)
     with pytest.raises(HybridmapError, match=r"not a conformal.json of 'hybridmap evaluate'"):
         calibrated_rules(path, UncertaintyOptions(), {"soc": True}, DEPTH)
+
+
+@pytest.mark.parametrize("is_log", [True, False])
+def test_learned_distances_have_the_same_ends_in_a_map_and_in_the_evaluation(is_log: bool) -> None:
+    random = np.random.default_rng(1)
+    columns = {"observed": random.gamma(2.0, 9.0, 50), "predicted": random.gamma(2.0, 9.0, 50)}
+    columns |= {"below_log": random.uniform(0.3, 2.0, 50), "above_log": random.uniform(0.3, 2.0, 50), "log_offset": 0.4}
+    table = pd.DataFrame({f"{name}.soc": values for name, values in columns.items()})
+    scale = scale_of(table, "soc", ScaleForm(is_log, has_heads=True, step=7.0))
+    centre, *distances = (torch.tensor(table[f"{n}.soc"].to_numpy()) for n in ("predicted", "below_log", "above_log"))
+    for factor in (0.3, 1.0, 2.5):
+        of_map = MapRule(factor, step=0.0 if is_log else 7.0).log_ends(centre, (distances[0], distances[1]), 0.4)
+        for map_end, end in zip(of_map, scale.ends(factor), strict=True):
+            np.testing.assert_allclose(map_end, end, rtol=1e-5, atol=1e-5)
+
+
+def test_a_calibration_of_before_stretches_learned_distances_on_the_logarithm(tmp_path: Path) -> None:
+    rule = {"scale": "plain", "rms": 0.0, "offset": 1.0, "thresholds": [], "groups": {}}
+    stored = {"factors": {"soc": 1.5}, "method": "head", "level": 0.9, "blocks": 50, "groups": "none"}
+    write_state({**stored, "rules": {"soc": rule}}, tmp_path / "conformal.json")
+    settings = UncertaintyOptions(method="head", groups="none")
+    assert calibrated_rules(tmp_path / "conformal.json", settings, {"soc": True}, DEPTH)["soc"].step == 0.0
+    by_site = UncertaintyOptions(method="head", groups="none", counts_once="site")
+    with pytest.raises(HybridmapError, match=r"calibrated with uncertainty\.counts_once: block, the experiment asks"):
+        calibrated_rules(tmp_path / "conformal.json", by_site, {"soc": True}, DEPTH)
