@@ -110,6 +110,13 @@ def main() -> None:
     soc = {f"SOC {depth} [kg m-3]": maps["soc"][k] for k, depth in enumerate(depths)}
     stocks = {"stock 0-30 cm [kg m-2]": maps["soc_stock_30cm"], "stock 0-100 cm [kg m-2]": maps["soc_stock_1m"]}
     panels(soc | stocks | {"residence time [yr]": maps["residence_time"]}, 3, args.out / "clm5_soc.png")
+    if "soc_lower" in maps:
+        ends = {
+            f"{end} end, {depth} [kg m-3]": maps[f"soc_{end}"][k]
+            for end in ("lower", "upper")
+            for k, depth in enumerate(depths)
+        }
+        panels(ends, 6, args.out / "clm5_intervals.png")
     panels({name: maps[name] for name in COMPONENTS}, 3, args.out / "clm5_components.png")
     claims(maps, covariates, args.out / "clm5_claims.png")
     off_bounds(maps)

@@ -55,8 +55,8 @@ def observed(model: Clm5Interval, parameters: Mapping[str, Tensor], cell: Tensor
     return torch.cat(parts, 1).double()
 
 
-def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Parameters of about `count` cells of the maps, and the numbers of their forcing."""
+def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
+    """Parameters of about `count` cells of the maps, the numbers of their forcing, and which cells (row, column)."""
     maps = zarr.open_group(folder / "experiments/clm5/maps.zarr", mode="r")
     with rasterio.open(folder / "inputs/clm5_cell.tif") as file:
         number = file.read(1)
@@ -68,13 +68,15 @@ def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[di
     rows = np.flatnonzero(is_known)
     rows = rows[:: max(1, len(rows) // count)]
     cell_parameters = {name: torch.from_numpy(field.ravel()[rows].astype("float32")) for name, field in values.items()}
-    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32"))
+    chosen = np.zeros(shape, dtype=bool)
+    chosen.ravel()[rows] = True
+    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32")), chosen
 
 
 def shares(folder: Path, count: int) -> pd.DataFrame:
     """Share of the spatial variance that goes where a component is held at its mean, and that it makes alone."""
     model = Clm5Interval(str(folder / "inputs/clm5.npz"), litter_scale=True)
-    parameters, cell = mapped_parameters(folder, model, count)
+    parameters, cell, _ = mapped_parameters(folder, model, count)
     means = {name: values.mean() for name, values in parameters.items()}
     full = observed(model, parameters, cell).var(1)
     names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
