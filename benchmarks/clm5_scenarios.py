@@ -55,21 +55,21 @@ def main() -> None:
         return observed(model, parameters, cell)[-1]
 
     table = dict(model.table)
-    now = stock_of({})
+    present = stock_of({})
     for name, values in table.items():
         torch.testing.assert_close(model.table[name], values)
     fields = {}
     for title, assumed in SCENARIOS.items():
-        then = stock_of(assumed)
-        change = 100 * (then / now - 1).numpy()
+        shifted = stock_of(assumed)
+        change = 100 * (shifted / present - 1).numpy()
         low, middle, high = np.percentile(change, [5, 50, 95])
-        mean = 100 * float(then.mean() / now.mean() - 1)
+        mean = 100 * float(shifted.mean() / present.mean() - 1)
         sys.stdout.write(f"| {title} | {mean:+.1f} | {low:+.1f} | {middle:+.1f} | {high:+.1f} |\n")
         field = np.full(places.shape, np.nan, "float32")
         field[places] = change
         fields[f"stock to 1 m, {title} [%]"] = field
     panels(fields, 3, args.out / "clm5_scenarios.png")
-    sys.stdout.write(f"{len(now)} cells, {time.process_time() - start:.0f} s of one core\n")
+    sys.stdout.write(f"{len(present)} cells, {time.process_time() - start:.0f} s of one core\n")
 
 
 if __name__ == "__main__":

@@ -68,9 +68,9 @@ def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[di
     rows = np.flatnonzero(is_known)
     rows = rows[:: max(1, len(rows) // count)]
     cell_parameters = {name: torch.from_numpy(field.ravel()[rows].astype("float32")) for name, field in values.items()}
-    chosen = np.zeros(shape, dtype=bool)
-    chosen.ravel()[rows] = True
-    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32")), chosen
+    is_taken = np.zeros(shape, dtype=bool)
+    is_taken.ravel()[rows] = True
+    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32")), is_taken
 
 
 def shares(folder: Path, count: int) -> pd.DataFrame:

@@ -59,7 +59,9 @@ def main() -> None:
         recipe = Recipe(folder / "model", block, source, Interval(0, 20))
         predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
         seconds = time.perf_counter() - start
-        processor = sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        processor = sum(
+            resource.getrusage(processes).ru_utime for processes in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
         rate = args.size**2 / seconds
         print(
             f"{os.cpu_count()} cores, {args.size} x {args.size} cells: {seconds:.1f} s, {rate:,.0f} cells/s;"

@@ -17,7 +17,8 @@ ISHIGAMI = (0.3139, 0.4424, 0.0)
 @pytest.fixture(scope="module")
 def benchmark_module() -> ModuleType:
     spec = importlib.util.spec_from_file_location("traceability", ROOT / "benchmarks/clm5_traceability.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
