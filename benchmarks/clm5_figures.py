@@ -2,6 +2,7 @@
 
 snakemake --cores 2 --configfile resources/regions/conus_clm5.yaml
 python benchmarks/clm5_figures.py --out docs/images
+python benchmarks/clm5_figures.py --experiment kan_prior --prefix clm5_kan      of another model
 """
 
 import argparse
@@ -93,9 +94,11 @@ def off_bounds(maps: dict[str, Field]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--results", type=Path, default=Path("results/conus_clm5"))
+    parser.add_argument("--experiment", default="clm5")
+    parser.add_argument("--prefix", default="clm5", help="of the names of the figures")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     args = parser.parse_args()
-    store = zarr.open_group(args.results / "experiments/clm5/maps.zarr", mode="r")
+    store = zarr.open_group(args.results / "experiments" / args.experiment / "maps.zarr", mode="r")
     maps = {name: np.asarray(store[name]) for name in store.array_keys() if np.ndim(store[name]) >= 2}
     cube = open_cube(args.results / "covariates.zarr")
     whole = Tile(0, cube.grid.height, 0, cube.grid.width)
@@ -105,13 +108,20 @@ def main() -> None:
         name: np.where(is_complete, layers[cube.covariate_names.index(name)], np.nan)
         for name in {covariate for covariate, _ in CLAIMS.values()}
     }
-    panels({f"{p.name} [{p.unit}]": maps[p.name] for p in PARAMETERS}, 4, args.out / "clm5_parameters.png")
+    panels({f"{p.name} [{p.unit}]": maps[p.name] for p in PARAMETERS}, 4, args.out / f"{args.prefix}_parameters.png")
     depths = ("0-5 cm", "5-15 cm", "15-30 cm", "30-60 cm", "60-100 cm", "100-200 cm")
     soc = {f"SOC {depth} [kg m-3]": maps["soc"][k] for k, depth in enumerate(depths)}
     stocks = {"stock 0-30 cm [kg m-2]": maps["soc_stock_30cm"], "stock 0-100 cm [kg m-2]": maps["soc_stock_1m"]}
-    panels(soc | stocks | {"residence time [yr]": maps["residence_time"]}, 3, args.out / "clm5_soc.png")
-    panels({name: maps[name] for name in COMPONENTS}, 3, args.out / "clm5_components.png")
-    claims(maps, covariates, args.out / "clm5_claims.png")
+    panels(soc | stocks | {"residence time [yr]": maps["residence_time"]}, 3, args.out / f"{args.prefix}_soc.png")
+    if "soc_lower" in maps:
+        ends = {
+            f"{end} end, {depth} [kg m-3]": maps[f"soc_{end}"][k]
+            for end in ("lower", "upper")
+            for k, depth in enumerate(depths)
+        }
+        panels(ends, 6, args.out / f"{args.prefix}_intervals.png")
+    panels({name: maps[name] for name in COMPONENTS}, 3, args.out / f"{args.prefix}_components.png")
+    claims(maps, covariates, args.out / f"{args.prefix}_claims.png")
     off_bounds(maps)
 
 

@@ -5,16 +5,20 @@ python benchmarks/clm5_scores.py
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hybridmap.process.clm5.matrix import PARAMETERS
+
 OFFSET = 0.5
 """Added to SOC [kg m-3] before a logarithm is taken."""
 CLASSES_CM = ((0, 10), (10, 30), (30, 60), (60, 101))
 """By the middle of the layer."""
+MARGIN, SHARE = 0.01, 0.95
 Values = NDArray[np.float64]
 
 
@@ -41,24 +45,43 @@ def predictions_of(folder: Path) -> dict[str, pd.DataFrame]:
         table = pd.read_parquet(file)
         table = table[(table["part"] == "test") & table["observed.soc"].notna()]
         name = file.parent.name if file.parent.name != "evaluation" else file.parents[1].name
-        held_out = table[["site_id", "scheme", "observed.soc", "predicted.soc"]]
+        held_out = table[["site_id", "scheme", "observed.soc", "predicted.soc", *table.filter(regex=r"^parameter\.")]]
         tables[name] = held_out.merge(facts, on="site_id", validate="many_to_one")
     return tables
 
 
+def by_depth(table: pd.DataFrame, score: Callable[[Values, Values], float]) -> str:
+    """A score by class of depth."""
+    middle = 0.5 * (table["top_cm"] + table["bottom_cm"])
+    scores = []
+    for top, bottom in CLASSES_CM:
+        part = table[(middle >= top) & (middle < bottom)]
+        observed, predicted = part["observed.soc"].to_numpy(float), part["predicted.soc"].to_numpy(float)
+        scores.append(f"{score(observed, predicted):.2f}" if len(part) > 2 else "–")
+    return " ".join(scores)
+
+
 def row(table: pd.DataFrame) -> list[str]:
-    """R2, r, MAE, R2 of logarithms, r by class of depth."""
+    """R2, r, MAE, R2 of logarithms, r and R2 by class of depth."""
     observed, predicted = table["observed.soc"].to_numpy(float), table["predicted.soc"].to_numpy(float)
     logs = [np.log(np.maximum(values, 0) + OFFSET) for values in (observed, predicted)]
-    middle = 0.5 * (table["top_cm"] + table["bottom_cm"])
-    by_depth = []
-    for top, bottom in CLASSES_CM:
-        is_within = ((middle >= top) & (middle < bottom)).to_numpy()
-        has_some = is_within.sum() > 2
-        by_depth.append(f"{r(observed[is_within], predicted[is_within]):.2f}" if has_some else "–")
     error = np.abs(observed - predicted).mean()
     scores = [f"{r2(observed, predicted):.3f}", f"{r(observed, predicted):.3f}", f"{error:.2f}", f"{r2(*logs):.3f}"]
-    return [*scores, " ".join(by_depth)]
+    return [*scores, by_depth(table, r), by_depth(table, r2)]
+
+
+def off_bounds(table: pd.DataFrame) -> str:
+    """How many learned parameters of CLM5 lie further than 1 % of their range from their bounds at 95 % of profiles."""
+    sites = table.drop_duplicates("profile_id")
+    shares = {}
+    for parameter in PARAMETERS:
+        if (values := sites.get(f"parameter.{parameter.name}")) is not None:
+            position = (values - parameter.lower) / (parameter.upper - parameter.lower)
+            shares[parameter.name] = float(((position > MARGIN) & (position < 1 - MARGIN)).mean())
+    rest = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items() if share < SHARE)
+    return (
+        f"{sum(share >= SHARE for share in shares.values())} of {len(shares)} off their bounds; less: {rest or 'none'}"
+    )
 
 
 def raca_stocks(table: pd.DataFrame) -> str:
@@ -91,6 +114,8 @@ def main() -> None:
                 for source, of_source in part.groupby("source"):
                     print(f"| {name} | {source} held out | {len(of_source)} | {' | '.join(row(of_source))} |")
             print(f"RaCA to 1 m, {name}, {scheme}: {raca_stocks(part)}")
+            if part.filter(like="parameter.").size:
+                print(f"parameters, {name}, {scheme}: {off_bounds(part)}")
 
 
 if __name__ == "__main__":

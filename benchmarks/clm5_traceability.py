@@ -2,7 +2,7 @@
 
 snakemake --cores 2 --configfile resources/regions/conus_clm5.yaml
 python benchmarks/clm5_traceability.py shares          share of the variance of SOC that each component explains
-pip install SALib; python benchmarks/clm5_traceability.py sensitivity       first-order indices of 512 sites
+python benchmarks/clm5_traceability.py sensitivity     first-order indices of 512 sites
 
 Definitions: section 11 of the specification of CLM5 (shares), Saltelli et al. 2010 as SALib has it (sensitivity).
 """
@@ -55,8 +55,8 @@ def observed(model: Clm5Interval, parameters: Mapping[str, Tensor], cell: Tensor
     return torch.cat(parts, 1).double()
 
 
-def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Parameters of about `count` cells of the maps, and the numbers of their forcing."""
+def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
+    """Parameters of about `count` cells of the maps, the numbers of their forcing, and which cells (row, column)."""
     maps = zarr.open_group(folder / "experiments/clm5/maps.zarr", mode="r")
     with rasterio.open(folder / "inputs/clm5_cell.tif") as file:
         number = file.read(1)
@@ -68,13 +68,15 @@ def mapped_parameters(folder: Path, model: Clm5Interval, count: int) -> tuple[di
     rows = np.flatnonzero(is_known)
     rows = rows[:: max(1, len(rows) // count)]
     cell_parameters = {name: torch.from_numpy(field.ravel()[rows].astype("float32")) for name, field in values.items()}
-    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32"))
+    is_taken = np.zeros(shape, dtype=bool)
+    is_taken.ravel()[rows] = True
+    return cell_parameters, torch.from_numpy(number.ravel()[rows].astype("float32")), is_taken
 
 
 def shares(folder: Path, count: int) -> pd.DataFrame:
     """Share of the spatial variance that goes where a component is held at its mean, and that it makes alone."""
     model = Clm5Interval(str(folder / "inputs/clm5.npz"), litter_scale=True)
-    parameters, cell = mapped_parameters(folder, model, count)
+    parameters, cell, _ = mapped_parameters(folder, model, count)
     means = {name: values.mean() for name, values in parameters.items()}
     full = observed(model, parameters, cell).var(1)
     names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
@@ -104,9 +106,30 @@ def _of_mean_forcing(model: Clm5Interval, cell: Tensor, varying: tuple[str, ...]
     return mean_model
 
 
+def first_order(values: np.ndarray, count: int) -> np.ndarray:
+    """First-order indices of the runs of SALib's Sobol sample without second order (Saltelli et al. 2010).
+
+    Parameters
+    ----------
+    values : array, shape (..., run)
+        Outputs; runs in sets of A, A with one column of B each, and B.
+    count : int
+        Number of parameters.
+
+    Returns
+    -------
+    array, shape (..., parameter)
+        0 of an output that does not vary.
+    """
+    runs = values.reshape(*values.shape[:-1], -1, count + 2)
+    first, mixed, second = runs[..., 0], runs[..., 1:-1], runs[..., -1]
+    variance = np.concatenate([first, second], -1).var(-1)[..., None]
+    explained = (second[..., None] * (mixed - first[..., None])).mean(-2)
+    return np.divide(explained, variance, out=np.zeros_like(explained), where=variance > 0)
+
+
 def sensitivity(folder: Path, seed: int) -> dict[str, pd.DataFrame]:
     """Mean and SD over sites of first-order indices of SOC and its logarithm, parameters uniform in their bounds."""
-    from SALib.analyze.sobol import first_order
     from SALib.sample import sobol
 
     model = Clm5Interval(str(folder / "inputs/clm5.npz"))
@@ -116,17 +139,14 @@ def sensitivity(folder: Path, seed: int) -> dict[str, pd.DataFrame]:
         "bounds": [[p.lower, p.upper] for p in model.parameters],
     }
     draws = torch.from_numpy(sobol.sample(problem, DRAWS, calc_second_order=False, seed=seed).astype("float32"))
+    parameters = {p.name: draws[:, i] for i, p in enumerate(model.parameters)}
     cells = np.random.default_rng(seed).choice(len(model.table["input_cwd"]), SITES, replace=False)
-    indices: dict[str, list[list[np.ndarray]]] = {"SOC": [], "logarithm of SOC": []}
+    indices: dict[str, list[np.ndarray]] = {"SOC": [], "logarithm of SOC": []}
     for cell in cells:
-        parameters = {p.name: draws[:, i] for i, p in enumerate(model.parameters)}
         soc = observed(model, parameters, torch.full((len(draws),), float(cell)))
         soc = soc.nan_to_num(0.0).clamp(1e-6, LARGEST)
         for values, of_sites in zip((soc, soc.log()), indices.values(), strict=True):
-            # A, then A with one column of B each, then B.
-            runs = values.numpy().reshape(len(values), DRAWS, -1)
-            pairs = [(depth[:, 0], depth[:, 1:-1].T, depth[:, -1]) for depth in runs]
-            of_sites.append([np.array([first_order(a, ab, b) for ab in mixed]) for a, mixed, b in pairs])
+            of_sites.append(first_order(values.numpy(), len(model.parameters)))
     names = [*(f"{top}-{bottom} cm" for top, bottom in DEPTHS_CM), "stock to 1 m"]
     tables = {}
     for subject, of_sites in indices.items():

@@ -76,8 +76,8 @@ FIVE_POOL = {
 }
 
 
-def write_model(path: Path, of: dict[str, Any] | None = None) -> None:
-    """An untrained model behind a network of 256-128-64-32, of the five pools unless `of` says otherwise."""
+def write_model(path: Path, of: dict[str, Any] | None = None, members: int = 1) -> None:
+    """An untrained model or ensemble behind a network of 256-128-64-32, of five pools unless `of` says otherwise."""
     import torch
 
     from hybridmap.model.specification import build_model
@@ -91,9 +91,10 @@ def write_model(path: Path, of: dict[str, Any] | None = None) -> None:
         **(of or FIVE_POOL),
     }  # fmt: skip
     torch.manual_seed(0)
-    model = build_model(spec)
-    model.fit_inputs(torch.randn(2000, LAYERS))
-    save_model(model, spec, path)
+    models = [build_model(spec) for _ in range(members)]
+    for model in models:
+        model.fit_inputs(torch.randn(2000, LAYERS))
+    save_model(models, spec, path)
 
 
 def write_area(folder: Path) -> None:

@@ -43,7 +43,8 @@ class Linear(nn.Linear):
 
     def small(self, std: float = 0.1) -> Linear:
         """Start near zero, so that parameters start near their defaults at every site; returns itself."""
-        nn.init.normal_(self.weight, std=std / math.sqrt(max(self.in_features, 1)))
+        if not self.weight.is_meta:  # where only shapes are asked for, torch would load its compiler to draw nothing
+            nn.init.normal_(self.weight, std=std / math.sqrt(max(self.in_features, 1)))
         nn.init.zeros_(self.bias)
         return self
 

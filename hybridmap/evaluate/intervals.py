@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
@@ -48,8 +47,7 @@ def interval_columns(experiment: Experiment, model: Model, folder: Path, samples
         return {}
     covariates, forcing = model.tensors(samples)
     if source.method == "head":
-        with torch.no_grad():
-            outputs = model(covariates, forcing)
+        outputs = model.outputs_of(covariates, forcing)
         return {
             k: v for t in experiment.targets for k, v in head_columns(model.heads, outputs, t, source.level).items()
         }

@@ -46,14 +46,7 @@ def ensemble_draws(members: Model, covariates: Tensor, forcing: Mapping[str, Ten
     -------
     dict of str to Tensor, shape (member, site, ...)
     """
-    size = members.standardise.mean.shape[0]
-
-    def repeat(values: Tensor) -> Tensor:
-        return values.expand(size, *values.shape)
-
-    with torch.no_grad():
-        outputs: dict[str, Tensor] = members(repeat(covariates), {name: repeat(v) for name, v in forcing.items()})
-    return outputs
+    return members.outputs_of(covariates, forcing)
 
 
 def mean_of(draws: Tensor) -> Tensor:
@@ -99,7 +92,7 @@ def dropout_draws(
         with torch.no_grad():
             for number in range(passes):
                 set_step(model, number)
-                for name, values in model(covariates, forcing).items():
+                for name, values in model.outputs_of(covariates, forcing).items():
                     draws.setdefault(name, []).append(values)
     finally:
         set_sampling(model, False)

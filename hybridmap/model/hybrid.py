@@ -158,8 +158,23 @@ class HybridModel(TableModel):
         """From the encoder's output (..., site, neural parameter) and forcing to everything behind it."""
         return self.observed(self.column(encoded, forcing), forcing)
 
-    def column(self, encoded: Tensor, forcing: Mapping[str, Tensor]) -> Run:
-        """As :meth:`decode`, with outputs by layer as the process model gives them: of a column all depths at once."""
+    def column(self, encoded: Tensor, forcing: Mapping[str, Tensor], *, is_traced: bool = False) -> Run:
+        """As :meth:`decode`, with outputs by layer as the process model gives them: of a column all depths at once.
+
+        Parameters
+        ----------
+        encoded : Tensor, shape (..., site, output)
+            What the encoder makes of the sites.
+        forcing : mapping of str to Tensor, shape (..., site)
+            In the units of the process model.
+        is_traced : bool
+            Whether the outputs hold the traces of the process model too.
+
+        Returns
+        -------
+        Run
+            Of the columns.
+        """
         shape, count = encoded.shape[:-1], len(self.neural_names)
         heads, encoded = self.heads.outputs(encoded[..., count:]), encoded[..., :count]
         raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
@@ -171,7 +186,8 @@ class HybridModel(TableModel):
         # Without a layer it is the constants that say how many sites there are.
         sizes = () if flat else (shape.numel(),)
         driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants}}
-        outputs = self._process({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
+        run = self._process.traced if is_traced else self._process
+        outputs = run({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         if len(shape) > 1:
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
@@ -215,27 +231,6 @@ class HybridModel(TableModel):
         """A run as a sample of an interval shows it: that of the forcing, or of the region."""
         outputs = self.depth.observed(run.outputs, {**self.forcing_constants, **forcing}, run.raw.ndim - 2)
         return Run(outputs, run.raw, run.position)
-
-    def traced(self, outputs: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the process model traces its outputs to, see :meth:`~hybridmap.process.ProcessModel.trace`.
-
-        Parameters
-        ----------
-        outputs : mapping of str to Tensor, shape (site,)
-            Of a run, with its parameters.
-        forcing : mapping of str to Tensor, shape (site,)
-            In the units of the process model.
-
-        Returns
-        -------
-        dict of str to Tensor, shape (site,)
-        """
-        prefix = "parameter."
-        learned = {n.removeprefix(prefix): v for n, v in outputs.items() if n.startswith(prefix)}
-        like = next(iter(forcing.values()))
-        constants = {n: like.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
-        driven = {**forcing, **{n: constants[n].expand(like.shape) for n in self.forcing_constants}}
-        return self._process.trace({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
 
     def fit_outputs(self, targets: Mapping[str, Tensor]) -> None:
         """Take the start of the spreads from the observations (site,) of the training part."""

@@ -16,6 +16,7 @@ from hybridmap.encoders import MixedInputs, Standardise
 from hybridmap.encoders.interface import as_encoder
 from hybridmap.errors import HybridmapError
 from hybridmap.model.spread_head import SpreadHead
+from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.quantities import QUANTITIES, Quantity
 
 OUTSIDE = "outside_grid"
@@ -36,6 +37,38 @@ class Run(NamedTuple):
     outputs: dict[str, Tensor]
     raw: Tensor
     position: Tensor
+
+
+def columns_of(covariates: Tensor, forcing: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Columns of soil of layers: sites of one have equal covariates and forcing, bit by bit, but for their ends.
+
+    Parameters
+    ----------
+    covariates : Tensor, shape (site, covariate)
+        Of the sites.
+    forcing : mapping of str to Tensor, shape (site,)
+        Of the sites, with the ends of their layers.
+
+    Returns
+    -------
+    first : Tensor of int64, shape (column,)
+        The first site of each column, in order.
+    column_of : Tensor of int64, shape (site,)
+        Place of the column of every site.
+
+    Examples
+    --------
+    >>> first, column_of = columns_of(torch.tensor([[7.0], [3.0], [7.0]]), {"layer_top": torch.tensor([0.0, 0.0, 0.1])})
+    >>> first.tolist(), column_of.tolist()
+    ([0, 1], [0, 1, 0])
+    """
+    shared = [values[:, None] for name, values in forcing.items() if name not in LAYER_INPUTS]
+    table = torch.cat([covariates, *shared], dim=1).cpu().contiguous().numpy()
+    rows = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))[:, 0]
+    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    column_of = np.argsort(order)[inverse]
+    return torch.from_numpy(first[order]).to(covariates.device), torch.from_numpy(column_of).to(covariates.device)
 
 
 class TableModel(nn.Module, ABC):
@@ -176,10 +209,33 @@ class TableModel(nn.Module, ABC):
         HybridmapError
             If a column is missing.
         """
-        covariates, forcing = self.tensors(table)
-        with torch.no_grad():
-            out = self(covariates, forcing)
+        out = self.outputs_of(*self.tensors(table))
         return {name: values.numpy() for name, values in out.items()}
+
+    def outputs_of(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As :meth:`forward` without gradients; where sites are layers of columns, each column is computed once.
+
+        Parameters
+        ----------
+        covariates : Tensor, shape (site, covariate)
+            Physical units; of stacked weights too, whose members all see the same sites.
+        forcing : mapping of str to Tensor, shape (site,)
+            Units of the process model.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site, ...) or (member, site, ...)
+        """
+        members = self.standardise.mean.shape[:-1]
+        column_of = None
+        if self.has_columns:
+            first, column_of = columns_of(covariates, forcing)
+            covariates = covariates[first]
+            forcing = {name: v if name in LAYER_INPUTS else v[first] for name, v in forcing.items()}
+            column_of = column_of.expand(*members, *column_of.shape)
+        repeated = {name: v.expand(*members, *v.shape) for name, v in forcing.items()}
+        with torch.no_grad():
+            return self.run(covariates.expand(*members, *covariates.shape), repeated, column_of).outputs
 
     def tensors(self, table: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Covariates (site, covariate) and forcing of a table, as :meth:`predict` finds them."""

@@ -62,6 +62,7 @@ class Predictor:
         self._kinds = [[k for k in of_interval if self.layers.keys() & k.layers().keys()] for of_interval in kinds]
         self._drawn_outputs = sorted({name for kind in self._kinds[0] for name in kind.drawn_outputs})
         self._needs_extent = any(kind.needs_extent for kind in self._kinds[0])
+        self._needs_traces = any(kind.needs_traces for kind in self._kinds[0])
         self._steady_state = steady_state_of(self.model)
         # A column is computed once, whatever is seen of it.
         self._has_columns = bool(recipe.depths) and self.model.process is not None and self.model.process.has_layers
@@ -95,7 +96,9 @@ class Predictor:
             An entry for each of `layers`; NaN where the layer needs a steady state and there is none.
         """
         with torch.inference_mode():
-            columns = [_column(model, covariates, forcing) if self._has_columns else None for model in self.members]
+            columns = [
+                self._column(model, covariates, forcing) if self._has_columns else None for model in self.members
+            ]
             extent = self.extent.of(covariates, distance_km) if self._needs_extent else None
             by_interval = [self._maps(k, columns, covariates, forcing, extent) for k in range(len(self._kinds))]
         if not self.recipe.depths:
@@ -135,12 +138,37 @@ class Predictor:
         """Outputs of the model, or the mean of its members, and draws of what kinds of maps ask for."""
         names = self._drawn_outputs
         pairs = zip(self.members, columns, strict=True)
-        members = [_member_outputs(kinds, model, column, covariates, forcing) for model, column in pairs]
+        members = [self._member_outputs(kinds, model, column, covariates, forcing) for model, column in pairs]
         if len(members) == 1:
             draws = self._sampler(covariates, forcing, names) if self._sampler is not None and names else {}
             return Batch(covariates, members[0], draws)
         draws = {name: [outputs[name] for outputs in members] for name in names}
         return Batch(covariates, member_means(members, self.model), draws)
+
+    def _column(self, model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Column:
+        assert isinstance(model, HybridModel)
+        features, encoded = model.encode(covariates, forcing)
+        return Column(features, encoded, model.column(encoded, forcing, is_traced=self._needs_traces))
+
+    def _member_outputs(
+        self,
+        kinds: Sequence[MapKind],
+        model: Model,
+        column: Column | None,
+        covariates: Tensor,
+        forcing: Mapping[str, Tensor],
+    ) -> Maps:
+        """Outputs of a member on an interval, and what kinds of maps add."""
+        if isinstance(model, HybridModel):
+            features, encoded, run = column or self._column(model, covariates, forcing)
+            run = model.observed(run, forcing)
+        else:
+            features, encoded = model.encode(covariates, forcing)
+            run = model.decode(encoded, forcing)
+        outputs = {**run.outputs, **model.extrapolation(features)}
+        for kind in kinds:
+            outputs |= kind.member_outputs(model, encoded, forcing, outputs)
+        return outputs
 
 
 class Column(NamedTuple):
@@ -149,32 +177,6 @@ class Column(NamedTuple):
     features: Tensor
     encoded: Tensor
     run: Run
-
-
-def _column(model: Model, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Column:
-    assert isinstance(model, HybridModel)
-    features, encoded = model.encode(covariates, forcing)
-    return Column(features, encoded, model.column(encoded, forcing))
-
-
-def _member_outputs(
-    kinds: Sequence[MapKind],
-    model: Model,
-    column: Column | None,
-    covariates: Tensor,
-    forcing: Mapping[str, Tensor],
-) -> Maps:
-    """Outputs of a member on an interval, and what kinds of maps add."""
-    if column is not None and isinstance(model, HybridModel):
-        features, encoded = column.features, column.encoded
-        run = model.observed(column.run, forcing)
-    else:
-        features, encoded = model.encode(covariates, forcing)
-        run = model.decode(encoded, forcing)
-    outputs = {**run.outputs, **model.extrapolation(features)}
-    for kind in kinds:
-        outputs |= kind.member_outputs(model, encoded, forcing, outputs)
-    return outputs
 
 
 def _ends_of(interval: Interval) -> dict[str, float]:

@@ -185,6 +185,21 @@ class ProcessModel(ABC):
         """
         return {}
 
+    def traced(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the model and trace it; a model that can do both at once overrides this.
+
+        Parameters
+        ----------
+        parameters, forcing
+            As of a call.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site, ...)
+            An entry for each of `outputs` and `traces`.
+        """
+        return {**self(parameters, forcing), **self.trace(parameters, forcing)}
+
     @property
     def constants(self) -> Mapping[str, float]:
         """Numbers among its options that decide how it answers its forcing and that nothing learns, by name."""

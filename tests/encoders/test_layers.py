@@ -1,5 +1,8 @@
 """Layers alone and stacked are the same network; dropout is fair and repeatable."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -48,3 +51,13 @@ def test_dropout_is_fair_and_repeatable():
     assert between.std() == pytest.approx(4000**-0.5, rel=0.1)
     with pytest.raises(ValueError, match="dropout 1"):
         Dropout(1.0)
+
+
+def test_building_a_network_does_not_load_the_compiler() -> None:
+    """Which takes seconds of every command that opens a model."""
+    code = (
+        "import sys; from hybridmap.encoders.registry import build_encoder;"
+        " build_encoder({'name': 'mlp'}, 9, 3); build_encoder({'name': 'linear'}, 9, 3);"
+        " sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

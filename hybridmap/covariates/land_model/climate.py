@@ -15,6 +15,8 @@ MONTH_DAYS = np.array([31.0, 28.0, 31.0, 30.0, 31.0, 30.0, 31.0, 31.0, 30.0, 31.
 LEAST_KELVIN = 150.0
 LEAST_YEARLY_MM, LEAST_NPP = 10.0, 10.0
 """Where even the wettest or most productive cell has less, the unit is metres or kilograms."""
+LARGEST_SHARE = 1.0
+"""Where no cell has more sand or clay, they are shares of 1."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ class Climate:
             raise HybridmapError(
                 f"npp: the most productive cell has {best:.3g} g m-2 yr-1, which looks like kilograms; add"
                 " 'scale: 1000' to the layer."
+            )
+        sandiest, finest = _greatest(self.sand), _greatest(self.clay)
+        if 0 < max(sandiest, finest) <= LARGEST_SHARE:
+            raise HybridmapError(
+                f"sand, clay: no cell has more than {sandiest:.3g} and {finest:.3g} pct, which looks like shares of 1;"
+                " add 'scale: 100' to the layers."
             )
 
     def _limits(self) -> dict[str, tuple[Array, float, float, str]]:

@@ -94,6 +94,8 @@ class MapKind(ABC):
     """Whether ``predict.maps`` chooses among its maps, and ``predict.packed`` packs them."""
     needs_extent: ClassVar[bool] = False
     """Whether its values depend on how far cells are from the sites."""
+    needs_traces: ClassVar[bool] = False
+    """Whether its values are traces of the process model."""
     notes: tuple[str, ...] = ()
     drawn_outputs: tuple[str, ...] = ()
 

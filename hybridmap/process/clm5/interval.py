@@ -6,8 +6,9 @@ a site gives the number of its cell in a table (``hybridmap clm5-forcing``): sam
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -42,6 +43,9 @@ LITTER_SCALE = Parameter(
     "litter_scale", 1.0, math.exp(-2.0), math.exp(2.0), "1", "factor on the litter of the forcing table", "log"
 )
 KG_PER_G = 1e-3
+PIECE = 1024
+"""Cells that are computed at once where no gradient is asked for: 26 kB each."""
+RunOfCells = Callable[[Mapping[str, Tensor], Tensor], dict[str, Tensor]]
 
 
 class Clm5Interval(ProcessModel):
@@ -78,24 +82,32 @@ class Clm5Interval(ProcessModel):
 
     def __call__(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carbon of the layers and the column; a site whose cell is not in the table is NaN."""
-        out = self.clm5(self._of_matrix(parameters), self.driven(forcing["clm5_cell"]))
-        soc = out["soc"]
-        # A steady state is proportional to what enters.
-        factor = _litter_factor(parameters, soc) * KG_PER_G
-        thickness = THICKNESS[:LAYERS].to(soc)
-        outputs = {
-            "soc": soc * factor.reshape(-1, 1),
-            "soc_stock_1m": _density(soc, 1.0) * factor,
-            "soc_stock_30cm": _density(soc, 0.3) * 0.3 * factor,
-            "litter_stock": (out["pools"][:, :4].sum(1) @ thickness) * factor,
-        }
-        return {name: value.to(soc) for name, value in outputs.items()}
+        return self._in_pieces(self._run, parameters, forcing["clm5_cell"])
 
     def trace(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Components of traceability of the column, and its residence time."""
-        components = self.clm5.components(self._of_matrix(parameters), self.driven(forcing["clm5_cell"]))
-        components["input"] = components["input"] * _litter_factor(parameters, components["input"])
-        return {variable.name: components[variable.name] for variable in TRACES}
+        outputs = self.traced(parameters, forcing)
+        return {variable.name: outputs[variable.name] for variable in TRACES}
+
+    def traced(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Carbon and components of one solution, as of a call and of :meth:`trace`."""
+        return self._in_pieces(self._run_traced, parameters, forcing["clm5_cell"])
+
+    def _in_pieces(self, run: RunOfCells, parameters: Mapping[str, Tensor], cell: Tensor) -> dict[str, Tensor]:
+        """Run some cells at a time, whose forcing fits the cache; gradients and a GPU want all at once."""
+        if torch.is_grad_enabled() or cell.is_cuda or len(cell) <= PIECE:
+            return run(parameters, cell)
+        pieces = [slice(first, first + PIECE) for first in range(0, len(cell), PIECE)]
+        parts = [run({n: v[rows] if v.ndim else v for n, v in parameters.items()}, cell[rows]) for rows in pieces]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def _run(self, parameters: Mapping[str, Tensor], cell: Tensor) -> dict[str, Tensor]:
+        return _scaled(self.clm5(self._of_matrix(parameters), self.driven(cell)), parameters)
+
+    def _run_traced(self, parameters: Mapping[str, Tensor], cell: Tensor) -> dict[str, Tensor]:
+        out = self.clm5.traced(self._of_matrix(parameters), self.driven(cell))
+        out["input"] = out["input"] * _litter_factor(parameters, out["input"])
+        return _scaled(out, parameters) | {variable.name: out[variable.name] for variable in TRACES}
 
     def _of_matrix(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: value for name, value in parameters.items() if name != LITTER_SCALE.name}
@@ -111,6 +123,21 @@ class Clm5Interval(ProcessModel):
         # One missing number makes a site NaN and leaves the others alone.
         driven["input_cwd"] = torch.where(in_table[:, None], driven["input_cwd"], torch.nan)
         return driven
+
+
+def _scaled(out: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Outputs of the interval from those of the matrix [g m-3], with the scale of litter."""
+    soc = out["soc"]
+    # A steady state is proportional to what enters.
+    factor = _litter_factor(parameters, soc) * KG_PER_G
+    thickness = THICKNESS[:LAYERS].to(soc)
+    outputs = {
+        "soc": soc * factor.reshape(-1, 1),
+        "soc_stock_1m": _density(soc, 1.0) * factor,
+        "soc_stock_30cm": _density(soc, 0.3) * 0.3 * factor,
+        "litter_stock": (out["pools"][:, :4].sum(1) @ thickness) * factor,
+    }
+    return {name: value.to(soc) for name, value in outputs.items()}
 
 
 def _litter_factor(parameters: Mapping[str, Tensor], like: Tensor) -> Tensor:
@@ -130,11 +157,18 @@ def _read(path: str, names: list[str]) -> dict[str, Tensor]:
             f"clm5_interval: no forcing table '{path}'; make one with 'hybridmap clm5-forcing --region', and name it in"
             " process.options.table."
         )
+    status = Path(path).stat()
     try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {name: torch.from_numpy(file[name].astype("float32")) for name in file.files if name in names}
+        stored = dict(_stored(path, tuple(names), status.st_mtime_ns, status.st_size))
     except (OSError, ValueError) as error:
         raise ValueError(f"clm5_interval: {path} is no forcing table ({error}); make it again.") from None
     if missing := [name for name in names if name not in stored]:
         raise ValueError(f"clm5_interval: {path} has no '{missing[0]}'; make it again with 'hybridmap clm5-forcing'.")
     return stored
+
+
+@functools.lru_cache(maxsize=1)
+def _stored(path: str, names: tuple[str, ...], changed_ns: int, size: int) -> Mapping[str, Tensor]:
+    """Forcing of a table, read once for all members of an ensemble while the file stays what it is."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: torch.from_numpy(file[name].astype("float32")) for name in file.files if name in names}

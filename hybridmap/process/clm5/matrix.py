@@ -159,12 +159,7 @@ class Clm5(ProcessModel):
         if self._takes_kernels(forcing):
             return self._by_kernels(parameters, forcing)
         p, f, dtype = gather_inputs(self, parameters, forcing)
-        solution = self._solve(p, f)
-        pools, bad = solution.pools.permute(2, 0, 1), solution.bad
-        if bool(bad.any()):
-            _warn_bad(bad)
-            pools = torch.where(bad[:, None, None], torch.nan, pools)
-        return {"pools": pools.to(dtype), "soc": pools[:, 4:].sum(1).to(dtype)}
+        return _outputs(self._solve(p, f), dtype)
 
     def _takes_kernels(self, forcing: Mapping[str, Tensor]) -> bool:
         on_gpu = next(iter(forcing.values())).is_cuda if forcing else False
@@ -197,7 +192,15 @@ class Clm5(ProcessModel):
     def components(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Bulk components behind SOC, each (site,); see :func:`hybridmap.process.clm5.components.bulk_components`."""
         p, f, dtype = gather_inputs(self, parameters, forcing)
+        return self._components(self._solve(p, f), dtype)
+
+    def traced(self, parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Carbon and bulk components of one solution, as of a call and of :meth:`components`."""
+        p, f, dtype = gather_inputs(self, parameters, forcing)
         solution = self._solve(p, f)
+        return {**_outputs(solution, dtype), **self._components(solution, dtype)}
+
+    def _components(self, solution: Solution, dtype: torch.dtype) -> dict[str, Tensor]:
         components = bulk_components(solution, self.published_components)
         return {name: torch.where(solution.bad, torch.nan, value).to(dtype) for name, value in components.items()}
 
@@ -268,6 +271,14 @@ class Clm5(ProcessModel):
     def stock(self, soc: Tensor, layers: int = LAYERS) -> Tensor:
         """SOC stock [g m-2] of the uppermost `layers` layers, shape (site,)."""
         return soc[:, :layers] @ THICKNESS[:layers].to(soc)
+
+
+def _outputs(solution: Solution, dtype: torch.dtype) -> dict[str, Tensor]:
+    pools, bad = solution.pools.permute(2, 0, 1), solution.bad
+    if bool(bad.any()):
+        _warn_bad(bad)
+        pools = torch.where(bad[:, None, None], torch.nan, pools)
+    return {"pools": pools.to(dtype), "soc": pools[:, 4:].sum(1).to(dtype)}
 
 
 def _warn_bad(bad: Tensor) -> None:

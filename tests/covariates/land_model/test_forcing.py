@@ -97,6 +97,7 @@ def months(**changes: float) -> np.ndarray:
         ({"precipitation": months(times=-1.0)}, "precipitation: runs from -20 to -20, expected 0 to 5000 mm month-1"),
         ({"npp": np.full(8, -5.0)}, "npp: runs from -5 to -5, expected 0 to 5000"),
         ({"npp": np.full(8, 0.6)}, "looks like kilograms; add 'scale: 1000'"),
+        ({"sand": np.full(8, 0.43), "clay": np.full(8, 0.18)}, "looks like shares of 1; add 'scale: 100'"),
         ({"landcover": np.full(8, 210.0)}, r"landcover: runs from 210 to 210, expected 0 to 17 \(IGBP classes\)"),
     ],
 )

@@ -24,6 +24,7 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.predict.recipe import Job
 from hybridmap.predict.run import Execution, predict
 from hybridmap.process import get_process
+from hybridmap.process.clm5 import matrix
 from hybridmap.process.clm5.vertical import THICKNESS
 from hybridmap.samples.sample import sample
 from hybridmap.testing.clm5_sites import make_clm5_sites
@@ -193,3 +194,44 @@ def test_traces_are_the_components_of_the_matrix(table: Path) -> None:
     soc = model({"q10": torch.tensor([1.4, 2.2])}, {"clm5_cell": cell})["soc"]
     stock = soc @ THICKNESS[:20].to(soc)
     np.testing.assert_allclose(stock * 1e3, traced["input"] * traced["residence_time"], rtol=1e-5)
+
+
+def test_pieces_are_the_whole(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit by bit, the scale of litter and a cell that is not in the table included, with traces and without."""
+    model = get_process("clm5_interval", table=str(table), litter_scale=True)
+    cell = torch.arange(40.0) % 31
+    parameters = {"litter_scale": torch.linspace(0.2, 5.0, 40), "q10": torch.tensor(1.7)}
+    for run in (model, model.traced):
+        results = []
+        for piece in (40, 8):
+            monkeypatch.setattr("hybridmap.process.clm5.interval.PIECE", piece)
+            with torch.no_grad(), pytest.warns(RuntimeWarning, match="1 of"):
+                results.append(run(parameters, {"clm5_cell": cell}))
+        whole, pieces = results
+        assert int(whole["soc_stock_1m"].isnan().sum()) == 1
+        for name, values in whole.items():
+            np.testing.assert_array_equal(pieces[name], values, err_msg=name)
+
+
+def test_a_run_is_traced_by_one_solution(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a call and its trace say apart; each cell is solved once, not twice."""
+    model = get_process("clm5_interval", table=str(table), litter_scale=True)
+    parameters, cell = {"litter_scale": torch.full((30,), 2.0)}, {"clm5_cell": torch.arange(30.0)}
+    apart = {**model(parameters, cell), **model.trace(parameters, cell)}
+    solved, solve = [], matrix.solve_steady_state
+    monkeypatch.setattr(matrix, "solve_steady_state", lambda *args: solved.append(1) or solve(*args))
+    together = model.traced(parameters, cell)
+    assert solved == [1]
+    assert set(together) == set(apart) == {v.name for v in (*model.outputs, *model.traces)}
+    for name, values in apart.items():
+        np.testing.assert_array_equal(together[name], values, err_msg=name)
+
+
+def test_the_table_is_read_once_and_again_when_it_changes(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "forcing.npz"
+    path.write_bytes(table.read_bytes())
+    first, second = (get_process("clm5_interval", table=str(path)) for _ in range(2))
+    assert first.table["w_scalar"] is second.table["w_scalar"]  # type: ignore[attr-defined]
+    with np.load(table) as file:
+        np.savez(path, **{name: file[name][:7] for name in file.files})
+    assert len(get_process("clm5_interval", table=str(path)).table["w_scalar"]) == 7  # type: ignore[attr-defined]
