@@ -1,0 +1,1 @@
+"""Which learned parameters mean something: what data determine, and whether trainings agree."""
