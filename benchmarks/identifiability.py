@@ -2,10 +2,10 @@
 
     python benchmarks/identifiability.py [--only demo five_pool_second clm5_four clm5_all] [--out FILE.npz]
 
-Every landscape trains models from random starts. Five of them, with the sensitivity of the process, make the passport;
+Every landscape trains models from random starts. Five of them, with the sensitivity of the process, make the passport,
 five others, which the passport does not see, say what the error is: the root mean square over them, at each site. A
-parameter should be kept at a site where that is at most 10 % of its range. How the two parts of the passport go together
-was chosen on `demo`; the other landscapes chose nothing. Beside it the same for the model that starts at the defaults,
+parameter should be kept at a site where that is at most 10 % of its range. How the parts of the passport combine was
+chosen on `demo`; the other landscapes chose nothing. Beside it the same for the model that starts at the defaults,
 which in the demo are the truth.
 """
 
@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap.diagnose.identifiability.agreement import spread
-from hybridmap.diagnose.identifiability.decision import SMALL, expected_error, kept
+from hybridmap.diagnose.identifiability.decision import SMALL, expected_error, is_kept
 from hybridmap.diagnose.identifiability.posterior import posterior, waves
 from hybridmap.diagnose.identifiability.sensitivity import sensitivity
 from hybridmap.diagnose.identifiability.starts import random_starts
@@ -62,8 +62,8 @@ class Truth:
     options: TrainingOptions
 
 
-def five_pool(land: Landscape, neural: Sequence[str], shared: Sequence[str], known: Mapping[str, float]) -> Truth:
-    """Sites of a synthetic landscape; `known` constants are held at their true values."""
+def five_pool(land: Landscape, neural: Sequence[str], shared: Sequence[str], constants: Mapping[str, float]) -> Truth:
+    """Sites of a synthetic landscape; `constants` are held at their true values."""
     process = get_process("five_pool", formulation="relaxed")
     places = land.row, land.col
     covariates = np.stack([land.covariates[name][places] for name in COVARIATES], axis=1)
@@ -76,7 +76,7 @@ def five_pool(land: Landscape, neural: Sequence[str], shared: Sequence[str], kno
     def build(start: Mapping[str, float]) -> HybridModel:
         return HybridModel(
             process,
-            Roles(neural=list(neural), shared=list(shared), fixed=dict(known)),
+            Roles(neural=list(neural), shared=list(shared), fixed=dict(constants)),
             build_encoder(ENCODER, len(COVARIATES), len(neural)),
             covariate_names=list(COVARIATES),
             target_names=list(land.observed),
@@ -84,7 +84,7 @@ def five_pool(land: Landscape, neural: Sequence[str], shared: Sequence[str], kno
             start=start,
         )
 
-    values = {p.name: np.full(len(land.row), known.get(p.name, p.default)) for p in process.parameters}
+    values = {p.name: np.full(len(land.row), constants.get(p.name, p.default)) for p in process.parameters}
     values |= {name: field[places] for name, field in land.parameters.items()}
     true = np.stack([_position(process, name, values[name]) for name in (*neural, *shared)], axis=1)
     options = TrainingOptions(learning_rate=0.005, max_epochs=400, patience=60, batch_size=512)
@@ -106,8 +106,8 @@ def _position(process: ProcessModel, name: str, value: Array) -> Array:
 
 def demo(neural: Sequence[str], shared: Sequence[str]) -> Truth:
     """The landscape of the demo."""
-    known = {} if "a_p" in (*neural, *shared) else AS_IN_TRUTH
-    return five_pool(make_landscape(), neural, shared, known)
+    constants = {} if "a_p" in (*neural, *shared) else AS_IN_TRUTH
+    return five_pool(make_landscape(), neural, shared, constants)
 
 
 SECOND = {"f_poc": 0.6, "vmax_p": 6e4, "km_p": 300.0, "vmax_u": 200.0, "km_u": 0.15, "k_ep": 0.03, "k_el": 14.0}
@@ -131,13 +131,13 @@ def second_relations(covariates: dict[str, Array]) -> dict[str, Array]:
 def second(neural: Sequence[str], shared: Sequence[str]) -> Truth:
     """Another place, other relationships, other constants."""
     land = make_landscape(seed=11, sites=1200, relations=second_relations)
-    known = {name: value for name, value in SECOND.items() if name not in shared}
-    return five_pool(land, neural, shared, known)
+    constants = {name: value for name, value in SECOND.items() if name not in shared}
+    return five_pool(land, neural, shared, constants)
 
 
 def clm5(parameters: Sequence[str], encoder: Mapping[str, Any], constraint: str, options: TrainingOptions) -> Truth:
-    """Sites of the CLM5 studies, 300 of the 1,018."""
-    case = make_case(parameters, 0, n=300)
+    """Sites of the CLM5 studies, 300 of the 1,018 for four parameters and 600 for all."""
+    case = make_case(parameters, 0, n=300 if len(parameters) == len(FOUR) else 600)
 
     def build(start: Mapping[str, float]) -> HybridModel:
         return HybridModel(
@@ -159,7 +159,7 @@ LBFGS = TrainingOptions(
     loss=LossOptions("mse", penalties={"violation": 1e-3, "entropy": 1e-5, "smoothness": 1e-5}),
 )  # fmt: skip
 ADAM = TrainingOptions(
-    learning_rate=0.005, batch_size=64, max_epochs=80, patience=30, schedule="cosine",
+    learning_rate=0.005, batch_size=64, max_epochs=150, patience=40, schedule="cosine",
     loss=LossOptions("mse", penalties={"cosh_prior": 1e-4}),
 )  # fmt: skip
 WIDE = {"name": "mlp", "hidden": [64, 64], "activation": "leaky_relu", "dropout": 0.1, "residual": True}
@@ -199,21 +199,23 @@ def outcome(truth: Truth) -> Outcome:
     count = len(truth.data)
     fold = np.random.default_rng(5).permutation(count) % FOLDS
     starts = random_starts(truth.build({}), 2 * RUNS)
-    parts = [(k, {}) for k in range(FOLDS)] + [(0, start) for start in starts]
-    members = []
+    parts: list[tuple[int, dict[str, float]]] = [(k, {}) for k in range(FOLDS)] + [(0, start) for start in starts]
+    members, models = [], []
     for number, (k, start) in enumerate(parts):
         torch.manual_seed(number)
-        rows = [torch.tensor(np.flatnonzero(chosen)) for chosen in (fold != k, fold == k)]
-        members.append(Member(truth.build(start), rows[0], rows[1], number, f"run {number}"))
+        rows = [torch.tensor(np.flatnonzero(in_part)) for in_part in (fold != k, fold == k)]
+        models.append(truth.build(start))
+        members.append(Member(models[-1], rows[0], rows[1], number, f"run {number}"))
     fit_members(members, truth.data, truth.options)
-    data, model = truth.data, members[0].model
+    data, model = truth.data, models[0]
     with torch.no_grad():
-        runs = np.array([m.model.learned_positions(data.covariates, data.forcing).double().numpy() for m in members])
+        runs = np.array([m.learned_positions(data.covariates, data.forcing).double().numpy() for m in models])
         stopped = data.rows(members[0].validation)
         predicted = model(stopped.covariates, stopped.forcing)
     errors = {t: float(np.nanstd((predicted[t] - v).numpy())) for t, v in stopped.targets.items()}
     jacobian = sensitivity(model, data.covariates, data.forcing, data.targets, errors)
-    features = model.features(model.encoder_inputs(data.covariates, data.forcing)).detach().numpy()
+    with torch.no_grad():
+        features = model.features(model.encoder_inputs(data.covariates, data.forcing)).numpy()
     sd = posterior(jacobian, waves(features)).sd
     ends = FOLDS, FOLDS + RUNS
     return Outcome(
@@ -222,21 +224,21 @@ def outcome(truth: Truth) -> Outcome:
     )  # fmt: skip
 
 
-def confusion(is_kept: NDArray[np.bool_], is_good: NDArray[np.bool_]) -> dict[str, float]:
+def confusion(keeps: NDArray[np.bool_], is_good: NDArray[np.bool_]) -> dict[str, float]:
     """Counts and balanced accuracy; of one kind alone the share that is right."""
-    hit, rejected = (is_kept & is_good).sum(), (~is_kept & ~is_good).sum()
+    hit, rejected = (keeps & is_good).sum(), (~keeps & ~is_good).sum()
     rates = [n / m for n, m in ((hit, is_good.sum()), (rejected, (~is_good).sum())) if m]
     return {
-        "kept, good": hit, "kept, bad": (is_kept & ~is_good).sum(), "left, good": (~is_kept & is_good).sum(),
+        "kept, good": hit, "kept, bad": (keeps & ~is_good).sum(), "left, good": (~keeps & is_good).sum(),
         "left, bad": rejected, "balanced accuracy": float(np.mean(rates)),
     }  # fmt: skip
 
 
-def agreement_rows(result: Outcome, is_kept: NDArray[np.bool_]) -> pd.DataFrame:
+def agreement_rows(result: Outcome, keeps: NDArray[np.bool_]) -> pd.DataFrame:
     """r, slope, bias and RMSE of each parameter at the sites where it is kept, of the held-out runs."""
     rows = []
     for k, name in enumerate(result.names):
-        at = is_kept[:, k]
+        at = keeps[:, k]
         row: dict[str, Any] = {"parameter": name, "kept": at.mean()}
         row["good"] = (rms(result.held_out, result.true)[:, k] <= SMALL).mean()
         row |= {"expected": np.median(expected_error(result.posterior_sd, spread(result.starts))[:, k])}
@@ -251,12 +253,12 @@ def agreement_rows(result: Outcome, is_kept: NDArray[np.bool_]) -> pd.DataFrame:
 
 
 def judge(results: Mapping[str, Outcome]) -> pd.DataFrame:
-    """Confusion over neural parameters x sites of all cases of a landscape, by what the passport knew and what it is held against."""
+    """Confusion over neural parameters x sites of all cases, by what the passport knew and what it is held against."""
     rows = []
     for basis, judged in BASES.items():
         for held_against, runs_of in TRUTHS.items():
             pairs = [
-                (kept(judged(r))[:, : r.neural].ravel(), (rms(runs_of(r), r.true) <= SMALL)[:, : r.neural].ravel())
+                (is_kept(judged(r))[:, : r.neural].ravel(), (rms(runs_of(r), r.true) <= SMALL)[:, : r.neural].ravel())
                 for r in results.values()
             ]
             row = confusion(*(np.concatenate(cells) for cells in zip(*pairs, strict=True)))
@@ -284,15 +286,15 @@ TRUTHS: dict[str, Callable[[Outcome], Array]] = {
 }
 
 
-def remembered(make: Callable[[], Truth], file: Path | None) -> Outcome:
+def remembered(truth_of: Callable[[], Truth], file: Path | None) -> Outcome:
     """What was trained before, or is now."""
     if file is None or not file.exists():
-        result = outcome(make())
+        result = outcome(truth_of())
         if file is not None:
             np.savez(file, **vars(result))
         return result
-    with np.load(file) as kept_file:
-        values = dict(kept_file)
+    with np.load(file) as stored:
+        values = dict(stored)
     return Outcome(tuple(values.pop("names").tolist()), int(values.pop("neural")), **values)
 
 
@@ -305,14 +307,14 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in args.only:
         results = {}
-        for case, make in LANDSCAPES[name].items():
+        for case, truth_of in LANDSCAPES[name].items():
             begin = time.perf_counter()
-            results[case] = remembered(make, args.out and args.out / f"{name}-{case.replace(' ', '_')}.npz")
+            results[case] = remembered(truth_of, args.out and args.out / f"{name}-{case.replace(' ', '_')}.npz")
             print(f"{name}, {case}: {time.perf_counter() - begin:.0f} s", flush=True)
         print(f"\n## {name}\n{judge(results).round(2).to_string(index=False)}\n", flush=True)
         for case, result in results.items():
-            is_kept = kept(expected_error(result.posterior_sd, spread(result.starts)))
-            print(f"{case}\n{agreement_rows(result, is_kept).round(2).to_string(index=False)}\n", flush=True)
+            keeps = is_kept(expected_error(result.posterior_sd, spread(result.starts)))
+            print(f"{case}\n{agreement_rows(result, keeps).round(2).to_string(index=False)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -225,8 +225,20 @@ def _diagnose(config: Config, args: argparse.Namespace) -> None:
     borders = None
     if config.boundaries and config.boundaries_attribute:
         borders = Borders(under(config.data_root, config.boundaries), config.boundaries_attribute)
-    evidence = Evidence(args.predictions, args.maps, args.skill, args.held_out, borders)
+    evidence = Evidence(args.predictions, args.maps, args.skill, args.held_out, borders, args.identifiability)
     diagnose(config.experiment(args.experiment), evidence, args.model, args.out)
+
+
+def _identifiability(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.config import Identifiability
+    from hybridmap.diagnose.identifiability.passport import Tables, write_passport
+    from hybridmap.experiment.layers import ModelLayers
+
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    models = {folder.name: FoldFiles(folder).model for folder in args.folds}
+    starts = (config.identifiability or Identifiability()) if args.starts else None
+    tables = Tables(args.samples, args.splits)
+    write_passport(config.experiment(args.experiment), layers, tables, models, args.out, starts)
 
 
 def _reference(config: Config, args: argparse.Namespace) -> None:
@@ -295,8 +307,13 @@ STAGES = {
     ),
     "diagnose": Stage(
         _diagnose,
-        "the verdict: physics, skill and intervals",
-        "--experiment --predictions --maps? --model --skill? --held-out? --out",
+        "the verdict: physics, skill, intervals and parameters",
+        "--experiment --predictions --maps? --model --skill? --held-out? --identifiability? --out",
+    ),
+    "identifiability": Stage(
+        _identifiability,
+        "which parameters mean something",
+        "--experiment --samples --splits --folds+ --starts --out",
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),

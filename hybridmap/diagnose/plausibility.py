@@ -43,6 +43,8 @@ class Evidence(NamedTuple):
         ``summary.json`` of ``hybridmap expected-error``.
     borders : Borders or None
         Countries in which the map may not apply.
+    identifiability : Path or None
+        ``identifiability.json``; without it nothing is said of parameters.
     """
 
     predictions: Path
@@ -50,6 +52,7 @@ class Evidence(NamedTuple):
     skill: Path | None = None
     held_out: Path | None = None
     borders: Borders | None = None
+    identifiability: Path | None = None
 
 
 def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: Path) -> None:
@@ -72,16 +75,30 @@ def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: P
     summaries = {} if model.process is None else _summaries(model.process, sites, maps)
     verdict = judge(model, summaries, sites) | (_skill(evidence.skill) if evidence.skill else {})
     verdict["notes"] += _scenario_notes(maps)
+    verdict |= _identified(evidence.identifiability) if evidence.identifiability else {}
     extent = extent_of(maps, evidence.held_out, evidence.borders) if maps else {}
     verdict |= {"extent": extent} if extent else {}
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
-    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", []), *_extent_sentences(extent)]))
+    LOG.info(
+        "%s: %s",
+        experiment.name,
+        "; ".join([physics, *verdict.get("sentences", []), *_sentences(verdict.get("parameters"), extent)]),
+    )
 
 
-def _extent_sentences(extent: Mapping[str, Any]) -> list[str]:
-    return [extent["sentence"]] if extent else []
+def _sentences(*parts: Mapping[str, Any] | None) -> list[str]:
+    """Sentences of the parts of a verdict that there are."""
+    return [part["sentence"] for part in parts if part]
+
+
+def _identified(path: Path) -> dict[str, Any]:
+    """Share of neural parameters that mean something, or that this is not judged; never that it passes by default."""
+    judged = read_json(path)
+    share = judged["identified"]
+    parameters = {key: judged[key] for key in ("parameters", "basis", "not_judged", "sentence") if key in judged}
+    return {"identified": "not judged" if share is None else share, "parameters": parameters}
 
 
 def _skill(path: Path) -> dict[str, Any]:

@@ -105,6 +105,23 @@ class FoldFiles:
         self.trained = sums_file(folder)
 
 
+class IdentifiabilityFiles:
+    """What ``identifiability`` writes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/diagnostics``, or ``diagnostics/starts`` of trainings from random starts.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.summary = folder / "identifiability.json"
+        # A row a parameter, and a row a site.
+        self.table = folder / "identifiability.csv"
+        self.sites = folder / "identifiability_sites.parquet"
+
+
 class ExpectedErrorFiles:
     """What ``expected-error`` writes.
 
@@ -141,6 +158,8 @@ class ExperimentFiles:
         self.scores = ScoreFiles(folder / "evaluation")
         self.saturation = folder / "diagnostics" / "saturation.json"
         self.verdict = folder / "diagnostics" / "verdict.json"
+        self.identifiability = IdentifiabilityFiles(folder / "diagnostics")
+        self.starts = IdentifiabilityFiles(folder / "diagnostics" / "starts")
         self.applicability = folder / "applicability.npz"
         self.expected_error = ExpectedErrorFiles(folder / "expected_error")
         # Maps: the store, their list, and the folder of rasters; then what is made of them.

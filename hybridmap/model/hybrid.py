@@ -175,7 +175,7 @@ class HybridModel(TableModel):
     def _simulate(
         self, learned: Mapping[str, Tensor], forcing: Mapping[str, Tensor], shape: torch.Size
     ) -> dict[str, Tensor]:
-        """Outputs of the process model (site, ...), for which members and sites are one axis, from learned parameters."""
+        """Outputs of the process model, for which members and sites are one axis, from learned parameters."""
         like = next(iter(learned.values()), self.start)
         names = (n for n in self.depth.forcing_names if n in forcing or n not in LAYER_INPUTS)
         flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in names}

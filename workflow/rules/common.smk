@@ -64,6 +64,9 @@ SATURATING = with_capacity(CONFIG)
 # The comparison with a published map needs SOC, totals a quantity that has a stock.
 WITH_SOC = with_main_target(CONFIG)
 WITH_STOCK = with_stock(CONFIG)
+# Experiments with parameters to judge, and those whose verdict rests on trainings from random starts.
+LEARNING = [e.name for e in CONFIG.experiments if e.process and e.neural not in ("none", [])]
+STARTED = (CONFIG.identifiability and CONFIG.identifiability.experiments) or LEARNING
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
@@ -189,6 +192,20 @@ def map_options(wildcards, input) -> list[str]:
     return [
         word for n, option in options.items() for word in (option, str(input.get(n)))
     ]
+
+
+def first_folds(wildcards) -> list[str]:
+    """Folders of the trained folds of the first scheme of an experiment."""
+    scheme = SETTINGS[wildcards.experiment].splits[0]
+    folder = FILES.experiment(wildcards.experiment)
+    folds = folds_of(wildcards.experiment)
+    return [str(folder.fold(f).folder) for f in folds if f.rpartition("-")[0] == scheme]
+
+
+def identifiability_of(wildcards) -> Path:
+    """What the verdict says of parameters by: trainings from random starts where the configuration asks for them."""
+    of_starts = CONFIG.identifiability is not None and wildcards.experiment in STARTED
+    return (EXPERIMENT.starts if of_starts else EXPERIMENT.identifiability).summary
 
 
 def searched_tables(wildcards) -> list[str]:

@@ -217,6 +217,7 @@ rule diagnose_experiment:
             if wildcards.experiment in MAPPED and CONFIG.predict.applicability
             else []
         ),
+        identifiability=identifiability_of,
     output:
         saturation=EXPERIMENT.saturation,
         verdict=EXPERIMENT.verdict,
@@ -248,7 +249,8 @@ rule diagnose_experiment:
         lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
         "hybridmap diagnose {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
-        " {params.maps:q} {params.held_out:q} --model {params.model:q} --skill {input.skill:q} --out {params.folder:q} --log {log:q}"
+        " {params.maps:q} {params.held_out:q} --model {params.model:q} --skill {input.skill:q}"
+        " --identifiability {input.identifiability:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:

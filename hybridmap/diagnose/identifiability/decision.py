@@ -29,15 +29,15 @@ def expected_error(posterior_sd: ArrayLike, spread: ArrayLike) -> Array:
         The larger of the two, as both see what is open to a training; NaN where one is not known. On the demo it
         decided better than the root of the sum of squares (benchmarks/identifiability.py).
     """
-    return np.maximum(np.asarray(posterior_sd, float), np.asarray(spread, float))
+    return np.asarray(np.maximum(np.asarray(posterior_sd, float), np.asarray(spread, float)))
 
 
-def kept(error: ArrayLike) -> NDArray[np.bool_]:
+def is_kept(error: ArrayLike) -> NDArray[np.bool_]:
     """Where an expected error is at most :data:`SMALL`; False where it is not known.
 
     Examples
     --------
-    >>> kept([0.05, 0.2, float("nan")]).tolist()
+    >>> is_kept([0.05, 0.2, float("nan")]).tolist()
     [True, False, False]
     """
     return np.asarray(error, float) <= SMALL

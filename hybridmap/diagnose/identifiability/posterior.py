@@ -95,9 +95,9 @@ def posterior(jacobian: Sensitivity, basis: ArrayLike, all_sites: ArrayLike | No
     ]
     matrix = np.concatenate(columns, axis=1)
     inverse = cho_solve(cho_factor(matrix.T @ matrix + np.eye(matrix.shape[1])), np.eye(matrix.shape[1]))
-    where = pattern if all_sites is None else np.asarray(all_sites, float)
-    design = np.concatenate([np.full((len(where), 1), level), along * where], axis=1)
-    covariance = np.zeros((len(where), count, count))
+    elsewhere = pattern if all_sites is None else np.asarray(all_sites, float)
+    design = np.concatenate([np.full((len(elsewhere), 1), level), along * elsewhere], axis=1)
+    covariance = np.zeros((len(elsewhere), count, count))
     size = neural * width
     inner = inverse[:size, :size].reshape(neural, width, neural, width)
     for a in range(neural):
