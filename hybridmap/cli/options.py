@@ -67,6 +67,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "predict nothing, but say what it would take; --summary for JSON",
     },
+    "--accept-implausible": {"action": "store_true", "help": "write GeoTIFFs also where physics fails"},
     "--device": {"default": "auto", "choices": ["auto", "cpu", "cuda"], "help": "where to train"},
 }
 """Options that stages share; one without a default or an action must be given."""

@@ -7,7 +7,6 @@ from it (:mod:`hybridmap.fingerprint`). The function of ``hybridmap some-verb`` 
 from __future__ import annotations
 
 import argparse
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,13 +167,29 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     for option in ("--out",) if args.part else ("--out", "--rasters", "--summary"):
         if getattr(args, option.removeprefix("--")) is None:
             raise HybridmapError(f"{option} is missing: {OPTIONS[option]['help']} (or --plan to only look ahead).")
+    from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
     job, execution = Job(recipe, args.cube, args.out), Execution(args.workers, args.scheduler, args.part)
-    export = functools.partial(write_cogs, args.out, args.rasters, args.summary)
+
+    def export() -> None:
+        accepted = args.accept_implausible or config.predict.accept_implausible
+        reasons = [] if accepted else implausible(config.experiment(args.experiment), args.model, evidence)
+        write_cogs(args.out, args.rasters, args.summary, withheld=_why_withheld(args.experiment, reasons))
+
+    evidence = Evidence(args.predictions, args.out)
     predict(job, _map_title(config, args.experiment), execution, export)
+
+
+def _why_withheld(experiment: str, reasons: list[str]) -> str:
+    if not reasons:
+        return ""
+    return (
+        f"physics of '{experiment}' fails ({'; '.join(reasons)}); the store is written,"
+        " --accept-implausible or predict.accept_implausible: true writes rasters too"
+    )
 
 
 def _map_title(config: Config, experiment: str) -> str:
@@ -295,8 +310,8 @@ STAGES = {
     "predict": Stage(
         _predict,
         "maps as Zarr and GeoTIFF",
-        "--experiment --model --cube --calibration? --applicability? --expected-error? --out? --rasters? --summary?"
-        " --workers --scheduler --part --plan",
+        "--experiment --model --cube --calibration? --applicability? --expected-error? --predictions? --out? --rasters?"
+        " --summary? --workers --scheduler --part --plan --accept-implausible",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),

@@ -41,9 +41,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "forcing", "splits"),
-    "report": tuple(
-        key for key in Config.model_fields if key not in ("experiment_defaults", "search", "identifiability")
-    ),
+    "report": tuple(key for key in Config.model_fields if key not in ("experiment_defaults", "search")),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
 OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")

@@ -144,6 +144,8 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
         "held_out": sentence(held_out) if held_out and "not_judged" not in held_out else "",
         "extent": extent.get("sentence", ""),
         "countries": extent.get("countries", []),
+        "passport": results.passport(name)[0],
+        "parameters": results.passport(name)[1],
         "saturation": results.saturation(name),
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),

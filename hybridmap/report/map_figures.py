@@ -82,11 +82,20 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
         "pools": [
             m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"] if m.portrayal.subject != MAIN
         ],
-        "parameters": [m.layer() for m in maps["parameter"]],
+        "parameters": [_judged(m, results.passport(experiment)[1]) for m in maps["parameter"]],
     }
     for name, layers in figures.items():
         if layers:
             map_figure(layers, frame, folder / f"{experiment}_{name}.png", WIDE if len(layers) > MANY else 3)
+
+
+def _judged(drawn_map: DrawnMap, passport: Sequence[Mapping[str, Any]]) -> Layer:
+    """A map of a parameter, hatched where the passport says that it is not identified; without one as it is."""
+    layer = drawn_map.layer()
+    row = next((row for row in passport if row["parameter"] == drawn_map.portrayal.subject), None)
+    if row is None or row["identified"]:
+        return layer
+    return replace(layer, title=f"{layer.title} (not identified)", is_hatched=True)
 
 
 def labelled_maps(results: Results, experiment: str, groups: Sequence[Group]) -> dict[str, DrawnMap]:

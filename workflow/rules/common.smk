@@ -14,6 +14,8 @@ from hybridmap.report.expected import (
     with_capacity,
     with_main_map,
     with_main_target,
+    with_parameters,
+    with_starts,
     with_stock,
 )
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -64,9 +66,8 @@ SATURATING = with_capacity(CONFIG)
 # The comparison with a published map needs SOC, totals a quantity that has a stock.
 WITH_SOC = with_main_target(CONFIG)
 WITH_STOCK = with_stock(CONFIG)
-# Experiments with parameters to judge, and those whose verdict rests on trainings from random starts.
-LEARNING = [e.name for e in CONFIG.experiments if e.process and e.neural not in ("none", [])]
-STARTED = (CONFIG.identifiability and CONFIG.identifiability.experiments) or LEARNING
+# Experiments whose verdict on parameters rests on trainings from random starts.
+STARTED = with_starts(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
@@ -181,7 +182,7 @@ PREDICT = (
 PARTS = CONFIG.predict.parts
 PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
 PREDICT_WHOLE = (
-    f"{PREDICT} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
+    f"{PREDICT} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
 )
 
 
@@ -204,8 +205,8 @@ def first_folds(wildcards) -> list[str]:
 
 def identifiability_of(wildcards) -> Path:
     """What the verdict says of parameters by: trainings from random starts where the configuration asks for them."""
-    of_starts = CONFIG.identifiability is not None and wildcards.experiment in STARTED
-    return (EXPERIMENT.starts if of_starts else EXPERIMENT.identifiability).summary
+    is_started = wildcards.experiment in STARTED
+    return (EXPERIMENT.starts if is_started else EXPERIMENT.identifiability).summary
 
 
 def searched_tables(wildcards) -> list[str]:

@@ -75,5 +75,5 @@ rule identifiability_of_starts:
 
 rule identifiability:
     input:
-        expand(EXPERIMENT.starts.summary, experiment=STARTED),
+        expand(EXPERIMENT.starts.summary, experiment=STARTED or with_parameters(CONFIG)),
     localrule: True

@@ -94,6 +94,7 @@ rule predict_part:
 rule predict:
     input:
         **MAP_INPUTS,
+        predictions=EXPERIMENT.scores.predictions,
         parts=(
             [EXPERIMENT.part(str(part), PARTS) for part in range(1, PARTS + 1)]
             if PARTS > 1

@@ -34,6 +34,13 @@ rule report:
         ),
         predictions=expand(EXPERIMENT.scores.predictions, experiment=EXPERIMENTS),
         verdicts=expand(EXPERIMENT.verdict, experiment=EXPERIMENTS),
+        identifiability=[
+            *expand(EXPERIMENT.starts.table, experiment=STARTED),
+            *expand(
+                EXPERIMENT.identifiability.table,
+                experiment=[e for e in EXPERIMENTS if e not in STARTED],
+            ),
+        ],
         maps=expand(EXPERIMENT.map_list, experiment=MAPPED),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
         totals=expand(
