@@ -86,6 +86,8 @@ class ScoreFiles:
         self.conformal = folder / "conformal.json"
         self.ladder = folder / "ladder.csv"
         self.skill = folder / "skill.json"
+        self.bias = folder / "bias.csv"
+        self.variogram = folder / "variogram.csv"
 
 
 class FoldFiles:

@@ -26,6 +26,7 @@ from hybridmap.plot.ladder import ladder_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.reliability import reliability_figure
+from hybridmap.plot.residuals import residuals_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.process import Capacity
 from hybridmap.report.ladder import TITLES, rungs_of
@@ -161,6 +162,10 @@ def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, fo
     scatter_figure(test_sites, pooled, targets, title, folder / f"{name}_scatter.png")
     pit = {target.label: test_sites[f"pit.{target.name}"].dropna().to_numpy(float) for target in targets}
     reliability_figure(pit, f"Conformal intervals of {title}", folder / f"{name}_reliability.png")
+    bias, variogram = results.residuals(name)
+    if len(bias):
+        label = targets[0].label
+        residuals_figure(bias, variogram, f"Residuals of {label}: {title}", folder / f"{name}_residuals.png")
     curves_figure(results.histories(name), title, folder / f"{name}_curves.png")
 
 

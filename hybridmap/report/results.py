@@ -155,6 +155,15 @@ class Results:
         """Verdict of the diagnostics."""
         return _read_json(self.of(experiment).verdict) or {}
 
+    def residuals(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Bias by class of site, and variogram, of its first target in its first scheme."""
+        settings, scores = self.config.experiment(experiment), self.of(experiment).scores
+        tables = read_csv(scores.bias), read_csv(scores.variogram)
+        bias, variogram = (
+            t[(t["scheme"] == settings.splits[0]) & (t["target"] == settings.targets[0])] for t in tables
+        )
+        return bias.fillna({"class": ""}), variogram
+
     def passport(self, experiment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What is known of its parameters together, and a row for each; no rows where nothing was judged."""
         files = self.of(experiment)

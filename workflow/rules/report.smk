@@ -28,6 +28,9 @@ rule report:
         store=metadata(FILES.cube),
         metrics=expand(EXPERIMENT.scores.metrics, experiment=EXPERIMENTS),
         ladders=expand(EXPERIMENT.scores.ladder, experiment=EXPERIMENTS),
+        residuals=expand(
+            [EXPERIMENT.scores.bias, EXPERIMENT.scores.variogram], experiment=EXPERIMENTS
+        ),
         intervals=expand(EXPERIMENT.scores.intervals, experiment=EXPERIMENTS),
         baselines=expand(
             FILES.baseline("{baseline}").metrics, baseline=CONFIG.baselines
