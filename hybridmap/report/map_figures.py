@@ -92,7 +92,7 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
 def _judged(drawn_map: DrawnMap, passport: Sequence[Mapping[str, Any]]) -> Layer:
     """A map of a parameter, hatched where the passport says that it is not identified; without one as it is."""
     layer = drawn_map.layer()
-    row = next((row for row in passport if row["parameter"] == drawn_map.portrayal.subject), None)
+    row = next((row for row in passport if row["parameter"] == drawn_map.portrayal.label), None)
     if row is None or row["identified"]:
         return layer
     return replace(layer, title=f"{layer.title} (not identified)", is_hatched=True)
