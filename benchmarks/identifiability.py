@@ -30,6 +30,8 @@ from hybridmap.diagnose.identifiability.sensitivity import sensitivity
 from hybridmap.diagnose.identifiability.starts import random_starts
 from hybridmap.encoders.registry import build_encoder
 from hybridmap.model import HybridModel, Roles
+from hybridmap.plot import style
+from hybridmap.plot.style import plt
 from hybridmap.process import ProcessModel, get_process
 from hybridmap.testing.landscape import COVARIATES, Landscape, make_landscape
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
@@ -286,6 +288,35 @@ TRUTHS: dict[str, Callable[[Outcome], Array]] = {
 }
 
 
+def figure(landscapes: Mapping[str, Mapping[str, Outcome]], path: Path) -> None:
+    """Expected against true error of every neural parameter and site; and what the default start hides in the demo."""
+    canvas, axes = plt.subplots(1, len(landscapes) + 1, figsize=(3.6 * (len(landscapes) + 1), 3.7))
+    for panel, (name, results) in zip(axes, landscapes.items(), strict=False):
+        expected, true = (
+            np.concatenate([values(r)[:, : r.neural].ravel() for r in results.values()])
+            for values in (BASES["sensitivity, starts (runs: 5)"], lambda r: rms(r.held_out, r.true))
+        )
+        panel.hexbin(expected, true, gridsize=45, mincnt=1, bins="log", cmap=style.COUNTS, extent=(0, 0.6, 0, 0.6))
+        panel.axvline(SMALL, color=style.WARNING, linewidth=0.9)
+        panel.axhline(SMALL, color=style.WARNING, linewidth=0.9)
+        panel.set(title=name, xlabel="expected error, share of range", ylabel="error of five other trainings")
+    first = next(iter(next(iter(landscapes.values())).values()))
+    places = np.arange(len(first.names))
+    for offset, label, runs, colour in (
+        (-0.2, "start at the truth", first.default[None], style.SERIES[1]),
+        (0.2, "random starts", first.held_out, style.ACCENT),
+    ):
+        error = np.sqrt((rms(runs, first.true) ** 2).mean(axis=0))
+        axes[-1].barh(places + offset, error, 0.4, color=colour, label=label)
+    axes[-1].axvline(SMALL, color=style.WARNING, linewidth=0.9)
+    axes[-1].set_yticks(places, first.names)
+    axes[-1].invert_yaxis()
+    axes[-1].set(xlabel="error, share of range", title="demo, five neural")
+    axes[-1].legend()
+    canvas.tight_layout()
+    style.save(canvas, path)
+
+
 def remembered(truth_of: Callable[[], Truth], file: Path | None) -> Outcome:
     """What was trained before, or is now."""
     if file is None or not file.exists():
@@ -303,10 +334,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=list(LANDSCAPES), choices=list(LANDSCAPES))
     parser.add_argument("--out", type=Path, help="folder that keeps what was trained (npz), read where it is there")
+    parser.add_argument("--figure", type=Path, help="PNG of expected against true errors")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    landscapes = {}
     for name in args.only:
-        results = {}
+        results: dict[str, Outcome] = {}
+        landscapes[name] = results
         for case, truth_of in LANDSCAPES[name].items():
             begin = time.perf_counter()
             results[case] = remembered(truth_of, args.out and args.out / f"{name}-{case.replace(' ', '_')}.npz")
@@ -315,6 +349,8 @@ def main() -> None:
         for case, result in results.items():
             keeps = is_kept(expected_error(result.posterior_sd, spread(result.starts)))
             print(f"{case}\n{agreement_rows(result, keeps).round(2).to_string(index=False)}\n", flush=True)
+    if args.figure:
+        figure(landscapes, args.figure)
 
 
 if __name__ == "__main__":

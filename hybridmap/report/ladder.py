@@ -78,7 +78,7 @@ def _parameter_badge(identified: float | str | None) -> list[Badge]:
         return []
     if isinstance(identified, str):
         return [Badge("none", f"parameters {identified}")]
-    return [Badge("fair" if identified < 1 else "good", f"{identified:.0%} of parameters identified")]
+    return [Badge("fair" if identified < 1 else "plain", f"{identified:.0%} of parameters identified")]
 
 
 def _skill_badge(skill: Mapping[str, Any]) -> Badge:
