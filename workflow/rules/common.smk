@@ -181,9 +181,7 @@ PREDICT = (
 )
 PARTS = CONFIG.predict.parts
 PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
-PREDICT_WHOLE = (
-    f"{PREDICT} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
-)
+PREDICT_WHOLE = f"{PREDICT} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
 
 
 def map_options(wildcards, input) -> list[str]:

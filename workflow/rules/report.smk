@@ -29,7 +29,8 @@ rule report:
         metrics=expand(EXPERIMENT.scores.metrics, experiment=EXPERIMENTS),
         ladders=expand(EXPERIMENT.scores.ladder, experiment=EXPERIMENTS),
         residuals=expand(
-            [EXPERIMENT.scores.bias, EXPERIMENT.scores.variogram], experiment=EXPERIMENTS
+            [EXPERIMENT.scores.bias, EXPERIMENT.scores.variogram],
+            experiment=EXPERIMENTS,
         ),
         intervals=expand(EXPERIMENT.scores.intervals, experiment=EXPERIMENTS),
         baselines=expand(
