@@ -127,7 +127,9 @@ def _identified(path: Path) -> dict[str, Any]:
     """Share of neural parameters that mean something, or that this is not judged; never that it passes by default."""
     judged = read_json(path)
     share = judged["identified"]
-    parameters = {key: judged[key] for key in ("parameters", "basis", "not_judged", "sentence") if key in judged}
+    parameters = {
+        key: judged[key] for key in ("parameters", "open", "basis", "not_judged", "sentence") if key in judged
+    }
     return {"identified": "not judged" if share is None else share, "parameters": parameters}
 
 

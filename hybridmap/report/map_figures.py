@@ -90,12 +90,13 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
 
 
 def _judged(drawn_map: DrawnMap, passport: Sequence[Mapping[str, Any]]) -> Layer:
-    """A map of a parameter, hatched where the passport says that it is not identified; without one as it is."""
+    """A map of a parameter, hatched where it is not identified, and named where that is not judged."""
     layer = drawn_map.layer()
     row = next((row for row in passport if row["parameter"] == drawn_map.portrayal.label), None)
-    if row is None or row["identified"]:
+    if row is None or row["identified"] == "yes":
         return layer
-    return replace(layer, title=f"{layer.title} (not identified)", is_hatched=True)
+    is_known = row["identified"] == "no"
+    return replace(layer, title=f"{layer.title} (not {'identified' if is_known else 'judged'})", is_hatched=is_known)
 
 
 def labelled_maps(results: Results, experiment: str, groups: Sequence[Group]) -> dict[str, DrawnMap]:

@@ -169,7 +169,7 @@ class Results:
         files = self.of(experiment)
         passport = files.starts if experiment in with_starts(self.config) else files.identifiability
         judged = _read_json(passport.summary) or {}
-        if judged.get("identified") is None:
+        if not passport.table.is_file():
             return judged, []
         return judged, [{str(k): v for k, v in row.items()} for row in read_csv(passport.table).to_dict("records")]
 

@@ -19,7 +19,7 @@ from hybridmap.report import map_figures
 FRAME = MapFrame(RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 2, 2))
 
 
-PASSPORT = [{"parameter": "z", "identified": True}, {"parameter": "a", "identified": False}]
+PASSPORT = [{"parameter": "z", "identified": "yes"}, {"parameter": "a", "identified": "no"}]
 
 
 def entry(name: str, portrayal: Portrayal, **more: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def write_passport(
             judged = judged._replace(starts=_at_rows(_starts(experiment, layers, samples, splits, starts), rows))
             _check_runs(judged)
         table = parameter_rows(judged)
-        result = summary(judged, table) | {"not_judged": ""}
+        result = summary(judged, table)
         sites = site_rows(judged, samples["site_id"].iloc[rows])
     except NotJudgedError as error:
         table, sites, result = pd.DataFrame({"parameter": []}), pd.DataFrame({"site_id": []}), _unjudged(str(error))
@@ -88,7 +88,10 @@ def write_passport(
 
 
 def _unjudged(reason: str) -> dict[str, Any]:
-    return {"identified": None, "not_judged": reason, "sentence": f"identifiability is not judged: {reason}"}
+    """What is written where nothing can be said: no share, and no list."""
+    lists: dict[str, Any] = {key: [] for key in ("parameters", "open", "combinations", "directions", "validation_loss")}
+    sentence = f"identifiability is not judged: {reason}"
+    return {"identified": None, "not_judged": reason, "basis": "", **lists, "sentence": sentence}
 
 
 def judge(

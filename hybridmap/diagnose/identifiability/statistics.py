@@ -19,6 +19,9 @@ from hybridmap.model import HybridModel
 
 Array = NDArray[np.float64]
 
+NO_STARTS = "there are no trainings from random starts to compare; run 'snakemake identifiability'"
+YES, NO, OPEN = "yes", "no", "not judged"
+"""Whether a parameter is identified."""
 ON_BOUND = 0.01
 """A parameter this near to a bound, as a share of its range, counts as lying on it."""
 
@@ -88,7 +91,7 @@ def parameter_rows(judged: Judgement) -> pd.DataFrame:
             "lower": low,
             "upper": high,
             "kept": share,
-            "identified": share >= MOST_SITES,
+            "identified": _outcome(share >= MOST_SITES, judged.starts is not None),
             "expected_error": float(np.median(judged.error[:, k])),
             "posterior_sd": posterior_sd,
             "contraction": 1 - posterior_sd / judged.posterior.prior_sd,
@@ -97,6 +100,13 @@ def parameter_rows(judged: Judgement) -> pd.DataFrame:
         }
         rows.append(row | _start_columns(judged.starts, k))
     return pd.DataFrame(rows)
+
+
+def _outcome(is_small: bool, has_starts: bool) -> str:
+    """Folds start at one place: that they agree lets a parameter fail or leaves it open, but never pass."""
+    if not is_small:
+        return NO
+    return YES if has_starts else OPEN
 
 
 def _start_columns(starts: StartRuns | None, k: int) -> dict[str, float]:
@@ -145,12 +155,13 @@ def summary(judged: Judgement, table: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``identified``, the share of neural parameters that are; ``parameters``, their names; ``basis``;
+        ``identified``, the share of neural parameters that are, None where some were not judged; ``not_judged``, why;
+        ``parameters``, names of the identified, and ``open``, of those not judged; ``basis``;
         ``combinations``, ``directions``, ``patterns``, ``compensation``; ``validation_loss`` of the starts;
         ``sentence``.
     """
     neural = table[table["role"] == "neural"]
-    names = neural.loc[neural["identified"], "parameter"].tolist()
+    names, undecided = (neural.loc[neural["identified"] == kind, "parameter"].tolist() for kind in (YES, OPEN))
     maps = judged.folds.mean(axis=0)[:, : judged.jacobian.neural]
     count, shares = patterns(maps)
     runs = judged.runs
@@ -159,8 +170,10 @@ def summary(judged: Judgement, table: pd.DataFrame) -> dict[str, Any]:
     padded[0, :, : judged.jacobian.neural] = alone
     basis = "sensitivity and folds" if judged.starts is None else "sensitivity and trainings from random starts"
     return {
-        "identified": round(len(names) / len(neural), 4),
+        "identified": None if undecided else round(len(names) / len(neural), 4),
+        "not_judged": NO_STARTS if undecided else "",
         "parameters": names,
+        "open": undecided,
         "basis": basis,
         "combinations": determined(
             _scales(judged), judged.posterior.covariance, judged.posterior.prior_sd, judged.jacobian.rows
@@ -172,17 +185,17 @@ def summary(judged: Judgement, table: pd.DataFrame) -> dict[str, Any]:
             "between_sites": _number(compensation(judged.jacobian, padded)),
         },
         "validation_loss": [] if judged.starts is None else judged.starts.validation_loss,
-        "sentence": sentence(names, len(neural), basis),
+        "sentence": sentence(names, undecided, len(neural), basis),
     }
 
 
-def sentence(names: list[str], count: int, basis: str) -> str:
+def sentence(names: list[str], undecided: list[str], count: int, basis: str) -> str:
     """What the verdict says.
 
     Parameters
     ----------
-    names : list of str
-        Neural parameters that are identified.
+    names, undecided : list of str
+        Neural parameters that are identified, and that are not judged.
     count : int
         Of all neural parameters.
     basis : str
@@ -194,9 +207,14 @@ def sentence(names: list[str], count: int, basis: str) -> str:
 
     Examples
     --------
-    >>> sentence(["q_max"], 5, "sensitivity and folds")
-    '1 of 5 neural parameters is identified (q_max), by sensitivity and folds'
+    >>> sentence(["q_max"], [], 5, "sensitivity and trainings from random starts")
+    '1 of 5 neural parameters is identified (q_max), by sensitivity and trainings from random starts'
     """
+    if undecided:
+        return (
+            f"{count - len(undecided)} of {count} neural parameters are not identified, by {basis};"
+            f" {', '.join(undecided)} not judged: {NO_STARTS}"
+        )
     verb, listed = ("is" if len(names) == 1 else "are"), f" ({', '.join(names)})" if names else ""
     return f"{len(names) or 'none'} of {count} neural parameters {verb} identified{listed}, by {basis}"
 

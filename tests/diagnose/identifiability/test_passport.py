@@ -36,8 +36,11 @@ def test_passport_of_folds(region: tuple[Config, Tables], trained: Path, tmp_pat
     assert (table["role"] == "neural").sum() == 5
     assert table["contraction"].between(-0.5, 1).all()
     assert table.loc["q_max", "contraction"] > 0.5 > table.loc["f_poc", "contraction"]
-    assert judged["identified"] == (table["identified"] & (table["role"] == "neural")).sum() / 5
-    assert judged["not_judged"] == ""
+    assert set(table["identified"]) <= {"no", "not judged"}, "folds alone let nothing pass"
+    assert table.loc["f_poc", "identified"] == "no"
+    assert judged["open"] == table.query("role == 'neural' and identified == 'not judged'").index.tolist()
+    assert judged["identified"] == (None if judged["open"] else 0.0)
+    assert ("no trainings from random starts" in judged["not_judged"]) == bool(judged["open"])
     assert len(sites) == len(pd.read_parquet(tables.samples))
     assert sites["kept.q_max"].mean() == pytest.approx(table.loc["q_max", "kept"])
     assert any("k_ads" in row["name"] and "k_des" in row["name"] for row in judged["combinations"])
@@ -91,6 +94,8 @@ def test_trainings_from_random_starts_and_a_profile(
         table = pd.read_csv(tmp_path / "identifiability.csv").set_index("parameter")
         assert (table["spread_starts"] > table["spread_folds"]).mean() > 0.7, "folds start at the same place"
         assert len(judged["validation_loss"]) == 3
+        assert set(table["identified"]) <= {"yes", "no"}
+        assert judged["identified"] == (table.query("role == 'neural'")["identified"] == "yes").mean()
     wrong = Identifiability(runs=2, profile=["nonsense"])
     with pytest.raises(HybridmapError, match="does not learn 'nonsense'"):
         write_passport(experiment, layers_of(config), tables, folds, tmp_path, wrong)
