@@ -25,6 +25,7 @@ include: "workflow/rules/observations.smk"
 include: "workflow/rules/covariates.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"
+include: "workflow/rules/identifiability.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/report.smk"
 
@@ -40,6 +41,7 @@ RESULTS = [
     [sums for name in EXPERIMENTS for sums in all_trained(name)],
     expand(rules.evaluate.output.metrics, experiment=EXPERIMENTS),
     expand(rules.ladder.output.skill, experiment=EXPERIMENTS),
+    expand(rules.identifiability_of_folds.output, experiment=EXPERIMENTS),
     expand(rules.baseline.output, baseline=CONFIG.baselines),
     expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
     expand(rules.predict.output.summary, experiment=MAPPED),

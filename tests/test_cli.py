@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -136,3 +137,24 @@ def test_an_end_from_outside_is_one_line(
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
+
+
+def test_an_impossible_soil_gets_a_store_and_no_rasters(
+    tmp_path: Path, small_region: tuple[Config, Path], trained: Path
+) -> None:
+    folder, region = small_region[1], overlay(tmp_path, small_region, {"predict": {"tile": 64, "intervals": "none"}})
+    columns = {"part": "test", "scheme": "block", "moc_saturation": [0.5, 1.2], "feasible": 1.0}
+    pd.DataFrame(columns | {"margin_uptake": 1.0, "margin_poc": 1.0}).to_parquet(tmp_path / "failing.parquet")
+    options = (
+        "predict", region, "--experiment", "some_neural_relaxed", "--cube", folder / "cube.zarr",
+        "--model", trained / "some_neural_relaxed/all/model", "--predictions", tmp_path / "failing.parquet",
+        "--out", tmp_path / "maps.zarr", "--rasters", tmp_path / "maps", "--summary", tmp_path / "maps.json",
+    )  # fmt: skip
+    done = run(*options)
+    assert done.returncode == 0, done.stderr
+    assert "no GeoTIFFs: physics of 'some_neural_relaxed' fails (MOC exceeds the capacity q_max at 50.0%" in done.stderr
+    assert (tmp_path / "maps.zarr/zarr.json").is_file()
+    assert not list((tmp_path / "maps").iterdir())
+    done = run(*options, "--accept-implausible")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "maps/soc.tif").is_file()

@@ -8,6 +8,9 @@ from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.training import train_folds
 
 
+def layers_of(config: Config) -> ModelLayers:
+    return ModelLayers.of_region(config.build, config.covariates, config.forcing)
+
+
 def train_experiment(config: Config, name: str, folds: Sequence[str], samples: Path, splits: Path, out: Path) -> None:
-    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing)
-    train_folds(config.experiment(name), layers, folds, samples, splits, out, "cpu")
+    train_folds(config.experiment(name), layers_of(config), folds, samples, splits, out, "cpu")

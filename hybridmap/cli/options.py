@@ -38,6 +38,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--predictions": {"type": Path, "help": "predictions.parquet of the evaluation"},
     "--baselines": {"type": Path, "nargs": "*", "default": [], "help": "folders of baselines, lowest first"},
     "--skill": {"type": Path, "help": "skill.json of the evaluation"},
+    "--identifiability": {"type": Path, "help": "identifiability.json of 'hybridmap identifiability'"},
+    "--starts": {"action": "store_true", "help": "also train from random starts, as the section says"},
     "--held-out": {"type": Path, "help": "summary.json of 'hybridmap expected-error'"},
     "--maps": {"type": Path, "help": "maps.zarr of the experiment"},
     "--count": {"type": int, "help": "how many places"},
@@ -70,6 +72,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "predict nothing, but say what it would take; --summary for JSON",
     },
+    "--accept-implausible": {"action": "store_true", "help": "write GeoTIFFs also where physics fails"},
     "--device": {"default": "auto", "choices": ["auto", "cpu", "cuda"], "help": "where to train"},
 }
 """Options that stages share; one without a default or an action must be given."""

@@ -7,7 +7,6 @@ from it (:mod:`hybridmap.fingerprint`). The function of ``hybridmap some-verb`` 
 from __future__ import annotations
 
 import argparse
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,13 +167,30 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     for option in ("--out",) if args.part else ("--out", "--rasters", "--summary"):
         if getattr(args, option.removeprefix("--")) is None:
             raise HybridmapError(f"{option} is missing: {OPTIONS[option]['help']} (or --plan to only look ahead).")
+    from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
-    job, execution = Job(recipe, args.cube, args.out), Execution(args.workers, args.scheduler, args.patience, args.part)
-    export = functools.partial(write_cogs, args.out, args.rasters, args.summary)
+    execution = Execution(args.workers, args.scheduler, args.patience, args.part)
+    job = Job(recipe, args.cube, args.out)
+
+    def export() -> None:
+        accepted = args.accept_implausible or config.predict.accept_implausible
+        reasons = [] if accepted else implausible(config.experiment(args.experiment), args.model, evidence)
+        write_cogs(args.out, args.rasters, args.summary, withheld=_why_withheld(args.experiment, reasons))
+
+    evidence = Evidence(args.predictions, args.out)
     predict(job, _map_title(config, args.experiment), execution, export)
+
+
+def _why_withheld(experiment: str, reasons: list[str]) -> str:
+    if not reasons:
+        return ""
+    return (
+        f"physics of '{experiment}' fails ({'; '.join(reasons)}); the store is written,"
+        " --accept-implausible or predict.accept_implausible: true writes rasters too"
+    )
 
 
 def _map_title(config: Config, experiment: str) -> str:
@@ -225,8 +241,20 @@ def _diagnose(config: Config, args: argparse.Namespace) -> None:
     borders = None
     if config.boundaries and config.boundaries_attribute:
         borders = Borders(under(config.data_root, config.boundaries), config.boundaries_attribute)
-    evidence = Evidence(args.predictions, args.maps, args.skill, args.held_out, borders)
+    evidence = Evidence(args.predictions, args.maps, args.skill, args.held_out, borders, args.identifiability)
     diagnose(config.experiment(args.experiment), evidence, args.model, args.out)
+
+
+def _identifiability(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.config import Identifiability
+    from hybridmap.diagnose.identifiability.passport import Tables, write_passport
+    from hybridmap.experiment.layers import ModelLayers
+
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    models = {folder.name: FoldFiles(folder).model for folder in args.folds}
+    starts = (config.identifiability or Identifiability()) if args.starts else None
+    tables = Tables(args.samples, args.splits)
+    write_passport(config.experiment(args.experiment), layers, tables, models, args.out, starts)
 
 
 def _reference(config: Config, args: argparse.Namespace) -> None:
@@ -289,8 +317,8 @@ STAGES = {
     "predict": Stage(
         _predict,
         "maps as Zarr and GeoTIFF",
-        "--experiment --model --cube --calibration? --applicability? --expected-error? --out? --rasters? --summary?"
-        " --workers --scheduler --patience --part --plan",
+        "--experiment --model --cube --calibration? --applicability? --expected-error? --predictions? --out? --rasters?"
+        " --summary? --workers --scheduler --patience --part --plan --accept-implausible",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),
@@ -301,8 +329,13 @@ STAGES = {
     ),
     "diagnose": Stage(
         _diagnose,
-        "the verdict: physics, skill and intervals",
-        "--experiment --predictions --maps? --model --skill? --held-out? --out",
+        "the verdict: physics, skill, intervals and parameters",
+        "--experiment --predictions --maps? --model --skill? --held-out? --identifiability? --out",
+    ),
+    "identifiability": Stage(
+        _identifiability,
+        "which parameters mean something",
+        "--experiment --samples --splits --folds+ --starts --out",
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hybridmap.config.experiment import Experiment as Experiment
     from hybridmap.config.grid import Grid as Grid
+    from hybridmap.config.identifiability import Identifiability as Identifiability
     from hybridmap.config.layers import Derive as Derive
     from hybridmap.config.layers import Raster as Raster
     from hybridmap.config.layers import Reference as Reference
@@ -42,6 +43,7 @@ MODULES = {
     "Derive": "layers",
     "Experiment": "experiment",
     "Grid": "grid",
+    "Identifiability": "identifiability",
     "Join": "observations",
     "Limits": "observations",
     "MeasuredLayers": "observations",

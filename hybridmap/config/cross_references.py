@@ -57,6 +57,7 @@ def check_names(config: Config) -> None:
         )
     _check_experiments(config)
     _check_search(config)
+    _check_identifiability(config)
     _check_layers(config)
     _check_years(config)
     _check_measured_forcing(config)
@@ -102,6 +103,18 @@ def _check_search(config: Config) -> None:
         for key, values in config.search.over.items():
             for value in values:
                 _check_value(config, experiments[name], key, value)
+
+
+def _check_identifiability(config: Config) -> None:
+    """What is trained from random starts exists, and has parameters."""
+    if config.identifiability is None:
+        return
+    names, place = config.identifiability.experiments, ("identifiability", "experiments")
+    experiments = {experiment.name: experiment for experiment in config.experiments}
+    _known("identifiability", names, list(experiments), place, "experiment")
+    for name in names:
+        if experiments[name].process is None or experiments[name].neural in ("none", []):
+            raise MisplacedNameError(f"identifiability: experiment '{name}' has no neural parameters", place)
 
 
 def _check_search_folds(config: Config, experiment: Experiment) -> None:

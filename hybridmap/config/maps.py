@@ -36,6 +36,10 @@ class Predict(Section):
         description="Intervals of soil [cm] to map, as [[0, 5], [5, 15]]; only for models that know depth. Of layers"
         " the standard ones within their depths if empty.",
     )
+    accept_implausible: bool = Field(
+        False,
+        description="Write GeoTIFFs also of an experiment whose physics fails; without it only its store is made.",
+    )
     maps: list[str] = Field([], description="Maps to write, by name; all if empty.")
     intervals: Literal["conformal", "spread", "none"] = Field(
         "conformal",

@@ -15,6 +15,7 @@ from hybridmap.config.climate_layers import ClimateLayers
 from hybridmap.config.cross_references import check_names
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
+from hybridmap.config.identifiability import Identifiability
 from hybridmap.config.layers import Forcing, Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
@@ -91,6 +92,10 @@ class Config(Section):
     experiments: list[Experiment] = Field([], description="Models to train.")
     baselines: list[BaselineName] = Field([], description=f"Ordinary models on the same folds: {', '.join(BASELINES)}.")
     search: Search | None = Field(None, description="Values of keys to try on nested folds, by `snakemake search`.")
+    identifiability: Identifiability | None = Field(
+        None,
+        description="Trainings from random starts by `snakemake identifiability`; the verdict then rests on them.",
+    )
     fan_out: bool = Field(
         False,
         description="Train every fold in a job of its own (several GPUs, a cluster), not all of an experiment in one.",

@@ -34,7 +34,7 @@ class Evidence(NamedTuple):
     Attributes
     ----------
     predictions : Path
-        ``predictions.parquet`` of the evaluation.
+        ``predictions.parquet`` of the evaluation; None where only the map is looked at.
     maps : Path or None
         ``maps.zarr``, if there are maps.
     skill : Path or None
@@ -43,13 +43,16 @@ class Evidence(NamedTuple):
         ``summary.json`` of ``hybridmap expected-error``.
     borders : Borders or None
         Countries in which the map may not apply.
+    identifiability : Path or None
+        ``identifiability.json``; without it nothing is said of parameters.
     """
 
-    predictions: Path
+    predictions: Path | None
     maps: Path | None = None
     skill: Path | None = None
     held_out: Path | None = None
     borders: Borders | None = None
+    identifiability: Path | None = None
 
 
 def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: Path) -> None:
@@ -67,21 +70,67 @@ def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: P
         The diagnostics folder.
     """
     model = load_model(model_dir, experiment.own_process)
-    table, maps = read_parquet(evidence.predictions), evidence.maps
-    sites = table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
+    sites, maps = _test_sites(experiment, evidence), evidence.maps
     summaries = {} if model.process is None else _summaries(model.process, sites, maps)
     verdict = judge(model, summaries, sites) | (_skill(evidence.skill) if evidence.skill else {})
     verdict["notes"] += _scenario_notes(maps)
+    verdict |= _identified(evidence.identifiability) if evidence.identifiability else {}
     extent = extent_of(maps, evidence.held_out, evidence.borders) if maps else {}
     verdict |= {"extent": extent} if extent else {}
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
-    LOG.info("%s: %s", experiment.name, "; ".join([physics, *verdict.get("sentences", []), *_extent_sentences(extent)]))
+    LOG.info(
+        "%s: %s",
+        experiment.name,
+        "; ".join([physics, *verdict.get("sentences", []), *_sentences(verdict.get("parameters"), extent)]),
+    )
 
 
-def _extent_sentences(extent: Mapping[str, Any]) -> list[str]:
-    return [extent["sentence"]] if extent else []
+def implausible(experiment: Experiment, model_dir: Path, evidence: Evidence) -> list[str]:
+    """Why the physics of an experiment fails, at its test sites or on its map.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its first split scheme gives the test sites.
+    model_dir : Path
+        A trained model of the experiment.
+    evidence : Evidence
+        Predictions and maps, as far as they are there.
+
+    Returns
+    -------
+    list of str
+        Empty where it passes, or there is nothing to check.
+    """
+    model = load_model(model_dir, experiment.own_process)
+    if model.process is None:
+        return []
+    return _outcome(model.process, _summaries(model.process, _test_sites(experiment, evidence), evidence.maps))[1]
+
+
+def _test_sites(experiment: Experiment, evidence: Evidence) -> pd.DataFrame:
+    """Test sites of the first scheme; none without predictions."""
+    if evidence.predictions is None:
+        return pd.DataFrame()
+    table = read_parquet(evidence.predictions)
+    return table[(table["part"] == "test") & (table["scheme"] == experiment.splits[0])]
+
+
+def _sentences(*parts: Mapping[str, Any] | None) -> list[str]:
+    """Sentences of the parts of a verdict that there are."""
+    return [part["sentence"] for part in parts if part]
+
+
+def _identified(path: Path) -> dict[str, Any]:
+    """Share of neural parameters that mean something, or that this is not judged; never that it passes by default."""
+    judged = read_json(path)
+    share = judged["identified"]
+    parameters = {
+        key: judged[key] for key in ("parameters", "open", "basis", "not_judged", "sentence") if key in judged
+    }
+    return {"identified": "not judged" if share is None else share, "parameters": parameters}
 
 
 def _skill(path: Path) -> dict[str, Any]:
@@ -109,7 +158,9 @@ def _summaries(process: ProcessModel, sites: pd.DataFrame, maps: Path | None) ->
     names = checked_outputs(process)
     if not names:
         return {}
-    summaries = {"sites": summarise({name: output_values(sites, name) for name in names}, process)}
+    summaries = {}
+    if len(sites):
+        summaries["sites"] = summarise({name: output_values(sites, name) for name in names}, process)
     if maps is not None:
         store = open_verified(maps)
         maps_by_name = {name: maps_of(store, name) for name in names}
@@ -142,9 +193,25 @@ def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.Da
         note = "no process model with pools to check: nothing ties its targets to each other"
         return {"physics": "none", "formulation": "", "reasons": [], "notes": [note], "checks": []}
     process = model.process
+    checks, reasons, notes = _outcome(process, summaries)
+    notes = notes if process.checks else ["the process model declares no checks of its outputs"]
+    notes += [f"{name} lies on a bound at {share:.0%} of the sites" for name, share in _pinned(model, sites).items()]
+    return {
+        "physics": ("fails" if reasons else "passes") if process.checks else "none",
+        "formulation": str(process.formulation),
+        "reasons": reasons,
+        "notes": notes,
+        "checks": checks,
+    }
+
+
+def _outcome(
+    process: ProcessModel, summaries: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """Checks with value, limit and outcome; reasons against the physics; notes of what is only told."""
     checks: list[dict[str, Any]] = []
     reasons: list[str] = []
-    notes = [] if process.checks else ["the process model declares no checks of its outputs"]
+    notes: list[str] = []
     for scope, summary in summaries.items():
         for check in process.checks if summary["n"] else ():
             value = summary[share_name(check)]
@@ -154,14 +221,7 @@ def judge(model: Model, summaries: Mapping[str, Mapping[str, Any]], sites: pd.Da
             )
             if not passed:
                 (notes if check.is_note else reasons).append(f"{check.meaning} at {value:.1%} of the {scope}")
-    notes += [f"{name} lies on a bound at {share:.0%} of the sites" for name, share in _pinned(model, sites).items()]
-    return {
-        "physics": ("fails" if reasons else "passes") if process.checks else "none",
-        "formulation": str(process.formulation),
-        "reasons": reasons,
-        "notes": notes,
-        "checks": checks,
-    }
+    return checks, reasons, notes
 
 
 def _pinned(model: HybridModel, sites: pd.DataFrame) -> dict[str, float]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
+from hybridmap.evaluate.residuals import BIAS, VARIOGRAM, bias_rows, variogram_rows
 from hybridmap.evaluate.rung_scores import score_rungs
 from hybridmap.evaluate.rungs import held_out_sites
 from hybridmap.evaluate.skill import Ladder, skill
@@ -26,7 +28,7 @@ def write_ladder(
     out: Path,
     quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> None:
-    """Write ``ladder.csv`` and ``skill.json`` of an experiment.
+    """Write ``ladder.csv``, ``skill.json``, ``bias.csv`` and ``variogram.csv`` of an experiment.
 
     Parameters
     ----------
@@ -56,6 +58,15 @@ def write_ladder(
             key = {"experiment": experiment.name, "scheme": scheme}
             ladders.append(Ladder(scheme, quantities[target], sites, score_rungs(sites, quantities[target], key)))
     write_csv(pd.concat([ladder.table for ladder in ladders], ignore_index=True), out / "ladder.csv")
+    keys = [
+        {"experiment": experiment.name, "scheme": x.scheme, "target": x.quantity.name, "unit": x.quantity.unit}
+        for x in ladders
+    ]
+    residuals = list(zip(ladders, keys, strict=True))
+    bias = [row for x, key in residuals for row in bias_rows(x.held_out, key)]
+    write_csv(pd.DataFrame(bias, columns=BIAS), out / "bias.csv")
+    variogram = [row for x, key in residuals for row in variogram_rows(x.held_out, key)]
+    write_csv(pd.DataFrame(variogram, columns=VARIOGRAM), out / "variogram.csv")
     write_json({"experiment": experiment.name, **skill(ladders, experiment.uncertainty.level)}, out / "skill.json")
 
 
@@ -77,7 +88,8 @@ def site_labels(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``block`` (what is resampled: block, or place in a scheme without blocks), ``area`` ("" where there are no
-        blocks), ``cell`` of the grid, and those of ``landcover``, ``source`` and ``depth`` that samples have.
+        blocks), ``cell`` of the grid, and those of ``landcover``, ``source``, ``depth``, ``density`` (whether bulk
+        density was measured), ``lon`` and ``lat`` that samples have.
     """
     labels = site_classes(samples)
     of_site = splits.set_index("site_id").loc[labels.index]
@@ -85,6 +97,10 @@ def site_labels(samples: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
     block = area.where(area != "", of_site["group_id"].astype(str))
     cell = (samples["row"].astype(str) + " " + samples["col"].astype(str)).set_axis(labels.index)
     labels = labels.assign(area=area, block=block, cell=cell)
+    labels = labels.join(samples.set_index("site_id")[[c for c in ("lon", "lat") if c in samples]])
+    if "bd_source" in samples:
+        is_measured = samples["bd_source"].isin(["measured", "stock"]).to_numpy()
+        labels = labels.assign(density=np.where(is_measured, "measured", "estimated"))
     if "depth" in labels:
         depth = labels["depth"]
         # What lies at another depth of one cell is no scatter within it.

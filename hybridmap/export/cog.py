@@ -54,7 +54,7 @@ LISTED = (
 """Attributes that the list of maps repeats."""
 
 
-def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> None:
+def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE, withheld: str = "") -> None:
     """Write every map of `store` into `folder` as ``{map}.tif``, one an interval of depth, and list them in `summary`.
 
     Parameters
@@ -65,6 +65,8 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
         Where to write; beside each raster goes a style that QGIS finds by its name.
     piece : int
         Largest edge of one file in cells; beyond it a map is ``{variable}.vrt`` over files in ``{variable}/``.
+    withheld : str
+        Why there shall be no files: then maps are listed alone, and those of an earlier run are removed.
 
     Raises
     ------
@@ -76,13 +78,28 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE) -> 
     folder.mkdir(parents=True, exist_ok=True)
     maps = map_arrays(root)
     for stale in folder.iterdir():
-        if stale.name.split(".")[0] not in maps:
+        if withheld or stale.name.split(".")[0] not in maps:
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        entries = [_write_map(array, Band.of(name, array), grid, folder, piece) for name, array in maps.items()]
+        bands = {name: Band.of(name, array) for name, array in maps.items()}
+        entries = [
+            _listed(array, bands[name], grid, withheld)
+            if withheld
+            else _write_map(array, bands[name], grid, folder, piece)
+            for name, array in maps.items()
+        ]
     write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)
-    LOG.info("%d maps written as GeoTIFF", len(maps))
+    LOG.info(*(("no GeoTIFFs: %s", withheld) if withheld else ("%d maps written as GeoTIFF", len(maps))))
+
+
+def _listed(array: Any, band: Band, grid: RegionGrid, withheld: str) -> dict[str, Any]:
+    """Entry of a map that has no file, with the reason."""
+    statistics = Statistics()
+    for tile in tiles_of(grid, PIECE):
+        for _, values in _strips(array, tile):
+            statistics = statistics.merged(Statistics.of(band.physical(values)))
+    return _summary(band, "", statistics) | {"withheld": withheld}
 
 
 def _write_map(array: Any, band: Band, grid: RegionGrid, folder: Path, piece: int) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     _add_projection(item, grid)
     item.stac_extensions.append(RASTER)
     for entry in read_json(summary):
-        item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
+        if entry["file"]:  # a map of an implausible experiment has none
+            item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
     item.add_asset(
         "zarr",
         pystac.Asset(_relative(store, out.parent), title="all maps", media_type="application/vnd.zarr", roles=["data"]),

@@ -89,6 +89,8 @@ class ScoreFiles:
         self.conformal = folder / "conformal.json"
         self.ladder = folder / "ladder.csv"
         self.skill = folder / "skill.json"
+        self.bias = folder / "bias.csv"
+        self.variogram = folder / "variogram.csv"
 
 
 class FoldFiles:
@@ -106,6 +108,23 @@ class FoldFiles:
         self.history = folder / "history.parquet"
         # Where the fold is a job of its own.
         self.trained = sums_file(folder)
+
+
+class IdentifiabilityFiles:
+    """What ``identifiability`` writes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/diagnostics``, or ``diagnostics/starts`` of trainings from random starts.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.summary = folder / "identifiability.json"
+        # A row a parameter, and a row a site.
+        self.table = folder / "identifiability.csv"
+        self.sites = folder / "identifiability_sites.parquet"
 
 
 class ExpectedErrorFiles:
@@ -144,6 +163,8 @@ class ExperimentFiles:
         self.scores = ScoreFiles(folder / "evaluation")
         self.saturation = folder / "diagnostics" / "saturation.json"
         self.verdict = folder / "diagnostics" / "verdict.json"
+        self.identifiability = IdentifiabilityFiles(folder / "diagnostics")
+        self.starts = IdentifiabilityFiles(folder / "diagnostics" / "starts")
         self.applicability = folder / "applicability.npz"
         self.expected_error = ExpectedErrorFiles(folder / "expected_error")
         # Maps: the store, their list, and the folder of rasters; then what is made of them.

@@ -7,7 +7,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hybridmap.encoders import MixedInputs, Standardise
@@ -179,19 +181,72 @@ class HybridModel(TableModel):
         heads, encoded = self.heads.outputs(encoded[..., count:]), encoded[..., :count]
         raw, position, neural = self._bounded(encoded) if self.neural_names else (encoded, encoded, encoded)
         learned = self._learned(neural)
-        # The process model knows sites only: members and sites are one axis for it.
-        names = (n for n in self.depth.forcing_names if n in forcing or n not in LAYER_INPUTS)
-        flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in names}
-        constants = {n: encoded.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
-        # Without a layer it is the constants that say how many sites there are.
-        sizes = () if flat else (shape.numel(),)
-        driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants}}
-        run = self._process.traced if is_traced else self._process
-        outputs = run({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
+        outputs = self._simulate(learned, forcing, shape, is_traced=is_traced)
         outputs |= {f"parameter.{n}": v.expand(shape.numel()) for n, v in learned.items()}
         if len(shape) > 1:
             outputs = {n: v.reshape(*shape, *v.shape[1:]) for n, v in outputs.items()}
         return Run(outputs | heads, raw, position)
+
+    def _simulate(
+        self, learned: Mapping[str, Tensor], forcing: Mapping[str, Tensor], shape: torch.Size, *, is_traced: bool = False
+    ) -> dict[str, Tensor]:
+        """Outputs of the process model, for which members and sites are one axis, from learned parameters."""
+        like = next(iter(learned.values()), self.start)
+        names = (n for n in self.depth.forcing_names if n in forcing or n not in LAYER_INPUTS)
+        flat = {n: forcing[n].flatten(0, len(shape) - 1) for n in names}
+        constants = {n: like.new_tensor(v) for n, v in {**self._fixed, **self.forcing_constants}.items()}
+        # Without a layer it is the constants that say how many sites there are.
+        sizes = () if flat else (shape.numel(),)
+        driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants}}
+        run = self._process.traced if is_traced else self._process
+        return run({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
+
+    def learned_positions(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
+        """Neural, then shared parameters between their bounds, 0 at the lower and 1 at the upper.
+
+        Parameters
+        ----------
+        covariates : Tensor, shape (site, covariate)
+            In physical units.
+        forcing : mapping of str to Tensor, shape (site,)
+            With what else the encoder sees.
+
+        Returns
+        -------
+        Tensor, shape (site, learned parameter)
+            In the scale of each parameter, linear or logarithmic.
+        """
+        shared = self._shared_constraint.position(self.shared_raw).expand(len(covariates), -1)
+        if not self.neural_names:
+            return shared
+        return torch.cat([self.neural_parameters(covariates, forcing)[1], shared], dim=-1)
+
+    def parameters_at(self, positions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
+        """Values of neural, then shared parameters, in their units, at positions (learned parameter,) in the range."""
+        places, count = torch.as_tensor(np.asarray(positions, dtype=float)), len(self.neural_names)
+        values = torch.cat([self._neural.interpolate(places[:count]), self._shared.interpolate(places[count:])])
+        return dict(zip((*self.neural_names, *self.shared_names), values.tolist(), strict=True))
+
+    def outputs_at(self, positions: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the process model gives where parameters lie at `positions`, as a sample of the interval shows it.
+
+        Parameters
+        ----------
+        positions : Tensor, shape (site, learned parameter)
+            As :meth:`learned_positions` gives them; differentiable in them.
+        forcing : mapping of str to Tensor, shape (site, ...)
+            In the units of the process model and the precision of `positions`.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (site, ...)
+        """
+        count = len(self.neural_names)
+        values = [self._neural.interpolate(positions[:, :count]), self._shared.interpolate(positions[:, count:])]
+        names = (*self.neural_names, *self.shared_names)
+        learned = dict(zip(names, torch.cat(values, dim=1).unbind(1), strict=True))
+        outputs = self._simulate(learned, forcing, positions.shape[:1])
+        return self.depth.observed(outputs, {**self.forcing_constants, **forcing}, 0)
 
     def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
         """Run columns of soil once each, and observe the layers of them; see :meth:`run`.

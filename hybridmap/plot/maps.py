@@ -39,6 +39,8 @@ class Layer:
         Colour map.
     limits : pair of float, optional
         Ends of the colours, in the unit; the 2nd and 98th percentile if absent.
+    is_hatched : bool
+        Whether lines are drawn over it: its values are not what observations say.
     """
 
     values: Field
@@ -46,6 +48,7 @@ class Layer:
     unit: str
     colours: str = style.PARAMETER
     limits: tuple[float, float] | None = None
+    is_hatched: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ def draw(axes: Axes, layer: Layer, frame: MapFrame) -> None:
     image = axes.imshow(
         layer.values, extent=(west, east, south, north), cmap=colours, vmin=low, vmax=high, interpolation="nearest"
     )
+    if layer.is_hatched:
+        _hatch(axes, layer.values, (west, east, south, north))
     frame.draw_lines(axes, "#30343880")
     frame.set_axes(axes, layer.title)
     for spine in axes.spines.values():
@@ -106,6 +111,14 @@ def draw(axes: Axes, layer: Layer, frame: MapFrame) -> None:
     bar.locator = MaxNLocator(5)
     bar.update_ticks()
     bar.outline.set_visible(False)
+
+
+def _hatch(axes: Axes, values: Field, extent: tuple[float, float, float, float]) -> None:
+    """Lines over all cells that have a value."""
+    with plt.rc_context({"hatch.linewidth": 0.6, "hatch.color": "#ffffffb0"}):
+        axes.contourf(
+            np.isfinite(values), levels=[0.5, 1.5], colors="none", hatches=["////"], extent=extent, origin="upper"
+        )
 
 
 def map_figure(layers: list[Layer], frame: MapFrame, path: Path, columns: int = 3) -> None:
@@ -168,7 +181,10 @@ def truth_figure(
         panel.set(
             xlim=(low, high), ylim=(low, high), title=name, xlabel=f"true [{_unit(units[name])}]", ylabel="learned"
         )
-        panel.text(0.04, 0.92, f"r = {correlations[name]:.2f}", transform=panel.transAxes)
+        panel.text(
+            0.04, 0.97, _agreement(x, y, correlations[name]), transform=panel.transAxes, va="top", fontsize=7,
+            bbox={"facecolor": "#ffffffc0", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
     _hide_rest(axes, len(names))
     figure.tight_layout()
     style.save(figure, path)
@@ -248,6 +264,17 @@ def _correlation(x: Field, y: Field) -> float:
     """Of true and learned values; NaN where those learned do not vary."""
     is_constant = np.ptp(y) <= 1e-6 * max(abs(float(y.mean())), 1e-12) if y.size else True
     return float("nan") if is_constant else float(np.corrcoef(x, y)[0, 1])
+
+
+def _agreement(true: Field, learned: Field, correlation: float) -> str:
+    """Correlation, slope of learned on true values, mean and root mean square error, as printed."""
+    if not true.size:
+        return "no cells"
+    error = learned.astype(float) - true.astype(float)
+    varies = np.ptp(true) > 0
+    slope = float(np.polyfit(true.astype(float), learned.astype(float), 1)[0]) if varies else float("nan")
+    bias, rmse = float(error.mean()), float(np.sqrt((error**2).mean()))
+    return f"r {correlation:.2f}, slope {slope:.2f}\nbias {bias:.3g}\nRMSE {rmse:.3g}"
 
 
 def _unit(unit: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import matplotlib
@@ -39,7 +42,7 @@ SERIES = [
     "#b79bc4",
 ]
 
-__all__ = ["ACCENT", "CARBON", "COUNTS", "INK", "NO_DATA", "PARAMETER", "SERIES", "WARNING", "plt", "save"]
+__all__ = ["ACCENT", "CARBON", "COUNTS", "INK", "NO_DATA", "PARAMETER", "SERIES", "WARNING", "marked", "plt", "save"]
 
 plt.rcParams.update(
     {
@@ -56,9 +59,24 @@ plt.rcParams.update(
 )
 
 
+_MARK: ContextVar[str] = ContextVar("mark", default="")
+
+
+@contextmanager
+def marked(text: str) -> Iterator[None]:
+    """Print `text` above every figure that is saved inside; an empty one prints nothing."""
+    token = _MARK.set(text)
+    try:
+        yield
+    finally:
+        _MARK.reset(token)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write `figure` as PNG under a temporary name, rename, and close it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if mark := _MARK.get():
+        figure.text(0.5, 1.01, mark, ha="center", va="bottom", color="white", weight="bold", backgroundcolor=WARNING)
     partial = path.with_name(path.name + ".partial")
     # No software version in the file: the same numbers give the same bytes.
     with room_for(path):

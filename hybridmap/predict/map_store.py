@@ -114,7 +114,7 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     str
         Digest of the settings, the files of the model, and the grid.
     """
-    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts", "year"}, mode="json")
+    block = recipe.predict.model_dump(exclude={"tile", "workers", "parts", "year", "accept_implausible"}, mode="json")
     depths = [asdict(interval) for interval in (recipe.interval, *recipe.depths)]
     settings = [block, asdict(recipe.uncertainty), depths, recipe.keep_draws, edge]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

@@ -34,6 +34,17 @@ def with_stock(config: Config) -> list[str]:
     return [e.name for e in config.experiments if e.map and summed & set(e.targets)]
 
 
+def with_parameters(config: Config) -> list[str]:
+    """Names of the experiments that have neural parameters."""
+    return [e.name for e in config.experiments if e.process and e.neural not in ("none", [])]
+
+
+def with_starts(config: Config) -> list[str]:
+    """Names of the experiments whose verdict on parameters rests on trainings from random starts."""
+    options = config.identifiability
+    return [] if options is None else options.experiments or with_parameters(config)
+
+
 def with_capacity(config: Config) -> list[str]:
     """Names of the experiments whose process model declares a capacity in its class."""
     processes = {e.name: e.process.name for e in config.experiments if e.process}

@@ -17,6 +17,7 @@ from hybridmap.evaluate.predictions import POOLED, output_values
 from hybridmap.files.paths import under
 from hybridmap.files.reading import read_csv, read_parquet
 from hybridmap.model import HybridModel
+from hybridmap.plot import style
 from hybridmap.plot.diagnostics import Captions, Filling, saturation_figure
 from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import Curve, edges_figure
@@ -25,12 +26,15 @@ from hybridmap.plot.ladder import ladder_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.reliability import reliability_figure
+from hybridmap.plot.residuals import residuals_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
 from hybridmap.process import Capacity
 from hybridmap.report.ladder import TITLES, rungs_of
 from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Maps, Results
 
+IMPLAUSIBLE = "physics fails: not a possible soil"
+"""Above every figure of an experiment that fails its checks."""
 CURVES = 6
 """Covariates of each parameter whose curves are drawn, the most important first."""
 
@@ -98,17 +102,27 @@ def _draw_experiments(results: Results, names: Sequence[str], folder: Path) -> d
     frame, test = _frame(results), _test_scores(results)
     correlations = {}
     for experiment in map(results.config.experiment, names):
-        _draw_skill(results, experiment, test, folder)
-        _draw_edges(results, experiment, folder)
-        maps = results.maps(experiment.name) if experiment.map else None
-        if maps:
-            draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)
-            _draw_extrapolation(results, experiment, folder)
-        if experiment.process is not None:
-            _draw_saturation(results, experiment, maps, frame, folder)
-        if maps and results.truth and experiment.process is not None:
-            correlations[experiment.name] = _draw_truth(results, experiment.name, folder)
+        fails = results.verdict(experiment.name).get("physics") == "fails"
+        with style.marked(IMPLAUSIBLE if fails else ""):
+            if correlation := _draw_experiment(results, experiment, test, frame, folder):
+                correlations[experiment.name] = correlation
     return correlations
+
+
+def _draw_experiment(
+    results: Results, experiment: Experiment, test: pd.DataFrame, frame: MapFrame, folder: Path
+) -> dict[str, float]:
+    """Figures of one experiment; correlations of learned and true quantities where the truth is known."""
+    _draw_skill(results, experiment, test, folder)
+    _draw_edges(results, experiment, folder)
+    maps = results.maps(experiment.name) if experiment.map else None
+    if maps:
+        draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)
+        _draw_extrapolation(results, experiment, folder)
+    if experiment.process is None:
+        return {}
+    _draw_saturation(results, experiment, maps, frame, folder)
+    return _draw_truth(results, experiment.name, folder) if maps and results.truth else {}
 
 
 def _draw_ladders(results: Results, folder: Path) -> None:
@@ -148,6 +162,10 @@ def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, fo
     scatter_figure(test_sites, pooled, targets, title, folder / f"{name}_scatter.png")
     pit = {target.label: test_sites[f"pit.{target.name}"].dropna().to_numpy(float) for target in targets}
     reliability_figure(pit, f"Conformal intervals of {title}", folder / f"{name}_reliability.png")
+    bias, variogram = results.residuals(name)
+    if len(bias):
+        label = targets[0].label
+        residuals_figure(bias, variogram, f"Residuals of {label}: {title}", folder / f"{name}_residuals.png")
     curves_figure(results.histories(name), title, folder / f"{name}_curves.png")
 
 

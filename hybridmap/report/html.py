@@ -17,6 +17,7 @@ from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
 from hybridmap.report.figures import draw_figures
 from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
+from hybridmap.report.physics import physics_rows
 from hybridmap.report.provenance import config_text, input_hashes, versions
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
@@ -80,6 +81,7 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "scores": _scores(results),
         "intervals": _intervals(results),
         "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
+        "physics": physics_rows(results),
         "experiments": [_experiment(results, e.name, truth) for e in config.experiments],
         "totals": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.totals(e))],
         "changes": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.changes(e))],
@@ -144,6 +146,8 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
         "held_out": sentence(held_out) if held_out and "not_judged" not in held_out else "",
         "extent": extent.get("sentence", ""),
         "countries": extent.get("countries", []),
+        "passport": results.passport(name)[0],
+        "parameters": results.passport(name)[1],
         "saturation": results.saturation(name),
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),

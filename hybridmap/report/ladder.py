@@ -55,7 +55,7 @@ def badges(verdict: Mapping[str, Any]) -> list[Badge]:
     Returns
     -------
     list of Badge
-        Of physics, then of skill.
+        Of physics, then of skill, then of parameters.
 
     Examples
     --------
@@ -65,7 +65,20 @@ def badges(verdict: Mapping[str, Any]) -> list[Badge]:
     texts = {"passes": "physics passes", "fails": "physics fails", "none": "no process"}
     physics = verdict.get("physics", "none")
     kind = {"fails": "bad", "passes": "plain"}.get(physics, "none")
-    return [Badge(kind, texts.get(physics, physics)), _skill_badge(verdict.get("skill", {}))]
+    return [
+        Badge(kind, texts.get(physics, physics)),
+        _skill_badge(verdict.get("skill", {})),
+        *_parameter_badge(verdict.get("identified")),
+    ]
+
+
+def _parameter_badge(identified: float | str | None) -> list[Badge]:
+    """How many parameters mean something; a verdict that does not speak of them has no such badge."""
+    if identified is None:
+        return []
+    if isinstance(identified, str):
+        return [Badge("none", f"parameters {identified}")]
+    return [Badge("fair" if identified < 1 else "plain", f"{identified:.0%} of parameters identified")]
 
 
 def _skill_badge(skill: Mapping[str, Any]) -> Badge:

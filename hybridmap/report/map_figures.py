@@ -82,11 +82,21 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
         "pools": [
             m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"] if m.portrayal.subject != MAIN
         ],
-        "parameters": [m.layer() for m in maps["parameter"]],
+        "parameters": [_judged(m, results.passport(experiment)[1]) for m in maps["parameter"]],
     }
     for name, layers in figures.items():
         if layers:
             map_figure(layers, frame, folder / f"{experiment}_{name}.png", WIDE if len(layers) > MANY else 3)
+
+
+def _judged(drawn_map: DrawnMap, passport: Sequence[Mapping[str, Any]]) -> Layer:
+    """A map of a parameter, hatched where it is not identified, and named where that is not judged."""
+    layer = drawn_map.layer()
+    row = next((row for row in passport if row["parameter"] == drawn_map.portrayal.label), None)
+    if row is None or row["identified"] == "yes":
+        return layer
+    is_known = row["identified"] == "no"
+    return replace(layer, title=f"{layer.title} (not {'identified' if is_known else 'judged'})", is_hatched=is_known)
 
 
 def labelled_maps(results: Results, experiment: str, groups: Sequence[Group]) -> dict[str, DrawnMap]:

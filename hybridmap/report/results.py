@@ -21,6 +21,7 @@ from hybridmap.grid.store import thinned_map
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.model import HybridModel, Model
 from hybridmap.observations.schema import Schema
+from hybridmap.report.expected import with_starts
 from hybridmap.samples.distances import distance_table
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 from hybridmap.train import load_members, load_model
@@ -153,6 +154,24 @@ class Results:
     def verdict(self, experiment: str) -> dict[str, Any]:
         """Verdict of the diagnostics."""
         return _read_json(self.of(experiment).verdict) or {}
+
+    def residuals(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Bias by class of site, and variogram, of its first target in its first scheme."""
+        settings, scores = self.config.experiment(experiment), self.of(experiment).scores
+        tables = read_csv(scores.bias), read_csv(scores.variogram)
+        bias, variogram = (
+            t[(t["scheme"] == settings.splits[0]) & (t["target"] == settings.targets[0])] for t in tables
+        )
+        return bias.fillna({"class": ""}), variogram
+
+    def passport(self, experiment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What is known of its parameters together, and a row for each; no rows where nothing was judged."""
+        files = self.of(experiment)
+        passport = files.starts if experiment in with_starts(self.config) else files.identifiability
+        judged = _read_json(passport.summary) or {}
+        if not passport.table.is_file():
+            return judged, []
+        return judged, [{str(k): v for k, v in row.items()} for row in read_csv(passport.table).to_dict("records")]
 
     def held_out_regions(self, experiment: str) -> dict[str, Any]:
         """What held-out regions say of where the map applies; empty where nothing was asked."""

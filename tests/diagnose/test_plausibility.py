@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hybridmap.config import Config
-from hybridmap.diagnose.plausibility import Evidence, diagnose, judge
+from hybridmap.diagnose.plausibility import Evidence, diagnose, implausible, judge
 from hybridmap.diagnose.saturation import summarise
 from hybridmap.evaluate.ladder import write_ladder
 from hybridmap.evaluate.scores import evaluate
@@ -71,3 +71,15 @@ def test_what_leaks_forgive_is_a_note(trained: Path) -> None:
     assert verdict["physics"] == "passes"
     assert verdict["formulation"] == "constrained"
     assert verdict["notes"] == ["the structure without leaks has no steady state at 50.0% of the sites"]
+
+
+def test_why_no_rasters_are_written(trained: Path, small_region: tuple[Config, Path], tmp_path: Path) -> None:
+    experiment = small_region[0].experiment("some_neural_relaxed")
+    model = trained / "some_neural_relaxed/all/model"
+    columns = {"part": "test", "scheme": "block", "moc_saturation": [0.5, 1.2], "feasible": 1.0}
+    columns |= {"margin_uptake": 1.0, "margin_poc": 1.0}
+    pd.DataFrame(columns).to_parquet(tmp_path / "predictions.parquet")
+    reasons = implausible(experiment, model, Evidence(tmp_path / "predictions.parquet"))
+    assert reasons == ["MOC exceeds the capacity q_max at 50.0% of the sites"]
+    assert implausible(experiment, model, Evidence(None)) == []
+    assert implausible(experiment, trained / "pure_network/all/model", Evidence(None)) == []

@@ -19,7 +19,7 @@ from pyproj import CRS
 from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
-from hybridmap.config import Config
+from hybridmap.config import Build, Config
 from hybridmap.export.cog import write_cogs
 from hybridmap.export.stac import Subject, outline, write_stac
 from hybridmap.files.geotiff import is_cut_off
@@ -219,3 +219,22 @@ def test_a_full_disk_is_said_and_leaves_no_file(tmp_path: Path, limit: int) -> N
     assert "soc.tif: cannot be written" in done.stdout, done.stdout + done.stderr
     assert "is the disk full?" in done.stdout
     assert list((tmp_path / "maps").iterdir()) == []
+
+
+def test_withheld_maps_are_listed_and_have_no_files(tmp_path: Path) -> None:
+    values = holed(200, 300)
+    store = store_of(tmp_path, europe(200, 300), soc=(CONTINUOUS, values))
+    write_cogs(store, tmp_path / "maps", tmp_path / "maps.json")
+    assert (tmp_path / "maps/soc.tif").is_file()
+    write_cogs(store, tmp_path / "maps", tmp_path / "maps.json", withheld="physics fails")
+    assert not list((tmp_path / "maps").iterdir()), "those of an earlier run are gone too"
+    assert (tmp_path / "maps.sums").is_file()
+    entry = json.loads((tmp_path / "maps.json").read_text())[0]
+    assert entry["file"] == ""
+    assert entry["withheld"] == "physics fails"
+    assert entry["mean"] == pytest.approx(np.nanmean(values), rel=1e-4)
+    samples = pd.DataFrame({"year": [2010.0], "licence": ["CC0-1.0"]})
+    samples.to_parquet(tmp_path / "samples.parquet")
+    subject = Subject("x", "t", Build())
+    write_stac(subject, store, tmp_path / "maps.json", tmp_path / "samples.parquet", tmp_path / "item.json")
+    assert list(pystac.Item.from_file(str(tmp_path / "item.json")).assets) == ["zarr"]

@@ -48,6 +48,15 @@ def test_physics_alone_is_never_green(physics: str) -> None:
     assert badges({"physics": "fails"})[0].kind == "bad"
 
 
+def test_parameters_have_a_badge_where_they_were_judged_or_not() -> None:
+    assert len(badges({"physics": "passes"})) == 2
+    for told, kind, text in (
+        ("not judged", "none", "parameters not judged"), (0.2, "fair", "20% of parameters identified"),
+        (1.0, "plain", "100% of parameters identified"),
+    ):  # fmt: skip
+        assert badges({"physics": "passes", "identified": told})[2] == (kind, text)
+
+
 def ladder() -> pd.DataFrame:
     """Rungs of two experiments, the second with a score that is far off."""
     rows = []

@@ -19,6 +19,9 @@ from hybridmap.report import map_figures
 FRAME = MapFrame(RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 2, 2))
 
 
+PASSPORT = [{"parameter": "z", "identified": "yes"}, {"parameter": "a", "identified": "no"}]
+
+
 def entry(name: str, portrayal: Portrayal, **more: Any) -> dict[str, Any]:
     return {"name": name, "units": "u", **portrayal.attributes(), **more}
 
@@ -32,6 +35,7 @@ def figures_of(
     results: Any = SimpleNamespace(
         maps=lambda _: store,
         map_list=lambda _: entries,
+        passport=lambda _: ({}, PASSPORT),
         samples=samples,
         config=SimpleNamespace(all_quantities=QUANTITIES, predict=Predict()),
     )
@@ -68,11 +72,12 @@ def test_maps_are_drawn_as_they_declare(monkeypatch: pytest.MonkeyPatch) -> None
         "e_trust.png": ["Far", "Inside"],
         "e_scenarios.png": ["Change"],
         "e_pools.png": ["POC", "MOC"],
-        "e_parameters.png": ["z", "a"],
+        "e_parameters.png": ["z", "a (not identified)"],
     }
     assert figures["e_soc.png"][0].limits == (0.0, 95.0)
     assert figures["e_scenarios.png"][0].limits == (-6.0, 6.0)
     assert figures["e_parameters.png"][0].limits is None
+    assert [layer.is_hatched for layer in figures["e_parameters.png"]] == [False, True]
     assert (figures["e_trust.png"][1].unit, figures["e_trust.png"][1].limits) == ("1 = yes", (0.0, 1.0))
 
 

@@ -11,6 +11,11 @@ from hybridmap.report.provenance import input_hashes
 EVIL = "<script>alert(1)</script>\"'>"
 
 
+PASSPORT = (
+    "kept", "expected_error", "posterior_sd", "contraction", "spread_folds", "spread_starts", "placebo", "on_bound",
+)  # fmt: skip
+
+
 class Anything(dict[str, Any]):
     """A block in which every value is an injection, and every number is 1."""
 
@@ -37,7 +42,15 @@ def test_the_page_escapes_what_it_is_given() -> None:
         globals=[Anything(value=1.0, default=1.0)],
         countries=[Anything(**dict.fromkeys(shares, 1.0))],
         truth={EVIL: 1.0},
+        passport=Anything(
+            combinations=[Anything(sd=1.0)],
+            patterns=Anything(),
+            compensation=Anything(between_trainings=1.0, between_sites=1.0),
+        ),
+        parameters=[Anything(**dict.fromkeys(PASSPORT, 1.0))],
     )
+    check = {EVIL: Anything(value=1.0, limit=1.0)}
+    physics = [Anything(checks=check, capacity=[1.0, 1.0], margins={EVIL: 1.0}, n=1)]
     cell = {"value": 1.0, "range": (1.0, 1.0)}
     rung = {"title": EVIL, "is_experiment": True, "cells": {EVIL: cell}}
     of_class = {"stratum": EVIL, "class": EVIL, "n": 1, "blocks": 1, "cells": [1.0]}
@@ -58,6 +71,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         schemes=[EVIL],
         first_scheme=EVIL,
         rungs=[rungs],
+        physics=physics,
         score_names=[EVIL],
         scores=[],
         intervals=[],

@@ -15,6 +15,8 @@ from hybridmap.report.expected import (
     with_capacity,
     with_main_map,
     with_main_target,
+    with_parameters,
+    with_starts,
     with_stock,
 )
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -65,6 +67,8 @@ SATURATING = with_capacity(CONFIG)
 # The comparison with a published map needs SOC, totals a quantity that has a stock.
 WITH_SOC = with_main_target(CONFIG)
 WITH_STOCK = with_stock(CONFIG)
+# Experiments whose verdict on parameters rests on trainings from random starts.
+STARTED = with_starts(CONFIG)
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
@@ -192,9 +196,7 @@ PREDICT = (
 )
 PARTS = CONFIG.predict.parts
 PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
-PREDICT_WHOLE = (
-    f"{PREDICT} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
-)
+PREDICT_WHOLE = f"{PREDICT} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
 
 
 def map_options(wildcards, input) -> list[str]:
@@ -204,6 +206,20 @@ def map_options(wildcards, input) -> list[str]:
     return [
         word for n, option in options.items() for word in (option, str(input.get(n)))
     ]
+
+
+def first_folds(wildcards) -> list[str]:
+    """Folders of the trained folds of the first scheme of an experiment."""
+    scheme = SETTINGS[wildcards.experiment].splits[0]
+    folder = FILES.experiment(wildcards.experiment)
+    folds = folds_of(wildcards.experiment)
+    return [str(folder.fold(f).folder) for f in folds if f.rpartition("-")[0] == scheme]
+
+
+def identifiability_of(wildcards) -> Path:
+    """What the verdict says of parameters by: trainings from random starts where the configuration asks for them."""
+    is_started = wildcards.experiment in STARTED
+    return (EXPERIMENT.starts if is_started else EXPERIMENT.identifiability).summary
 
 
 def searched_tables(wildcards) -> list[str]:

@@ -95,6 +95,7 @@ rule predict:
     """Maps of an experiment: Zarr and GeoTIFF."""
     input:
         **MAP_INPUTS,
+        predictions=EXPERIMENT.scores.predictions,
         parts=(
             [EXPERIMENT.part(str(part), PARTS) for part in range(1, PARTS + 1)]
             if PARTS > 1
@@ -219,6 +220,7 @@ rule diagnose_experiment:
             if wildcards.experiment in MAPPED and CONFIG.predict.applicability
             else []
         ),
+        identifiability=identifiability_of,
     output:
         saturation=EXPERIMENT.saturation,
         verdict=EXPERIMENT.verdict,
@@ -249,7 +251,8 @@ rule diagnose_experiment:
         lost=lost(EXPERIMENT.verdict, EXPERIMENT.saturation),
     shell:
         "hybridmap diagnose {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
-        " {params.maps:q} {params.held_out:q} --model {params.model:q} --skill {input.skill:q} --out {params.folder:q} --log {log:q}"
+        " {params.maps:q} {params.held_out:q} --model {params.model:q} --skill {input.skill:q}"
+        " --identifiability {input.identifiability:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:

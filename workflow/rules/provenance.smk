@@ -12,10 +12,9 @@ rule provenance:
     localrule: True
     conda:
         "../../envs/hybridmap.yaml"
-    threads: 1
+    threads: NEEDS["provenance"]["threads"]
     resources:
-        mem_mb=600,
-        runtime=20,
+        **needs("provenance"),
     params:
         results=subpath(output.record, parent=True),
         code=stage_code("provenance"),

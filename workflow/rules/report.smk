@@ -29,12 +29,23 @@ rule report:
         store=metadata(FILES.cube),
         metrics=expand(EXPERIMENT.scores.metrics, experiment=EXPERIMENTS),
         ladders=expand(EXPERIMENT.scores.ladder, experiment=EXPERIMENTS),
+        residuals=expand(
+            [EXPERIMENT.scores.bias, EXPERIMENT.scores.variogram],
+            experiment=EXPERIMENTS,
+        ),
         intervals=expand(EXPERIMENT.scores.intervals, experiment=EXPERIMENTS),
         baselines=expand(
             FILES.baseline("{baseline}").metrics, baseline=CONFIG.baselines
         ),
         predictions=expand(EXPERIMENT.scores.predictions, experiment=EXPERIMENTS),
         verdicts=expand(EXPERIMENT.verdict, experiment=EXPERIMENTS),
+        identifiability=[
+            *expand(EXPERIMENT.starts.table, experiment=STARTED),
+            *expand(
+                EXPERIMENT.identifiability.table,
+                experiment=[e for e in EXPERIMENTS if e not in STARTED],
+            ),
+        ],
         maps=expand(EXPERIMENT.map_list, experiment=MAPPED),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
         totals=expand(

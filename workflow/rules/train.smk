@@ -117,6 +117,8 @@ rule ladder:
     output:
         table=EXPERIMENT.scores.ladder,
         skill=EXPERIMENT.scores.skill,
+        bias=EXPERIMENT.scores.bias,
+        variogram=EXPERIMENT.scores.variogram,
     log:
         f"{LOGS}/ladder/{{experiment}}.log",
     benchmark:
@@ -132,7 +134,12 @@ rule ladder:
             str(FILES.baseline(baseline).folder) for baseline in CONFIG.baselines
         ],
         code=stage_code("ladder"),
-        lost=lost(EXPERIMENT.scores.skill, EXPERIMENT.scores.ladder),
+        lost=lost(
+            EXPERIMENT.scores.skill,
+            EXPERIMENT.scores.ladder,
+            EXPERIMENT.scores.bias,
+            EXPERIMENT.scores.variogram,
+        ),
     shell:
         "hybridmap ladder {input.settings:q} --experiment {wildcards.experiment:q} --samples {input.samples:q}"
         " --splits {input.splits:q} --predictions {input.predictions:q} --baselines {params.baselines:q}"

@@ -1,0 +1,9 @@
+"""Which learned parameters mean something: what observations determine, and whether trainings agree."""
+
+from __future__ import annotations
+
+from hybridmap.errors import HybridmapError
+
+
+class NotJudgedError(HybridmapError):
+    """Why nothing can be said; the passport is written with this sentence and passes nothing."""

@@ -1,0 +1,114 @@
+"""The passport of trained experiments, and what it refuses to judge."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from trainings import layers_of
+
+from hybridmap.config import Config, Identifiability
+from hybridmap.diagnose.identifiability.passport import Tables, write_passport
+from hybridmap.diagnose.plausibility import Evidence, diagnose
+from hybridmap.errors import HybridmapError
+
+FOLDS = ("block-0", "block-1", "block-2")
+
+
+@pytest.fixture(scope="module")
+def region(small_region: tuple[Config, Path], trained: Path) -> tuple[Config, Tables]:
+    config, folder = small_region
+    assert (trained / "some_neural").is_dir()
+    return config, Tables(folder / "samples.parquet", folder / "splits.parquet")
+
+
+def models(trained: Path, name: str, folds: tuple[str, ...] = FOLDS) -> dict[str, Path]:
+    return {fold: trained / name / fold / "model" for fold in folds}
+
+
+def test_passport_of_folds(region: tuple[Config, Tables], trained: Path, tmp_path: Path) -> None:
+    config, tables = region
+    experiment = config.experiment("some_neural")
+    write_passport(experiment, layers_of(config), tables, models(trained, "some_neural"), tmp_path)
+    table = pd.read_csv(tmp_path / "identifiability.csv").set_index("parameter")
+    sites = pd.read_parquet(tmp_path / "identifiability_sites.parquet")
+    judged = json.loads((tmp_path / "identifiability.json").read_text())
+    assert (table["role"] == "neural").sum() == 5
+    assert table["contraction"].between(-0.5, 1).all()
+    assert table.loc["q_max", "contraction"] > 0.5 > table.loc["f_poc", "contraction"]
+    assert set(table["identified"]) <= {"no", "not judged"}, "folds alone let nothing pass"
+    assert table.loc["f_poc", "identified"] == "no"
+    assert judged["open"] == table.query("role == 'neural' and identified == 'not judged'").index.tolist()
+    assert judged["identified"] == (None if judged["open"] else 0.0)
+    assert ("no trainings from random starts" in judged["not_judged"]) == bool(judged["open"])
+    assert len(sites) == len(pd.read_parquet(tables.samples))
+    assert sites["kept.q_max"].mean() == pytest.approx(table.loc["q_max", "kept"])
+    assert any("k_ads" in row["name"] and "k_des" in row["name"] for row in judged["combinations"])
+
+
+@pytest.mark.parametrize(
+    ("name", "folds", "reason"),
+    [
+        ("pure_network", FOLDS, "no process model"),
+        ("some_neural", FOLDS[:1], "one fold only"),
+    ],
+)
+def test_what_cannot_be_judged_never_passes(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path, name: str, folds: tuple[str, ...], reason: str
+) -> None:
+    config, tables = region
+    experiment = config.experiment(name)
+    write_passport(experiment, layers_of(config), tables, models(trained, name, folds), tmp_path)
+    judged = json.loads((tmp_path / "identifiability.json").read_text())
+    assert judged["identified"] is None
+    assert reason in judged["not_judged"]
+    assert pd.read_csv(tmp_path / "identifiability.csv").empty
+
+
+def test_verdict_says_that_it_is_not_judged(trained: Path, small_region: tuple[Config, Path], tmp_path: Path) -> None:
+    experiment = small_region[0].experiment("pure_network")
+    pd.DataFrame({"part": ["test"], "scheme": ["block"]}).to_parquet(tmp_path / "predictions.parquet")
+    judged = {"identified": None, "not_judged": "one fold", "sentence": "identifiability is not judged: one fold"}
+    (tmp_path / "identifiability.json").write_text(json.dumps(judged))
+    evidence = Evidence(tmp_path / "predictions.parquet", identifiability=tmp_path / "identifiability.json")
+    diagnose(experiment, evidence, trained / "pure_network/all/model", tmp_path)
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    assert verdict["identified"] == "not judged"
+    assert "one fold" in verdict["parameters"]["sentence"]
+
+
+def test_trainings_from_random_starts_and_a_profile(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path
+) -> None:
+    config, tables = region
+    experiment = config.experiment("some_neural")
+    experiment = experiment.model_copy(
+        update={"training": type(experiment.training)(max_epochs=20, patience=20, learning_rate=0.005)}
+    )
+    options = Identifiability(runs=3, profile=["q_max"])
+    folds = models(trained, "some_neural")
+    write_passport(experiment, layers_of(config), tables, folds, tmp_path, options)
+    judged = json.loads((tmp_path / "identifiability.json").read_text())
+    assert len(judged["profiles"]) == 5
+    if not judged["not_judged"]:
+        table = pd.read_csv(tmp_path / "identifiability.csv").set_index("parameter")
+        assert (table["spread_starts"] > table["spread_folds"]).mean() > 0.7, "folds start at the same place"
+        assert len(judged["validation_loss"]) == 3
+        assert set(table["identified"]) <= {"yes", "no"}
+        assert judged["identified"] == (table.query("role == 'neural'")["identified"] == "yes").mean()
+    wrong = Identifiability(runs=2, profile=["nonsense"])
+    with pytest.raises(HybridmapError, match="does not learn 'nonsense'"):
+        write_passport(experiment, layers_of(config), tables, folds, tmp_path, wrong)
+
+
+def test_a_constant_covariate_is_noted(region: tuple[Config, Tables], trained: Path, tmp_path: Path) -> None:
+    config, tables = region
+    samples = pd.read_parquet(tables.samples).assign(**{"covariate.clay": 20.0})
+    samples.to_parquet(tmp_path / "samples.parquet")
+    experiment = config.experiment("some_neural")
+    constant = Tables(tmp_path / "samples.parquet", tables.splits)
+    write_passport(experiment, layers_of(config), constant, models(trained, "some_neural"), tmp_path)
+    assert (
+        "covariate 'clay' is the same at all sites"
+        in json.loads((tmp_path / "identifiability.json").read_text())["notes"][0]
+    )
