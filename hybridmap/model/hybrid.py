@@ -188,7 +188,12 @@ class HybridModel(TableModel):
         return Run(outputs | heads, raw, position)
 
     def _simulate(
-        self, learned: Mapping[str, Tensor], forcing: Mapping[str, Tensor], shape: torch.Size, *, is_traced: bool = False
+        self,
+        learned: Mapping[str, Tensor],
+        forcing: Mapping[str, Tensor],
+        shape: torch.Size,
+        *,
+        is_traced: bool = False,
     ) -> dict[str, Tensor]:
         """Outputs of the process model, for which members and sites are one axis, from learned parameters."""
         like = next(iter(learned.values()), self.start)
