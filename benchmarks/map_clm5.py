@@ -61,11 +61,11 @@ def main() -> None:
         maps = [*MAPS, *(INTERVALS if has_draws else [])]
         block = Predict(tile=TILE, intervals="spread" if has_draws else "none", applicability=False, maps=maps)
         source = UncertaintyOptions(method="ensemble", members=args.members) if has_draws else UncertaintyOptions()
-        start, start_of_cores = time.perf_counter(), processor_seconds()
+        start, at_start = time.perf_counter(), processor_seconds()
         recipe = Recipe(folder / "model", block, source, Interval(0, 20))
         predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
         seconds = time.perf_counter() - start
-        of_cores = processor_seconds() - start_of_cores
+        of_cores = processor_seconds() - at_start
         rate = args.size**2 / seconds
         print(
             f"{os.cpu_count()} cores, {args.size} x {args.size} cells: {seconds:.1f} s, {rate:,.0f} cells/s;"
