@@ -30,7 +30,7 @@ for name in ("sqrt", "exp", "log", "log1p", "expm1", "tanh", "sigmoid", "sin", "
     function = getattr(torch, name)
     assert torch.equal(function(x), function(x)), name
 """
-PROCESSES = int(os.environ.get("HYBRIDMAP_FRESH_PROCESSES", "20"))
+PROCESSES = int(os.environ.get("HYBRIDMAP_FRESH_PROCESSES", "6"))
 """Fresh processes to try; `make nightly` tries 200."""
 
 

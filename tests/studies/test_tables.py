@@ -35,6 +35,7 @@ def test_synthetic_sites_are_repeatable_and_plausible():
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_respiration_is_recovered_at_the_noise_ceiling():
     (scores,) = respiration.STUDIES["respiration_linear"].run("kan_relu", [0])
     assert scores["r2"] == pytest.approx(scores["ceiling"], abs=0.003)

@@ -82,6 +82,7 @@ def test_kernels_agree_with_tensor_operations(options):
     assert_gradients_close(gradient, gradient_plain, rtol=1e-8)
 
 
+@pytest.mark.nightly
 def test_gradients_of_soc_alone():
     """What training asks for: no gradient of the pools, and exactly none of woody debris."""
     para = torch.rand((3, 21), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -131,6 +132,7 @@ def test_bad_sites_are_nan_and_leave_the_others_alone():
     assert (gradient[0] != 0).any()
 
 
+@pytest.mark.nightly
 def test_single_precision_one_site_and_defaults():
     """float32 in and out, a forcing expanded over months, and parameters that are absent or shared by all sites."""
     f = {name: values.float() for name, values in forcing(2, bedrock=9.0).items()}
@@ -206,6 +208,7 @@ def test_an_unknown_kernel_is_refused():
         get_process("clm5", kernel="cuda")
 
 
+@pytest.mark.nightly
 def test_the_benchmark_checks_agreement_before_it_times(monkeypatch, capsys):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     benchmark = importlib.import_module("clm5_gpu")
