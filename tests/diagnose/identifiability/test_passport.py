@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import small_models
 from trainings import layers_of
 
 from hybridmap.config import Config, Identifiability
-from hybridmap.diagnose.identifiability.passport import Tables, write_passport
+from hybridmap.diagnose.identifiability import NotJudgedError
+from hybridmap.diagnose.identifiability.passport import Tables, _check_models, write_passport
 from hybridmap.diagnose.plausibility import Evidence, diagnose
 from hybridmap.errors import HybridmapError
 
@@ -63,6 +65,12 @@ def test_what_cannot_be_judged_never_passes(
     assert judged["identified"] is None
     assert reason in judged["not_judged"]
     assert pd.read_csv(tmp_path / "identifiability.csv").empty
+
+
+def test_parameters_that_are_all_global_are_not_judged() -> None:
+    model = small_models.model_of({**small_models.SPEC, "neural": [], "shared": ["cue", "q_max", "km_p"]})
+    with pytest.raises(NotJudgedError, match="all parameters are global or fixed"):
+        _check_models({"block-0": model, "block-1": model})
 
 
 def test_verdict_says_that_it_is_not_judged(trained: Path, small_region: tuple[Config, Path], tmp_path: Path) -> None:
