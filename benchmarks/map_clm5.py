@@ -29,7 +29,7 @@ def write_table(path: Path, cells: int) -> Path:
 
 
 def processor_seconds() -> float:
-    """Of this process and its workers."""
+    """Of this process and what it has ended; the worker processes of a map of millions of cells are not counted."""
     usages = [resource.getrusage(processes) for processes in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
