@@ -8,8 +8,8 @@ Imports are read from the source, nothing is run, so that a dry run stays quick.
   it loads by name; a package with ``__getattr__`` loads only the entries that others import from it;
 * files at or below its folder that it names in a string, as ``"downloads.yaml"`` or ``"*.yaml"``.
 
-A stage depends on what the function of its verb in :mod:`hybridmap.cli.verbs` uses. The command line itself and the
-check count for no stage.
+A stage depends on what the function of its verb in :mod:`hybridmap.cli.verbs` uses. The command line itself, the
+check and this module count for no stage.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).parent
 VERBS = "cli.verbs"
-IGNORED = ("cli", "check")
-"""Rooms that count for no stage."""
+IGNORED = ("cli", "check", "fingerprint")
+"""Rooms, and this module, that count for no stage: no result depends on them."""
 PROCESSES = "process"
 """Package whose table ``MODULES`` lists the process models."""
 DOTTED = re.compile(r"[\w*?-]+(\.[\w*?-]+)+")

@@ -30,6 +30,8 @@ BY_NAME: dict[str, Iterable[str]] = {
     "hybridmap.encoders.declarations": [f"hybridmap.encoders.{f.stem}" for f in ROOT.glob("hybridmap/encoders/*.py")],
 }
 """Modules that others load by their names; an import graph does not see these."""
+UNCOUNTED = "hybridmap.fingerprint"
+"""A module that no result depends on."""
 TYPES_ALONE = re.compile(r"^if TYPE_CHECKING:\n(?:    .*\n|\n)+", re.MULTILINE)
 """What a type checker alone sees of a module."""
 
@@ -79,7 +81,7 @@ class Graph:
         while waiting:
             module = waiting.pop()
             reached.add(module)
-            waiting |= self.edges[module] - reached
+            waiting |= self.edges[module] - reached - {UNCOUNTED}
         return reached
 
 

@@ -162,7 +162,7 @@ class Results:
         bias, variogram = (
             t[(t["scheme"] == settings.splits[0]) & (t["target"] == settings.targets[0])] for t in tables
         )
-        return bias.fillna({"class": ""}), variogram
+        return bias.astype({"class": object}).fillna({"class": ""}), variogram
 
     def passport(self, experiment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What is known of its parameters together, and a row for each; no rows where nothing was judged."""

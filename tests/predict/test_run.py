@@ -254,7 +254,7 @@ def test_a_killed_worker_is_said_and_its_work_continued(
     arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
     with monkeypatch.context() as patch:
         patch.setattr(worker_start, "SMALL", 0)
-        patch.setattr(workers, "_work", die)
+        patch.setattr(workers, "work", die)
         with pytest.raises(HybridmapError, match="a worker was killed, probably for memory"):
             run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(2))
     run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
