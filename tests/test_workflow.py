@@ -127,7 +127,11 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert (found.differences, found.notes) == ([], [])
     assert found.files > 100
     record = json.loads((region / "provenance.json").read_text())
-    makers = {name: record["jobs"][entry["job"]]["rule"] for name, entry in record["files"].items() if entry["job"]}
+    makers = {
+        name: record["jobs"][entry["job"]]["rule"]
+        for name, entry in record["files"].items()
+        if entry["job"] is not None
+    }
     assert makers["quality.csv"] == "build"
     assert makers["experiments/own/maps.sums"] == "predict"
     assert makers["experiments/own/diagnostics/verdict.json"] == "diagnose_experiment"
