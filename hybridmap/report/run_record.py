@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hybridmap.config import Config
+from hybridmap.errors import HybridmapError
 from hybridmap.files.digest import current_sha256
 from hybridmap.files.job_records import JobRecord, read_job_records
 from hybridmap.files.paths import under
+from hybridmap.files.reading import read_state
 from hybridmap.files.sums import store_of
 from hybridmap.files.tables import write_state
 from hybridmap.report.provenance import input_hashes, versions
 
 UNCOUNTED = ("logs", "benchmarks")
 """Folders of a region whose files say how a run went, and no result."""
+
+SIDE_FOLDERS = {"cube": "layers"}
+"""Folders that a rule fills without naming them among its outputs."""
 
 
 class Owner(NamedTuple):
@@ -51,11 +56,12 @@ def write_run_record(config: Config, results: Path, out: Path, workflow: Path = 
     """
     jobs = [job for job in read_job_records(workflow) if any(_inside(results, path) for path in job.outputs)]
     owners = [Owner(path, k) for k, job in enumerate(jobs) for text in job.outputs for path in _owned(Path(text))]
+    owners += [Owner(results / SIDE_FOLDERS[job.rule], k) for k, job in enumerate(jobs) if job.rule in SIDE_FOLDERS]
     files = {
         file.relative_to(results).as_posix(): {
             "sha256": current_sha256(file),
             "bytes": file.stat().st_size,
-            "job": job_of(file, owners),
+            "job": job_of(file, owners, results),
         }
         for file in result_files(results)
         if file != out
@@ -84,38 +90,65 @@ def result_files(results: Path) -> list[Path]:
     list of Path
         Sorted.
     """
-    covered = {store_of(sums) for sums in results.rglob("*.sums")}
+    covered = {store_of(sums) / name for sums in results.rglob("*.sums") for name in sums_in(sums)}
     return [
         file
         for file in sorted(results.rglob("*"))
         if file.is_file()
         and file.relative_to(results).parts[0] not in UNCOUNTED
         and not file.name.startswith(".")
-        and covered.isdisjoint(file.parents)
+        and file not in covered
     ]
 
 
-def job_of(file: Path, owners: Iterable[Owner]) -> int | None:
+def sums_in(path: Path) -> dict[str, Any]:
+    """Sums of the files of a folder; none where their own file is damaged, which its digest tells.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.sums``.
+
+    Returns
+    -------
+    dict of str to list of int
+        As :func:`~hybridmap.files.sums.sum_of` gives them.
+    """
+    try:
+        return read_state(path)
+    except HybridmapError:
+        return {}
+
+
+def job_of(file: Path, owners: Sequence[Owner], results: Path) -> int | None:
     """Place of the job that made a file; None if no job did.
 
     Parameters
     ----------
     file : Path
         Of the region.
-    owners : iterable of Owner
-        What the jobs made. The nearest counts: the file, then the folders that it lies in, then a neighbour.
+    owners : sequence of Owner
+        What the jobs made. The nearest counts: the file, then the folders that it lies in, then what lies beside these.
+    results : Path
+        Folder of the region; that a file lies somewhere in it says nothing.
+
+    Returns
+    -------
+    int or None
     """
-    folders = {file: 0} | {folder: depth for depth, folder in enumerate(file.parents, 1)}
-    exact = [(folders[path], job) for path, job in owners if path in folders]
-    beside = [(0, job) for path, job in owners if path.parent == file.parent]
-    return min(exact or beside, default=(0, None))[1]
+    paths = [file, *(folder for folder in file.parents if folder.is_relative_to(results) and folder != results)]
+    owned = {owner.path: owner.job for owner in reversed(owners)}
+    beside = {owner.path.parent: owner.job for owner in reversed(owners)}
+    return next((jobs[path] for jobs in (owned, beside) for path in paths if path in jobs), None)
 
 
 def _owned(output: Path) -> list[Path]:
-    """An output, and the store or folder that it stands for."""
+    """An output, and what goes with it: its store, or the folder and the sums of the same name."""
     if output.name == "zarr.json":
         return [output, output.parent, output.parent.with_name(output.parent.name + ".sums")]
-    return [output, store_of(output)] if output.suffix == ".sums" else [output]
+    if output.suffix == ".sums":  # the folder has files of other jobs too
+        return [output]
+    return [output, output.with_suffix(""), output.with_suffix(".sums")]
 
 
 def _inside(results: Path, path: str) -> bool:

@@ -11,7 +11,7 @@ from hybridmap.files.digest import current_sha256
 from hybridmap.files.reading import read_state
 from hybridmap.files.results import RegionFiles
 from hybridmap.files.sums import store_of, sum_of
-from hybridmap.report.run_record import result_files
+from hybridmap.report.run_record import result_files, sums_in
 
 
 class Verification(NamedTuple):
@@ -55,7 +55,7 @@ def verify(results: Path) -> Verification:
     differences = list(_changed_files(results, record))
     covered = 0
     for sums in sorted(results.rglob("*.sums")):
-        named = _sums(sums)
+        named = sums_in(sums)
         covered += len(named)
         differences += _changed_members(sums, named, _maker(record, sums.relative_to(results).as_posix()))
     recorded = {results / name for name in record["files"]} | {file}
@@ -88,14 +88,6 @@ def _changed_members(sums: Path, named: dict[str, Any], maker: str) -> Iterator[
             yield f"{path}: it is gone; made by {maker}"
         elif sum_of(path) != expected:
             yield f"{path}: its content is not what was written; made by {maker}"
-
-
-def _sums(path: Path) -> dict[str, Any]:
-    """Sums of a folder; none where their file is damaged, which is told of the file itself."""
-    try:
-        return read_state(path)
-    except HybridmapError:
-        return {}
 
 
 def _maker(record: dict[str, Any], name: str) -> str:

@@ -63,10 +63,10 @@ def test_every_file_has_its_job_and_every_job_its_inputs(results: Path) -> None:
     jobs = {job["rule"]: job for job in record["jobs"]}
     assert set(jobs) == {"sample", "predict"}
     assert jobs["predict"]["inputs"] == ["samples.parquet"]
-    rules = {name: record["jobs"][entry["job"]]["rule"] for name, entry in record["files"].items()}
+    assert record["files"]["quality.csv"]["job"] is None  # this workflow names no rule that made it
+    rules = {n: record["jobs"][e["job"]]["rule"] for n, e in record["files"].items() if e["job"] is not None}
     assert rules == {
         "samples.parquet": "sample",
-        "quality.csv": "sample",  # beside what the rule declares
         "experiments/net/maps.zarr.sums": "predict",  # the store's own files are what its sums name
     }
 
@@ -81,7 +81,6 @@ def test_untouched_results_are_as_written_also_elsewhere(results: Path, tmp_path
     ("name", "said", "rule"),
     [
         ("samples.parquet", "its content is not what was written", "sample"),
-        ("quality.csv", "its content is not what was written", "sample"),
         ("experiments/net/maps.zarr/soc/c/0", "its content is not what was written", "predict"),
         ("experiments/net/maps.zarr.sums", "its content is not what was written", "predict"),
     ],
@@ -122,9 +121,32 @@ def test_a_damaged_record_is_told(results: Path) -> None:
 
 
 def test_the_nearest_owner_made_a_file() -> None:
-    owners = [Owner(Path("r/a"), 0), Owner(Path("r/a/b"), 1), Owner(Path("r/a/b/c.csv"), 2)]
-    names = ("r/a/b/c.csv", "r/a/b/d.csv", "r/a/x/y.csv", "r/b.csv", "s/b.csv")
-    assert [job_of(Path(name), owners) for name in names] == [2, 1, 0, 0, None]
+    owners = [
+        Owner(Path("r/a"), 0),
+        Owner(Path("r/a/b"), 1),
+        Owner(Path("r/a/b/c.csv"), 2),
+        Owner(Path("r/in/made"), 3),
+    ]
+    made = {
+        "r/a/b/c.csv": 2,
+        "r/a/b/d.csv": 1,
+        "r/a/x/y.csv": 0,
+        "r/in/tables/t.csv": 3,  # beside a folder that it lies in
+        "r/b.csv": None,  # beside everything
+        "s/b.csv": None,
+    }
+    assert {name: job_of(Path(name), owners, Path("r")) for name in made} == made
+
+
+def test_files_beside_trained_models_are_recorded_too(results: Path) -> None:
+    folder = results / "experiments/net"
+    (folder / "all").mkdir()
+    (folder / "all/weights").write_bytes(b"weights")
+    (folder / "scores.csv").write_text("r\n")
+    write_state({"all/weights": [7, 0]}, results / "experiments/net.sums")
+    names = {file.relative_to(results).as_posix() for file in run_record.result_files(results)}
+    assert {"experiments/net.sums", "experiments/net/scores.csv"} <= names
+    assert "experiments/net/all/weights" not in names
 
 
 def test_a_crate_names_workflow_sources_and_results(results: Path, tmp_path: Path) -> None:
