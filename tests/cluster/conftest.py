@@ -93,15 +93,10 @@ class Region:
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a run of Snakemake, and do not wait for it; its words go to ``snakemake.log``."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
+        start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command = [*start, "--configfile", "region.yaml", *words]
         with (self.folder / "snakemake.log").open("a") as log:
-            return subprocess.Popen(
-                [*command, "--configfile", "region.yaml"],
-                cwd=self.folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, text=True)
 
     def said(self) -> str:
         """What all runs said."""

@@ -87,7 +87,7 @@ def test_a_killed_driver_leaves_no_harm(region: Region, local: Region) -> None:
     first = region.start(*SLURM, "--", TRAINED)
     assert until(lambda: list(region.results.glob("experiments/*/checkpoint/*")), first)
     assert region.start(*SLURM, "--", TRAINED).wait(120) != 0
-    assert "could not be locked" in region.said()
+    assert "cannot be locked" in region.said()
     first.send_signal(signal.SIGKILL)
     first.wait()
     call("scancel", "-u", "root")
