@@ -104,6 +104,7 @@ def cancel(job: str) -> None:
 def requeue(job: str) -> None:
     """As a scheduler that needs the node for another job does."""
     call("scontrol", "requeue", job, check=False)
+    call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)  # Slurm itself waits two minutes
 
 
 def end_its_time(job: str) -> None:
@@ -115,11 +116,12 @@ def end_its_time(job: str) -> None:
 def test_thirty_events_lose_nothing(region: Region, local: Region, capsys: pytest.CaptureFixture[str]) -> None:
     """Jobs of all kinds are cancelled, requeued to another node and out of time, wherever they are."""
     run = region.start(*SLURM, "--retries", str(EVENTS))
-    events = {cancel: 0, requeue: 0, end_its_time: 0}
-    for event in itertools.islice(itertools.cycle(events), EVENTS):
+    events = {requeue: 0, cancel: 0, end_its_time: 0}
+    cycle = (requeue, requeue, requeue, cancel, requeue, requeue, requeue, end_its_time)
+    for event in itertools.islice(itertools.cycle(cycle), EVENTS):
         if not until(running, run):
             break
-        time.sleep(2.0 + sum(events.values()) % 4)  # at its start, and when it has done something
+        time.sleep(1.0 + 3.0 * (sum(events.values()) % 4))  # at its start, and when it has done something
         for job in running()[:1]:
             event(job)
             events[event] += 1
