@@ -104,7 +104,11 @@ def cancel(job: str) -> None:
 def requeue(job: str) -> None:
     """As a scheduler that needs the node for another job does."""
     call("scontrol", "requeue", job, check=False)
-    call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)  # Slurm itself waits two minutes
+    for _ in range(50):  # Slurm itself lets it wait for two minutes
+        if call("squeue", "-h", "-j", job, "-o", "%T", check=False).strip() != "COMPLETING":
+            call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+            return
+        time.sleep(0.2)
 
 
 def end_its_time(job: str) -> None:
