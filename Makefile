@@ -34,7 +34,7 @@ format: environment  ## put the code into its form
 	python tools/house.py docs/images/house.svg
 
 cluster-test: environment .venv/cluster  ## the workflow on a Slurm that is started on this machine (as root)
-	pytest -n 0 -m cluster -rs tests/cluster
+	pytest -n 0 -m "cluster and not nightly" -rs tests/cluster
 
 build: environment  ## wheel and source archive into dist/
 	rm -rf dist

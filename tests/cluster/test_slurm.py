@@ -117,6 +117,7 @@ def end_its_time(job: str) -> None:
     cancel(job)  # Slurm looks at limits twice a minute alone
 
 
+@pytest.mark.nightly
 def test_thirty_events_lose_nothing(region: Region, local: Region, capsys: pytest.CaptureFixture[str]) -> None:
     """Jobs of all kinds are cancelled, requeued to another node and out of time, wherever they are."""
     run = region.start(*SLURM, "--retries", str(EVENTS))
