@@ -40,6 +40,7 @@ def main() -> None:
     from hybridmap.options import UncertaintyOptions
     from hybridmap.predict.recipe import Job, Recipe
     from hybridmap.predict.run import predict
+    from hybridmap.predict.worker_start import worth_processes
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=int, default=2000)
@@ -67,10 +68,10 @@ def main() -> None:
         seconds = time.perf_counter() - start
         of_cores = processor_seconds() - at_start
         rate = args.size**2 / seconds
-        print(
-            f"{os.cpu_count()} cores, {args.size} x {args.size} cells: {seconds:.1f} s, {rate:,.0f} cells/s;"
-            f" {of_cores:.1f} s of cores, {args.size**2 / of_cores:,.0f} cells a second of a core"
-        )
+        text = f"{os.cpu_count()} cores, {args.size} x {args.size} cells: {seconds:.1f} s, {rate:,.0f} cells/s"
+        if not worth_processes(args.size**2, args.members):
+            text += f"; {of_cores:.1f} s of cores, {args.size**2 / of_cores:,.0f} cells a second of a core"
+        print(text)
 
 
 if __name__ == "__main__":

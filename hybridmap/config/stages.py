@@ -7,6 +7,8 @@ from typing import Any
 
 from hybridmap.config.region import Config
 
+TRAINING = ("region", "grid", "quantities", "build", "splits", "experiments", "covariates", "forcing")
+"""What a stage reads that trains models."""
 STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "inputs": ("region", "demo", "grid"),
     "ingest": ("region", "data_root", "outside", "demo", "grid", "quantities", "observations"),
@@ -15,29 +17,9 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "cube": ("region", "data_root", "outside", "demo", "grid", "covariates", "auxiliary", "forcing", "predict"),
     "sample": ("region", "grid", "quantities", "forcing"),
     "split": ("region", "data_root", "outside", "grid", "quantities", "splits"),
-    "experiment": ("region", "grid", "quantities", "build", "splits", "experiments", "covariates", "forcing"),
-    "search": (
-        "region",
-        "grid",
-        "quantities",
-        "build",
-        "splits",
-        "experiments",
-        "covariates",
-        "forcing",
-        "search",
-    ),
-    "identifiability": (
-        "region",
-        "grid",
-        "quantities",
-        "build",
-        "splits",
-        "experiments",
-        "covariates",
-        "forcing",
-        "identifiability",
-    ),
+    "experiment": TRAINING,
+    "search": (*TRAINING, "search"),
+    "identifiability": (*TRAINING, "identifiability"),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "forcing", "splits"),
