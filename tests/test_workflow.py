@@ -279,6 +279,7 @@ def test_every_fold_can_be_a_job_of_its_own(finished: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_fold_that_is_a_job_of_its_own_misses_its_files(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     fold = "results/demo/experiments/some_neural/block-0"

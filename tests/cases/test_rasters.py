@@ -206,8 +206,18 @@ BOXES = {
 }
 
 
-@pytest.mark.parametrize("case", BOXES)
-@pytest.mark.parametrize("turn", [-360, 0, 360])
+DAILY = {("conus", -360), ("europe", 360), ("over_180", 0)}
+"""One of each for every commit, the other turns at night."""
+
+
+@pytest.mark.parametrize(
+    ("case", "turn"),
+    [
+        pytest.param(case, turn, marks=() if (case, turn) in DAILY else pytest.mark.nightly)
+        for case in BOXES
+        for turn in (-360, 0, 360)
+    ],
+)
 def test_r12_long_edges_of_polygons_follow_their_own_system(tmp_path: Path, case: str, turn: int) -> None:
     code, bounds, (west, south, east, north) = BOXES[case]
     polygon = box(west + turn, south, east + turn, north)

@@ -28,9 +28,8 @@ def model_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n == "five_pool" else pytest.mark.nightly) for n in list_processes()]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", list_processes())
 def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -> None:
     options: dict[str, object] = {"formulation": "constrained"} if name == "five_pool" else {}
     if name == "clm5_interval":

@@ -91,6 +91,7 @@ def test_coordinates_see_nothing_but_the_place(small_region: tuple[Config, Path]
     np.testing.assert_array_equal(same[0]["predicted.soc"], same[1]["predicted.soc"])
 
 
+@pytest.mark.nightly
 def test_with_position_sees_layers_and_the_place(small_region: tuple[Config, Path], tmp_path: Path) -> None:
     _, folder = small_region
     samples = pd.read_parquet(folder / "samples.parquet")

@@ -153,6 +153,7 @@ print(max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, children) / 1e6)
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_large_sparse_map_takes_bounded_memory(tmp_path: Path) -> None:
     grid = RegionGrid(CRS.from_epsg(3035), 2e6, 5e6, 100.0, 20_000, 20_000)
     corners = [(0, 0), (7168, 3072), (19_456, 19_456)]

@@ -93,6 +93,7 @@ def test_gradients_of_soc_alone():
     assert (expected[:, NAMES.index("diffus")] != 0).any()
 
 
+@pytest.mark.nightly
 def test_kernels_agree_with_extended_precision(shared):
     with np.load(shared / "vectors/clm5/dev.npz") as archive:
         vectors = dict(archive)
@@ -146,6 +147,7 @@ def test_single_precision_one_site_and_defaults():
     torch.testing.assert_close(alone["soc"][0], found["soc"][0], rtol=0, atol=0)
 
 
+@pytest.mark.nightly
 def test_a_hybrid_trains_through_the_kernels_as_through_tensor_operations(tmp_path):
     """Two members side by side, the forcing looked up by cell; what differs is the last digit of single precision."""
     np.savez(tmp_path / "t.npz", **{k: np.asarray(v) for k, v in make_clm5_sites(12, 0).forcing.items()})
