@@ -84,6 +84,18 @@ def off_bounds(table: pd.DataFrame) -> str:
     )
 
 
+def falls(table: pd.DataFrame) -> str:
+    """How many profiles of three layers or more have less carbon in every lower layer, observed and predicted."""
+    ordered = table.sort_values(["profile_id", "top_cm"]).groupby("profile_id")
+    falling = ordered[["observed.soc", "predicted.soc"]].agg(lambda values: bool((np.diff(values) <= 0).all()))
+    falling = falling[ordered.size() > 2].astype(bool)
+    where = falling["predicted.soc"][falling["observed.soc"]]
+    return (
+        f"{len(falling)} profiles, {100 * falling['observed.soc'].mean():.1f} % fall all the way down; predicted so"
+        f" {100 * falling['predicted.soc'].mean():.1f} %, of those that do {100 * where.mean():.1f} %"
+    )
+
+
 def raca_stocks(table: pd.DataFrame) -> str:
     """Stocks to 1 m of the pedons of RaCA, from the three layers of each."""
     raca = table[table["source"] == "raca"]
@@ -114,6 +126,7 @@ def main() -> None:
                 for source, of_source in part.groupby("source"):
                     print(f"| {name} | {source} held out | {len(of_source)} | {' | '.join(row(of_source))} |")
             print(f"RaCA to 1 m, {name}, {scheme}: {raca_stocks(part)}")
+            print(f"falling with depth, {name}, {scheme}: {falls(part)}")
             if part.filter(like="parameter.").size:
                 print(f"parameters, {name}, {scheme}: {off_bounds(part)}")
 

@@ -84,7 +84,8 @@ def build(
     counts = ", ".join(f"{name} {int(sites[q.column].notna().sum())}" for name, q in schema.quantities.items())
     rows = f"{len(sites)} sites on"
     if settings.layers is not None:
-        rows = f"{len(sites)} layers of {sites['profile_id'].nunique()} profiles in"
+        of_each = sites["profile_id"].value_counts()
+        rows = f"{len(sites)} layers of {len(of_each)} profiles, {int((of_each == 1).sum())} of them with one layer, in"
     LOG.info("%s %g-%g cm (%s)", rows, *settings.span_cm, counts)
     write_parquet(drops.dropped_rows(), dropped)
     write_csv(drops.table(), quality)
