@@ -36,9 +36,10 @@ format: environment  ## put the code into its form
 cluster-test: environment .venv/cluster  ## the workflow on a Slurm that is started on this machine (as root)
 	pytest -n 0 -m "cluster and not nightly" -rs tests/cluster
 
-build: environment  ## wheel and source archive into dist/
+build: environment .venv/package  ## wheel and source archive into dist/, and their check
 	rm -rf dist
-	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	python -m hatchling build
+	twine check --strict dist/*
 
 fuzz: environment  ## ten minutes of hostile input into every command: results/fuzz
 	python -m fuzz --minutes 10
@@ -66,6 +67,10 @@ environment: .venv/complete
 
 .venv/cluster: .venv/complete requirements-cluster.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-cluster.lock
+	touch $@
+
+.venv/package: .venv/complete requirements-package.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-package.lock
 	touch $@
 
 .venv/kernels: .venv/complete requirements-kernels.lock

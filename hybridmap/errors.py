@@ -9,6 +9,25 @@ class HybridmapError(Exception):
     """
 
 
+def absent_package(error: ModuleNotFoundError) -> str:
+    """Return what to install for an import that failed; empty where the module is one of hybridmap's own.
+
+    Parameters
+    ----------
+    error : ModuleNotFoundError
+        Of the import.
+
+    Examples
+    --------
+    >>> absent_package(ModuleNotFoundError("No module named 'yaml'", name="yaml"))
+    "needs the package 'yaml', which is not installed: pip install 'hybridmap[pipeline]' has all of them."
+    """
+    root = (error.name or "").partition(".")[0]
+    if root in ("", "hybridmap"):
+        return ""
+    return f"needs the package '{root}', which is not installed: pip install 'hybridmap[pipeline]' has all of them."
+
+
 def nearest(word: str, choices: object) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest of `choices`, or an empty string.
 

@@ -56,7 +56,7 @@ SMALL: dict[str, Any] = {
         },
     ],
 }
-"""Two experiments of the demo, the model that docs/own_model.md shows, and the same with `moc` alone."""
+"""Two experiments of the demo, the model that docs/own_model.md shows, and the same with `moc` alone, impossible."""
 
 
 def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
@@ -75,9 +75,15 @@ def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str
 
 
 def only_moc(source: str) -> str:
-    """The model of the docs with one output; its checks go with the others."""
-    for pattern in (r'        Variable\("(poc|soc)".*\n', r"    checks = .*\n", r'"poc": [^,]*, ', r', "soc": [^}]*'):
-        source, count = re.subn(pattern, "", source)
+    """The model of the docs with one output, and a check that every soil with carbon fails."""
+    impossible = '    checks = (Check("carbon", "moc", "carbon at all", above=0.0),)\n'
+    for pattern, new in (
+        (r'        Variable\("(poc|soc)".*\n', ""),
+        (r"    checks = .*\n", impossible),
+        (r'"poc": [^,]*, ', ""),
+        (r', "soc": [^}]*', ""),
+    ):
+        source, count = re.subn(pattern, new, source)
         assert count
     return source
 
@@ -108,6 +114,10 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert not (region / "report/figures/own_moc_soc.png").exists()
     assert (region / "report/figures/own_moc_scatter.png").is_file()
     assert 'id="own_moc"' in page
+    own_moc = region / "experiments/own_moc"
+    assert json.loads((own_moc / "diagnostics/verdict.json").read_text())["physics"] == "fails"
+    assert (own_moc / "maps.zarr/moc/zarr.json").is_file()
+    assert not list(own_moc.rglob("*.tif"))  # an impossible soil stops nothing, and no map of it is passed on
     for part in (
         "Quality control",
         "The ladder",

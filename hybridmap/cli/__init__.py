@@ -7,7 +7,7 @@ import sys
 
 from hybridmap.cli.log import start_log
 from hybridmap.cli.parser import build_parser
-from hybridmap.errors import HybridmapError
+from hybridmap.errors import HybridmapError, absent_package
 from hybridmap.files.disk import problem_of_disk
 
 LOG = logging.getLogger("hybridmap")
@@ -31,6 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         LOG.error("hybridmap %s: interrupted; run it again to go on.", args.verb)
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        if not (advice := absent_package(error)):
+            raise
+        LOG.error("hybridmap %s: %s", args.verb, advice)
+        return 1
     except Exception as error:
         problem = problem_of_disk(error)
         if not problem:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from hybridmap import __version__
 from hybridmap.cli.options import Arguments, argument, option
 from hybridmap.cli.tools import TOOLS
 from hybridmap.cli.verbs import STAGES, Stage
@@ -20,6 +21,7 @@ COMMON = (
 def build_parser() -> argparse.ArgumentParser:
     """Parser whose result has ``run``, a function of that result."""
     parser = argparse.ArgumentParser(prog="hybridmap", description="Hybrid models of soil organic carbon.")
+    parser.add_argument("--version", action="version", version=f"hybridmap {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, stage in STAGES.items():
         verb = verbs.add_parser(name, help=stage.help, description=stage.help)

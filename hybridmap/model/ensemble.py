@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridmap.errors import HybridmapError, absent_package
 from hybridmap.model import Model
 from hybridmap.model.draws import ensemble_draws, mean_of
 from hybridmap.model.storage import load_members, load_model
@@ -55,7 +56,8 @@ def load(folder: str | os.PathLike[str], trust: bool = False) -> Model | Ensembl
     Raises
     ------
     HybridmapError
-        If a file is missing, the weights do not fit the specification, or a process model is not trusted.
+        If a file is missing, the weights do not fit the specification, a process model is not trusted, or YAML and
+        safetensors are not installed.
 
     Examples
     --------
@@ -74,5 +76,10 @@ def load(folder: str | os.PathLike[str], trust: bool = False) -> Model | Ensembl
     >>> model.predict({"wetness": [0.1, 0.2], "air_temperature": [15.0, 25.0]})["reco"].round(3).tolist()
     [3.0, 4.5]
     """
-    first, members = load_model(folder, trust), load_members(folder, trust)
+    try:
+        first, members = load_model(folder, trust), load_members(folder, trust)
+    except ModuleNotFoundError as error:
+        if not (advice := absent_package(error)):
+            raise
+        raise HybridmapError(f"{folder}: reading a trained model {advice}") from None
     return first if members is None else Ensemble(first, members)
