@@ -16,9 +16,12 @@ LARGEST = 1e20
 class Derive(Section):
     """A layer computed from other layers on the grid of the region."""
 
-    function: str = Field(description="slope, aspect_north, aspect_east, mean, sum, seasonality, range, bio1 to bio19.")
+    function: str = Field(
+        description="slope, aspect_north, aspect_east, mean, sum, seasonality, range, bio1 to bio19, productivity."
+    )
     of: str | dict[str, str] = Field(
-        description="A layer, or a monthly one; for bio1 to bio19 a mapping of tmin, tmax and prec to monthly layers."
+        description="A layer, or a monthly one; for bio1 to bio19 a mapping of tmin, tmax and prec to monthly layers;"
+        " for productivity one of temperature [degC] and precipitation [mm yr-1] to layers."
     )
 
 

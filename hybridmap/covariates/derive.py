@@ -1,4 +1,4 @@
-"""Covariates computed from other layers on the grid of the region: terrain, and statistics of the months."""
+"""Covariates computed from other layers on the grid of the region: terrain, months, and productivity of a climate."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ Months = NDArray[np.float32]
 """Shape (month, row, column)."""
 
 TERRAIN = ("slope", "aspect_north", "aspect_east")
+PRODUCTIVITY = "productivity"
 MONTHLY: dict[str, Callable[[Months], Field]] = {
     "mean": lambda x: x.mean(axis=0),
     "sum": lambda x: x.sum(axis=0),
@@ -32,17 +33,23 @@ def check_function(name: str, inputs: str | Mapping[str, str], label: str) -> No
     Parameters
     ----------
     name : str
-        One of :data:`TERRAIN`, :data:`MONTHLY` or :data:`BIOCLIM`.
+        One of :data:`TERRAIN`, :data:`MONTHLY` or :data:`BIOCLIM`, or :data:`PRODUCTIVITY`.
     inputs : str or mapping of str to str
         Name of a layer, or argument → name.
     label : str
         Names the layer in the error.
     """
-    choices = [*TERRAIN, *MONTHLY, *BIOCLIM]
+    choices = [*TERRAIN, *MONTHLY, *BIOCLIM, PRODUCTIVITY]
     if name not in choices:
         raise HybridmapError(f"{label}: no function '{name}'{nearest(name, choices)}; there are {choices}.")
     if name in BIOCLIM and (isinstance(inputs, str) or set(inputs) != {"tmin", "tmax", "prec"}):
         raise HybridmapError(f"{label}: {name} needs 'of' with tmin, tmax and prec, each a monthly layer.")
+    if name == PRODUCTIVITY:
+        if isinstance(inputs, str) or set(inputs) != {"temperature", "precipitation"}:
+            raise HybridmapError(
+                f"{label}: {name} needs 'of' with temperature [degC] and precipitation [mm yr-1], each a layer."
+            )
+        return
     if name not in BIOCLIM and not isinstance(inputs, str):
         raise HybridmapError(f"{label}: {name} needs 'of' with the name of one layer.")
 
@@ -115,6 +122,49 @@ def _ground_gradient(along: Any, up: Any, steps: NDArray[np.float64]) -> tuple[A
     along_east, along_north, up_east, up_north = steps
     area = along_east * up_north - along_north * up_east
     return (along * up_north - up * along_north) / area, (up * along_east - along * up_east) / area
+
+
+def productivity(temperature: Field, precipitation: Field) -> Field:
+    """Net primary production that a climate allows.
+
+    Parameters
+    ----------
+    temperature : array
+        Annual mean [degC].
+    precipitation : array
+        Of a year [mm].
+
+    Returns
+    -------
+    array, float32
+        Carbon [g m-2 yr-1].
+
+    Raises
+    ------
+    HybridmapError
+        If the values are in other units: above 60 degC, or below 0 mm.
+
+    Notes
+    -----
+    Miami model (Lieth 1975, doi 10.1007/978-3-642-80913-2_12): the lower of what warmth and what water allow, dry
+    matter, of which 0.45 is carbon. It knows no soil, no land use and no harvest.
+
+    Examples
+    --------
+    >>> productivity(np.array([10.0, 25.0, 10.0]), np.array([800.0, 2000.0, 100.0])).round().tolist()
+    [556.0, 992.0, 87.0]
+    """
+    if np.nanmax(temperature, initial=-np.inf) > 60:
+        raise HybridmapError(
+            f"productivity: a temperature of {np.nanmax(temperature):g}; it takes degC (of kelvin: 'offset: -273.15')."
+        )
+    if np.nanmin(precipitation, initial=np.inf) < 0:
+        raise HybridmapError(
+            f"productivity: a precipitation of {np.nanmin(precipitation):g}; it takes mm a year (declare its 'nodata')."
+        )
+    warmth = 3000.0 / (1.0 + np.exp(1.315 - 0.119 * temperature))
+    water = 3000.0 * (1.0 - np.exp(-0.000664 * precipitation))
+    return np.asarray(0.45 * np.minimum(warmth, water), dtype="float32")
 
 
 def bioclim(name: str, tmin: Months, tmax: Months, prec: Months) -> Field:

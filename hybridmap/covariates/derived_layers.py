@@ -14,7 +14,16 @@ from rasterio.windows import Window
 
 from hybridmap.config import Raster
 from hybridmap.config.region_layers import RegionLayers
-from hybridmap.covariates.derive import BIOCLIM, MONTHLY, TERRAIN, bioclim, check_function, terrain
+from hybridmap.covariates.derive import (
+    BIOCLIM,
+    MONTHLY,
+    PRODUCTIVITY,
+    TERRAIN,
+    bioclim,
+    check_function,
+    productivity,
+    terrain,
+)
 from hybridmap.covariates.warp import STRIP
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.grid.region_grid import RegionGrid
@@ -33,7 +42,8 @@ def inputs_of(layer: Raster, layers: RegionLayers) -> dict[str, list[str]]:
     assert layer.derive is not None
     subject, function, of = f"layer '{layer.name}'", layer.derive.function, layer.derive.of
     check_function(function, of, subject)
-    is_monthly, dated = function not in TERRAIN, {layer.group or layer.name for layer in layers.dated().values()}
+    is_monthly = function not in (*TERRAIN, PRODUCTIVITY)
+    dated = {layer.group or layer.name for layer in layers.dated().values()}
     keys = _monthly_layers(layers) if is_monthly else _single_layers(layers)
     inputs = {}
     for argument, name in ({"of": of} if isinstance(of, str) else of).items():
@@ -92,8 +102,15 @@ def derived_strips(function: str, inputs: Mapping[str, list[Path]], grid: Region
             else:
                 window = Window(0, row, grid.width, rows)
                 months = {name: np.stack([f.read(1, window=window) for f in group]) for name, group in files.items()}
-                values = bioclim(function, **months) if function in BIOCLIM else MONTHLY[function](months["of"])
+                values = _of_months(function, months)
             yield row, values.astype("float32")
+
+
+def _of_months(function: str, months: Mapping[str, Any]) -> Field:
+    """Value of a function of months, or of a year where there is one."""
+    if function == PRODUCTIVITY:
+        return productivity(months["temperature"][0], months["precipitation"][0])
+    return bioclim(function, **months) if function in BIOCLIM else MONTHLY[function](months["of"])
 
 
 def _with_margin(file: Any, grid: RegionGrid, row: int, rows: int) -> Field:

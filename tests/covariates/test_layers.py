@@ -194,6 +194,35 @@ def test_slope_in_degrees_shrinks_cells_to_the_north(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[:, 5], expected, rtol=1e-5)
 
 
+CLIMATE = [{"name": "mat", "path": "mat.tif", "unit": "degC"}, {"name": "rain", "path": "rain.tif", "unit": "mm"}]
+NPP = {
+    "name": "npp",
+    "derive": {"function": "productivity", "of": {"temperature": "mat", "precipitation": "rain"}},
+    "unit": "g C m-2 yr-1",
+}
+
+
+def test_productivity_is_the_lower_of_what_warmth_and_rain_allow(tmp_path: Path) -> None:
+    warm, rain = np.full((ROWS, COLUMNS), 10.0, "float32"), np.full((ROWS, COLUMNS), 2000.0, "float32")
+    rain[:, :20] = 100.0
+    write_raster(tmp_path / "mat.tif", warm, WEST, NORTH, 1000)
+    write_raster(tmp_path / "rain.tif", rain, WEST, NORTH, 1000)
+    npp = made(tmp_path, NPP, auxiliary=CLIMATE)["npp"]
+    by_warmth, by_rain = 1350 / (1 + np.exp(1.315 - 1.19)), 1350 * (1 - np.exp(-0.0664))
+    np.testing.assert_allclose(npp[5, [5, 30]], [by_rain, by_warmth], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "rain", "says"), [(283.0, 800.0, "it takes degC"), (10.0, -5.0, "it takes mm")]
+)
+def test_productivity_of_another_unit_is_refused(tmp_path: Path, temperature: float, rain: float, says: str) -> None:
+    for name, value in (("mat", temperature), ("rain", rain)):
+        write_raster(tmp_path / f"{name}.tif", np.full((ROWS, COLUMNS), value, "float32"), WEST, NORTH, 1000)
+    plain = [{key: value for key, value in layer.items() if key != "unit"} for layer in CLIMATE]
+    with pytest.raises(HybridmapError, match=says):
+        prepare_layers(layers_of(tmp_path, NPP, auxiliary=plain), tmp_path / "layers")
+
+
 def climate() -> tuple[Field, Field, Field]:
     """One cell: tmin 0..11, tmax 10 above, rain only in November to January."""
     tmin = np.arange(12, dtype="float32").reshape(12, 1, 1)
@@ -369,6 +398,7 @@ LISTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "input": ({"name": "x", "derive": {"function": "slope", "of": "dem"}}, {}, "no layer 'dem' to derive it from"),
     "monthly": ({"name": "x", "derive": {"function": "sum", "of": "a"}}, {}, "no monthly layer 'a'"),
     "bioclim": ({"name": "x", "derive": {"function": "bio8", "of": "a"}}, {}, "bio8 needs 'of' with tmin"),
+    "climate": ({"name": "x", "derive": {"function": "productivity", "of": "a"}}, {}, "needs 'of' with temperature"),
     "classes": ({"name": "x", "path": "a.tif", "encoding": "one_hot"}, {}, "'one_hot' needs 'classes'"),
     "encoding": ({"name": "x", "path": "a.tif", "classes": {1: "a"}, "encoding": "hot"}, {}, "neither 'embedding'"),
     "both": ({"name": "x", "path": "a.tif", "months": True, "classes": {1: "a"}}, {}, "both 'months' and 'classes'"),
