@@ -22,12 +22,16 @@ LOG = logging.getLogger("hybridmap")
 def _check(args: argparse.Namespace) -> None:
     from hybridmap.check.process_model import check_model
     from hybridmap.check.region import check
+    from hybridmap.cli.workflow import default_file
     from hybridmap.config.reading import load_config
     from hybridmap.process import list_processes
 
     models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
     files = [path for path in args.config if path not in models]
     lines = [line for path in models for line in check_model(str(path))]
+    if len(files) == 1 and not load_config(*files).experiments:
+        files = [default_file(), *files]
+        LOG.info("%s names no experiments: laid over %s, as 'hybridmap run' does", files[1], files[0].name)
     for line in [*lines, *(check(load_config(*files)) if files else [])]:
         LOG.info("%s", line)
 
@@ -103,9 +107,16 @@ def _clm5_forcing_of_climate(args: argparse.Namespace) -> None:
 
 
 def _init(args: argparse.Namespace) -> None:
+    from hybridmap.check.region_draft import write_region_draft
     from hybridmap.config.template import write_template
 
-    write_template(args.out)
+    if args.table is None:
+        if args.rasters or args.crs:
+            raise HybridmapError("--rasters and --crs go with --table, the table of soil samples.")
+        write_template(args.out)
+        return
+    for line in write_region_draft(args.out, args.table, args.rasters, args.crs):
+        LOG.info("%s", line)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -188,8 +199,13 @@ TOOLS = {
     ),
     "init": Tool(
         _init,
-        "write a commented region file to start from",
-        (argument("out", type=Path, help="region file to write"),),
+        "write a commented region file to start from, drafted from what you have",
+        (
+            argument("out", type=Path, help="region file to write"),
+            argument("--table", type=Path, help="table of soil samples, whose columns are looked at"),
+            argument("--rasters", type=Path, help="folder of covariates"),
+            argument("--crs", default="", help="of coordinates of the table that are not degrees, as EPSG:5514"),
+        ),
     ),
     "run": Tool(
         _run,

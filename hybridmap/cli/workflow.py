@@ -26,6 +26,12 @@ def workflow_folder() -> Path:
     return source
 
 
+def default_file() -> Path:
+    """The ``config.yaml`` that region files are laid over: that of this folder, or that of the package."""
+    own = Path("config.yaml")
+    return own if own.is_file() else workflow_folder() / "config.yaml"
+
+
 def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -> list[str]:
     """Return the command that runs the workflow here, with the packaged defaults below the files of a region.
 
