@@ -89,10 +89,10 @@ def falls(table: pd.DataFrame) -> str:
     ordered = table.sort_values(["profile_id", "top_cm"]).groupby("profile_id")
     falling = ordered[["observed.soc", "predicted.soc"]].agg(lambda values: bool((np.diff(values) <= 0).all()))
     falling = falling[ordered.size() > 2].astype(bool)
-    where = falling["predicted.soc"][falling["observed.soc"]]
+    of_falling = falling["predicted.soc"][falling["observed.soc"]]
     return (
         f"{len(falling)} profiles, {100 * falling['observed.soc'].mean():.1f} % fall all the way down; predicted so"
-        f" {100 * falling['predicted.soc'].mean():.1f} %, of those that do {100 * where.mean():.1f} %"
+        f" {100 * falling['predicted.soc'].mean():.1f} %, of those that do {100 * of_falling.mean():.1f} %"
     )
 
 

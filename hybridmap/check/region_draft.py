@@ -19,7 +19,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.observations.tables.source_table import SourceTable, open_table
 
 RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc", ".nc")
-KNOWN = {
+DRIVERS = {
     "npp": r"(?i)npp|net_?prim",
     "mat": r"(?i)mat|(annual_)?(mean_)?temp(erature)?|tas|t_?mean|bio_?0?1",
     "rain": r"(?i)map|(annual_)?prec(ip)?(itation)?|rain(fall)?|pr|bio_?12",
@@ -169,7 +169,7 @@ def _driving_layers(layers: Mapping[Path, str]) -> dict[str, str]:
     """Layers that drive a process model: name → path."""
     return {
         name: relative
-        for name, spelling in KNOWN.items()
+        for name, spelling in DRIVERS.items()
         for file, relative in layers.items()
         if re.fullmatch(rf"{spelling}", re.sub(r"_\d.*$", "", file.stem)) or re.fullmatch(spelling, file.stem)
     }
@@ -200,12 +200,12 @@ def _observations(table: str, columns: Mapping[str, DraftColumn], crs: str) -> s
         lines.append(f"    crs: {crs}")
     lines.append("    columns:                    # field of hybridmap: column of the table, with its unit")
     names = {"lon": "x", "lat": "y"} if crs else {}
-    for field in ("site_id", "lon", "lat", "year", "top_cm", "bottom_cm", *CARBON, *_others(columns)):
+    for field in ("site_id", "lon", "lat", "year", "top_cm", "bottom_cm", *CARBON, *_further_fields(columns)):
         lines += _column_line(field, columns.get(names.get(field, field)), columns.get("depth"))
     return "\n".join(lines) + "\n"
 
 
-def _others(columns: Mapping[str, DraftColumn]) -> list[str]:
+def _further_fields(columns: Mapping[str, DraftColumn]) -> list[str]:
     named = {"site_id", "lon", "lat", "x", "y", "year", "top_cm", "bottom_cm", "depth", *CARBON}
     return [field for field in columns if field not in named]
 
@@ -254,10 +254,10 @@ def _covariates(layers: Mapping[Path, str]) -> str:
         while name in names:
             name += "_2"
         names.add(name)
-        said = f", unit: {_quoted(unit)}" if unit else ""
+        unit_key = f", unit: {_quoted(unit)}" if unit else ""
         band = ", band: 1" if bands > 1 else ""
         note = f"   # the first of {bands} bands" if bands > 1 else ""
-        lines.append(f"  - {{name: {name}, path: {_quoted(relative)}{band}{said}}}{note}")
+        lines.append(f"  - {{name: {name}, path: {_quoted(relative)}{band}{unit_key}}}{note}")
     return "\n".join(lines) + "\n"
 
 
@@ -309,9 +309,9 @@ def _questions(
     driving: Mapping[str, str],
 ) -> list[str]:
     """What is still open, for the person."""
-    used = {column.name for column in columns.values()}
+    placed = {column.name for column in columns.values()}
     lines = [f"{path}: {len(columns)} columns of {table.path.name} and {len(files)} rasters; read every line of it"]
-    if unread := [name for name in table.columns if name not in used]:
+    if unread := [name for name in table.columns if name not in placed]:
         lines.append(f"not used of {table.path.name}: {', '.join(unread)}")
     unsaid = [c.name for field, c in columns.items() if field not in HAS_NO_UNIT and not c.unit]
     if unsaid:

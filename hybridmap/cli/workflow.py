@@ -28,8 +28,8 @@ def workflow_folder() -> Path:
 
 def default_file() -> Path:
     """The ``config.yaml`` that region files are laid over: that of this folder, or that of the package."""
-    own = Path("config.yaml")
-    return own if own.is_file() else workflow_folder() / "config.yaml"
+    local = Path("config.yaml")
+    return local if local.is_file() else workflow_folder() / "config.yaml"
 
 
 def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -> list[str]:
