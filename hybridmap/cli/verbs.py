@@ -259,7 +259,6 @@ def _identifiability(config: Config, args: argparse.Namespace) -> None:
 
 def _relationships(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.diagnose.relationships.tables import Evidence, write_relationships
-
     from hybridmap.testing.landscape import true_parameters
 
     experiment, relations = config.experiment(args.experiment), true_parameters if config.demo else None

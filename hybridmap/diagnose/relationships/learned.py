@@ -180,7 +180,7 @@ def _with_values(
 ) -> tuple[pd.DataFrame, Array, list[str]]:
     """Sites at which all trainings have all outputs, these (fold, site, output), and a note on the others."""
     base = np.stack([r(r.start) for r in (Response(model, table, inputs) for model in models)])
-    is_known = np.isfinite(base).all(axis=(0, 2))
+    is_known: NDArray[np.bool_] = np.asarray(np.isfinite(base).all(axis=(0, 2)))
     if not is_known.any():
         raise HybridmapError(
             "no observed site has values of all outputs in all folds, so no relationship can be drawn."
