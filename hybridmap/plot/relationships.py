@@ -18,7 +18,7 @@ from hybridmap.units import typeset
 COLUMNS = 4
 """Inputs of each output that are drawn, the most important first."""
 MOST_ROWS = 10
-"""Outputs that are drawn: targets, identified parameters, then those whose curves span most of their spread."""
+"""Outputs that are drawn: targets, identified parameters, then the others."""
 ORDER = {"": 0, "yes": 1, "not judged": 2, "no": 3}
 NOTES = {"yes": "", "": "", "no": "not identified", "not judged": "identified: not judged"}
 PARAMETER = "parameter."

@@ -123,7 +123,7 @@ def inputs_of(model: TableModel, table: pd.DataFrame) -> tuple[list[Input], list
     inputs : list of Input
         Covariates that vary between the sites, then forcing that is no covariate.
     notes : list of str
-        A sentence on each covariate that is the same at all sites, and on each that is a forcing too.
+        A sentence on each that is the same at all sites, that stays, and that is covariate and forcing.
     """
     names = [*model.covariate_names, *model.forcing_names]
     values, count = site_values(model, table), len(model.covariate_names)
@@ -133,7 +133,10 @@ def inputs_of(model: TableModel, table: pd.DataFrame) -> tuple[list[Input], list
     notes: list[str] = []
     joined: set[int] = set()
     for place, name in enumerate(names):
-        if place in joined or name in CARRIED:
+        if name in CARRIED:
+            notes.append(f"'{name}' stays as it is at each site: what it does is not in the curves")
+            continue
+        if place in joined:
             continue
         kind = "forcing" if place >= count else "class" if place in classes else "covariate"
         if np.ptp(values[:, place]) == 0:
