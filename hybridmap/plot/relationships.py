@@ -76,8 +76,8 @@ def relationships_figure(summary: dict[str, Any], table: pd.DataFrame, title: st
     left = len(summary["outputs"]) - len(outputs)
     more = f"; {left} more outputs in relationships.csv" if left else ""
     words = f"{title}: accumulated local effects at {summary['sites']} sites{band}{truth}{more}"
-    figure.suptitle(words, x=0.01, ha="left", fontsize=9)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.2 / len(outputs)), h_pad=0.6)
+    figure.suptitle(words, x=0.01, y=1.0, va="top", ha="left", fontsize=9)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.1 / len(outputs)), h_pad=0.6)
     style.save(figure, path)
 
 

@@ -58,11 +58,11 @@ def radiocarbon(rates: Tensor, supply: Tensor, year: Tensor) -> Tensor:
     years, ratios = atmosphere()
     identity = torch.eye(rates.shape[-1]).to(rates)
     decaying = rates + DECAY * identity
-    activity = torch.linalg.solve(decaying, supply)
+    activity: Tensor = torch.linalg.solve(decaying, supply)
     sampled = activity
-    step = {length: torch.linalg.inv(identity + length * decaying) for length in set(np.diff(years).tolist())}
-    for before, now, ratio in zip(years, years[1:], ratios[1:], strict=False):
-        length = now - before
+    lengths = [int(length) for length in np.diff(years)]
+    step = {length: torch.linalg.inv(identity + length * decaying) for length in set(lengths)}
+    for length, reached, ratio in zip(lengths, years[1:], ratios[1:], strict=True):
         activity = (step[length] @ (activity + length * ratio * supply)[..., None])[..., 0]
-        sampled = torch.where((year > now - 0.5)[..., None], activity, sampled)
+        sampled = torch.where((year > reached - 0.5)[..., None], activity, sampled)
     return sampled

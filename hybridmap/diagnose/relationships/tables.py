@@ -166,7 +166,7 @@ def _verdicts(passport: Path | None, learned: Learned) -> dict[str, str]:
     judged = read_json(passport) if passport else {}
     if not judged.get("parameters") and not judged.get("open") and judged.get("identified") is None:
         return dict.fromkeys(parameters, OPEN)
-    kinds = dict.fromkeys(judged["open"], OPEN) | dict.fromkeys(judged["parameters"], IDENTIFIED)
+    kinds = dict.fromkeys(judged.get("open", []), OPEN) | dict.fromkeys(judged["parameters"], IDENTIFIED)
     return {name: kinds.get(name.removeprefix(PARAMETER), LEFT) for name in parameters}
 
 

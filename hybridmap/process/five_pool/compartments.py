@@ -79,6 +79,6 @@ def compartments(
         rows[donor][donor] = rows[donor][donor] + rate
     for donor, rate in losses.items():
         rows[donor][donor] = rows[donor][donor] + rate
-    rates = torch.stack([torch.stack(torch.broadcast_tensors(*row), dim=-1) for row in rows], dim=-2)
+    rates = torch.stack([torch.stack([zero + rate for rate in row], dim=-1) for row in rows], dim=-2)
     entering = [p["f_poc"] * litter, (1.0 - p["f_poc"]) * litter, zero, zero, zero]
-    return rates, torch.stack(torch.broadcast_tensors(*entering), dim=-1)
+    return rates, torch.stack([zero + part for part in entering], dim=-1)

@@ -137,7 +137,7 @@ class FivePool(ProcessModel):
 
     name: ClassVar[str] = "five_pool"
     parameters = PARAMETERS
-    forcing = FORCING
+    forcing: tuple[Variable, ...] = FORCING
     outputs = OUTPUTS
     losses = LOSSES
     capacity = CAPACITY
