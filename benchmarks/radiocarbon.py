@@ -1,8 +1,8 @@
 """Turnover of CLM5 in the United States against radiocarbon, and what radiocarbon would tell of it.
 
-``python benchmarks/radiocarbon.py RESULTS ISRAD``: the folder of a finished ``conus_clm5`` and that of the ISRaD tables,
-where the forcing table of the models is found. Prints rank correlations of the 14C that held-out sites should have by
-models that never saw any, beside a placebo; then the interval of turnover time from carbon alone, and with 14C.
+``python benchmarks/radiocarbon.py RESULTS ISRAD``: the folders of a finished ``conus_clm5`` and of ISRaD;
+run it where the forcing table of the models is found. Prints rank correlations of the 14C that held-out sites should have
+by models that never saw any, beside a placebo; then the interval of turnover time from carbon alone, and with 14C.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def measured(samples: pd.DataFrame, folder: Path) -> pd.DataFrame:
     parts = of_israd["profile_id"].str.removeprefix("israd_points:ISRaD|").str.split("|")
     plain = parts.map(lambda p: "|".join([*p[:3], p[3], p[4].split(" ")[0]]))
     table = of_israd.assign(row=of_israd.index, profile=plain)
-    wanted = layers.groupby(["profile", "top_cm", "bottom_cm"], as_index=False).agg(
+    of_layer = layers.groupby(["profile", "top_cm", "bottom_cm"], as_index=False).agg(
         d14c=("lyr_14c", "mean"), sampled=("lyr_obs_date_y", "median"), entry=("entry_name", "first")
     )
-    joined = table.merge(wanted, on=["profile", "top_cm", "bottom_cm"])
+    joined = table.merge(of_layer, on=["profile", "top_cm", "bottom_cm"])
     return joined.assign(place=joined["lat"].round(2).astype(str) + "_" + joined["lon"].round(2).astype(str))
 
 
@@ -133,24 +133,24 @@ def correlations(table: pd.DataFrame, value: str, by_depth: bool) -> tuple[float
     By depth, ranks are taken within classes of depth and of year. The placebo gives each place the values of another.
     """
     random = np.random.default_rng(0)
-    keep = table[np.isfinite(table[value])].copy()
+    counted = table[np.isfinite(table[value])].copy()
     if by_depth:
-        classes = [keep["depth"], pd.cut(keep["sampled"], [0, 1963, 1980, 1995, 2005, 2030])]
-        size = keep.groupby(classes, observed=True)["d14c"].transform("size")
-        keep = keep[size >= 10]
-        classes = [c.loc[keep.index] for c in classes]
-        ranks = {c: keep.groupby(classes, observed=True)[c].rank(pct=True) for c in (value, "d14c")}
+        classes = [counted["depth"], pd.cut(counted["sampled"], [0, 1963, 1980, 1995, 2005, 2030])]
+        size = counted.groupby(classes, observed=True)["d14c"].transform("size")
+        counted = counted[size >= 10]
+        classes = [c.loc[counted.index] for c in classes]
+        ranks = {c: counted.groupby(classes, observed=True)[c].rank(pct=True) for c in (value, "d14c")}
     else:
-        ranks = {c: pd.Series(rankdata(keep[c]), keep.index) for c in (value, "d14c")}
+        ranks = {c: pd.Series(rankdata(counted[c]), counted.index) for c in (value, "d14c")}
     r = float(np.corrcoef(ranks[value], ranks["d14c"])[0, 1])
-    groups = [g.index for _, g in keep.groupby("place")]
+    groups = [g.index for _, g in counted.groupby("place")]
     draws = []
     for _ in range(RESAMPLES):
         rows = np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))])
         draws.append(np.corrcoef(ranks[value].loc[rows], ranks["d14c"].loc[rows])[0, 1])
     placebo = []
     for _ in range(200):
-        shuffled = ranks[value].groupby(keep["depth"], observed=True).transform(lambda v: random.permutation(v))
+        shuffled = ranks[value].groupby(counted["depth"], observed=True).transform(lambda v: random.permutation(v))
         placebo.append(np.corrcoef(shuffled, ranks["d14c"])[0, 1])
     low, high = np.quantile(draws, [0.05, 0.95])
     return r, float(low), float(high), float(np.mean(placebo))
@@ -172,13 +172,13 @@ def outside_check(
 def intervals(model: HybridModel, samples: pd.DataFrame, carbon: pd.DataFrame, rmse_14c: float) -> None:
     """Print the standard deviation of ln turnover time from carbon, with as much more carbon, and with 14C."""
     random = np.random.default_rng(0)
-    some = samples.iloc[np.sort(random.choice(len(samples), CARBON_SITES, replace=False))]
-    table = pd.concat([some, carbon], ignore_index=True)
+    part_of_sites = samples.iloc[np.sort(random.choice(len(samples), CARBON_SITES, replace=False))]
+    table = pd.concat([part_of_sites, carbon], ignore_index=True)
     covariates, forcing = model.tensors(table)
     observed = torch.tensor(table["soc_density_kg_m3"].to_numpy("float32"))
     error = float(np.nanstd(model.predict(table)["soc"] - observed.numpy()))
     soc = sensitivity(model, covariates, forcing, {"soc": observed}, {"soc": error})
-    scale = np.where(soc.site < len(some), np.sqrt(len(samples) / len(some)), 0.0)
+    scale = np.where(soc.site < len(part_of_sites), np.sqrt(len(samples) / len(part_of_sites)), 0.0)
     soc = soc._replace(rows=soc.rows * scale[:, None])
     slopes, turnover = [], []
     for first in range(0, len(carbon), 100):
@@ -191,27 +191,27 @@ def intervals(model: HybridModel, samples: pd.DataFrame, carbon: pd.DataFrame, r
         tau = column(model, positions, inputs["cell"])["turnover"]
         turnover.append(torch.autograd.grad(torch.log(tau).sum(), positions)[0].numpy())
     slope, gradient = np.nan_to_num(np.concatenate(slopes)), np.concatenate(turnover)
-    places = np.arange(len(some), len(table))
+    places = np.arange(len(part_of_sites), len(table))
     with torch.no_grad():
         basis = waves(model.features(model.encoder_inputs(covariates, forcing)).numpy())
-    same = sensitivity(model, covariates, forcing, {"soc": observed}, {"soc": error})
-    again = same.site >= len(some)
+    unscaled = sensitivity(model, covariates, forcing, {"soc": observed}, {"soc": error})
+    at_places = unscaled.site >= len(part_of_sites)
     variants = {
         "carbon of all sites": soc,
-        "carbon, and as many more layers of carbon": _with(soc, same.rows[again], same.site[again]),
+        "carbon, and as many more layers of carbon": _with(soc, unscaled.rows[at_places], unscaled.site[at_places]),
         "carbon and 14C": _with(soc, slope / rmse_14c, places),
     }
     columns_of_place = carbon.reset_index(drop=True).drop_duplicates("place").index.to_numpy()
     for name, jacobian in variants.items():
-        after = posterior(jacobian, basis)
-        g, covariance = gradient[columns_of_place], after.covariance[places[columns_of_place]]
+        narrowed = posterior(jacobian, basis)
+        g, covariance = gradient[columns_of_place], narrowed.covariance[places[columns_of_place]]
         sd = np.sqrt(np.einsum("sp,spq,sq->s", g, covariance, g))
-        parameters = after.sd[places[columns_of_place]]
+        parameters = narrowed.sd[places[columns_of_place]]
         shares = {n: round(float(np.median(parameters[:, k])), 3) for k, n in enumerate(model.neural_names)}
         best = dict(sorted(shares.items(), key=lambda item: item[1])[:6])
         low, middle, high = np.quantile(sd, [0.25, 0.5, 0.75])
         print(f"{name:45s} sd of ln turnover {middle:.3f} ({low:.3f} to {high:.3f}); narrowest {best}")
-    prior = np.sqrt((gradient[columns_of_place] ** 2).sum(axis=1)) * after.prior_sd
+    prior = np.sqrt((gradient[columns_of_place] ** 2).sum(axis=1)) * narrowed.prior_sd
     print(f"{'before any observation':45s} sd of ln turnover {np.median(prior):.3f}")
 
 

@@ -61,7 +61,7 @@ def main(*configs: str) -> None:
         turnover[name] = np.exp(np.mean(logs, axis=0))
         low, middle, high = np.quantile(sd, [0.25, 0.5, 0.75])
         print(
-            f"{name:22s} sd of ln turnover: before {np.median(prior):.2f}, after {middle:.3f} ({low:.3f} to {high:.3f});"
+            f"{name:22s} sd of ln turnover: prior {np.median(prior):.2f}, {middle:.3f} ({low:.3f} to {high:.3f});"
             f" between folds {np.median(np.std(logs, axis=0)):.3f}; turnover time {np.median(turnover[name]):.0f} yr"
         )
         best = {n: round(float(np.median(judged.posterior.sd[:, k])), 2) for k, n in enumerate(judged.jacobian.names)}
