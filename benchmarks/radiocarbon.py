@@ -1,8 +1,8 @@
 """Turnover of CLM5 in the United States against radiocarbon, and what radiocarbon would tell of it.
 
-``python benchmarks/radiocarbon.py RESULTS ISRAD``: the folders of a finished ``conus_clm5`` and of ISRaD;
-run it where the forcing table of the models is found. Prints rank correlations of the 14C that held-out sites should have
-by models that never saw any, beside a placebo; then the interval of turnover time from carbon alone, and with 14C.
+``python benchmarks/radiocarbon.py RESULTS ISRAD``: the folders of a finished ``conus_clm5`` and of ISRaD, run
+where the forcing table of the models is found. Prints rank correlations of the 14C that held-out sites should
+have by models that never saw any, beside a placebo; then the interval of turnover time with and without 14C.
 """
 
 from __future__ import annotations
