@@ -42,7 +42,7 @@ def radiocarbon(rates: Tensor, supply: Tensor, year: Tensor) -> Tensor:
     Notes
     -----
     Until the first year of the curve, 1850, pools are at steady state under a ratio of 1: over the last 3000 years
-    it was within 25 permille of that. From there implicit Euler steps from year to year of the curve.
+    it was within 27 permille of that. From there implicit Euler steps from year to year of the curve.
 
     Examples
     --------
