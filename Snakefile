@@ -27,6 +27,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/identifiability.smk"
 include: "workflow/rules/maps.smk"
+include: "workflow/rules/relationships.smk"
 include: "workflow/rules/report.smk"
 
 

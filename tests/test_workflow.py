@@ -148,6 +148,14 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_relationships_are_planned_on_request_alone(finished: Path) -> None:
+    plan = snakemake(finished, {}, "relationships", "--dry-run").stdout
+    assert plan.count("rule relationships_of_experiment:") == len(SMALL["experiments"])
+    assert "rule train:" not in plan
+    assert not (finished / "results/demo/experiments/own/diagnostics/relationships.csv").exists()
+
+
+@pytest.mark.slow
 def test_second_run_has_nothing_to_do_and_a_changed_key_only_its_part(finished: Path) -> None:
     assert "Nothing to be done" in snakemake(finished, {}).stderr
     longer = {**SMALL["experiment_defaults"], "training": {"max_epochs": 13, "patience": 13}}

@@ -51,6 +51,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--rasters": {"type": Path, "help": "folder for Cloud-Optimized GeoTIFFs"},
     "--summary": {"type": Path, "help": "list of maps (JSON)"},
     "--sums": {"type": Path, "help": "sums of the files of all trained models, NAME.sums (JSON)"},
+    "--figure": {"type": Path, "help": "figure to write (PNG)"},
     "--figures": {"type": Path, "help": "folder for figures"},
     "--folds": {"type": Path, "help": "folders of trained folds"},
     "--calibration": {"type": Path, "help": "conformal.json of the evaluation, for intervals"},

@@ -257,6 +257,21 @@ def _identifiability(config: Config, args: argparse.Namespace) -> None:
     write_passport(config.experiment(args.experiment), layers, tables, models, args.out, starts)
 
 
+def _relationships(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.diagnose.relationships.tables import Evidence, write_relationships
+    from hybridmap.testing.landscape import true_parameters
+
+    experiment, relations = config.experiment(args.experiment), true_parameters if config.demo else None
+    models = {folder.name: FoldFiles(folder).model for folder in args.folds}
+    evidence = Evidence(args.samples, args.identifiability)
+    write_relationships(experiment, config.all_quantities, evidence, models, args.out, relations)
+    if args.figure:
+        from hybridmap.files.results import RelationshipFiles
+        from hybridmap.plot.relationships import draw_relationships
+
+        draw_relationships(RelationshipFiles(args.out), experiment.title or experiment.name, args.figure)
+
+
 def _reference(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.reference_map import compare_reference
 
@@ -336,6 +351,11 @@ STAGES = {
         _identifiability,
         "which parameters mean something",
         "--experiment --samples --splits --folds+ --starts --out",
+    ),
+    "relationships": Stage(
+        _relationships,
+        "how parameters and targets follow each covariate",
+        "--experiment --samples --folds+ --identifiability? --out --figure?",
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),

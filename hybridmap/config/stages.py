@@ -20,6 +20,7 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "experiment": TRAINING,
     "search": (*TRAINING, "search"),
     "identifiability": (*TRAINING, "identifiability"),
+    "relationships": (*TRAINING, "demo"),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "forcing", "splits"),

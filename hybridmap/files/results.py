@@ -127,6 +127,23 @@ class IdentifiabilityFiles:
         self.sites = folder / "identifiability_sites.parquet"
 
 
+class RelationshipFiles:
+    """What ``relationships`` writes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/diagnostics``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.summary = folder / "relationships.json"
+        # A row a point of a curve, and a row a site, output and input.
+        self.table = folder / "relationships.csv"
+        self.sites = folder / "relationships_sites.parquet"
+
+
 class ExpectedErrorFiles:
     """What ``expected-error`` writes.
 
@@ -165,6 +182,7 @@ class ExperimentFiles:
         self.verdict = folder / "diagnostics" / "verdict.json"
         self.identifiability = IdentifiabilityFiles(folder / "diagnostics")
         self.starts = IdentifiabilityFiles(folder / "diagnostics" / "starts")
+        self.relationships = RelationshipFiles(folder / "diagnostics")
         self.applicability = folder / "applicability.npz"
         self.expected_error = ExpectedErrorFiles(folder / "expected_error")
         # Maps: the store, their list, and the folder of rasters; then what is made of them.

@@ -25,6 +25,7 @@ from hybridmap.plot.extrapolation import extrapolation_figure
 from hybridmap.plot.ladder import ladder_figure
 from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
+from hybridmap.plot.relationships import draw_relationships
 from hybridmap.plot.reliability import reliability_figure
 from hybridmap.plot.residuals import residuals_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
@@ -115,6 +116,9 @@ def _draw_experiment(
     """Figures of one experiment; correlations of learned and true quantities where the truth is known."""
     _draw_skill(results, experiment, test, folder)
     _draw_edges(results, experiment, folder)
+    if (files := results.of(experiment.name).relationships).summary.is_file():
+        name = experiment.name
+        draw_relationships(files, experiment.title or name, folder / f"{name}_relationships.png")
     maps = results.maps(experiment.name) if experiment.map else None
     if maps:
         draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)

@@ -46,6 +46,12 @@ rule report:
                 experiment=[e for e in EXPERIMENTS if e not in STARTED],
             ),
         ],
+        # Made on request by `snakemake relationships`, then kept up to date.
+        relationships=[
+            file
+            for file in expand(EXPERIMENT.relationships.table, experiment=EXPERIMENTS)
+            if Path(file).is_file()
+        ],
         maps=expand(EXPERIMENT.map_list, experiment=MAPPED),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
         totals=expand(

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs, warn_missing, widest
+from hybridmap.process.five_pool.compartments import RADIOCARBON, SAMPLING_YEAR, compartments
 from hybridmap.process.five_pool.declarations import CAPACITY, CHECKS, LOSSES, OUTPUTS, PENALTIES, STEADY_STATE
 from hybridmap.process.five_pool.steady_state import constrained, leak_free, relaxed
+from hybridmap.process.radiocarbon import radiocarbon
 
 Formulation = Literal["relaxed", "constrained"]
 Enzyme = Literal["explicit", "implicit"]
@@ -111,6 +113,8 @@ class FivePool(ProcessModel):
         Temperature [degC] at which the rate parameters hold.
     litter_scale : bool
         Whether the litter input has a factor of its own, the parameter `litter_scale` from 0.5 to 2.
+    radiocarbon : bool
+        Whether the 14C of carbon, POC and MOC in the year of sampling are outputs; the year is then a forcing.
 
     Raises
     ------
@@ -133,7 +137,7 @@ class FivePool(ProcessModel):
 
     name: ClassVar[str] = "five_pool"
     parameters = PARAMETERS
-    forcing = FORCING
+    forcing: tuple[Variable, ...] = FORCING
     outputs = OUTPUTS
     losses = LOSSES
     capacity = CAPACITY
@@ -149,6 +153,7 @@ class FivePool(ProcessModel):
         q10: Mapping[str, float] | None = None,
         t_ref: float = 15.0,
         litter_scale: bool = False,
+        radiocarbon: bool = False,
     ) -> None:
         options = ((formulation, Formulation), (necromass, Necromass), (enzyme, Enzyme))
         for value, choices in ((v, get_args(kind)) for v, kind in options):
@@ -166,6 +171,9 @@ class FivePool(ProcessModel):
             self.parameters = tuple(IMPLICIT.get(p.name, p) for p in PARAMETERS)
         if litter_scale:
             self.parameters = (*self.parameters, LITTER_SCALE)
+        self.radiocarbon = radiocarbon
+        if radiocarbon:
+            self.forcing, self.outputs = (*FORCING, SAMPLING_YEAR), (*OUTPUTS, *RADIOCARBON)
         self.formulation = formulation
         # The leaks of the constrained form give it a steady state everywhere.
         self.steady_state = STEADY_STATE if formulation == "relaxed" else None
@@ -203,10 +211,26 @@ class FivePool(ProcessModel):
         out["respiration"] = respiration
         leaks = self.formulation == "constrained"
         out["leaching"] = p["k_leach"] * out["doc"] if leaks else torch.zeros_like(litter)
+        if self.radiocarbon:
+            out |= self._radiocarbon(p, litter, out, forcing["sampling_year"])
         shape = widest(out.values())
         outputs = {name: value.expand(shape).to(dtype) for name, value in out.items()}
         warn_missing(self, {"soc": outputs["soc"], "moc": outputs["moc"]})
         return outputs
+
+    def _radiocarbon(
+        self, p: Mapping[str, Tensor], litter: Tensor, out: Mapping[str, Tensor], year: Tensor
+    ) -> dict[str, Tensor]:
+        """Delta14C [permille] of what counts as carbon, of POC and of MOC, each (site,)."""
+        system = compartments(p, litter, out, self.formulation, self.turnover_exponent, self.necromass)
+        activity = dict(zip(POOLS, radiocarbon(*system, year.to(litter)).unbind(-1), strict=True))
+        counted = torch.stack([activity[name] for name in self.soc_includes]).sum(0)
+        pairs = {
+            "": (counted, out["soc"]),
+            "_poc": (activity["poc"], out["poc"]),
+            "_moc": (activity["moc"], out["moc"]),
+        }
+        return {f"radiocarbon{name}": 1000.0 * (active / carbon - 1.0) for name, (active, carbon) in pairs.items()}
 
     def tendency(
         self, pools: Mapping[str, Tensor], parameters: Mapping[str, Tensor], forcing: Mapping[str, Tensor]
