@@ -27,7 +27,7 @@ hybridmap.number = function (value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return value.toExponential(digits - 1);
+  if (size >= 10 ** Math.max(digits, 6) || size < 1e-4) return value.toExponential(digits - 1);
   return Number(value.toPrecision(digits)).toLocaleString("en", { maximumFractionDigits: 8, useGrouping: size >= 1e4 });
 };
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
-BUDGET_BYTES = 5_300_000
+BUDGET_BYTES = 3_900_000
 """Of the text of all embedded figures."""
-WIDEST = 2200
+WIDEST = 1700
 """Pixels."""
-QUALITY = 82
+QUALITY = 75
 
 
 class Figures:

@@ -24,7 +24,7 @@ hybridmap.Explorer = class {
     this.store = new hybridmap.Store(this.facts);
     this.find = (name) => root.querySelector(`[data-part="${name}"]`);
     this.view = new hybridmap.MapView(this.find("canvas"), this.facts);
-    this.state = { a: 0, b: 0, mode: "one", sites: "", cell: null };
+    this.state = { a: this.facts.first, b: 0, mode: "one", sites: "", cell: null };
     this.painted = [];
   }
 
@@ -39,7 +39,7 @@ hybridmap.Explorer = class {
     }
     this.cells = this.cells.subarray(0, count);
     this.columns = await this.readSites();
-    this.state.b = this.other(0);
+    this.state.b = this.other(this.state.a);
     this.readLink();
     this.bind();
     await this.refresh();
@@ -180,7 +180,7 @@ hybridmap.Explorer = class {
     if (layer.classes.length) {
       layer.classes.forEach(([, text], i) => box.append(hybridmap.make("span", { class: "swatch" }, hybridmap.make("i", { style: `background:${layer.class_colours[i]}` }), text)));
     } else box.append(...this.bar(this.facts.ramps[layer.colours], layer.limits, layer.unit));
-    box.append(hybridmap.make("p", { class: "note" }, layer.title + ". ", ...this.remarks(layer)));
+    box.append(hybridmap.make("p", { class: "note" }, layer.title[0].toUpperCase() + layer.title.slice(1) + ". ", ...this.remarks(layer)));
     return box;
   }
 
@@ -188,7 +188,7 @@ hybridmap.Explorer = class {
     const parts = [];
     if (layer.identified === "no") parts.push("Not identified: observations do not fix its values, so read no meaning into the pattern. ");
     if (layer.identified === "not judged") parts.push("Whether its values mean something was not judged. ");
-    if (this.facts.step > 1) parts.push(`Overview of every ${this.facts.step}th cell; all cells are in the GeoTIFF. `);
+    if (this.facts.step > 1) parts.push(`Overview: one cell of ${this.facts.step} × ${this.facts.step}; all of them are in the GeoTIFF. `);
     if (layer.file) parts.push(hybridmap.make("a", { href: layer.file }, "GeoTIFF"));
     return parts;
   }
@@ -263,7 +263,8 @@ hybridmap.Explorer = class {
   }
 
   readLink() {
-    this.experiments = { a: this.facts.experiments[0].name, b: this.facts.experiments[0].name };
+    const { experiment } = this.facts.layers[this.facts.first];
+    this.experiments = { a: experiment, b: experiment };
     if (!location.hash.startsWith("#explorer?")) return;
     const link = new URLSearchParams(location.hash.slice("#explorer?".length)), { state, view } = this;
     for (const side of ["a", "b"]) {

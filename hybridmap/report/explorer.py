@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.plot.maps import MapFrame
 from hybridmap.predict.colours import FOLDS, ramp
-from hybridmap.report.layer_sources import Sources
+from hybridmap.report.layer_sources import Field, Sources
 from hybridmap.report.packed_maps import FINE, FINEST, ONE_BYTE, Packed, packed
 from hybridmap.report.places import borders, degrees, site_table
 from hybridmap.report.results import Results
-from hybridmap.report.scales import Limits
 
-BUDGET_BYTES = 8_500_000
+BUDGET_BYTES = 10_400_000
 """Of the text of all maps: with figures and tables the page stays below 15 MB."""
 MOST_CELLS = 250_000
 """Cells of a map (known or not) that are embedded; of larger ones every k-th row and column."""
+PRECISE = ("quantity", "interval", "scenario")
+"""Groups of maps whose numbers people read off; of the others 254 steps will do."""
+SAMPLED = 3
+"""Maps of each kind that are packed to know how large all of them would be."""
 
 
 @dataclass
@@ -44,15 +48,15 @@ class Explorer:
         return sum(map(len, self.texts))
 
 
-def explorer(results: Results, scales: Mapping[str, Limits], frame: MapFrame, budget: int = BUDGET_BYTES) -> Explorer:
+def explorer(results: Results, first: str | None, frame: MapFrame, budget: int = BUDGET_BYTES) -> Explorer:
     """Gather what the explorer shows, as fine as fits.
 
     Parameters
     ----------
     results : Results
         Of a region.
-    scales : mapping of str to (float, float)
-        Ends of the colours of every scale.
+    first : str or None
+        Experiment whose first map is shown first.
     frame : MapFrame
         Grid and borders.
     budget : int
@@ -63,13 +67,14 @@ def explorer(results: Results, scales: Mapping[str, Limits], frame: MapFrame, bu
     Explorer
         Without layers where no experiment has maps.
     """
-    sources = Sources(results, scales)
+    sources = Sources(results, results.scales)
     if not sources.maps:
         return Explorer({"layers": []})
     made = _fitting(sources, budget)
     grid = results.grid
     made.facts |= {
         "region": results.config.region,
+        "first": next((k for k, layer in enumerate(made.facts["layers"]) if layer["experiment"] == first), 0),
         "grid": {
             "crs": grid.crs.name, "west": grid.west, "north": grid.north, "resolution": grid.resolution,
             "width": grid.width, "height": grid.height, "metres": grid.metres_per_unit() * grid.resolution,
@@ -85,34 +90,75 @@ def explorer(results: Results, scales: Mapping[str, Limits], frame: MapFrame, bu
     return made
 
 
-def _plans(cells: int) -> list[tuple[int, int]]:
-    """Every k-th row and column, and steps of values, from the finest."""
+class Plan(NamedTuple):
+    """How finely maps are packed: every k-th row and column, and the steps of quantities and of all other maps."""
+
+    every: int
+    quantity: int
+    other: int
+
+    def steps(self, facts: Mapping[str, Any]) -> int:
+        """Between the smallest and the largest value of a map."""
+        return self.quantity if facts["group"] in PRECISE else self.other
+
+
+def _plans(cells: int) -> list[Plan]:
+    """From the finest."""
     first = int(np.ceil(np.sqrt(cells / MOST_CELLS))) if cells > MOST_CELLS else 1
-    return [(first, FINEST), (first, FINE), *((k, ONE_BYTE) for k in range(first, first + 12))]
+    steps = [(FINEST, FINEST), (FINEST, FINE), (FINE, FINE), (FINEST, ONE_BYTE), (FINE, ONE_BYTE)]
+    return [Plan(first, *pair) for pair in steps] + [Plan(k, FINE, ONE_BYTE) for k in range(first + 1, first + 12)]
+
+
+class Thinned(NamedTuple):
+    """All layers at every k-th row and column: facts and values of each, and where any map has a value."""
+
+    layers: list[tuple[Mapping[str, Any], Field]]
+    is_known: NDArray[np.bool_]
+
+
+def _thinned(sources: Sources, every: int) -> Thinned:
+    maps = [(source.facts, source.read(every)) for source in sources.maps]
+    is_known = np.any([np.isfinite(values) for _, values in maps], axis=0)
+    return Thinned([*maps, *sources.covariates(every)], is_known)
 
 
 def _fitting(sources: Sources, budget: int) -> Explorer:
-    """Packed with the finest steps that fit, and else thinned."""
-    grid, made = sources.results.grid, Explorer({})
-    for step, levels in _plans(grid.width * grid.height):
-        made = _packed(sources, step, levels)
+    """Packed with the finest plan that fits."""
+    grid, made, thinned = sources.results.grid, Explorer({}), {}
+    for plan in _plans(grid.width * grid.height):
+        if plan.every not in thinned:
+            thinned = {plan.every: _thinned(sources, plan.every)}
+        layers = thinned[plan.every]
+        if _estimate(layers, plan) > budget:
+            continue
+        made = _packed(layers, plan)
         if made.size <= budget:
-            break
-    return made
+            return made
+    return made if made.texts else _packed(layers, plan)
 
 
-def _packed(sources: Sources, step: int, levels: int) -> Explorer:
-    """All layers packed alike: those of experiments in `levels`, covariates in bytes."""
-    maps = [(source.facts, source.read(step), levels) for source in sources.maps]
-    is_known = np.any([np.isfinite(values) for _, values, _ in maps], axis=0)
-    layers = [*maps, *((facts, values, ONE_BYTE) for facts, values in sources.covariates(step))]
-    numbers = [packed(values[is_known], steps) for _, values, steps in layers]
+def _estimate(thinned: Thinned, plan: Plan) -> float:
+    """Bytes of all layers, from some of each kind."""
+    size, kinds = 0.0, defaultdict(list)
+    for facts, values in thinned.layers:
+        kinds[facts["group"], facts["role"]].append(values)
+    for (group, _), members in kinds.items():
+        sample = members[:: max(1, len(members) // SAMPLED)]
+        steps = plan.steps({"group": group})
+        size += sum(len(packed(v[thinned.is_known], steps).text) for v in sample) * len(members) / len(sample)
+    return size
+
+
+def _packed(thinned: Thinned, plan: Plan) -> Explorer:
+    """All layers, packed."""
+    is_known = thinned.is_known
+    numbers = [packed(values[is_known], plan.steps(facts)) for facts, values in thinned.layers]
     described = [
         _described(facts, packed_values, values[is_known])
-        for (facts, values, _), packed_values in zip(layers, numbers, strict=True)
+        for (facts, values), packed_values in zip(thinned.layers, numbers, strict=True)
     ]
     known = packed(is_known.reshape(-1).astype("float64"), ONE_BYTE)
-    facts = {"step": step, "shape": list(is_known.shape), "known": known.facts(), "layers": described}
+    facts = {"step": plan.every, "shape": list(is_known.shape), "known": known.facts(), "layers": described}
     return Explorer(facts, [known.text, *(n.text for n in numbers)])
 
 

@@ -120,10 +120,11 @@ def draw_cover(results: Results, experiment: str, folder: Path) -> str:
         return ""
     entry, values = shown
     unit, colours = entry["units"], colour_map(Portrayal.of(entry), entry["units"])
-    title = f"{entry['long_name'][:1].upper()}{entry['long_name'][1:]}"
+    quantity = results.config.all_quantities[entry["figure_subject"]].title
+    depth = f", {entry['depth_top_cm']:g}–{entry['depth_bottom_cm']:g} cm" if "depth_top_cm" in entry else ""
     layer = Layer(values, "", unit, colours, results.scales.get(scale_name(entry)))
     map_figure([layer], map_frame(results), folder / "cover.png")
-    return title
+    return f"{quantity[:1].upper()}{quantity[1:]}{depth}"
 
 
 def _draw_region(results: Results, folder: Path) -> None:

@@ -19,7 +19,6 @@ from hybridmap.predict.mapped_depths import modelled_interval
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
-MOST_WARNINGS = 6
 MEASURED = "measured"
 
 
@@ -132,7 +131,7 @@ def first_screen(results: Results, missing: list[str], today: datetime.date | No
         return {"best": None, "title": "", "sentences": [text], "stocks": [], "warnings": missing, "date": date}
     experiment = results.config.experiment(best)
     sentences = [_skill_sentence(results, best), _trust_sentence(results, best), _meaning_sentence(results, best)]
-    warnings = [*missing, *_warnings(results, best)][:MOST_WARNINGS]
+    warnings = [*missing, *_warnings(results, best)]
     return {"best": best, "title": experiment.title or best, "sentences": sentences, "stocks": _stocks(results, best),
             "warnings": warnings, "date": date}  # fmt: skip
 
@@ -172,12 +171,14 @@ def _trust_sentence(results: Results, name: str) -> str:
 def _meaning_sentence(results: Results, name: str) -> str:
     """Whether the physics holds, and what its parameters mean."""
     verdict, passport = results.verdict(name), results.passport(name)[0]
+    if results.config.experiment(name).process is None:
+        return "There is no process model in it, so it has no physics to check and no parameters to read."
     physics = {
         "passes": "The physics passes every check of its process model: such a soil could exist",
         "fails": f"The physics fails: {'; '.join(verdict.get('reasons', []))}",
-        "none": "There is no process model in it, so it has no physics to check and no parameters to read",
+        "none": "Its process model declares no checks, so nothing says whether such a soil could exist",
     }.get(verdict.get("physics", ""), "Its physics was not judged")
-    sentence = str(passport.get("sentence", "")) if verdict.get("physics") != "none" else ""
+    sentence = str(passport.get("sentence", ""))
     return f"{physics}. Of its parameters: {sentence}." if sentence else f"{physics}."
 
 
@@ -191,7 +192,7 @@ def _warnings(results: Results, name: str) -> Iterator[str]:
         yield "It is not shown to predict better than one mean value for the whole region."
     elif skill.get("beats_best_baseline") is False:
         best = skill.get("scores", {}).get("beats_best_baseline", {}).get("against", "")
-        yield f"An ordinary model ({best.replace('_', ' ')}) predicts held-out sites as well or better."
+        yield f"It is not shown to predict better than an ordinary model ({best.replace('_', ' ')})."
     yield from _shares(samples)
     yield from (f"{note}." for note in verdict.get("skill_notes", []))
     failing = [e.name for e in results.config.experiments if results.verdict(e.name).get("physics") == "fails"]
@@ -203,7 +204,7 @@ def _shares(samples: pd.DataFrame) -> Iterator[str]:
     """Samples whose density rests on assumptions."""
     if not len(samples):
         return
-    stones = (samples["cf_source"] == "assumed").mean()
+    stones = ((samples["cf_source"] == "assumed") & (samples["bd_source"] != "stock")).mean()
     if stones > 0.05:
         yield f"{stones:.0%} of the samples have no measured coarse fragments; a fixed share is assumed, and stocks rest on it."
     estimated = (~samples["bd_source"].isin([MEASURED, "stock"])).mean()

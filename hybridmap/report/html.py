@@ -28,6 +28,8 @@ from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
 LOG = logging.getLogger("hybridmap")
+LARGE, TG_OF_PG = 1e9, 2000.0
+"""From there on numbers have an exponent, and masses [Tg] are in Pg."""
 STYLE = "page.css"
 SCRIPTS = ("codec.js", "map_view.js", "explorer.js", "cell_report.js", "controls.js", "page.js")
 """In the order of the page; the last one does without maps."""
@@ -69,7 +71,7 @@ def _template(name: str = "page.html.jinja") -> Any:
         loader=PackageLoader("hybridmap", "report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"number": _number, "fixed": _fixed, "unit": typeset}
+    environment.filters |= {"number": _number, "mass": _mass, "fixed": _fixed, "unit": typeset}
     return environment.get_template(name)
 
 
@@ -89,7 +91,7 @@ def _context(results: Results, folder: Path, missing: list[str], processes: int)
     first = first_screen(results, missing)
     cover = draw_cover(results, first["best"], folder) if first["best"] else ""
     names = [f"{name}.png" for name in ("cover", *REGION)] + [f"{first['best']}_{name}.png" for name in EXPERIMENT]
-    made = explorer(results, results.scales, map_frame(results))
+    made = explorer(results, first["best"], map_frame(results))
     return {
         **_region(results), **_tables(results, truth), "first": first, "cover": cover,
         "figures": Figures(folder, names), "captions": REGION, "ladder_caption": LADDER,
@@ -204,7 +206,15 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
 
 def _number(value: Any, digits: int = 3) -> str:
     """A number with some significant digits; a dash for a missing one."""
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}g}"
+    if value is None or pd.isna(value):
+        return "–"
+    text = f"{value:.{digits}g}"
+    return text if "e+" not in text or abs(value) >= LARGE else f"{float(text):,.0f}"
+
+
+def _mass(value: Any) -> str:
+    """A mass in Tg with its unit, in Pg where it is large."""
+    return f"{_number(value / 1000)} Pg" if abs(value) >= TG_OF_PG else f"{_number(value)} Tg"
 
 
 def _fixed(value: Any) -> str:
