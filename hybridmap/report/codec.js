@@ -4,9 +4,10 @@ const hybridmap = {};
 
 hybridmap.facts = JSON.parse(document.getElementById("explorer-facts").textContent);
 
-// Codes of one text: 0 is a cell without a value.
-hybridmap.unpack = async function (number, bits) {
-  const text = document.getElementById("packed-" + number).textContent.trim();
+// Codes of one text of the page: 0 is a cell without a value.
+hybridmap.unpack = (number, bits) => hybridmap.unpackText(document.getElementById("packed-" + number).textContent.trim(), bits);
+
+hybridmap.unpackText = async function (text, bits) {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);

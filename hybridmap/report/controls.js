@@ -18,7 +18,7 @@ hybridmap.bindControls = function (explorer) {
   find("zoom-in").addEventListener("click", () => { explorer.isTouched = true; view.zoomBy(1.5); });
   find("zoom-out").addEventListener("click", () => { explorer.isTouched = true; view.zoomBy(1 / 1.5); });
   find("fit").addEventListener("click", () => { explorer.isTouched = true; view.fit(); });
-  view.onchange = () => explorer.writeLink();
+  view.onchange = () => { explorer.writeLink(); hybridmap.refine(explorer); };
   new ResizeObserver(() => view.request()).observe(view.canvas);
 };
 

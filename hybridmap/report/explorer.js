@@ -124,6 +124,7 @@ hybridmap.Explorer = class {
     this.writeLink();
     view.request();
     this.preload();
+    hybridmap.refine(this);
   }
 
   scaleOf(layer) {

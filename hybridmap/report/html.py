@@ -31,7 +31,7 @@ LOG = logging.getLogger("hybridmap")
 LARGE, TG_OF_PG = 1e9, 2000.0
 """From there on numbers have an exponent, and masses [Tg] are in Pg."""
 STYLE = "page.css"
-SCRIPTS = ("codec.js", "map_view.js", "explorer.js", "cell_report.js", "controls.js", "page.js")
+SCRIPTS = ("codec.js", "map_view.js", "explorer.js", "cell_report.js", "full_resolution.js", "controls.js", "page.js")
 """In the order of the page; the last one does without maps."""
 
 

@@ -23,6 +23,7 @@ hybridmap.MapView = class {
     [this.rows, this.columns] = facts.shape;
     this.view = { x: this.columns / 2, y: this.rows / 2, zoom: 1 };
     this.images = [null, null];
+    this.details = [null, null];
     this.swipe = 0.5;
     this.mode = "one";
     this.cursor = null;
@@ -76,8 +77,13 @@ hybridmap.MapView = class {
   // Image of a field: values at known cells, `cells` the place of each on the grid.
   paint(slot, values, cells, scale) {
     if (!values) { this.images[slot] = null; return; }
-    const image = this.images[slot] || new OffscreenCanvas(this.columns, this.rows);
-    const context = image.getContext("2d"), pixels = context.createImageData(this.columns, this.rows);
+    this.images[slot] = this.picture(values, cells, scale, this.columns, this.rows);
+    this.details[slot] = null;
+  }
+
+  picture(values, cells, scale, columns, rows) {
+    const image = new OffscreenCanvas(columns, rows);
+    const context = image.getContext("2d"), pixels = context.createImageData(columns, rows);
     const data = new Uint32Array(pixels.data.buffer), { low, high, table, codes } = scale;
     const packed = new Uint32Array(256);
     for (let i = 0; i < 256; i++) packed[i] = (255 << 24) | (table[3 * i + 2] << 16) | (table[3 * i + 1] << 8) | table[3 * i];
@@ -89,7 +95,7 @@ hybridmap.MapView = class {
       data[cells[i]] = packed[place | 0];
     }
     context.putImageData(pixels, 0, 0);
-    this.images[slot] = image;
+    return image;
   }
 
   resize() {
@@ -108,11 +114,22 @@ hybridmap.MapView = class {
     context.imageSmoothingEnabled = false;
     const [left, top] = this.toCanvas(0, 0), size = [this.columns * this.scale, this.rows * this.scale];
     if (this.images[0]) context.drawImage(this.images[0], left, top, ...size);
+    this.drawDetail(context, 0);
     if (this.mode === "swipe" && this.images[1]) this.drawSwipe(context, left, top, size);
     if (this.showBorders) this.drawBorders(context);
     if (this.sites) this.drawSites(context);
     if (this.cursor) this.drawCursor(context);
     this.drawScaleBar(context);
+  }
+
+  // A window at full resolution, where `hybridmap view` serves one.
+  drawDetail(context, slot) {
+    const detail = this.details[slot], step = this.facts.step;
+    if (!detail) return;
+    const [x, y] = this.toCanvas(detail.col / step, detail.row / step), pixel = this.scale / step;
+    context.clearRect(x, y, detail.image.width * pixel, detail.image.height * pixel);
+    context.fillRect(x, y, detail.image.width * pixel, detail.image.height * pixel);
+    context.drawImage(detail.image, x, y, detail.image.width * pixel, detail.image.height * pixel);
   }
 
   drawSwipe(context, left, top, size) {
@@ -124,6 +141,7 @@ hybridmap.MapView = class {
     context.fillStyle = "#e8ecef";
     context.fillRect(edge, 0, width - edge, height);
     context.drawImage(this.images[1], left, top, ...size);
+    this.drawDetail(context, 1);
     context.restore();
     context.fillStyle = "#fff";
     context.fillRect(edge - 2 * this.ratio, 0, 4 * this.ratio, height);
