@@ -18,6 +18,9 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 ROWS, COLUMNS = 292, 463
 DEPTHS = [(0, 5), (5, 15), (15, 30), (30, 60), (60, 100), (100, 200)]
 PARAMETERS = 22
+TIMING = """() => { window.took = [];
+    document.querySelector('canvas').addEventListener('pointerup', () => {
+        const start = performance.now(); setTimeout(() => window.took.push(performance.now() - start)); }, true); }"""
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
@@ -33,7 +36,7 @@ def rough_field(rows: int, columns: int, seed: int) -> np.ndarray:
 def write_page(folder: Path) -> Path:
     """A region made of such fields, and its report."""
     import finished_region
-    from pytest import MonkeyPatch
+    import pytest
 
     from hybridmap.files.results import RegionFiles
     from hybridmap.predict.map_layers import MapLayer
@@ -43,11 +46,14 @@ def write_page(folder: Path) -> Path:
     finished_region.field_of = rough_field
     parameters = [f"p{k}" for k in range(PARAMETERS)]
     finished_region.LAYERS.update(
-        {p: MapLayer("yr-1", f"parameter {p}", portrayal=Portrayal("parameter", p), has_depth=False) for p in parameters}
+        {
+            p: MapLayer("yr-1", f"parameter {p}", portrayal=Portrayal("parameter", p), has_depth=False)
+            for p in parameters
+        }
     )
     config = finished_region.region_of(folder, [{"name": "one"}], ROWS, COLUMNS)
     files = RegionFiles(finished_region.write_finished(config, DEPTHS))
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         finished_region.without_models(patch)
         started = time.perf_counter()
         report(config, files.folder, files.report, files.figures)
@@ -73,12 +79,13 @@ def look(page: Path) -> None:
             print(f"explorer {state}: {1000 * (time.perf_counter() - started):.0f} ms")
         box = tab.locator("canvas")
         box.scroll_into_view_if_needed()
-        tab.evaluate("""() => { window.took = []; const e = document.querySelector('canvas');
-            e.addEventListener('pointerup', () => { const t = performance.now(); setTimeout(() => window.took.push(performance.now() - t)); }, true); }""")
+        tab.evaluate(TIMING)
         for k in range(20):
             box.click(position={"x": 150 + 20 * k, "y": 200 + 5 * k})
         took = tab.evaluate("window.took")
-        print(f"click to numbers, {len(took)} clicks: median {statistics.median(took):.1f} ms, longest {max(took):.1f} ms")
+        print(
+            f"click to numbers, {len(took)} clicks: median {statistics.median(took):.1f} ms, longest {max(took):.1f} ms"
+        )
         browser.close()
 
 

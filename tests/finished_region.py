@@ -25,7 +25,9 @@ from hybridmap.report.results import Results
 
 WEST, NORTH, STEP = 4_000_000, 2_700_000, 1000
 SITES = 60
-INSIDE = MapLayer("1", "whether the model applies", "class", {0: "outside", 1: "inside"}, portrayal=Portrayal("trust", "Applies"))
+INSIDE = MapLayer(
+    "1", "whether the model applies", "class", {0: "outside", 1: "inside"}, portrayal=Portrayal("trust", "Applies")
+)
 SOC = Portrayal("quantity", "SOC", "YlOrBr", subject="soc")
 ENDS = {role: Portrayal("interval", "Width", subject="soc", role=role) for role in ("lower", "upper")}  # type: ignore[arg-type]
 LAYERS = {
@@ -34,7 +36,7 @@ LAYERS = {
     "soc_upper": MapLayer("kg m-3", "upper end of the interval", portrayal=ENDS["upper"]),
     "soc_stock": MapLayer("kg m-2", "stock of soil organic carbon"),
     "q10": MapLayer("1", "response to warming", portrayal=Portrayal("parameter", "q10")),
-    "warmer": MapLayer("kg m-3", "change of SOC", portrayal=Portrayal("scenario", "Warmer", "BrBG", True, subject="soc")),
+    "warmer": MapLayer("kg m-3", "change", portrayal=Portrayal("scenario", "Warmer", "BrBG", True, subject="soc")),
     "applicable": INSIDE,
 }  # fmt: skip
 
@@ -109,7 +111,8 @@ def _samples(grid: RegionGrid) -> pd.DataFrame:
     lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
     return pd.DataFrame(
         {
-            "site_id": [f"s{k}" for k in range(SITES)], "source": "survey", "licence": "CC0-1.0", "lon": lon, "lat": lat,
+            "site_id": [f"s{k}" for k in range(SITES)], "source": "survey", "licence": "CC0-1.0",
+            "lon": lon, "lat": lat,
             "year": 2018.0, "top_cm": 0.0, "bottom_cm": 20.0, "soc_density_kg_m3": random.uniform(10, 50, SITES),
             "poc_kg_m3": np.nan, "moc_kg_m3": np.nan, "mbc_kg_m3": np.nan, "oc_g_kg": 20.0, "bd_source": "measured",
             "poc_g_kg": np.nan, "moc_g_kg": np.nan, "mbc_g_kg": np.nan, "cf_source": "assumed", "group_id": "g",
@@ -125,8 +128,8 @@ def _write_tables(files: RegionFiles, samples: pd.DataFrame) -> None:
     splits.assign(group_id="g", block="b", buffer=0.0, nested=False).to_parquet(files.splits)
     pd.DataFrame({"rule": [], "site_id": []}).to_parquet(files.dropped)
     counts = pd.DataFrame(
-        [{"stage": "build", "source": "survey", "rule": "r", "reason": "why", "unit": "rows", "before": 60, "dropped": 0,
-          "after": 60}]
+        [{"stage": "build", "source": "survey", "rule": "r", "reason": "why", "unit": "rows", "before": 60,
+          "dropped": 0, "after": 60}]
     )  # fmt: skip
     for path in (files.quality, files.sample_quality, files.source_quality("survey")):
         counts.to_csv(path, index=False)
@@ -152,12 +155,16 @@ def _write_scores(files: RegionFiles, name: str, samples: pd.DataFrame, seed: in
     nse = 1 - ((predicted - observed) ** 2).sum() / ((observed - observed.mean()) ** 2).sum()
     key = {"experiment": name, "scheme": "block", "target": "soc", "unit": "kg m-3"}
     rows = samples[["site_id", "source", "lon", "lat", "bd_source"]].assign(scheme="block", fold=0, part="test")
-    rows.assign(**{"observed.soc": observed, "predicted.soc": predicted, "pit.soc": 0.5}).to_parquet(of.scores.predictions)
-    score = {**key, "fold": "pooled", "part": "test", "subset": "all", "model": name, "n": SITES, "kge": 0.5, "nse": nse,
+    rows.assign(**{"observed.soc": observed, "predicted.soc": predicted, "pit.soc": 0.5}).to_parquet(
+        of.scores.predictions
+    )
+    score = {**key, "fold": "pooled", "part": "test", "subset": "all", "model": name, "n": SITES, "kge": 0.5,
+             "nse": nse,
              "pearson": 0.9, "ccc": 0.8, "rmse": 3.0, "mae": 2.0, "bias": 0.1}  # fmt: skip
     rung = {**key, "stratum": "all", "class": "", "rung": name, "n": SITES, "blocks": 20, "score": "nse", "value": nse}
     interval = {**key, "source": "conformal", "fold": "pooled", "stratum": "all", "class": "", "level": 0.9, "n": SITES,
-                "coverage": 0.9, "width": 20.0, "interval_score": 25.0, "climatology_score": 40.0, "worst_tenth": 0.8}  # fmt: skip
+                "coverage": 0.9, "width": 20.0, "interval_score": 25.0, "climatology_score": 40.0,
+                "worst_tenth": 0.8}  # fmt: skip
     tables = {of.scores.metrics: score, of.scores.ladder: rung, of.scores.intervals: interval}
     for path in (of.scores.bias, of.scores.variogram):
         tables[path] = {**key, "class": ""}
@@ -166,7 +173,8 @@ def _write_scores(files: RegionFiles, name: str, samples: pd.DataFrame, seed: in
     of.verdict.parent.mkdir()
     of.verdict.write_text(
         json.dumps(
-            {"physics": "none", "reasons": [], "notes": [], "checks": [], "sentences": ["SOC: better than the mean in r"],
+            {"physics": "none", "reasons": [], "notes": [], "checks": [],
+             "sentences": ["SOC: better than the mean in r"],
              "skill_notes": [], "skill": {"beats_mean": True}, "intervals": {"level": 0.9, "coverage": 0.9}}
         )
     )  # fmt: skip
@@ -175,9 +183,7 @@ def _write_scores(files: RegionFiles, name: str, samples: pd.DataFrame, seed: in
         of.fold(fold).history.write_bytes(b"")
 
 
-def _write_maps(
-    files: RegionFiles, name: str, grid: RegionGrid, seed: int, depths: Sequence[tuple[int, int]]
-) -> None:
+def _write_maps(files: RegionFiles, name: str, grid: RegionGrid, seed: int, depths: Sequence[tuple[int, int]]) -> None:
     of = files.experiment(name)
     root: zarr.Group = create_grid_store(of.maps, grid, {"title": name})
     if depths:
@@ -195,7 +201,9 @@ def _write_maps(
         entry |= {k: v for k, v in layer.attributes().items() if k.startswith(("figure_", "flag_"))}
         entry |= {"min": 0.0, "mean": 1.0, "max": 2.0, "cells": int(np.isfinite(field).sum())}
         for top, bottom in depths if has_depth else []:
-            entries.append({**entry, "name": f"{variable}_{top}-{bottom}cm", "depth_top_cm": top, "depth_bottom_cm": bottom})
+            entries.append(
+                {**entry, "name": f"{variable}_{top}-{bottom}cm", "depth_top_cm": top, "depth_bottom_cm": bottom}
+            )
         entries += [] if has_depth else [entry]
     write_sums(of.maps, of.maps, {})
     of.map_list.write_text(json.dumps(entries))

@@ -60,14 +60,14 @@ def _add_ramp(pipe: ET.Element, band: Band, statistics: Statistics) -> None:
         classificationMin=repr(low), classificationMax=repr(high),
     )  # fmt: skip
     shader = ET.SubElement(renderer, "rastershader")
-    ramp = ET.SubElement(
+    legend = ET.SubElement(
         shader, "colorrampshader", colorRampType="INTERPOLATED", classificationMode="1", clip="0",
         minimumValue=repr(low), maximumValue=repr(high), labelPrecision="4",
     )  # fmt: skip
     for i, colour in enumerate(colours):
         value = low + (high - low) * i / (len(colours) - 1)
         label = f"{value:.4g} {band.unit}"
-        ET.SubElement(ramp, "item", value=repr(value), color=colour, label=label, alpha="255")
+        ET.SubElement(legend, "item", value=repr(value), color=colour, label=label, alpha="255")
 
 
 def _limits(statistics: Statistics) -> tuple[float, float]:

@@ -110,9 +110,9 @@ def whole_map(
         A row a quantity (of maps with a depth a row an interval, then one of all), with the columns of :func:`totals`.
     """
     all_stocks = open_stocks(store, quantities, errors or {})
-    nothing = gpd.GeoDataFrame({"name": []}, geometry=[], crs=all_stocks[0].grid.crs)
+    no_polygons = gpd.GeoDataFrame({"name": []}, geometry=[], crs=all_stocks[0].grid.crs)
     total = Total(name="map", polygons="-", attribute="-")
-    return pd.concat([_stock_table(stocks, nothing, total, level) for stocks in all_stocks], ignore_index=True)
+    return pd.concat([_stock_table(stocks, no_polygons, total, level) for stocks in all_stocks], ignore_index=True)
 
 
 def _stock_table(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, level: float) -> pd.DataFrame:

@@ -135,7 +135,8 @@ def _draw_classes(axes: Axes, layer: Layer, extent: Extent) -> None:
         place[layer.values == code] = number
     axes.imshow(place, extent=extent, cmap=colours, vmin=-0.5, vmax=len(codes) - 0.5, interpolation="nearest")
     patches = [
-        Patch(color=colour, label=text) for colour, text in zip(colours.colors, layer.classes.values(), strict=True)  # type: ignore[arg-type]
+        Patch(color=colour, label=text)
+        for colour, text in zip(colours.colors, layer.classes.values(), strict=True)  # type: ignore[arg-type]
     ]
     axes.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(codes), fontsize=8)
 
@@ -144,9 +145,9 @@ def _draw_scale_bar(axes: Axes, grid: RegionGrid) -> None:
     """A round length, about a fifth of the map wide, in its lower left corner."""
     west, south, east, north = grid.bounds
     metres = grid.metres_per_unit() * (np.cos(np.radians((south + north) / 2)) if grid.crs.is_geographic else 1.0)
-    wanted = 0.22 * (east - west) * metres
-    power = 10.0 ** np.floor(np.log10(wanted))
-    length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
+    fifth = 0.22 * (east - west) * metres
+    power = 10.0 ** np.floor(np.log10(fifth))
+    length = max(step * power for step in (1, 2, 5) if step * power <= fifth)
     x, y = west + 0.02 * (east - west), south + 0.025 * (north - south)
     axes.plot([x, x + length / metres], [y, y], color=style.INK, linewidth=2.0, solid_capstyle="butt")
     text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"

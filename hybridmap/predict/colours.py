@@ -10,6 +10,8 @@ from hybridmap.predict.portrayal import Portrayal
 
 CARBON = "YlOrBr"
 """Colour map of carbon densities and stocks."""
+CHANGE = "BrBG"
+"""Colour map of changes that declare none."""
 CARBON_UNITS = ("kg m-3", "kg m-2")
 ENDS = ("lower", "upper")
 """Roles of maps that have the colours of what they are the interval of."""
@@ -35,6 +37,8 @@ def colour_map(portrayal: Portrayal, unit: str) -> str:
     ('YlOrBr', 'viridis')
     """
     is_plain = portrayal.colours == Portrayal().colours
+    if is_plain and portrayal.symmetric:
+        return CHANGE
     is_amount = unit in CARBON_UNITS and (not portrayal.group or portrayal.role in ENDS)
     return CARBON if is_plain and is_amount else portrayal.colours
 

@@ -16,8 +16,8 @@ class Caption(NamedTuple):
 REGION = {
     "splits": Caption(
         "Maps of the sites for each split, coloured by fold",
-        "Each point is a site; its colour and shape are the fold that tests it. A fold should lie together: sites of one"
-        " fold among those of another are easy to predict and say little about the map.",
+        "Each point is a site; its colour and shape are the fold that tests it. A fold should lie together: sites of"
+        " one fold among those of another are easy to predict and say little about the map.",
         "../splits.parquet",
     ),
     "distances": Caption(
@@ -72,8 +72,8 @@ EXPERIMENT = {
     ),
     "extrapolation": Caption(
         "Errors away from the sites",
-        "Errors of whole regions that were held out. Where they grow with distance or dissimilarity, the map is worse far"
-        " from its sites than the cross-validation says.",
+        "Errors of whole regions that were held out. Where they grow with distance or dissimilarity, the map is worse"
+        " far from its sites than the cross-validation says.",
         "expected_error/regions.csv",
     ),
     "scenarios": Caption(
@@ -95,8 +95,8 @@ EXPERIMENT = {
     ),
     "residuals": Caption(
         "Residuals by class of site, and their variogram",
-        "A class whose bar does not reach zero is predicted wrong in one direction. A variogram that rises with distance"
-        " means that neighbours share their errors.",
+        "A class whose bar does not reach zero is predicted wrong in one direction. A variogram that rises with"
+        " distance means that neighbours share their errors.",
         "evaluation/bias.csv",
     ),
     "reliability": Caption(
@@ -106,8 +106,8 @@ EXPERIMENT = {
     ),
     "saturation": Caption(
         "How full the pool is that has a capacity",
-        "The pool over its capacity, at sites and in cells. Above 1 no soil can be; 0 everywhere means that the capacity"
-        " does nothing.",
+        "The pool over its capacity, at sites and in cells. Above 1 no soil can be; 0 everywhere means that the"
+        " capacity does nothing.",
         "diagnostics/saturation.json",
     ),
     "parameters": Caption(

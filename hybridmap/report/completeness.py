@@ -46,7 +46,8 @@ def finished_part(config: Config, folder: Path) -> Finished:
     if absent := [path.relative_to(folder).as_posix() for path in _region_files(config, files) if not path.exists()]:
         return Finished(None, [f"{folder} has no {', '.join(absent)}: nothing can be reported before these are made."])
     missing: list[str] = []
-    experiments = [kept for e in config.experiments if (kept := _judged(e, config, files, missing))]
+    judged = [_judged(e, config, files, missing) for e in config.experiments]
+    experiments = [experiment for experiment in judged if experiment is not None]
     baselines = []
     for name in config.baselines:
         if files.baseline(name).metrics.is_file():

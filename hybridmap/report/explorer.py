@@ -70,11 +70,11 @@ def explorer(results: Results, first: str | None, frame: MapFrame, budget: int =
     sources = Sources(results, results.scales)
     if not sources.maps:
         return Explorer({"layers": []})
-    made = _fitting(sources, budget)
+    packed_maps = _fitting(sources, budget)
     grid = results.grid
-    made.facts |= {
+    packed_maps.facts |= {
         "region": results.config.region,
-        "first": next((k for k, layer in enumerate(made.facts["layers"]) if layer["experiment"] == first), 0),
+        "first": next((k for k, layer in enumerate(packed_maps.facts["layers"]) if layer["experiment"] == first), 0),
         "grid": {
             "crs": grid.crs.name, "west": grid.west, "north": grid.north, "resolution": grid.resolution,
             "width": grid.width, "height": grid.height, "metres": grid.metres_per_unit() * grid.resolution,
@@ -83,23 +83,23 @@ def explorer(results: Results, first: str | None, frame: MapFrame, budget: int =
         "degrees": degrees(grid),
         "borders": borders(frame),
         "experiments": [{"name": e, "title": results.config.experiment(e).title or e} for e in results.mapped],
-        "ramps": {name: ramp(name) for name in sorted({layer["colours"] for layer in made.facts["layers"]})},
+        "ramps": {name: ramp(name) for name in sorted({layer["colours"] for layer in packed_maps.facts["layers"]})},
         "folds": FOLDS,
     }  # fmt: skip
-    made.facts["sites"] = site_table(results, made.texts)
-    return made
+    packed_maps.facts["sites"] = site_table(results, packed_maps.texts)
+    return packed_maps
 
 
 class Plan(NamedTuple):
     """How finely maps are packed: every k-th row and column, and the steps of quantities and of all other maps."""
 
-    every: int
+    thinning: int
     quantity: int
-    other: int
+    rest: int
 
     def steps(self, facts: Mapping[str, Any]) -> int:
         """Between the smallest and the largest value of a map."""
-        return self.quantity if facts["group"] in PRECISE else self.other
+        return self.quantity if facts["group"] in PRECISE else self.rest
 
 
 def _plans(cells: int) -> list[Plan]:
@@ -116,25 +116,25 @@ class Thinned(NamedTuple):
     is_known: NDArray[np.bool_]
 
 
-def _thinned(sources: Sources, every: int) -> Thinned:
-    maps = [(source.facts, source.read(every)) for source in sources.maps]
+def _thinned(sources: Sources, step: int) -> Thinned:
+    maps = [(source.facts, source.read(step)) for source in sources.maps]
     is_known = np.any([np.isfinite(values) for _, values in maps], axis=0)
-    return Thinned([*maps, *sources.covariates(every)], is_known)
+    return Thinned([*maps, *sources.covariates(step)], is_known)
 
 
 def _fitting(sources: Sources, budget: int) -> Explorer:
     """Packed with the finest plan that fits."""
-    grid, made, thinned = sources.results.grid, Explorer({}), {}
+    grid, packed_maps, thinned = sources.results.grid, Explorer({}), {}
     for plan in _plans(grid.width * grid.height):
-        if plan.every not in thinned:
-            thinned = {plan.every: _thinned(sources, plan.every)}
-        layers = thinned[plan.every]
+        if plan.thinning not in thinned:
+            thinned = {plan.thinning: _thinned(sources, plan.thinning)}
+        layers = thinned[plan.thinning]
         if _estimate(layers, plan) > budget:
             continue
-        made = _packed(layers, plan)
-        if made.size <= budget:
-            return made
-    return made if made.texts else _packed(layers, plan)
+        packed_maps = _packed(layers, plan)
+        if packed_maps.size <= budget:
+            return packed_maps
+    return packed_maps if packed_maps.texts else _packed(layers, plan)
 
 
 def _estimate(thinned: Thinned, plan: Plan) -> float:
@@ -157,14 +157,14 @@ def _packed(thinned: Thinned, plan: Plan) -> Explorer:
         _described(facts, packed_values, values[is_known])
         for (facts, values), packed_values in zip(thinned.layers, numbers, strict=True)
     ]
-    known = packed(is_known.reshape(-1).astype("float64"), ONE_BYTE)
-    facts = {"step": plan.every, "shape": list(is_known.shape), "known": known.facts(), "layers": described}
-    return Explorer(facts, [known.text, *(n.text for n in numbers)])
+    places = packed(is_known.reshape(-1).astype("float64"), ONE_BYTE)
+    facts = {"step": plan.thinning, "shape": list(is_known.shape), "known": places.facts(), "layers": described}
+    return Explorer(facts, [places.text, *(n.text for n in numbers)])
 
 
 def _described(facts: Mapping[str, Any], numbers: Packed, values: NDArray[np.float32]) -> dict[str, Any]:
     """What the page says of a layer; one without a scale has that of the bulk of its values."""
-    known = values[np.isfinite(values)]
-    ends = facts["limits"] or (np.quantile(known, (0.02, 0.98)) if known.size else (0.0, 1.0))
+    finite = values[np.isfinite(values)]
+    ends = facts["limits"] or (np.quantile(finite, (0.02, 0.98)) if finite.size else (0.0, 1.0))
     low, high = (float(end) for end in ends)
     return {**facts, **numbers.facts(), "limits": [low, high if high > low else low + 1.0]}

@@ -115,10 +115,10 @@ def draw_cover(results: Results, experiment: str, folder: Path) -> str:
     str
         What it shows, in words; empty where there is no such map.
     """
-    shown = main_map(results, experiment)
-    if shown is None:
+    main = main_map(results, experiment)
+    if main is None:
         return ""
-    entry, values = shown
+    entry, values = main
     unit, colours = entry["units"], colour_map(Portrayal.of(entry), entry["units"])
     quantity = results.config.all_quantities[entry["figure_subject"]].title
     depth = f", {entry['depth_top_cm']:g}–{entry['depth_bottom_cm']:g} cm" if "depth_top_cm" in entry else ""

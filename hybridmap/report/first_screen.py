@@ -58,10 +58,10 @@ def agreement(observed: np.ndarray, predicted: np.ndarray) -> Agreement:
         return Agreement(len(observed), np.nan, np.nan, np.nan, np.nan)
     around = predicted - predicted.mean()
     covariance = float((spread * around).sum())
-    both = squares * float((around**2).sum())
+    product = squares * float((around**2).sum())
     return Agreement(
         len(observed),
-        covariance / np.sqrt(both) if both > 0 else np.nan,
+        covariance / np.sqrt(product) if product > 0 else np.nan,
         covariance / squares,
         float(np.sqrt((error**2).mean())),
         1.0 - float((error**2).sum()) / squares,
@@ -77,6 +77,11 @@ def agreement_of(results: Results, experiment: str, target: str) -> Agreement:
         Of the region.
     experiment, target : str
         Whose, of which quantity.
+
+    Returns
+    -------
+    Agreement
+        In the unit of the quantity.
     """
     table = results.predictions(experiment)
     rows = table[[f"observed.{target}", f"predicted.{target}"]].dropna()
@@ -142,7 +147,8 @@ def _skill_sentence(results: Results, name: str) -> str:
     quantity, score = results.config.all_quantities[target], agreement_of(results, name, target)
     cells = max((entry["cells"] for entry in results.map_list(name)), default=0)
     unit = typeset(quantity.unit)
-    mapped = f"{quantity.title[:1].upper()}{quantity.title[1:]} in {cells:,} cells, learned from {len(results.samples):,} samples."
+    title = f"{quantity.title[:1].upper()}{quantity.title[1:]}"
+    mapped = f"{title} in {cells:,} cells, learned from {len(results.samples):,} samples."
     if np.isnan(score.nse):
         return f"{mapped} How good the map is cannot be said: no held-out observations of it vary."
     skill = next(iter(results.verdict(name).get("sentences", [])), "")
@@ -206,10 +212,10 @@ def _shares(samples: pd.DataFrame) -> Iterator[str]:
         return
     stones = ((samples["cf_source"] == "assumed") & (samples["bd_source"] != "stock")).mean()
     if stones > 0.05:
-        yield f"{stones:.0%} of the samples have no measured coarse fragments; a fixed share is assumed, and stocks rest on it."
+        yield f"{stones:.0%} of the samples have no measured coarse fragments; a fixed share is assumed for them."
     estimated = (~samples["bd_source"].isin([MEASURED, "stock"])).mean()
     if estimated > 0.05:
-        yield f"{estimated:.0%} of the samples have no measured bulk density; it is estimated, and so is their density of carbon."
+        yield f"{estimated:.0%} of the samples have no measured bulk density; it is estimated."
 
 
 def _stocks(results: Results, name: str) -> list[dict[str, Any]]:
@@ -230,15 +236,15 @@ def _stocks(results: Results, name: str) -> list[dict[str, Any]]:
 def _stock(row: Mapping[Any, Any], results: Results, level: float) -> dict[str, Any]:
     top, bottom = results.config.build.span_cm
     top, bottom = row.get("top_cm", top), row.get("bottom_cm", bottom)
-    known = np.isfinite(row["lower_Tg"])
-    inside = known and row["lower_Tg"] <= row["stock_Tg"] <= row["upper_Tg"]
-    note = "" if inside or not known else (
+    has_interval = np.isfinite(row["lower_Tg"])
+    inside = has_interval and row["lower_Tg"] <= row["stock_Tg"] <= row["upper_Tg"]
+    note = "" if inside or not has_interval else (
         "The map's own sum lies outside: held-out blocks say that it is too "
         f"{'high' if row['stock_Tg'] > row['upper_Tg'] else 'low'} on average, and the interval corrects that."
     )  # fmt: skip
     return {
         "label": results.config.all_quantities[row["quantity"]].label, "depth": f"{top:g}–{bottom:g} cm",
-        "stock_Tg": row["stock_Tg"], "lower_Tg": row["lower_Tg"] if known else None, "upper_Tg": row["upper_Tg"],
+        "stock_Tg": row["stock_Tg"], "lower_Tg": row["lower_Tg"] if has_interval else None, "upper_Tg": row["upper_Tg"],
         "mean_kg_m2": row["mean_kg_m2"], "area_km2": row["area_km2"], "source": row["interval"], "level": level,
         "outside_Tg": row["stock_outside_applicability_Tg"], "note": note,
     }  # fmt: skip

@@ -52,8 +52,8 @@ def report(config: Config, results_folder: Path, out: Path, figures: Path, proce
         Experiments whose figures are drawn at a time.
     """
     finished = finished_part(config, results_folder)
-    for sentence in finished.missing:
-        LOG.warning("%s", sentence)
+    for text in finished.missing:
+        LOG.warning("%s", text)
     if finished.config is None:
         page = _template("unfinished.html.jinja").render(
             title=config.title or config.region, region=config.region, missing=finished.missing, parts=PARTS,
@@ -91,12 +91,12 @@ def _context(results: Results, folder: Path, missing: list[str], processes: int)
     first = first_screen(results, missing)
     cover = draw_cover(results, first["best"], folder) if first["best"] else ""
     names = [f"{name}.png" for name in ("cover", *REGION)] + [f"{first['best']}_{name}.png" for name in EXPERIMENT]
-    made = explorer(results, first["best"], map_frame(results))
+    embedded = explorer(results, first["best"], map_frame(results))
     return {
         **_region(results), **_tables(results, truth), "first": first, "cover": cover,
         "figures": Figures(folder, names), "captions": REGION, "ladder_caption": LADDER,
-        "experiment_captions": EXPERIMENT, "explorer": made.facts, "packed": made.texts, "parts": PARTS,
-        "scripts": SCRIPTS if made.texts else SCRIPTS[-1:],
+        "experiment_captions": EXPERIMENT, "explorer": embedded.facts, "packed": embedded.texts, "parts": PARTS,
+        "scripts": SCRIPTS if embedded.texts else SCRIPTS[-1:],
     }  # fmt: skip
 
 

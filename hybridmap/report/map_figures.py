@@ -88,10 +88,7 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
     main = [m for m in maps["quantity"] if m.portrayal.subject == MAIN]
     changing = results.config.predict.scenario_of or [MAIN]
     figures: dict[str, list[Layer]] = {
-        "soc": [
-            replace(m.layer(), title=f"{m.portrayal.label} density{m.depth}: {title}")
-            for m in main
-        ],
+        "soc": [replace(m.layer(), title=f"{m.portrayal.label} density{m.depth}: {title}") for m in main],
         "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
         "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject in changing],
         "pools": [m.layer() for m in maps["quantity"] if m.portrayal.subject != MAIN],

@@ -26,7 +26,7 @@ LOG = logging.getLogger("hybridmap")
 PAGE = "/report/index.html"
 WINDOW = re.compile(r"^/window/([^/]+)/([^/]+)$")
 RANGE = re.compile(r"^bytes=(\d+)-(\d*)$")
-HERE = ("127.0.0.1", "localhost")
+HOSTS = ("127.0.0.1", "localhost")
 """Names of this machine; a request for any other comes from a page that has no business here."""
 MOST_CELLS = 4_000_000
 """Of a window; a larger one is refused."""
@@ -95,7 +95,7 @@ class Handler(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
         address = urlsplit(self.path)
-        if self.headers.get("Host", "").rpartition(":")[0] not in HERE:
+        if self.headers.get("Host", "").rpartition(":")[0] not in HOSTS:
             self.send_error(HTTPStatus.FORBIDDEN)
         elif address.path == "/":
             self.send_response(HTTPStatus.FOUND)
@@ -112,7 +112,9 @@ class Handler(SimpleHTTPRequestHandler):
         try:
             col, row, width, height = (int(query[key][0]) for key in ("col", "row", "width", "height"))
             is_right = min(col, row) >= 0 and min(width, height) > 0 and width * height <= MOST_CELLS
-            content = json.dumps(self.maps.window(experiment, name, Window(col, row, width, height))) if is_right else ""
+            content = (
+                json.dumps(self.maps.window(experiment, name, Window(col, row, width, height))) if is_right else ""
+            )
         except (KeyError, ValueError, RasterioError):
             content = ""
         if content:
@@ -166,7 +168,7 @@ def map_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
     """
     maps = RegionMaps(folder)
     try:
-        return ThreadingHTTPServer((HERE[0], port), partial(Handler, maps=maps))
+        return ThreadingHTTPServer((HOSTS[0], port), partial(Handler, maps=maps))
     except OSError as error:
         raise HybridmapError(f"port {port}: {error.strerror}; leave --port out to take a free one.") from None
 
@@ -184,7 +186,7 @@ def serve(folder: Path, port: int, opens_browser: bool) -> None:
         Whether the page is opened too.
     """
     with map_server(folder, port) as server:
-        address = f"http://{HERE[0]}:{server.server_address[1]}{PAGE}"
+        address = f"http://{HOSTS[0]}:{server.server_address[1]}{PAGE}"
         LOG.info("%s (stop with Ctrl+C)", address)
         if opens_browser:
             import webbrowser

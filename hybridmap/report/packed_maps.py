@@ -64,15 +64,15 @@ def packed(values: NDArray[Any], steps: int = FINEST) -> Packed:
     [3.0, nan, 5.0]
     """
     valid = np.isfinite(values)
-    known = np.asarray(values[valid], dtype="float64")
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    finite = np.asarray(values[valid], dtype="float64")
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     step = (high - low) / steps
-    if high - low <= FINEST and (known == np.rint(known)).all():
+    if high - low <= FINEST and (finite == np.rint(finite)).all():
         step = 1.0
     if not step > 0:
         step = 1.0
     codes = np.zeros(values.shape, dtype="int64")
-    codes[valid] = np.rint((known - low) / step).astype("int64") + 1
+    codes[valid] = np.rint((finite - low) / step).astype("int64") + 1
     bits = 8 if codes.max(initial=0) <= ONE_BYTE + 1 else 16
     differences = np.diff(codes.reshape(-1), prepend=0) % (1 << bits)
     if bits == 8:

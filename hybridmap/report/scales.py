@@ -87,17 +87,17 @@ def observed_limits(results: Results, quantity: str) -> Limits | None:
     return low, float(observed.quantile(0.95))
 
 
-def _joined(one: Limits, other: Limits) -> Limits:
-    return min(one[0], other[0]), max(one[1], other[1])
+def _joined(limits: Limits, further: Limits) -> Limits:
+    return min(limits[0], further[0]), max(limits[1], further[1])
 
 
 def _bulk(values: NDArray[np.float32], symmetric: bool) -> Limits:
     """Most of the values; about zero of a change."""
-    known = values[np.isfinite(values)]
-    if not known.size:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
         return 0.0, 1.0
     if symmetric:
-        far = float(np.quantile(np.abs(known), SHARE[1])) or 1.0
+        far = float(np.quantile(np.abs(finite), SHARE[1])) or 1.0
         return -far, far
-    low, high = (float(end) for end in np.quantile(known, SHARE))
+    low, high = (float(end) for end in np.quantile(finite, SHARE))
     return (low, high) if high > low else (low, low + max(abs(low) * 1e-3, 1e-9))

@@ -50,7 +50,8 @@ class Visit:
         """Colour of the canvas at a place, as shares of its width and height."""
         script = """([a, d]) => { const c = document.querySelector('canvas'), o = new OffscreenCanvas(1, 1);
             const t = o.getContext('2d', {willReadFrequently: true});
-            t.drawImage(c, a * c.width, d * c.height, 1, 1, 0, 0, 1, 1); return [...t.getImageData(0, 0, 1, 1).data]; }"""
+            t.drawImage(c, a * c.width, d * c.height, 1, 1, 0, 0, 1, 1);
+            return [...t.getImageData(0, 0, 1, 1).data]; }"""
         self.page.wait_for_timeout(60)
         return list(self.page.evaluate(script, [across, down]))
 
@@ -112,7 +113,9 @@ def test_swipe_and_difference_show_both_maps(visit: Visit) -> None:
 
 
 def test_a_link_keeps_the_view(visit: Visit) -> None:
-    visit.open("#explorer?a=two%2Fq10_5-20cm&mode=swipe&b=one%2Fsoc_0-5cm&swipe=0.3&sites=block&cell=12%2C9&view=10%2C8%2C3")
+    visit.open(
+        "#explorer?a=two%2Fq10_5-20cm&mode=swipe&b=one%2Fsoc_0-5cm&swipe=0.3&sites=block&cell=12%2C9&view=10%2C8%2C3"
+    )
     visit.page.wait_for_timeout(100)
     assert visit.page.locator('[data-part="map-a"]').input_value() == "q10"
     assert visit.page.locator('[data-part="depth-a"]').input_value() == "5,20"
