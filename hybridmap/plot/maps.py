@@ -21,12 +21,16 @@ from hybridmap.grid.mask import read_polygons
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
-from hybridmap.predict.colours import class_colours
+from hybridmap.predict.colours import FOLDS, class_colours
 
 Field = NDArray[np.float32]
 Extent = tuple[float, float, float, float]
 MOST_NUMBERS = 50
 """Places whose rank is written beside them."""
+
+
+MARKERS = "os^D"
+"""Shapes of the sites of folds, so that colours alone need not tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -259,9 +263,11 @@ def sites_figure(schemes: Sequence[SiteFolds], frame: MapFrame, path: Path) -> N
     figure, axes = plt.subplots(1, count, figsize=(5.2 * count, height), squeeze=False)
     for panel, sites in zip(axes.flat, schemes, strict=True):
         frame.draw_lines(panel)
-        colours = "Set2" if max(sites.fold) < 8 else "tab20"
-        size = 2.5 if len(sites.x) > 4000 else 7
-        panel.scatter(sites.x, sites.y, c=sites.fold, cmap=colours, s=size, linewidths=0)
+        size = 2.5 if len(sites.x) > 4000 else 9
+        for fold in np.unique(sites.fold):
+            of_fold, colour = sites.fold == fold, FOLDS[fold % len(FOLDS)]
+            marker = MARKERS[fold % len(MARKERS)]
+            panel.scatter(sites.x[of_fold], sites.y[of_fold], c=colour, marker=marker, s=size, linewidths=0)
         frame.set_axes(panel, sites.title)
     figure.tight_layout()
     style.save(figure, path)

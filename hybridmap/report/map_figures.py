@@ -88,7 +88,7 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
     main = [m for m in maps["quantity"] if m.portrayal.subject == MAIN]
     changing = results.config.predict.scenario_of or [MAIN]
     figures: dict[str, list[Layer]] = {
-        "soc": [replace(m.layer(), title=f"{m.portrayal.label} density{m.depth}: {title}") for m in main],
+        "soc": [replace(m.layer(), title=_main_title(m, title, len(main))) for m in main],
         "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
         "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject in changing],
         "pools": [m.layer() for m in maps["quantity"] if m.portrayal.subject != MAIN],
@@ -97,6 +97,12 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
     for name, layers in figures.items():
         if layers:
             map_figure(layers, frame, folder / f"{experiment}_{name}.png", WIDE if len(layers) > MANY else 3)
+
+
+def _main_title(drawn_map: DrawnMap, experiment: str, count: int) -> str:
+    """Of the main quantity: with its experiment where it is alone, and there is room for it."""
+    title = f"{drawn_map.portrayal.label} density{drawn_map.depth}"
+    return f"{title}: {experiment}" if count == 1 else title
 
 
 def _judged(drawn_map: DrawnMap, passport: Sequence[Mapping[str, Any]]) -> Layer:

@@ -102,7 +102,7 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_header("Location", PAGE)
             self.end_headers()
         elif match := WINDOW.match(address.path):
-            self._send_window(*map(unquote, match.groups()), parse_qs(address.query))
+            self._send_window(unquote(match[1]), unquote(match[2]), parse_qs(address.query))
         elif match := RANGE.match(self.headers.get("Range", "")):
             self._send_part(int(match[1]), int(match[2]) if match[2] else None)
         else:
