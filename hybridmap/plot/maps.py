@@ -133,15 +133,13 @@ def _draw_ramp(axes: Axes, layer: Layer, extent: Extent) -> None:
 def _draw_classes(axes: Axes, layer: Layer, extent: Extent) -> None:
     """A colour a class, and what it means below."""
     codes = list(layer.classes)
-    colours = ListedColormap(class_colours(len(codes))).with_extremes(bad=style.NO_DATA)
+    colours = class_colours(len(codes))
+    palette = ListedColormap(colours).with_extremes(bad=style.NO_DATA)
     place = np.full(layer.values.shape, np.nan)
     for number, code in enumerate(codes):
         place[layer.values == code] = number
-    axes.imshow(place, extent=extent, cmap=colours, vmin=-0.5, vmax=len(codes) - 0.5, interpolation="nearest")
-    patches = [
-        Patch(color=colour, label=text)
-        for colour, text in zip(colours.colors, layer.classes.values(), strict=True)  # type: ignore[arg-type]
-    ]
+    axes.imshow(place, extent=extent, cmap=palette, vmin=-0.5, vmax=len(codes) - 0.5, interpolation="nearest")
+    patches = [Patch(color=colour, label=text) for colour, text in zip(colours, layer.classes.values(), strict=True)]
     axes.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(codes), fontsize=8)
 
 
