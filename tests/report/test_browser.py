@@ -2,15 +2,20 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from finished_region import region_of, without_models, write_finished
+from conftest import write_raster
+from finished_region import NORTH, STEP, WEST, region_of, without_models, write_finished
 
 from hybridmap.files.results import RegionFiles
+from hybridmap.report import explorer
 from hybridmap.report.html import report
+from hybridmap.report.map_server import map_server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -166,6 +171,27 @@ def test_all_can_read_it(visit: Visit) -> None:
     found = visit.page.evaluate("axe.run().then(r => r.violations)")
     serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
     assert serious == [], json.dumps(serious, indent=1)
+
+
+def test_an_overview_is_refined_by_the_server(visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = region_of(tmp_path, [{"name": "one"}])
+    files = RegionFiles(write_finished(config))
+    raster = files.experiment("one").folder / "maps/soc.tif"
+    write_raster(raster, np.full((30, 40), 1.0, "float32"), WEST, NORTH, STEP)
+    monkeypatch.setattr(explorer, "MOST_CELLS", 300)
+    without_models(monkeypatch)
+    report(config, files.folder, files.report, files.figures)
+    with map_server(files.folder) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        served = Visit(visit.page.context.browser, f"http://127.0.0.1:{server.server_address[1]}/report/index.html")
+        served.page.wait_for_selector(".explorer[data-refined]", timeout=20_000)
+        assert "one cell of 2 × 2" in served.page.locator('[data-part="legends"]').inner_text()
+        assert served.colour(0.5, 0.6)[2] > 200  # 1 kg m-3 is nearly white, the overview has 30 kg m-3
+        served.page.close()
+        server.shutdown()
+        thread.join()
+    assert served.messages == []
 
 
 def test_nothing_was_asked_of_a_network_and_nothing_was_said(visit: Visit) -> None:
