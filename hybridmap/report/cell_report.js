@@ -28,7 +28,7 @@ hybridmap.cellReport = function (explorer, column, row) {
     const compared = explorer.state.mode === "one" || explorer.experiments.a === explorer.experiments.b ? [explorer.experiments.a] : [explorer.experiments.a, explorer.experiments.b];
     for (const experiment of compared) parts.push(...hybridmap.experimentReport(explorer, experiment, cell));
     parts.push(hybridmap.comparison(explorer, cell));
-    const layers = explorer.facts.layers.map((layer, k) => ({ ...layer, k })).filter((layer) => !layer.experiment);
+    const layers = facts.layers.filter((layer) => !layer.experiment);
     parts.push(hybridmap.rows("Covariates and forcing", layers.map((layer) => hybridmap.line(store, layer, cell)), false));
   }
   parts.push(hybridmap.nearest(explorer, column * step, row * step));
@@ -58,7 +58,7 @@ hybridmap.rows = function (title, lines, open = true) {
 };
 
 hybridmap.experimentReport = function (explorer, experiment, cell) {
-  const { store, facts } = explorer, layers = facts.layers.map((layer, k) => ({ ...layer, k })).filter((l) => l.experiment === experiment);
+  const { store, facts } = explorer, layers = facts.layers.filter((l) => l.experiment === experiment);
   const title = facts.experiments.find((e) => e.name === experiment).title, parts = [hybridmap.make("h5", {}, hybridmap.make("bdi", {}, title))];
   const end = (layer, role) => layers.find((l) => l.role === role && l.subject === layer.subject && String(l.depth) === String(layer.depth));
   for (const [group, name] of hybridmap.GROUPS) {
@@ -77,7 +77,7 @@ hybridmap.experimentReport = function (explorer, experiment, cell) {
 // The map that is shown, in every experiment that has it.
 hybridmap.comparison = function (explorer, cell) {
   const { facts, store, state } = explorer, shown = facts.layers[state.a];
-  const layers = facts.layers.map((layer, k) => ({ ...layer, k })).filter((l) => l.experiment && l.name === shown.name);
+  const layers = facts.layers.filter((l) => l.experiment && l.name === shown.name);
   if (layers.length < 2) return null;
   const lines = layers.map((layer) => {
     if (!store.codes.has(layer.k)) store.load(layer.k);

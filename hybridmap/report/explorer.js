@@ -21,6 +21,7 @@ hybridmap.Explorer = class {
   constructor(root) {
     this.root = root;
     this.facts = hybridmap.facts;
+    this.facts.layers.forEach((layer, k) => (layer.k = k));
     this.store = new hybridmap.Store(this.facts);
     this.find = (name) => root.querySelector(`[data-part="${name}"]`);
     this.view = new hybridmap.MapView(this.find("canvas"), this.facts);
@@ -66,7 +67,7 @@ hybridmap.Explorer = class {
   // -- which maps ---------------------------------------------------------------------------------------------------
 
   layersOf(experiment) {
-    return this.facts.layers.map((layer, k) => ({ ...layer, k })).filter((l) => l.experiment === experiment || !l.experiment);
+    return this.facts.layers.filter((l) => l.experiment === experiment || !l.experiment);
   }
 
   pick(side, experiment, variable, depth) {
