@@ -88,6 +88,7 @@ def test_names_in_any_script_stay_text(tmp_path: Path) -> None:
     assert "تربة عضوية" in page
 
 
+@pytest.mark.nightly
 def test_two_hundred_experiments_stay_one_small_page(tmp_path: Path) -> None:
     config = region_of(tmp_path, [{"name": f"e{k}", "map": k == 0} for k in range(200)])
     page = page_of(config, write_finished(config))
