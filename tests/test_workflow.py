@@ -108,12 +108,12 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
         assert cog_validate(region / f"experiments/some_neural/maps/{name}.tif")[0]
     page = (region / "report/index.html").read_text()
     assert re.search(r"cells of \d+ m;", page)
-    assert page.count("data:image/png;base64,") >= 12
+    assert page.count("data:image/webp;base64,") >= 12
     assert 'src="http' not in page
     assert cog_validate(region / "experiments/own/maps/k_slow.tif")[0]
     assert not (region / "report/figures/own_moc_soc.png").exists()
     assert (region / "report/figures/own_moc_scatter.png").is_file()
-    assert 'id="own_moc"' in page
+    assert 'id="experiment-own_moc"' in page
     own_moc = region / "experiments/own_moc"
     assert json.loads((own_moc / "diagnostics/verdict.json").read_text())["physics"] == "fails"
     assert (own_moc / "maps.zarr/moc/zarr.json").is_file()

@@ -155,6 +155,12 @@ def _crate(args: argparse.Namespace) -> None:
     LOG.info("%s", write_crate(args.results, args.workflow))
 
 
+def _view(args: argparse.Namespace) -> None:
+    from hybridmap.report.map_server import serve
+
+    serve(args.results, args.port, not args.no_browser)
+
+
 @dataclass(frozen=True)
 class Tool:
     """A verb with arguments of its own."""
@@ -231,6 +237,15 @@ TOOLS = {
         _verify,
         "read all files of a region again and name those that are not what was written, and who made them",
         (argument("results", type=Path, help="folder of the region, as results/demo"),),
+    ),
+    "view": Tool(
+        _view,
+        "open the report of a region with its maps at full resolution, served to this machine alone",
+        (
+            argument("results", type=Path, help="folder of the region, as results/demo"),
+            argument("--port", type=int, default=0, help="port to serve at; by default a free one"),
+            argument("--no-browser", action="store_true", help="open no browser, but say the address"),
+        ),
     ),
     "crate": Tool(
         _crate,

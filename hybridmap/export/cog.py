@@ -20,7 +20,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.errors import HybridmapError
 from hybridmap.export.band import Band
-from hybridmap.export.qgis import CLASSES, write_style
+from hybridmap.export.qgis import write_style
 from hybridmap.export.statistics import Statistics
 from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
@@ -31,6 +31,7 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.grid.verified_store import open_verified
+from hybridmap.predict.colours import class_colours
 from hybridmap.predict.portrayal import PREFIX
 
 LOG = logging.getLogger("hybridmap")
@@ -189,7 +190,7 @@ def _describe(file: Any, band: Band, statistics: Statistics) -> None:
     if statistics.count:
         file.update_tags(1, **statistics.tags(band.scale))
     if band.classes:
-        colours = [(*bytes.fromhex(CLASSES[i % len(CLASSES)][1:]), 255) for i in range(len(band.classes))]
+        colours = [(*bytes.fromhex(colour[1:]), 255) for colour in class_colours(len(band.classes))]
         file.write_colormap(1, dict(zip(band.classes, colours, strict=True)))
 
 

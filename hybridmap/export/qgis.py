@@ -9,13 +9,10 @@ from xml.etree import ElementTree as ET
 from hybridmap.export.band import Band
 from hybridmap.export.statistics import Statistics
 from hybridmap.files.tables import write_text
+from hybridmap.predict.colours import class_colours, colour_map, ramp
 
-CARBON = ("#ffffe5", "#fee391", "#fe9929", "#cc4c02", "#662506")
-PLAIN = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
-CHANGE = ("#8c510a", "#dfc27d", "#f5f5f5", "#80cdc1", "#01665e")
-CLASSES = ("#b3472a", "#1f6f8b", "#d98b2b", "#5a8f3d", "#8b4f9f")
-CARBON_UNITS = ("kg m-3", "kg m-2")
-"""Units of maps that are drawn in the colours of carbon."""
+COLOURS = 9
+"""Of a ramp; QGIS draws those between."""
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
@@ -45,18 +42,17 @@ def _add_palette(pipe: ET.Element, classes: Mapping[int, str]) -> None:
     """One colour a class, with its meaning."""
     renderer = ET.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
     entries = ET.SubElement(renderer, "colorPalette")
-    for i, (code, label) in enumerate(classes.items()):
-        colour = CLASSES[i % len(CLASSES)]
+    for colour, (code, label) in zip(class_colours(len(classes)), classes.items(), strict=True):
         ET.SubElement(entries, "paletteEntry", value=str(code), color=colour, label=label, alpha="255")
 
 
 def _add_ramp(pipe: ET.Element, band: Band, statistics: Statistics) -> None:
     """Colours between two standard deviations below and above the mean, or symmetric about zero."""
     low, high = _limits(statistics)
-    colours = CARBON if band.unit in CARBON_UNITS else PLAIN
+    colours = ramp(colour_map(band.portrayal, band.unit), COLOURS)
     if band.portrayal.symmetric:
         high = max(abs(low), abs(high))
-        low, colours = -high, CHANGE
+        low = -high
     if not high > low:
         low, high = low - 0.5, low + 0.5
     renderer = ET.SubElement(
@@ -64,14 +60,14 @@ def _add_ramp(pipe: ET.Element, band: Band, statistics: Statistics) -> None:
         classificationMin=repr(low), classificationMax=repr(high),
     )  # fmt: skip
     shader = ET.SubElement(renderer, "rastershader")
-    ramp = ET.SubElement(
+    legend = ET.SubElement(
         shader, "colorrampshader", colorRampType="INTERPOLATED", classificationMode="1", clip="0",
         minimumValue=repr(low), maximumValue=repr(high), labelPrecision="4",
     )  # fmt: skip
     for i, colour in enumerate(colours):
         value = low + (high - low) * i / (len(colours) - 1)
         label = f"{value:.4g} {band.unit}"
-        ET.SubElement(ramp, "item", value=repr(value), color=colour, label=label, alpha="255")
+        ET.SubElement(legend, "item", value=repr(value), color=colour, label=label, alpha="255")
 
 
 def _limits(statistics: Statistics) -> tuple[float, float]:

@@ -78,21 +78,53 @@ def totals(
     all_stocks = open_stocks(store, quantities, errors or {})
     tables = []
     for total in sets:
-        grid = all_stocks[0].grid
-        polygons = polygons_of(total, data_root, grid)
+        polygons = polygons_of(total, data_root, all_stocks[0].grid)
         for stocks in all_stocks:
-            cells = AreaCells(len(polygons) + 1, grid)
-            table = _table(total.name, polygons, polygon_sums(stocks, polygons, total, cells), level)
-            _add_intervals(table, stocks, cells)
-            table.insert(1, "quantity", stocks.quantity)
-            if stocks.interval is not None:
-                table.insert(3, "top_cm", stocks.interval.top_cm)
-                table.insert(4, "bottom_cm", stocks.interval.bottom_cm)
+            table = _stock_table(stocks, polygons, total, level)
             depth = "" if stocks.interval is None else f" {stocks.interval}"
             text = "totals %s: %s%s, %d polygons, %.4g Tg on the whole map"
             LOG.info(text, total.name, stocks.quantity, depth, len(polygons), table["stock_Tg"].sum())
             tables.append(table)
     write_csv(pd.concat(tables, ignore_index=True), out)
+
+
+def whole_map(
+    level: float, store: Path, quantities: Sequence[str] = CARBON, errors: Mapping[str, StockErrors] | None = None
+) -> pd.DataFrame:
+    """Stocks of all cells of a map together.
+
+    Parameters
+    ----------
+    level : float
+        Share that an interval should hold.
+    store : Path
+        ``maps.zarr``.
+    quantities : sequence of str
+        Those that have a stock.
+    errors : mapping of str to StockErrors, optional
+        What held-out blocks taught of each quantity.
+
+    Returns
+    -------
+    DataFrame
+        A row a quantity (of maps with a depth a row an interval, then one of all), with the columns of :func:`totals`.
+    """
+    all_stocks = open_stocks(store, quantities, errors or {})
+    no_polygons = gpd.GeoDataFrame({"name": []}, geometry=[], crs=all_stocks[0].grid.crs)
+    total = Total(name="map", polygons="-", attribute="-")
+    return pd.concat([_stock_table(stocks, no_polygons, total, level) for stocks in all_stocks], ignore_index=True)
+
+
+def _stock_table(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, level: float) -> pd.DataFrame:
+    """Rows of one quantity and interval of soil, the last one of what no polygon covers."""
+    cells = AreaCells(len(polygons) + 1, stocks.grid)
+    table = _table(total.name, polygons, polygon_sums(stocks, polygons, total, cells), level)
+    _add_intervals(table, stocks, cells)
+    table.insert(1, "quantity", stocks.quantity)
+    if stocks.interval is not None:
+        table.insert(3, "top_cm", stocks.interval.top_cm)
+        table.insert(4, "bottom_cm", stocks.interval.bottom_cm)
+    return table
 
 
 def polygons_of(total: Total, data_root: str, grid: RegionGrid) -> gpd.GeoDataFrame:

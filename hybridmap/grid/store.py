@@ -170,8 +170,12 @@ def read_map(array: Any, window: tuple[slice, slice] = np.s_[:, :]) -> NDArray[n
 def thinned_map(array: Any, most: int = 4_000_000) -> NDArray[np.float32]:
     """As :func:`read_map`, every k-th row and column so that there are no more than `most` cells."""
     height, width = array.shape
-    step = int(np.ceil(np.sqrt(height * width / most))) if height * width > most else 1
-    edge = int(array.shards[0])
+    return every_kth(array, int(np.ceil(np.sqrt(height * width / most))) if height * width > most else 1)
+
+
+def every_kth(array: Any, step: int) -> NDArray[np.float32]:
+    """As :func:`read_map`, every `step`-th row and column, a row of shards at a time."""
+    height, edge = array.shape[0], int(array.shards[0])
     strips = [read_map(array, np.s_[row : row + edge, :])[-row % step :: step, ::step].astype("float32")
               for row in range(0, height, edge)]  # fmt: skip
     return np.concatenate(strips)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from shapely.geometry import box
@@ -19,10 +21,16 @@ from hybridmap.grid.mask import read_polygons
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.plot import style
 from hybridmap.plot.style import plt
+from hybridmap.predict.colours import FOLDS, class_colours
 
 Field = NDArray[np.float32]
+Extent = tuple[float, float, float, float]
 MOST_NUMBERS = 50
 """Places whose rank is written beside them."""
+
+
+MARKERS = "os^D"
+"""Shapes of the sites of folds, so that colours alone need not tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Layer:
         Ends of the colours, in the unit; the 2nd and 98th percentile if absent.
     is_hatched : bool
         Whether lines are drawn over it: its values are not what observations say.
+    classes : mapping of int to str
+        What its values mean, where they are classes.
     """
 
     values: Field
@@ -49,6 +59,7 @@ class Layer:
     colours: str = style.PARAMETER
     limits: tuple[float, float] | None = None
     is_hatched: bool = False
+    classes: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,21 +100,27 @@ def draw(axes: Axes, layer: Layer, frame: MapFrame) -> None:
     frame : MapFrame
         What it is drawn in.
     """
+    west, south, east, north = frame.grid.bounds
+    extent = (west, east, south, north)
+    draw_values = _draw_classes if layer.classes else _draw_ramp
+    draw_values(axes, layer, extent)
+    if layer.is_hatched:
+        _hatch(axes, layer.values, extent)
+    frame.draw_lines(axes, "#30343880")
+    frame.set_axes(axes, layer.title)
+    _draw_scale_bar(axes, frame.grid)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _draw_ramp(axes: Axes, layer: Layer, extent: Extent) -> None:
+    """Values as colours between two ends, and the bar that says which."""
     valid = layer.values[np.isfinite(layer.values)]
     low, high = layer.limits or (np.quantile(valid, (0.02, 0.98)) if valid.size else (0.0, 1.0))
     if high <= low:
         high = low + max(abs(low) * 1e-3, 1e-9)
-    west, south, east, north = frame.grid.bounds
     colours = plt.get_cmap(layer.colours).with_extremes(bad=style.NO_DATA)
-    image = axes.imshow(
-        layer.values, extent=(west, east, south, north), cmap=colours, vmin=low, vmax=high, interpolation="nearest"
-    )
-    if layer.is_hatched:
-        _hatch(axes, layer.values, (west, east, south, north))
-    frame.draw_lines(axes, "#30343880")
-    frame.set_axes(axes, layer.title)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    image = axes.imshow(layer.values, extent=extent, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
     outside = bool((valid < low).any()), bool((valid > high).any())
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(outside, "neither")
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.75, pad=0.015, extend=extend, aspect=25)
@@ -111,6 +128,32 @@ def draw(axes: Axes, layer: Layer, frame: MapFrame) -> None:
     bar.locator = MaxNLocator(5)
     bar.update_ticks()
     bar.outline.set_visible(False)
+
+
+def _draw_classes(axes: Axes, layer: Layer, extent: Extent) -> None:
+    """A colour a class, and what it means below."""
+    codes = list(layer.classes)
+    colours = class_colours(len(codes))
+    palette = ListedColormap(colours).with_extremes(bad=style.NO_DATA)
+    place = np.full(layer.values.shape, np.nan)
+    for number, code in enumerate(codes):
+        place[layer.values == code] = number
+    axes.imshow(place, extent=extent, cmap=palette, vmin=-0.5, vmax=len(codes) - 0.5, interpolation="nearest")
+    patches = [Patch(color=colour, label=text) for colour, text in zip(colours, layer.classes.values(), strict=True)]
+    axes.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(codes), fontsize=8)
+
+
+def _draw_scale_bar(axes: Axes, grid: RegionGrid) -> None:
+    """A round length, about a fifth of the map wide, in its lower left corner."""
+    west, south, east, north = grid.bounds
+    metres = grid.metres_per_unit() * (np.cos(np.radians((south + north) / 2)) if grid.crs.is_geographic else 1.0)
+    fifth = 0.22 * (east - west) * metres
+    power = 10.0 ** np.floor(np.log10(fifth))
+    length = max(step * power for step in (1, 2, 5) if step * power <= fifth)
+    x, y = west + 0.02 * (east - west), south + 0.025 * (north - south)
+    axes.plot([x, x + length / metres], [y, y], color=style.INK, linewidth=2.0, solid_capstyle="butt")
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    axes.annotate(text, (x, y), xytext=(0, 2), textcoords="offset points", fontsize=6.5, color=style.INK)
 
 
 def _hatch(axes: Axes, values: Field, extent: tuple[float, float, float, float]) -> None:
@@ -218,9 +261,11 @@ def sites_figure(schemes: Sequence[SiteFolds], frame: MapFrame, path: Path) -> N
     figure, axes = plt.subplots(1, count, figsize=(5.2 * count, height), squeeze=False)
     for panel, sites in zip(axes.flat, schemes, strict=True):
         frame.draw_lines(panel)
-        colours = "Set2" if max(sites.fold) < 8 else "tab20"
-        size = 2.5 if len(sites.x) > 4000 else 7
-        panel.scatter(sites.x, sites.y, c=sites.fold, cmap=colours, s=size, linewidths=0)
+        size = 2.5 if len(sites.x) > 4000 else 9
+        for fold in np.unique(sites.fold):
+            of_fold, colour = sites.fold == fold, FOLDS[fold % len(FOLDS)]
+            marker = MARKERS[fold % len(MARKERS)]
+            panel.scatter(sites.x[of_fold], sites.y[of_fold], c=colour, marker=marker, s=size, linewidths=0)
         frame.set_axes(panel, sites.title)
     figure.tight_layout()
     style.save(figure, path)

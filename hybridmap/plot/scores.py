@@ -47,11 +47,20 @@ def scatter_figure(
             continue
         _draw_scatter(panel, *rows.to_numpy(float).T)
         m: dict[str, float] = metrics.loc[target.name, ["n", "kge", "nse"]].to_dict()  # type: ignore[assignment]
-        text = f"n {int(m['n'])}\nKGE {m['kge']:.2f}\nNSE {m['nse']:.2f}"
+        text = f"n {int(m['n'])}\nKGE {m['kge']:.2f}\nNSE {m['nse']:.2f}\n{_line(*rows.to_numpy(float).T)}"
         panel.text(0.04, 0.96, text, va="top", transform=panel.transAxes)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     figure.tight_layout()
     style.save(figure, path)
+
+
+def _line(observed: Values, predicted: Values) -> str:
+    """Correlation, slope of predictions on observations, and root mean square error, as printed."""
+    rmse = float(np.sqrt(((predicted - observed) ** 2).mean()))
+    if not (np.ptp(observed) > 0 and np.ptp(predicted) > 0):
+        return f"RMSE {rmse:.3g}"
+    r, slope = np.corrcoef(observed, predicted)[0, 1], np.polyfit(observed, predicted, 1)[0]
+    return f"r {r:.2f}\nslope {slope:.2f}\nRMSE {rmse:.3g}"
 
 
 def _draw_scatter(panel: Axes, observed: Values, predicted: Values) -> None:

@@ -23,16 +23,20 @@ from hybridmap.plot.distances import distances_figure
 from hybridmap.plot.edges import Curve, edges_figure
 from hybridmap.plot.extrapolation import extrapolation_figure
 from hybridmap.plot.ladder import ladder_figure
-from hybridmap.plot.maps import MapFrame, SiteFolds, sites_figure, truth_figure
+from hybridmap.plot.maps import Layer, MapFrame, SiteFolds, map_figure, sites_figure, truth_figure
 from hybridmap.plot.quality import distributions_figure, dropped_map, quality_figure
 from hybridmap.plot.relationships import draw_relationships
 from hybridmap.plot.reliability import reliability_figure
 from hybridmap.plot.residuals import residuals_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
+from hybridmap.predict.colours import colour_map
+from hybridmap.predict.portrayal import Portrayal
 from hybridmap.process import Capacity
+from hybridmap.report.first_screen import main_map
 from hybridmap.report.ladder import TITLES, rungs_of
 from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Maps, Results
+from hybridmap.report.scales import Limits, scale_name, scales_of
 
 IMPLAUSIBLE = "physics fails: not a possible soil"
 """Above every figure of an experiment that fails its checks."""
@@ -57,6 +61,7 @@ def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str
     dict of dict
         Per experiment, correlations of learned and true quantities.
     """
+    results.scales = scales_of(results)
     names = [experiment.name for experiment in results.config.experiments]
     count = min(processes, len(names))
     if count == 1:
@@ -66,7 +71,8 @@ def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str
         with ProcessPoolExecutor(count, get_context("spawn")) as pool:
             settings = results.config.model_dump(mode="json", by_alias=True)
             parts = [names[i::count] for i in range(count)]
-            parts_drawn = [pool.submit(_draw_part, settings, results.folder, part, folder) for part in parts]
+            scales = results.scales
+            parts_drawn = [pool.submit(_draw_part, settings, results.folder, scales, part, folder) for part in parts]
             _draw_region(results, folder)
             correlations = {}
             for part in parts_drawn:
@@ -75,24 +81,56 @@ def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str
 
 
 def _draw_part(
-    settings: dict[str, Any], results_folder: Path, names: Sequence[str], folder: Path
+    settings: dict[str, Any], results_folder: Path, scales: dict[str, Limits], names: Sequence[str], folder: Path
 ) -> dict[str, dict[str, float]]:
     """Some experiments in a process of its own, which reads the results itself."""
-    return _draw_experiments(Results(Config.model_validate(settings), results_folder), names, folder)
+    results = Results(Config.model_validate(settings), results_folder)
+    results.scales = scales
+    return _draw_experiments(results, names, folder)
 
 
 def _test_scores(results: Results) -> pd.DataFrame:
     return results.metrics[(results.metrics["part"] == "test") & (results.metrics["subset"] == "all")]
 
 
-def _frame(results: Results) -> MapFrame:
-    boundaries = results.config.boundaries
-    return MapFrame.read(results.grid, under(results.config.data_root, boundaries) if boundaries else None)
+def map_frame(results: Results) -> MapFrame:
+    """Grid of the region, and the borders that it names, where their file is at hand."""
+    path = under(results.config.data_root, results.config.boundaries) if results.config.boundaries else None
+    return MapFrame.read(results.grid, path if path is not None and path.exists() else None)
+
+
+def draw_cover(results: Results, experiment: str, folder: Path) -> str:
+    """Draw the map of the first screen.
+
+    Parameters
+    ----------
+    results : Results
+        Of the region.
+    experiment : str
+        Whose main map is shown.
+    folder : Path
+        Of the figures; makes ``cover.png`` there.
+
+    Returns
+    -------
+    str
+        What it shows, in words; empty where there is no such map.
+    """
+    main = main_map(results, experiment)
+    if main is None:
+        return ""
+    entry, values = main
+    unit, colours = entry["units"], colour_map(Portrayal.of(entry), entry["units"])
+    quantity = results.config.all_quantities[entry["figure_subject"]].title
+    depth = f", {entry['depth_top_cm']:g}–{entry['depth_bottom_cm']:g} cm" if "depth_top_cm" in entry else ""
+    layer = Layer(values, "", unit, colours, results.scales.get(scale_name(entry)))
+    map_figure([layer], map_frame(results), folder / "cover.png")
+    return f"{quantity[:1].upper()}{quantity[1:]}{depth}"
 
 
 def _draw_region(results: Results, folder: Path) -> None:
     """Observations, splits, and all models side by side."""
-    _draw_observations(results, _frame(results), folder)
+    _draw_observations(results, map_frame(results), folder)
     test, scheme = _test_scores(results), results.first_scheme
     comparison_figure(test[test["scheme"] == scheme], scheme, folder / "comparison.png", results.config.all_quantities)
     _draw_ladders(results, folder)
@@ -100,7 +138,7 @@ def _draw_region(results: Results, folder: Path) -> None:
 
 def _draw_experiments(results: Results, names: Sequence[str], folder: Path) -> dict[str, dict[str, float]]:
     """Figures of some experiments; correlations of learned and true quantities where the truth is known."""
-    frame, test = _frame(results), _test_scores(results)
+    frame, test = map_frame(results), _test_scores(results)
     correlations = {}
     for experiment in map(results.config.experiment, names):
         fails = results.verdict(experiment.name).get("physics") == "fails"

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from hybridmap.config import Build, Config
 from hybridmap.evaluate.extrapolation import sentence
 from hybridmap.evaluate.interval_rule import TERCILES
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.files.tables import write_text
-from hybridmap.report.figures import draw_figures
+from hybridmap.report.captions import EXPERIMENT, LADDER, REGION
+from hybridmap.report.completeness import finished_part
+from hybridmap.report.embedded import Figures
+from hybridmap.report.explorer import explorer
+from hybridmap.report.figures import draw_cover, draw_figures, map_frame
+from hybridmap.report.first_screen import agreement_of, first_screen
 from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
 from hybridmap.report.physics import physics_rows
 from hybridmap.report.provenance import config_text, input_hashes, versions
@@ -23,6 +28,11 @@ from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
 LOG = logging.getLogger("hybridmap")
+LARGE, TG_OF_PG = 1e9, 2000.0
+"""From there on numbers have an exponent, and masses [Tg] are in Pg."""
+STYLE = "page.css"
+SCRIPTS = ("codec.js", "map_view.js", "explorer.js", "cell_report.js", "full_resolution.js", "controls.js", "page.js")
+"""In the order of the page; the last one does without maps."""
 
 
 def report(config: Config, results_folder: Path, out: Path, figures: Path, processes: int = 1) -> None:
@@ -33,32 +43,65 @@ def report(config: Config, results_folder: Path, out: Path, figures: Path, proce
     config : Config
         The whole configuration of the region.
     results_folder : Path
-        Folder of the region, with all stages done.
+        Folder of the region; what is not finished is left out, and the page says so.
     out : Path
-        ``index.html``, self-contained: figures are embedded.
+        ``index.html``, self-contained: figures and maps are embedded.
     figures : Path
         Folder of PNG files, also used by ``snakemake --report``.
     processes : int
         Experiments whose figures are drawn at a time.
     """
-    results = Results(config, results_folder)
-    figures.mkdir(parents=True, exist_ok=True)
-    truth = draw_figures(results, figures, processes)
-    page = _template().render(**_context(results, figures, truth))
+    finished = finished_part(config, results_folder)
+    for text in finished.missing:
+        LOG.warning("%s", text)
+    if finished.config is None:
+        page = _template("unfinished.html.jinja").render(
+            title=config.title or config.region, region=config.region, missing=finished.missing, parts=PARTS,
+            config=config_text(config),
+        )  # fmt: skip
+    else:
+        results = Results(finished.config, results_folder)
+        page = _template().render(**_context(results, figures, finished.missing, processes))
     write_text(page, out)
     LOG.info("report of %d experiments, %.1f MB", len(config.experiments), len(page) / 1e6)
 
 
-def _template() -> Any:
+def _template(name: str = "page.html.jinja") -> Any:
     environment = Environment(
         loader=PackageLoader("hybridmap", "report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"number": _number, "fixed": _fixed, "unit": typeset}
-    return environment.get_template("page.html.jinja")
+    environment.filters |= {"number": _number, "mass": _mass, "fixed": _fixed, "unit": typeset}
+    return environment.get_template(name)
 
 
-def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
+def _parts() -> dict[str, Markup]:
+    """Style and scripts, which stand in the page as they are."""
+    folder = Path(__file__).parent
+    return {name: Markup(folder.joinpath(name).read_text(encoding="utf-8")) for name in (STYLE, *SCRIPTS)}
+
+
+PARTS = _parts()
+
+
+def _context(results: Results, folder: Path, missing: list[str], processes: int) -> dict[str, Any]:
+    """Everything that the page shows; draws the figures on the way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    truth = draw_figures(results, folder, processes)
+    first = first_screen(results, missing)
+    cover = draw_cover(results, first["best"], folder) if first["best"] else ""
+    names = [f"{name}.png" for name in ("cover", *REGION)] + [f"{first['best']}_{name}.png" for name in EXPERIMENT]
+    embedded = explorer(results, first["best"], map_frame(results))
+    return {
+        **_region(results), **_tables(results, truth), "first": first, "cover": cover,
+        "figures": Figures(folder, names), "captions": REGION, "ladder_caption": LADDER,
+        "experiment_captions": EXPERIMENT, "explorer": embedded.facts, "packed": embedded.texts, "parts": PARTS,
+        "scripts": SCRIPTS if embedded.texts else SCRIPTS[-1:],
+    }  # fmt: skip
+
+
+def _region(results: Results) -> dict[str, Any]:
+    """What the region is, and where its numbers come from."""
     config = results.config
     unit = results.grid.crs.axis_info[0].unit_name
     return {
@@ -68,27 +111,31 @@ def _context(results: Results, figures: Path, truth: dict[str, dict[str, float]]
         "cell_unit": {"metre": "m", "degree": "°"}.get(unit, unit),
         "depths": _depths(config.build),
         "rows": "sites" if config.build.layers is None else "layers kept",
-        "image": lambda name: _embedded(figures / name),
-        "has": lambda name: (figures / name).is_file(),
+        "schemes": [s.name for s in config.splits],
+        "first_scheme": results.first_scheme,
+        "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
+        "versions": versions(),
+        "inputs": input_hashes(config, results.folder),
+        "config": config_text(config),
+    }
+
+
+def _tables(results: Results, truth: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """What stands in tables."""
+    return {
         "counts": _counts(results),
         "sources": results.counts_by_source(),
         "bulk_density": results.samples["bd_source"].value_counts().to_dict(),
         "ladder": results.ladder.to_dict("records"),
-        "schemes": [s.name for s in config.splits],
-        "first_scheme": results.first_scheme,
         "rungs": ladder_tables(results),
         "score_names": list(COLUMNS),
         "scores": _scores(results),
         "intervals": _intervals(results),
-        "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
         "physics": physics_rows(results),
-        "experiments": [_experiment(results, e.name, truth) for e in config.experiments],
+        "experiments": [_experiment(results, e.name, truth) for e in results.config.experiments],
         "totals": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.totals(e))],
         "changes": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.changes(e))],
         "references": [r for e in results.mapped if (r := results.reference(e))],
-        "versions": versions(),
-        "inputs": input_hashes(config, results.folder),
-        "config": config_text(config),
     }
 
 
@@ -152,16 +199,22 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),
         "truth": truth.get(name, {}),
+        "agreement": agreement_of(results, name, experiment.targets[0]),
+        "first_fold": f"{experiment.splits[0]}-0",
     }
-
-
-def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 def _number(value: Any, digits: int = 3) -> str:
     """A number with some significant digits; a dash for a missing one."""
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}g}"
+    if value is None or pd.isna(value):
+        return "–"
+    text = f"{value:.{digits}g}"
+    return text if "e+" not in text or abs(value) >= LARGE else f"{float(text):,.0f}"
+
+
+def _mass(value: Any) -> str:
+    """A mass in Tg with its unit, in Pg where it is large."""
+    return f"{_number(value / 1000)} Pg" if abs(value) >= TG_OF_PG else f"{_number(value)} Tg"
 
 
 def _fixed(value: Any) -> str:

@@ -62,7 +62,7 @@ def badges(verdict: Mapping[str, Any]) -> list[Badge]:
     >>> [badge.text for badge in badges({"physics": "passes"})]
     ['physics passes', 'skill not judged']
     """
-    texts = {"passes": "physics passes", "fails": "physics fails", "none": "no process"}
+    texts = {"passes": "physics passes", "fails": "physics fails", "none": "no physics to check"}
     physics = verdict.get("physics", "none")
     kind = {"fails": "bad", "passes": "plain"}.get(physics, "none")
     return [

@@ -11,36 +11,51 @@ from typing import Any
 import numpy as np
 
 from hybridmap.plot.maps import Layer, MapFrame, map_figure
+from hybridmap.predict.colours import colour_map
 from hybridmap.predict.portrayal import Group, Portrayal
 from hybridmap.report.expected import MAIN
 from hybridmap.report.results import Results
+from hybridmap.report.scales import scale_name, variable_of
 
 ROLES = ("sd", "lower", "upper")
 WIDE, MANY = 5, 9
 """Maps side by side in a figure of more than so many."""
 
 
+def classes_of(entry: Mapping[str, Any]) -> dict[int, str]:
+    """Codes and meanings of a map of classes; empty for any other.
+
+    Examples
+    --------
+    >>> classes_of({"flag_values": [0, 1], "flag_meanings": "outside well_inside"})
+    {0: 'outside', 1: 'well inside'}
+    """
+    meanings = str(entry.get("flag_meanings", "")).split()
+    return {
+        int(code): text.replace("_", " ") for code, text in zip(entry.get("flag_values") or [], meanings, strict=True)
+    }
+
+
 @dataclass(frozen=True)
 class DrawnMap:
-    """A map that may be drawn: its entry in the list of maps, what it declares, and the store that it is read from."""
+    """A map that may be drawn: entry in the list of maps, what it declares, store that it is read from, colour ends."""
 
     entry: Mapping[str, Any]
     portrayal: Portrayal
     store: Mapping[str, np.ndarray]
+    limits: tuple[float, float] | None = None
 
     @property
     def values(self) -> np.ndarray:
         """Its values (row, column), read each time."""
         return self.store[self.entry["name"]]
 
-    def layer(self, limits: tuple[float, float] | None = None) -> Layer:
-        """To draw; `limits` are those of a map whose classes or symmetry do not set them."""
-        values, unit = self.values, self.entry["units"]
-        if codes := self.entry.get("flag_values"):
-            unit, limits = "1 = yes" if codes == [0, 1] else "", (float(codes[0]), float(codes[-1]))
-        elif self.portrayal.symmetric:
-            limits = _symmetric_limits(values)
-        return Layer(values, self.title, unit, self.portrayal.colours, limits)
+    def layer(self) -> Layer:
+        """To draw, in the colours and range that it has everywhere."""
+        unit = self.entry["units"]
+        return Layer(
+            self.values, self.title, unit, colour_map(self.portrayal, unit), self.limits, classes=classes_of(self.entry)
+        )
 
     @property
     def title(self) -> str:
@@ -73,20 +88,21 @@ def draw_maps(results: Results, experiment: str, title: str, frame: MapFrame, fo
     main = [m for m in maps["quantity"] if m.portrayal.subject == MAIN]
     changing = results.config.predict.scenario_of or [MAIN]
     figures: dict[str, list[Layer]] = {
-        "soc": [
-            replace(m.layer(_limits(results, MAIN)), title=f"{m.portrayal.label} density{m.depth}: {title}")
-            for m in main
-        ],
+        "soc": [replace(m.layer(), title=_main_title(m, title, len(main))) for m in main],
         "trust": [*_interval_width(maps["interval"]), *(m.layer() for m in maps["trust"])],
         "scenarios": [m.layer() for m in maps["scenario"] if m.portrayal.subject in changing],
-        "pools": [
-            m.layer(_limits(results, m.portrayal.subject)) for m in maps["quantity"] if m.portrayal.subject != MAIN
-        ],
+        "pools": [m.layer() for m in maps["quantity"] if m.portrayal.subject != MAIN],
         "parameters": [_judged(m, results.passport(experiment)[1]) for m in maps["parameter"]],
     }
     for name, layers in figures.items():
         if layers:
             map_figure(layers, frame, folder / f"{experiment}_{name}.png", WIDE if len(layers) > MANY else 3)
+
+
+def _main_title(drawn_map: DrawnMap, experiment: str, count: int) -> str:
+    """Of the main quantity: with its experiment where it is alone, and there is room for it."""
+    title = f"{drawn_map.portrayal.label} density{drawn_map.depth}"
+    return f"{title}: {experiment}" if count == 1 else title
 
 
 def _judged(drawn_map: DrawnMap, passport: Sequence[Mapping[str, Any]]) -> Layer:
@@ -123,7 +139,10 @@ def labelled_maps(results: Results, experiment: str, groups: Sequence[Group]) ->
 def _drawn_maps(results: Results, experiment: str) -> defaultdict[Group, list[DrawnMap]]:
     """Maps with a label by group, in order."""
     store = results.maps(experiment)
-    maps = [DrawnMap(entry, Portrayal.of(entry), store) for entry in results.map_list(experiment)]
+    maps = [
+        DrawnMap(entry, Portrayal.of(entry), store, results.scales.get(scale_name(entry)))
+        for entry in results.map_list(experiment)
+    ]
     maps = [m for m in maps if m.portrayal.label and m.entry["name"] in store]
     groups: defaultdict[Group, list[DrawnMap]] = defaultdict(list)
     for m in sorted(maps, key=_place):
@@ -134,8 +153,7 @@ def _drawn_maps(results: Results, experiment: str) -> defaultdict[Group, list[Dr
 def _place(drawn_map: DrawnMap) -> tuple[int, str, float, str]:
     """Order in a figure: by rank, then by name, from the surface down."""
     entry = drawn_map.entry
-    variable = entry["name"] if "depth_top_cm" not in entry else entry["name"].rpartition("_")[0]
-    return drawn_map.portrayal.rank, variable, float(entry.get("depth_top_cm", 0.0)), entry["name"]
+    return drawn_map.portrayal.rank, variable_of(entry), float(entry.get("depth_top_cm", 0.0)), entry["name"]
 
 
 def _interval_width(maps: Sequence[DrawnMap]) -> list[Layer]:
@@ -150,18 +168,3 @@ def _interval_width(maps: Sequence[DrawnMap]) -> list[Layer]:
         Layer(upper.values - lower.values, upper.title, upper.entry["units"], upper.portrayal.colours)
         for lower, upper in zip(by_role["lower"], by_role["upper"], strict=True)
     ]
-
-
-def _symmetric_limits(values: np.ndarray) -> tuple[float, float]:
-    far = float(np.nanquantile(np.abs(values), 0.98)) if np.isfinite(values).any() else 1.0
-    return -far, far
-
-
-def _limits(results: Results, quantity: str) -> tuple[float, float] | None:
-    """Of the observations: one scale for all experiments, so that their maps can be compared."""
-    declared = results.config.all_quantities[quantity]
-    observed = results.samples[declared.column].dropna()
-    if not len(observed):
-        return None
-    low = float(observed.quantile(0.05)) if declared.is_signed else 0.0
-    return low, float(observed.quantile(0.95))

@@ -33,7 +33,7 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
             "path": source.path,
             "licence": source.licence,
             "citation": source.citation,
-            "sha256": sha256_of(under(config.data_root, source.path)),
+            "sha256": _digest(under(config.data_root, source.path)),
         }
         for source in config.observations
     ]
@@ -44,6 +44,11 @@ def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:
         path = facts["path"] or f"derived ({layer.get('derived', '')})"
         rows.append({**facts, "path": path, "citation": ""})
     return rows
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; results may have been moved to where it is not."""
+    return sha256_of(path) if path.is_file() else "not at hand"
 
 
 def config_text(config: Config) -> str:

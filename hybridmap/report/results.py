@@ -44,6 +44,8 @@ class Results:
         self.files = RegionFiles(folder)
         self.mapped = [e.name for e in config.experiments if e.map]
         self.first_scheme = config.experiments[0].splits[0]
+        # Ends of the colours of maps by name of their scale; set once all maps are looked at.
+        self.scales: dict[str, tuple[float, float]] = {}
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -244,17 +246,17 @@ class Maps(Mapping[str, np.ndarray]):
 
     def __init__(self, store: Path) -> None:
         self._root = open_verified(store)
-        self._arrays = map_arrays(self._root)
+        self.arrays = map_arrays(self._root)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return thinned_map(self._arrays[name])
+        return thinned_map(self.arrays[name])
 
     def of_depths(self, variable: str) -> list[np.ndarray]:
         """The maps of one variable from the surface down: one where it has no depth, none where there is none."""
         return [thinned_map(array) for array in maps_of(self._root, variable)]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
+        return iter(self.arrays)
 
     def __len__(self) -> int:
-        return len(self._arrays)
+        return len(self.arrays)

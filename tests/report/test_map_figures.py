@@ -15,6 +15,7 @@ from hybridmap.plot.maps import Layer, MapFrame
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.quantities import QUANTITIES
 from hybridmap.report import map_figures
+from hybridmap.report.scales import scales_of
 
 FRAME = MapFrame(RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 2, 2))
 
@@ -33,12 +34,14 @@ def figures_of(
     store = {e["name"]: np.full((2, 2), float(k + 1)) for k, e in enumerate(entries) if e["name"] != absent}
     samples = pd.DataFrame({f"{name}_kg_m3": np.linspace(0, 100, 101) for name in ("soc_density", "poc", "moc", "mbc")})
     results: Any = SimpleNamespace(
+        mapped=["e"],
         maps=lambda _: store,
         map_list=lambda _: entries,
         passport=lambda _: ({}, PASSPORT),
         samples=samples,
         config=SimpleNamespace(all_quantities=QUANTITIES, predict=Predict()),
     )
+    results.scales = scales_of(results)
     figures: dict[str, list[Layer]] = {}
 
     def record(layers: list[Layer], frame: MapFrame, path: Path, columns: int) -> None:
@@ -59,7 +62,9 @@ def test_maps_are_drawn_as_they_declare(monkeypatch: pytest.MonkeyPatch) -> None
             entry("a", Portrayal("parameter", "a", rank=1)),
             entry("shift", Portrayal("scenario", "Change", "BrBG", symmetric=True, subject="soc")),
             entry("shift_of_moc", Portrayal("scenario", "Change of MOC", "BrBG", symmetric=True, subject="moc")),
-            entry("ok", Portrayal("trust", "Inside", "RdYlBu", rank=1), flag_values=[0, 1]),
+            entry(
+                "ok", Portrayal("trust", "Inside", "RdYlBu", rank=1), flag_values=[0, 1], flag_meanings="outside inside"
+            ),
             entry("far", Portrayal("trust", "Far", rank=0)),
             entry("count", Portrayal("trust")),
             entry("margin", Portrayal("diagnostic", "MOC / Qmax")),
@@ -76,9 +81,9 @@ def test_maps_are_drawn_as_they_declare(monkeypatch: pytest.MonkeyPatch) -> None
     }
     assert figures["e_soc.png"][0].limits == (0.0, 95.0)
     assert figures["e_scenarios.png"][0].limits == (-6.0, 6.0)
-    assert figures["e_parameters.png"][0].limits is None
+    assert figures["e_parameters.png"][0].limits == (4.0, pytest.approx(4.004))  # a map of one value
     assert [layer.is_hatched for layer in figures["e_parameters.png"]] == [False, True]
-    assert (figures["e_trust.png"][1].unit, figures["e_trust.png"][1].limits) == ("1 = yes", (0.0, 1.0))
+    assert figures["e_trust.png"][1].classes == {0: "outside", 1: "inside"}
 
 
 def test_the_width_of_an_interval_needs_a_spread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hybridmap.report.html import _template
+from hybridmap.report.captions import REGION, Caption
+from hybridmap.report.first_screen import Agreement
+from hybridmap.report.html import PARTS, SCRIPTS, _template
 from hybridmap.report.ladder import Badge
 from hybridmap.report.provenance import input_hashes
 
@@ -26,6 +28,21 @@ class Anything(dict[str, Any]):
         return self[key]
 
 
+CAPTION = Caption(EVIL, EVIL, EVIL)
+PAGE: dict[str, Any] = {
+    "figures": SimpleNamespace(has=lambda _: True, source=lambda _: EVIL, size=lambda _: (1, 1)),
+    "first": {
+        "best": EVIL, "title": EVIL, "sentences": [EVIL], "warnings": [EVIL] * 5, "date": EVIL,
+        "stocks": [{"label": EVIL, "depth": EVIL, "source": EVIL, "note": EVIL, "stock_Tg": 1.0, "lower_Tg": 1.0,
+                    "upper_Tg": 1.0, "level": 0.9, "area_km2": 1.0, "mean_kg_m2": 1.0}] * 2,
+    },
+    "cover": EVIL, "captions": dict.fromkeys(REGION, CAPTION), "ladder_caption": CAPTION,
+    "experiment_captions": {EVIL: CAPTION}, "explorer": {"layers": [{"label": EVIL}], "borders": []},
+    "packed": ["AA=="],
+    "parts": PARTS, "scripts": SCRIPTS,
+}  # fmt: skip
+
+
 def test_the_page_escapes_what_it_is_given() -> None:
     names = ("area_km2", "missing_km2", "mean_kg_m2", "stock_Tg", "lower_Tg", "upper_Tg", "top_cm", "bottom_cm")
     numbers = dict.fromkeys(names, 1.0)
@@ -42,6 +59,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         globals=[Anything(value=1.0, default=1.0)],
         countries=[Anything(**dict.fromkeys(shares, 1.0))],
         truth={EVIL: 1.0},
+        agreement=Agreement(1, 1.0, 1.0, 1.0, 1.0),
         passport=Anything(
             combinations=[Anything(sd=1.0)],
             patterns=Anything(),
@@ -62,8 +80,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         cell_unit=EVIL,
         depths="0–20 cm",
         rows="sites",
-        image=lambda _: EVIL,
-        has=lambda _: True,
+        **PAGE,
         counts=[{"target": EVIL, "unit": EVIL, "n": 1, "low": 1.0, "median": 1.0, "high": 1.0}],
         sources=[Anything(layers=1, sites=1, samples=1, measured=1)],
         bulk_density={EVIL: 1},
@@ -82,7 +99,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
             {"experiment": EVIL, "rows": [Anything(**numbers, change_Tg=1.0, change_percent=1.0, not_learned=EVIL)]}
         ],
         references=[reference],
-        versions={EVIL: EVIL},
+        versions={"hybridmap": EVIL},
         inputs=[Anything()],
         config=EVIL,
     )

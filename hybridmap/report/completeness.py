@@ -1,0 +1,91 @@
+"""What of a region is finished: a report of the rest says what is missing, and never dies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hybridmap.config import Config, Experiment
+from hybridmap.files.results import ExperimentFiles, RegionFiles
+from hybridmap.samples.folds import MAP_FOLD, fold_ids
+
+
+class Finished(NamedTuple):
+    """What can be reported.
+
+    Attributes
+    ----------
+    config : Config or None
+        The region with the experiments and baselines that are judged, maps where they are made; None where there is too
+        little for a page.
+    missing : list of str
+        What is not there, in sentences.
+    """
+
+    config: Config | None
+    missing: list[str]
+
+
+def finished_part(config: Config, folder: Path) -> Finished:
+    """Keep what is finished of a region.
+
+    Parameters
+    ----------
+    config : Config
+        The whole region.
+    folder : Path
+        Its results.
+
+    Returns
+    -------
+    Finished
+        What can be reported, and what is missing.
+    """
+    files = RegionFiles(folder)
+    if absent := [path.relative_to(folder).as_posix() for path in _region_files(config, files) if not path.exists()]:
+        return Finished(None, [f"{folder} has no {', '.join(absent)}: nothing can be reported before these are made."])
+    missing: list[str] = []
+    judged = [_judged(e, config, files, missing) for e in config.experiments]
+    experiments = [experiment for experiment in judged if experiment is not None]
+    baselines = []
+    for name in config.baselines:
+        if files.baseline(name).metrics.is_file():
+            baselines.append(name)
+        else:
+            missing.append(f"Baseline “{name}” is not fitted yet.")
+    if not experiments:
+        return Finished(None, [*missing, "No experiment is finished, so there is nothing to compare."])
+    return Finished(config.model_copy(update={"experiments": experiments, "baselines": baselines}), missing)
+
+
+def _region_files(config: Config, files: RegionFiles) -> Iterator[Path]:
+    yield from (files.observations, files.dropped, files.quality, files.sample_quality, files.samples, files.splits)
+    yield files.cube / "zarr.json"
+    for source in config.observations:
+        yield from (files.source(source.name), files.source_quality(source.name))
+
+
+def _judged(experiment: Experiment, config: Config, files: RegionFiles, missing: list[str]) -> Experiment | None:
+    """The experiment, without its maps where they are not made; None where it is not judged."""
+    of = files.experiment(experiment.name)
+    if absent := [path.name for path in _judging_files(experiment, config, of) if not path.exists()]:
+        missing.append(f"Experiment “{experiment.name}” is not finished: no {', '.join(dict.fromkeys(absent))}.")
+        return None
+    if not of.verdict.is_file():
+        missing.append(f"Experiment “{experiment.name}” has no verdict yet: its physics is not judged.")
+    if experiment.map and not (of.map_list.is_file() and (of.maps / "zarr.json").is_file()):
+        missing.append(f"Experiment “{experiment.name}” has no maps yet.")
+        return experiment.model_copy(update={"map": False})
+    return experiment
+
+
+def _judging_files(experiment: Experiment, config: Config, files: ExperimentFiles) -> Iterator[Path]:
+    """Tables of held-out sites, and the models that figures are drawn of."""
+    scores = files.scores
+    yield from (scores.predictions, scores.metrics, scores.intervals, scores.ladder, scores.bias, scores.variogram)
+    first = experiment.splits[0]
+    runs = {split.name: split.runs for split in config.splits}[first]
+    for fold in fold_ids({first: runs}):
+        if fold != MAP_FOLD or experiment.map:
+            yield from (files.fold(fold).history, files.fold(fold).model)

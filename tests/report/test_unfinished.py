@@ -1,0 +1,105 @@
+"""Reports of regions that are not finished, tiny, many, strangely named or moved: each opens and says so."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from finished_region import region_of, without_models, write_finished
+
+from hybridmap.config import Config
+from hybridmap.files.results import RegionFiles
+from hybridmap.report.html import report
+
+NAMES = ("Почва и углерод", "تربة عضوية", "土壌 🌱", "</script><b>bold</b>")
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_models(monkeypatch)
+
+
+def page_of(config: Config, folder: Path) -> str:
+    files = RegionFiles(folder)
+    report(config, folder, files.report, files.figures)
+    return files.report.read_text(encoding="utf-8")
+
+
+def facts_of(page: str) -> Any:
+    text = re.search(r'id="explorer-facts">(.*?)</script>', page, re.DOTALL)
+    assert text
+    return json.loads(text.group(1))
+
+
+def test_without_samples_the_page_says_what_is_missing(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one"}])
+    folder = write_finished(config)
+    RegionFiles(folder).samples.unlink()
+    page = page_of(config, folder)
+    assert "not finished" in page
+    assert "samples.parquet" in page
+    assert "explorer-facts" not in page
+
+
+def test_what_is_not_finished_is_left_out_and_named(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "done"}, {"name": "trained"}, {"name": "unmapped"}], baselines=["linear"])
+    folder = write_finished(config)
+    files = RegionFiles(folder)
+    files.experiment("trained").scores.metrics.unlink()
+    files.experiment("unmapped").map_list.unlink()
+    page = page_of(config, folder)
+    assert "Experiment “trained” is not finished: no metrics.csv." in page
+    assert "Experiment “unmapped” has no maps yet." in page
+    assert "Baseline “linear” is not fitted yet." in page
+    assert 'id="experiment-unmapped"' in page
+    assert 'id="experiment-trained"' not in page
+    assert {layer["experiment"] for layer in facts_of(page)["layers"]} == {"done", ""}
+
+
+def test_no_finished_experiment_is_said(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one"}])
+    folder = write_finished(config)
+    RegionFiles(folder).experiment("one").scores.ladder.unlink()
+    assert "No experiment is finished" in page_of(config, folder)
+
+
+def test_an_experiment_without_maps_has_no_explorer(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one", "map": False}])
+    page = page_of(config, write_finished(config))
+    assert "No experiment of this region has maps" in page
+    assert "explorer-facts" not in page
+
+
+def test_one_cell_and_one_experiment(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one"}], rows=1, columns=1)
+    facts = facts_of(page_of(config, write_finished(config)))
+    assert facts["shape"] == [1, 1]
+    assert all(layer["limits"][0] < layer["limits"][1] for layer in facts["layers"])
+
+
+def test_names_in_any_script_stay_text(tmp_path: Path) -> None:
+    experiments = [{"name": f"e{k}", "title": name} for k, name in enumerate(NAMES)]
+    config = region_of(tmp_path, experiments, title=NAMES[-1])
+    page = page_of(config, write_finished(config))
+    assert "<b>bold" not in page
+    assert [e["title"] for e in facts_of(page)["experiments"]] == list(NAMES)
+    assert "تربة عضوية" in page
+
+
+@pytest.mark.nightly
+def test_two_hundred_experiments_stay_one_small_page(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": f"e{k}", "map": k == 0} for k in range(200)])
+    page = page_of(config, write_finished(config))
+    assert page.count('class="experiment"') == 200
+    assert page.count('class="experiment" id="experiment-e0" open') == 1
+    assert len(page) < 3_000_000
+
+
+def test_moved_results_open(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one"}], boundaries="districts.gpkg")
+    folder = Path(shutil.move(write_finished(config), tmp_path / "elsewhere"))
+    page = page_of(config, folder)
+    assert "not at hand" in page  # the table that it was made from
+    assert not re.search(r'(?:href|src)="(?:/|file:|http)', page)  # links lead to files beside the page
