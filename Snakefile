@@ -18,6 +18,11 @@ onstart:
     PLAN["is_made"] = True
 
 
+onsuccess:
+    if FILES.settings("report").is_file():
+        shell("hybridmap status {FILES.folder:q} >&2")
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/fetch.smk"

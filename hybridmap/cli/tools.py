@@ -119,6 +119,13 @@ def _init(args: argparse.Namespace) -> None:
         LOG.info("%s", line)
 
 
+def _status(args: argparse.Namespace) -> None:
+    from hybridmap.report.summary import region_of, summary_lines
+
+    for line in summary_lines(region_of(args.results), args.results):
+        sys.stdout.write(f"{line}\n")
+
+
 def _run(args: argparse.Namespace) -> None:
     from hybridmap.cli.workflow import run_workflow
 
@@ -212,6 +219,11 @@ TOOLS = {
             argument("--rasters", type=Path, help="folder of covariates"),
             argument("--crs", default="", help="of coordinates of the table that are not degrees, as EPSG:5514"),
         ),
+    ),
+    "status": Tool(
+        _status,
+        "what there is of a region, in a few lines",
+        (argument("results", type=Path, help="folder of the region, as results/demo"),),
     ),
     "run": Tool(
         _run,
