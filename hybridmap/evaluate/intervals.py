@@ -145,9 +145,9 @@ def calibrate(
         for name in parameters:
             centre, half_width = group[name], factor * group[f"sd.{name}"]
             # A posterior says itself how wide it is: observations of targets know nothing better of parameters.
-            ends = (group[f"{end}.{name}"] for end in ("lower", "upper"))
-            ends = ends if experiment.uncertainty.is_posterior else (centre - half_width, centre + half_width)
-            for end, values in zip(("lower", "upper"), ends, strict=True):
+            for end, sign in (("lower", -1.0), ("upper", 1.0)):
+                is_posterior = experiment.uncertainty.is_posterior
+                values = group[f"{end}.{name}"] if is_posterior else centre + sign * half_width
                 table.loc[group.index, f"conformal_{end}.{name}"] = values
     return table
 

@@ -25,9 +25,9 @@ from hybridmap.files.reading import read_parquet
 from hybridmap.files.sums import store_of, sums_of
 from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.grid.lock import WriterLock
-from hybridmap.samples.folds import roles_in_fold
 from hybridmap.model import Model
-from hybridmap.options.uncertainty import DRAWN
+from hybridmap.options.uncertainty import FROM_ONE_NETWORK
+from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
 from hybridmap.train.posteriors import METHODS, Evidence
 
@@ -136,7 +136,9 @@ def _members(experiment: Experiment, spec: dict[str, Any], fold: str, parts: pd.
     seeds = [experiment.seed + SEED_STEP * k for k in range(experiment.uncertainty.ensemble_size)]
     rows = METHODS[experiment.uncertainty.method].rows
     return [
-        Member(checked_model(experiment, spec, seed).to(device), rows(training, seed), validation, seed, f"fold '{fold}'")
+        Member(
+            checked_model(experiment, spec, seed).to(device), rows(training, seed), validation, seed, f"fold '{fold}'"
+        )
         for seed in seeds
     ]
 
@@ -160,7 +162,7 @@ def _fit(
 def _draws(experiment: Experiment, group: FoldModels, data: SiteData) -> list[Model]:
     """Draws of one fold, of models that are moved to the processor for them."""
     source, first = experiment.uncertainty, group.members[0]
-    if source.method not in DRAWN:
+    if source.method not in FROM_ONE_NETWORK:
         return [member.model for member in group.members]
     begin = time.perf_counter()
     training, validation = (data.rows(rows).cpu() for rows in (first.training, first.validation))

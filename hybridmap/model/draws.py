@@ -127,7 +127,21 @@ def interval(draws: Tensor, level: float = 0.9, range_: bool = False) -> Interva
 
 
 def within_bounds(model: Model, name: str, ends: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Ends (site,) of the output `name`, of a learned parameter no farther than its bounds."""
+    """Keep ends of a learned parameter between its bounds.
+
+    Parameters
+    ----------
+    model : HybridModel or NetworkModel
+        For the bounds.
+    name : str
+        Of the output; those that are no parameters stay as they are.
+    ends : tuple of two Tensors, shape (site,)
+        Lower and upper, in the unit of the output.
+
+    Returns
+    -------
+    tuple of two Tensors, shape (site,)
+    """
     if not name.startswith(PARAMETER) or not isinstance(model, HybridModel):
         return ends
     low, high = model.bounds_of(name.removeprefix(PARAMETER))

@@ -137,15 +137,13 @@ def add_random_prior(model: TableModel, features: int, outputs: int) -> None:
     """
     mean, sd = torch.zeros(outputs), torch.zeros(outputs)
     if isinstance(model, HybridModel):
-        count = len(model.neural_names)
-        middle, width = raw_prior(model.constraint, model.start)
-        mean[:count], sd[:count] = middle - model.start, width
+        count, start = len(model.neural_names), model.start
+        middle, width = raw_prior(model.constraint, start)
+        mean[:count], sd[:count] = middle - start, width
         middle, width = raw_prior(model.shared_constraint, model.shared_raw.detach())
         with torch.no_grad():
-            model.shared_raw.copy_(middle + width * torch.randn(len(width)))
+            model.shared_raw.copy_(middle + width * torch.randn_like(width))
     else:
         sd[: len(model.target_names)] = 1.0
     if outputs:
         model.encoder = RandomPrior(as_encoder(model.encoder), features, mean, sd)
-
-

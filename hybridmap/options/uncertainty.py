@@ -11,9 +11,9 @@ Several = Annotated[int, Range(ge=2, le=10_000)]
 
 TRAINED_SIDE_BY_SIDE = ("ensemble", "randomised_priors")
 """Methods whose draws are networks that were trained."""
-DRAWN = ("laplace", "smoother")
+FROM_ONE_NETWORK = ("laplace", "smoother")
 """Methods whose draws are made after the training of one network."""
-POSTERIORS = ("randomised_priors", *DRAWN)
+POSTERIORS = ("randomised_priors", *FROM_ONE_NETWORK)
 """Methods with a prior."""
 
 
@@ -34,7 +34,7 @@ class UncertaintyOptions:
         default=5, metadata={"description": "Networks of ensemble and randomised_priors, trained side by side."}
     )
     draws: Several = field(
-        default=50,
+        default=40,
         metadata={"description": "Draws of laplace and smoother, kept with the model; maps predict with each."},
     )
     passes: Several = field(default=50, metadata={"description": "Predictions with units left out, for mc_dropout."})
@@ -76,7 +76,7 @@ class UncertaintyOptions:
     @property
     def has_members(self) -> bool:
         """Whether draws are kept with the model, each a model of its own."""
-        return self.method in (*TRAINED_SIDE_BY_SIDE, *DRAWN)
+        return self.method in (*TRAINED_SIDE_BY_SIDE, *FROM_ONE_NETWORK)
 
     @property
     def is_posterior(self) -> bool:
@@ -86,5 +86,5 @@ class UncertaintyOptions:
     @property
     def draw_count(self) -> int:
         """Draws of a prediction; 0 where there are none."""
-        counts = dict.fromkeys(TRAINED_SIDE_BY_SIDE, self.members) | dict.fromkeys(DRAWN, self.draws)
+        counts = dict.fromkeys(TRAINED_SIDE_BY_SIDE, self.members) | dict.fromkeys(FROM_ONE_NETWORK, self.draws)
         return {**counts, "mc_dropout": self.passes}.get(self.method, 0)

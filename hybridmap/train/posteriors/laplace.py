@@ -2,10 +2,10 @@
 
 The trained hidden layers stay. Gauss-Newton steps lead from the trained weights to the most probable ones under a prior
 as wide as the ranges (so that nothing is left of where training started), and their curvature gives a normal
-distribution (MacKay 1992; Daxberger et al. 2021, arXiv 2106.14806). A process is not straight: draws of that distribution
-miss the observations where it bends. So every draw is a most probable vector for its own observations and its own prior
-mean, both drawn with their errors (randomised maximum likelihood, Oliver et al. 1996), found by a few steps with the
-derivatives of the mode. Of a straight process both are the exact posterior.
+distribution (MacKay 1992; Daxberger et al. 2021, arXiv 2106.14806). A process is not straight: draws of that
+distribution miss the observations where it bends. So every draw is the most probable vector for its own observations
+and its own prior mean, both drawn with their errors (randomised maximum likelihood, Oliver et al. 1996), found by a few
+steps with the derivatives of the mode. Of a straight process that is the exact posterior.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from hybridmap.errors import HybridmapError
 from hybridmap.model import HybridModel, Model
 from hybridmap.train.posteriors.errors import error_scales
 from hybridmap.train.posteriors.interface import Evidence, PosteriorMethod
-from hybridmap.train.posteriors.last_layer import MOST_WEIGHTS, LastLayer, last_layer
+from hybridmap.train.posteriors.last_layer import MOST_WEIGHTS, LastLayer, Slopes, last_layer
 from hybridmap.train.posteriors.observed import Observed
 
-STEPS = 25
+STEPS = 20
 """Most steps to the mode."""
-SMALL_GAIN = 0.1
+SMALL_GAIN = 0.5
 """Steps end where one gains less than this of twice the negative logarithm of the posterior."""
 DAMPING, LEAST_DAMPING, MOST_DAMPING, TENFOLD = 1e-2, 1e-6, 1e6, 10.0
 """What is added to the precision of the prior, which keeps steps where the process is nearly straight."""
-CORRECTIONS = 3
-"""Steps of every draw towards its own observations."""
+CORRECTIONS, LEAST_SHARE = 8, 0.01
+"""Most steps of every draw towards its own observations, and the least share of one that is tried."""
+NEAR = 10.0
+"""Modes count that are less probable than the best by at most this, of twice the negative logarithm."""
 
 
 class Laplace(PosteriorMethod):
@@ -72,11 +74,12 @@ def observed_part(model: HybridModel, evidence: Evidence) -> Observed:
 
 
 class Mode(NamedTuple):
-    """Most probable weights (weight,), derivatives there, and the Cholesky factor of their precision."""
+    """Most probable weights (weight,), derivatives there, the Cholesky factor of their precision, and the objective."""
 
     weights: Tensor
-    slopes: tuple[Tensor, Tensor]
+    slopes: Slopes
     factor: Tensor
+    objective: float
 
 
 def posterior_draws(layer: LastLayer, count: int, seed: int) -> Tensor:
@@ -95,57 +98,70 @@ def posterior_draws(layer: LastLayer, count: int, seed: int) -> Tensor:
     -------
     Tensor, shape (draw, weight)
     """
-    weights, slopes, factor = _mode(layer)
     random = torch.Generator().manual_seed(seed)
-    drawn = []
-    for _ in range(count):
-        errors = torch.randn(len(slopes[0]), dtype=torch.float64, generator=random)
+    modes = likely_modes(layer)
+    draws = []
+    for number in range(count):
+        mode = modes[number % len(modes)]
+        errors = torch.randn(len(mode.slopes.residuals), dtype=torch.float64, generator=random)
         centre = torch.randn(layer.size, dtype=torch.float64, generator=random)
-        pull = layer.pulled(slopes, slopes[0] + errors) + centre - weights
-        first = weights + torch.cholesky_solve(pull[:, None], factor)[:, 0]
-        drawn.append(_corrected(layer, Mode(weights, slopes, factor), first, (errors, centre)))
-    return torch.stack(drawn)
+        draws.append(_draw(layer, mode, errors, centre))
+    return torch.stack(draws)
 
 
-def _corrected(layer: LastLayer, mode: Mode, start: Tensor, drawn: tuple[Tensor, Tensor]) -> Tensor:
-    """Weights nearer to what its own `drawn` errors and prior mean make most probable; never farther than `start`."""
-    errors, centre = drawn
-    weights, share = start, 1.0
-    residuals = layer.residuals(weights) + errors
+def _draw(layer: LastLayer, mode: Mode, errors: Tensor, centre: Tensor) -> Tensor:
+    """Most probable weights for observations with `errors` (observation,) and a prior mean `centre` (weight,)."""
+
+    def step(weights: Tensor, residuals: Tensor) -> Tensor:
+        pull = layer.pulled(mode.slopes, residuals) + centre - weights
+        return torch.cholesky_solve(pull[:, None], mode.factor)[:, 0]
+
+    weights = mode.weights + step(mode.weights, mode.slopes.residuals + errors)
+    residuals, share = layer.residuals(weights) + errors, 1.0
     lowest = _objective(residuals, weights - centre)
     for _ in range(CORRECTIONS):
-        pull = layer.pulled(mode.slopes, residuals) + centre - weights
-        trial = weights + share * torch.cholesky_solve(pull[:, None], mode.factor)[:, 0]
+        trial = weights + share * step(weights, residuals)
         trial_residuals = layer.residuals(trial) + errors
-        value = _objective(trial_residuals, trial - centre)
-        if value < lowest:
-            weights, residuals, lowest, share = trial, trial_residuals, value, min(1.0, 2 * share)
+        gain = lowest - _objective(trial_residuals, trial - centre)
+        if gain > 0:
+            weights, residuals, lowest, share = trial, trial_residuals, lowest - gain, min(1.0, 2 * share)
         else:
             share /= 4
+        if 0 < gain < SMALL_GAIN or share < LEAST_SHARE:
+            break
     return weights
 
 
-def _mode(layer: LastLayer) -> Mode:
-    """Damped Gauss-Newton steps from what was trained."""
-    weights, damping = layer.trained(), DAMPING
-    slopes = layer.slopes(weights)
-    lowest, gain = _objective(slopes[0], weights), float("inf")
+def likely_modes(layer: LastLayer) -> list[Mode]:
+    """Modes about as probable as the best, of searches from what was trained and from the middle of the ranges.
+
+    Where parameters make up for each other there is a valley of equal probability, and one search ends anywhere in it.
+    """
+    trained = layer.trained()
+    modes = [_mode(layer, start) for start in (trained, torch.zeros_like(trained))]
+    best = min(mode.objective for mode in modes)
+    return [mode for mode in modes if mode.objective <= best + NEAR]
+
+
+def _mode(layer: LastLayer, weights: Tensor) -> Mode:
+    """Damped Gauss-Newton steps from a start (weight,)."""
+    damping, slopes = DAMPING, layer.slopes(weights)
+    lowest, gain = _objective(slopes.residuals, weights), float("inf")
     for _ in range(STEPS):
-        curvature, pull = layer.curvature(slopes), layer.pulled(slopes, slopes[0]) - weights
+        curvature, pull = layer.curvature(slopes), layer.pulled(slopes, slopes.residuals) - weights
         while damping < MOST_DAMPING:
             step = torch.cholesky_solve(pull[:, None], _factor(curvature, 1.0 + damping))[:, 0]
-            value = _objective(layer.residuals(weights + step), weights + step)
-            if value < lowest:
+            gain = lowest - _objective(layer.residuals(weights + step), weights + step)
+            if gain > 0:
                 break
             damping *= TENFOLD
         else:
             break
-        weights, gain, lowest = weights + step, lowest - value, value
-        damping = max(damping / TENFOLD, LEAST_DAMPING)
-        slopes = layer.slopes(weights)
+        weights, lowest = weights + step, lowest - gain
+        damping, slopes = max(damping / TENFOLD, LEAST_DAMPING), layer.slopes(weights)
         if gain < SMALL_GAIN:
             break
-    return Mode(weights, slopes, _factor(layer.curvature(slopes), 1.0))
+    return Mode(weights, slopes, _factor(layer.curvature(slopes), 1.0), lowest)
 
 
 def _objective(residuals: Tensor, from_prior: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""What a model predicts as a function of its last layer and its global parameters, with a prior as wide as the ranges."""
+"""What a model predicts by its last layer and its global parameters, with a prior as wide as the ranges."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Weights(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """Observation less prediction (observation,), and change of the latter by raw parameters (observation, parameter)."""
+    """Observation less prediction (observation,), and its changes by raw parameters (observation, parameter)."""
 
     residuals: Tensor
     rows: Tensor
@@ -69,7 +69,8 @@ class LastLayer:
     def split(self, weights: Tensor) -> Weights:
         """Weights (..., weight) by what they are of."""
         count, width = len(self._neural_sd), self._design.shape[1]
-        return Weights(weights[..., : count * width].unflatten(-1, (count, width)), weights[..., count * width :])
+        neural = weights[..., : count * width]
+        return Weights(neural.reshape(*neural.shape[:-1], count, width), weights[..., count * width :])
 
     def raw(self, weights: Tensor) -> Tensor:
         """Raw parameters (site, learned parameter) of weights (weight,)."""
@@ -161,11 +162,11 @@ def _hidden_units(model: HybridModel, data: SiteData) -> Tensor:
     """What the last layer takes at every site, (site, unit); nothing without neural parameters."""
     if not model.neural_names:
         return torch.zeros(len(data), 0, dtype=torch.float64)
-    inputs: list[Tensor] = []
-    handle = last_layer(model).register_forward_pre_hook(lambda _, given: inputs.append(given[0].detach()))
+    units: list[Tensor] = []
+    handle = last_layer(model).register_forward_pre_hook(lambda _, inputs: units.append(inputs[0].detach()))
     try:
         with torch.no_grad():
             model.encode(data.covariates, data.forcing)
     finally:
         handle.remove()
-    return inputs[0].double()
+    return units[0].double()

@@ -1,8 +1,8 @@
 """Ensembles with randomised priors: members that spread over the ranges where data say nothing.
 
-Every member is a trainable network plus a random function of the covariates that is never trained, as wide as the range
-of each parameter (Osband et al. 2018, arXiv 1806.03335), and learns from sites drawn with replacement. Where observations
-say something, all members come to the same; elsewhere each stays at its own function.
+Every member is a trainable network plus a random function of the covariates that is never trained, as wide as the
+range of each parameter (Osband et al. 2018, arXiv 1806.03335), and learns from sites drawn with replacement. Where
+observations say something, all members come to the same; elsewhere each stays at its own function.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Iterative ensemble smoother: the posterior of global parameters without derivatives.
 
 An ensemble from the prior is moved to the observations in a few steps, each of which counts them with a part of their
-weight (ES-MDA, Emerick & Reynolds 2013, doi 10.1016/j.cageo.2012.03.011). What the process does to a change is taken from
-the ensemble itself, so it may be anything that runs. Neural parameters stay as they were trained.
+weight (ES-MDA, Emerick & Reynolds 2013, doi 10.1016/j.cageo.2012.03.011). What the process does to a change is taken
+from the ensemble itself, so it may be anything that runs. Neural parameters stay as they were trained.
 """
 
 from __future__ import annotations
