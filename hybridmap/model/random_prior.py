@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from hybridmap.encoders.interface import Encoder, as_encoder
+from hybridmap.model import HybridModel, Model
 from hybridmap.model.constraints import Constraint
-from hybridmap.model.hybrid import HybridModel
-from hybridmap.model.table_model import TableModel
 
 RANDOM_PRIOR = MappingProxyType({"prior": "random"})
 """Key of a specification whose model has a random function."""
@@ -125,7 +124,7 @@ class RandomPrior(Encoder):
         return self.inner.regulariser(name, valid)
 
 
-def add_random_prior(model: TableModel, features: int, outputs: int) -> None:
+def add_random_prior(model: Model, features: int, outputs: int) -> None:
     """Add a random function to the encoder of an untrained model, in place, and start global parameters at random.
 
     Parameters

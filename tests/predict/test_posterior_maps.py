@@ -9,23 +9,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 import zarr
 from map_recipes import recipe_of
 from shapely import box
-from trainings import train_experiment
+from trainings import layers_of, train_experiment
 
 from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
+from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.intervals import calibrate, central_predictions, interval_columns
+from hybridmap.experiment.specification import checked_model, model_spec
 from hybridmap.export.totals import KG_PER_TG, totals
 from hybridmap.model import HybridModel
 from hybridmap.model.draws import ends_for_another, ensemble_draws, mean_of
 from hybridmap.model.random_prior import RandomPrior
 from hybridmap.predict import run
-from hybridmap.predict.recipe import Job, Recipe
+from hybridmap.predict.predictor import Predictor
+from hybridmap.predict.recipe import Job
 from hybridmap.predict.run import Execution
 from hybridmap.quantities import QUANTITIES
-from hybridmap.train import load_members, load_model
+from hybridmap.train import load_members, load_model, save_model
 
 METHODS: dict[str, dict[str, Any]] = {
     "laplace": {"method": "laplace", "draws": 20},
@@ -136,13 +140,22 @@ def test_calibration_on_targets_leaves_the_range_of_a_posterior(
     np.testing.assert_array_equal(found["conformal_upper.parameter.cue"], table["upper.parameter.cue"])
 
 
-def test_a_recipe_of_draws_says_what_it_lacks(trained: Path, small_region: tuple[Config, Path]) -> None:
-    from hybridmap.errors import HybridmapError
-    from hybridmap.predict.predictor import Predictor
-
+def test_a_recipe_of_draws_says_what_it_lacks(trained: Path, small_region: tuple[Config, Path], tmp_path: Path) -> None:
     config, _ = small_region
-    plain: Recipe = recipe_of(config, "pure_network", trained / "pure_network/all/model")
+    model = tmp_path / "model"
+    source = trained / "some_neural/all/model"
+    save_model(load_model(source), yaml.safe_load((source / "model.yaml").read_text()), model)
+    plain = recipe_of(config, "some_neural", model)
     lacking = replace(plain, uncertainty=replace(plain.uncertainty, method="laplace", draws=7))
-    if load_members(trained / "pure_network/all/model") is None:
-        with pytest.raises(HybridmapError, match="only one member, the experiment asks for 7; train it again"):
-            Predictor(lacking)
+    with pytest.raises(HybridmapError, match="only one member, the experiment asks for 7; train it again"):
+        Predictor(lacking)
+
+
+def test_a_method_that_does_not_fit_is_refused_before_training(small_region: tuple[Config, Path]) -> None:
+    config, folder = small_region
+    experiment = config.experiment("some_neural")
+    changes: dict[str, Any] = {"encoder": {"name": "kan"}, "uncertainty": {"method": "laplace"}}
+    changed = type(experiment).model_validate({**experiment.model_dump(by_alias=True), **changes})
+    layers = layers_of(config).at_sites(pd.read_parquet(folder / "samples.parquet"))
+    with pytest.raises(HybridmapError, match="experiment 'some_neural': uncertainty: laplace needs an encoder that"):
+        checked_model(changed, model_spec(changed, layers))
