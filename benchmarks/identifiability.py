@@ -1,6 +1,7 @@
 """Does the passport keep parameters where their error is small, on landscapes whose truth is known?
 
     python benchmarks/identifiability.py [--only demo five_pool_second clm5_four clm5_all] [--out FILE.npz]
+    python benchmarks/identifiability.py --coverage [CASE ...]
 
 Every landscape trains models from random starts. Five of them, with the sensitivity of the process, make the passport,
 five others, which the passport does not see, say what the error is: the root mean square over them, at each site. A
@@ -40,6 +41,8 @@ from studies.clm5_recovery import FOUR, Clm5Profiles, make_case
 Array = NDArray[np.float64]
 RUNS = 5
 FOLDS = 3
+METHODS = ["mc_dropout", "ensemble", "randomised_priors", "laplace", "smoother"]
+"""Sources of draws whose coverage is compared."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,15 @@ class Truth:
         True places in the range, of what the model learns.
     options : TrainingOptions
         Of every training.
+    fold : array of int, shape (site,), optional
+        Fifth of blocks that a site is in, where the study has blocks.
     """
 
     build: Callable[[Mapping[str, float]], HybridModel]
     data: SiteData
     positions: Array
     options: TrainingOptions
+    fold: NDArray[np.int64] | None = None
 
 
 def five_pool(land: Landscape, neural: Sequence[str], shared: Sequence[str], constants: Mapping[str, float]) -> Truth:
@@ -88,7 +94,7 @@ def five_pool(land: Landscape, neural: Sequence[str], shared: Sequence[str], con
 
     values = {p.name: np.full(len(land.row), constants.get(p.name, p.default)) for p in process.parameters}
     values |= {name: field[places] for name, field in land.parameters.items()}
-    true = np.stack([_position(process, name, values[name]) for name in (*neural, *shared)], axis=1)
+    true = np.stack([position(process, name, values[name]) for name in (*neural, *shared)], axis=1)
     options = TrainingOptions(learning_rate=0.005, max_epochs=400, patience=60, batch_size=512)
     return Truth(build, data, true, options)
 
@@ -99,17 +105,18 @@ GLOBAL = ("vmax_u", "km_u", "k_mb", "k_ep", "k_el", "k_ads", "k_des", "a_p")
 AS_IN_TRUTH = {"a_p": 0.5, "a_m": 0.0}
 
 
-def _position(process: ProcessModel, name: str, value: Array) -> Array:
+def position(process: ProcessModel, name: str, value: Array) -> Array:
+    """Places in the range of a parameter of values in its unit."""
     p = next(p for p in process.parameters if p.name == name)
     if p.scale == "log":
         return np.asarray(np.log(value / p.lower) / np.log(p.upper / p.lower))
     return np.asarray((value - p.lower) / (p.upper - p.lower))
 
 
-def demo(neural: Sequence[str], shared: Sequence[str]) -> Truth:
-    """The landscape of the demo."""
+def demo(neural: Sequence[str], shared: Sequence[str], seed: int = 0) -> Truth:
+    """The landscape of the demo, or with another seed one like it."""
     constants = {} if "a_p" in (*neural, *shared) else AS_IN_TRUTH
-    return five_pool(make_landscape(), neural, shared, constants)
+    return five_pool(make_landscape(seed=seed), neural, shared, constants)
 
 
 SECOND = {"f_poc": 0.6, "vmax_p": 6e4, "km_p": 300.0, "vmax_u": 200.0, "km_u": 0.15, "k_ep": 0.03, "k_el": 14.0}
@@ -130,16 +137,18 @@ def second_relations(covariates: dict[str, Array]) -> dict[str, Array]:
     return values | {name: np.full(wet.shape, value) for name, value in SECOND.items()}
 
 
-def second(neural: Sequence[str], shared: Sequence[str]) -> Truth:
+def second(neural: Sequence[str], shared: Sequence[str], seed: int = 0) -> Truth:
     """Another place, other relationships, other constants."""
-    land = make_landscape(seed=11, sites=1200, relations=second_relations)
+    land = make_landscape(seed=11 + seed, sites=1200, relations=second_relations)
     constants = {name: value for name, value in SECOND.items() if name not in shared}
     return five_pool(land, neural, shared, constants)
 
 
-def clm5(parameters: Sequence[str], encoder: Mapping[str, Any], constraint: str, options: TrainingOptions) -> Truth:
+def clm5(
+    parameters: Sequence[str], encoder: Mapping[str, Any], constraint: str, options: TrainingOptions, seed: int = 0
+) -> Truth:
     """Sites of the CLM5 studies, 300 of the 1,018 for four parameters and 600 for all."""
-    case = make_case(parameters, 0, n=300 if len(parameters) == len(FOUR) else 600)
+    case = make_case(parameters, seed, n=300 if len(parameters) == len(FOUR) else 600)
 
     def build(start: Mapping[str, float]) -> HybridModel:
         return HybridModel(
@@ -153,7 +162,7 @@ def clm5(parameters: Sequence[str], encoder: Mapping[str, Any], constraint: str,
         )
 
     data = replace(case.data, targets={"log_soc_profile": case.data.targets["log_soc_profile"]})
-    return Truth(build, data, case.truth.positions, options)
+    return Truth(build, data, case.truth.positions, options, case.fold)
 
 
 LBFGS = TrainingOptions(
@@ -335,8 +344,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(LANDSCAPES), choices=list(LANDSCAPES))
     parser.add_argument("--out", type=Path, help="folder that keeps what was trained (npz), read where it is there")
     parser.add_argument("--figure", type=Path, help="PNG of expected against true errors")
+    parser.add_argument(
+        "--coverage", nargs="*", metavar="CASE", help="coverage of 95 % ranges alone; all cases by default"
+    )
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1], help="of --coverage")
+    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS, help="of --coverage")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.coverage is not None:
+        from benchmarks import posteriors
+
+        posteriors.report(args.coverage, args.seeds, args.methods)
+        return
     landscapes = {}
     for name in args.only:
         results: dict[str, Outcome] = {}

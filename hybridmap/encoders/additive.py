@@ -33,6 +33,11 @@ class LinearEncoder(Encoder):
         super().__init__()
         self.head = Linear(n_inputs, n_outputs).small()
 
+    @property
+    def last_layer(self) -> Linear:
+        """The head."""
+        return self.head
+
     def forward(self, covariates: Tensor) -> Tensor:
         """Standardised covariates (..., site, n_inputs) to raw parameters (..., site, n_outputs)."""
         out: Tensor = self.head(covariates)
@@ -83,6 +88,11 @@ class NAM(Encoder):
         self.dropout = Dropout(dropout)
         # The sum over covariates of a map of their hidden units is one map of all hidden units side by side.
         self.head = Linear(n_inputs * units, n_outputs).small()
+
+    @property
+    def last_layer(self) -> Linear:
+        """The head."""
+        return self.head
 
     def forward(self, covariates: Tensor) -> Tensor:
         """Standardised covariates (..., site, n_inputs) to raw parameters (..., site, n_outputs)."""

@@ -69,6 +69,11 @@ class Encoder(nn.Module, ABC):
         """One of :attr:`regularisers`, () or (member,), at the last call; only the sites `valid` (..., site) count."""
         raise ValueError(f"{type(self).__name__} has no penalty '{name}'; there are {list(self.regularisers)}.")
 
+    @property
+    def last_layer(self) -> nn.Linear | None:
+        """The layer that the encoder ends in, None where that is not one linear layer."""
+        return None
+
     def curves(self) -> Curves | None:
         """Curves from single features to outputs, None where the encoder is no sum of such curves."""
         return None

@@ -60,6 +60,11 @@ class MLP(Encoder):
             width = next_width
         self.head = Linear(width, n_outputs).small()
 
+    @property
+    def last_layer(self) -> Linear:
+        """The head."""
+        return self.head
+
     def forward(self, covariates: Tensor) -> Tensor:
         """Standardised covariates (..., site, n_inputs) to raw parameters (..., site, n_outputs)."""
         out = covariates

@@ -15,7 +15,7 @@ from hybridmap.evaluate.interval_groups import best_rule
 from hybridmap.evaluate.interval_rule import RuleOptions, raw_factor
 from hybridmap.evaluate.interval_scale import head_columns
 from hybridmap.model import HybridModel, Model
-from hybridmap.model.draws import dropout_draws, ensemble_draws, interval, mean_of
+from hybridmap.model.draws import dropout_draws, ends_for_another, ensemble_draws, interval, mean_of, within_bounds
 from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.train import load_members
 
@@ -51,7 +51,7 @@ def interval_columns(experiment: Experiment, model: Model, folder: Path, samples
         return {
             k: v for t in experiment.targets for k, v in head_columns(model.heads, outputs, t, source.level).items()
         }
-    if source.method == "ensemble":
+    if source.has_members:
         members = load_members(folder, experiment.own_process)
         assert members is not None
         draws = ensemble_draws(members, covariates, forcing)
@@ -63,6 +63,9 @@ def interval_columns(experiment: Experiment, model: Model, folder: Path, samples
     columns = {}
     for name in names:
         limits = interval(draws[name], source.level)
+        if source.is_posterior:
+            lower, upper = within_bounds(model, name, ends_for_another(draws[name], source.level))
+            limits = limits._replace(lower=lower, upper=upper)
         for key in ("lower", "upper", "sd"):
             columns[f"{key}.{name}"] = getattr(limits, key).numpy()
     return columns
@@ -87,7 +90,7 @@ def central_predictions(experiment: Experiment, model: Model, folder: Path, samp
     dict of str to array, shape (site,)
         Every output in its unit.
     """
-    if experiment.uncertainty.method != "ensemble":
+    if not experiment.uncertainty.has_members:
         return dict(model.predict(samples))
     members = load_members(folder, experiment.own_process)
     assert members is not None
@@ -104,7 +107,7 @@ def calibrate(
 
     The rule of a fold comes from the test sites of the scheme's other folds, whose models never saw them, and each
     block counts once. Learned parameters are not observed: they get the mean of the targets' factors on the spread of
-    their draws, which is no guarantee.
+    their draws, which is no guarantee; a posterior its own range.
 
     Parameters
     ----------
@@ -141,8 +144,11 @@ def calibrate(
         factor = _mean_factor(held_out, sites, experiment.targets, level) if parameters else np.nan
         for name in parameters:
             centre, half_width = group[name], factor * group[f"sd.{name}"]
-            table.loc[group.index, f"conformal_lower.{name}"] = centre - half_width
-            table.loc[group.index, f"conformal_upper.{name}"] = centre + half_width
+            # A posterior says itself how wide it is: observations of targets know nothing better of parameters.
+            for end, sign in (("lower", -1.0), ("upper", 1.0)):
+                is_posterior = experiment.uncertainty.is_posterior
+                values = group[f"{end}.{name}"] if is_posterior else centre + sign * half_width
+                table.loc[group.index, f"conformal_{end}.{name}"] = values
     return table
 
 

@@ -18,6 +18,7 @@ from hybridmap.experiment.specification import checked_model, model_spec, traini
 from hybridmap.experiment.training import SEED_STEP
 from hybridmap.model import Model
 from hybridmap.train import Member, fit_members
+from hybridmap.train.posteriors import METHODS
 
 Rows = NDArray[np.int64]
 
@@ -81,7 +82,7 @@ def train_parts(
     members = [
         Member(
             checked_model(experiment, spec, seed),
-            torch.from_numpy(part.training),
+            METHODS[experiment.uncertainty.method].rows(torch.from_numpy(part.training), seed),
             torch.from_numpy(part.stopping),
             seed,
             f"part {number}",

@@ -19,6 +19,7 @@ from hybridmap.process import ProcessModel, get_process
 from hybridmap.quantities import QUANTITIES, Quantity
 from hybridmap.train import TrainingOptions
 from hybridmap.train.penalties import penalties_of
+from hybridmap.train.posteriors import METHODS
 from hybridmap.units import same_unit
 
 
@@ -52,6 +53,7 @@ def model_spec(experiment: Experiment, layers: ModelLayers) -> dict[str, Any]:
         "root_beta": layers.root_beta,
         "heads": experiment.loss.heads_of(experiment.targets),
         "quantities": [q.facts() for name, q in layers.quantities.items() if name not in QUANTITIES],
+        **METHODS[experiment.uncertainty.method].specification,
     }
 
 
@@ -115,6 +117,7 @@ def checked_model(experiment: Experiment, spec: dict[str, Any], seed: int | None
             check_overrides(model.process, experiment.bounds, experiment.start, experiment.fixed)
             _check_units(model.process, model.quantities)
         penalties_of(model, experiment.loss.penalties)
+        METHODS[experiment.uncertainty.method].check(model)
         return model
     except (ValueError, HybridmapError) as error:
         raise HybridmapError(f"experiment '{experiment.name}': {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ from hybridmap.files.reading import read_parquet
 from hybridmap.files.sums import store_of, sums_of
 from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.grid.lock import WriterLock
+from hybridmap.model import Model
+from hybridmap.options.uncertainty import FROM_ONE_NETWORK
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
+from hybridmap.train.posteriors import METHODS, Evidence
 
 LOG = logging.getLogger("hybridmap")
 SEED_STEP = 1000
@@ -105,7 +109,8 @@ def train_folds(
         histories = iter(_fit(experiment, spec, groups, data, checkpoint))
         for lock, group in zip(locks, groups, strict=True):
             lock.sign_of_life()
-            _save(experiment.name, spec, group, [next(histories) for _ in group.members])
+            draws = _draws(experiment, group, data)
+            _save(experiment.name, spec, group, [next(histories) for _ in group.members], draws)
         shutil.rmtree(checkpoint, ignore_errors=True)
 
 
@@ -129,8 +134,11 @@ def _members(experiment: Experiment, spec: dict[str, Any], fold: str, parts: pd.
     training, validation = (torch.tensor((parts == part).to_numpy().nonzero()[0]) for part in ("train", "validation"))
     LOG.info("%s %s: %d training and %d validation sites", experiment.name, fold, len(training), len(validation))
     seeds = [experiment.seed + SEED_STEP * k for k in range(experiment.uncertainty.ensemble_size)]
+    rows = METHODS[experiment.uncertainty.method].rows
     return [
-        Member(checked_model(experiment, spec, seed).to(device), training, validation, seed, f"fold '{fold}'")
+        Member(
+            checked_model(experiment, spec, seed).to(device), rows(training, seed), validation, seed, f"fold '{fold}'"
+        )
         for seed in seeds
     ]
 
@@ -151,13 +159,32 @@ def _fit(
             raise HybridmapError(f"experiment '{experiment.name}', {error}") from None
 
 
-def _save(name: str, spec: dict[str, Any], group: FoldModels, histories: Sequence[Sequence[Epoch]]) -> None:
-    """Write history and model of one fold."""
+def _draws(experiment: Experiment, group: FoldModels, data: SiteData) -> list[Model]:
+    """Draws of one fold, of models that are moved to the processor for them."""
+    source, first = experiment.uncertainty, group.members[0]
+    if source.method not in FROM_ONE_NETWORK:
+        return [member.model for member in group.members]
+    begin = time.perf_counter()
+    training, validation = (data.rows(rows).cpu() for rows in (first.training, first.validation))
+    evidence = Evidence(training, validation, source.draws, experiment.seed)
+    draws = METHODS[source.method].draws([first.model.cpu()], evidence)
+    LOG.info("%s %s: %d draws in %.1f s", experiment.name, group.name, len(draws), time.perf_counter() - begin)
+    return draws
+
+
+def _save(
+    name: str,
+    spec: dict[str, Any],
+    group: FoldModels,
+    histories: Sequence[Sequence[Epoch]],
+    draws: Sequence[Model],
+) -> None:
+    """Write history and model of one fold, with its draws."""
     history = pd.concat(
         [pd.DataFrame(rows).assign(member=float(k)) for k, rows in enumerate(histories)], ignore_index=True
     )
     write_parquet(history, group.folder / "history.parquet")
     write_csv(history, group.folder / "history.csv")
-    save_model([member.model for member in group.members], spec, group.folder / "model")
+    save_model([member.model for member in group.members], spec, group.folder / "model", draws)
     best = min((row for rows in histories for row in rows), key=lambda row: row["validation_loss"])
     LOG.info("%s %s: best validation loss %.3f at epoch %d", name, group.name, best["validation_loss"], best["epoch"])

@@ -226,6 +226,11 @@ class HybridModel(TableModel):
             return shared
         return torch.cat([self.neural_parameters(covariates, forcing)[1], shared], dim=-1)
 
+    def raw_parameters(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
+        """Raw values of the neural parameters before the constraint, (site, neural parameter)."""
+        encoded = self.encode(covariates, forcing)[1]
+        return encoded[..., : len(self.neural_names)] + self.start
+
     def parameters_at(self, positions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
         """Values of neural, then shared parameters, in their units, at positions (learned parameter,) in the range."""
         places, count = torch.as_tensor(np.asarray(positions, dtype=float)), len(self.neural_names)
@@ -252,6 +257,17 @@ class HybridModel(TableModel):
         learned = dict(zip(names, torch.cat(values, dim=1).unbind(1), strict=True))
         outputs = self._simulate(learned, forcing, positions.shape[:1])
         return self.depth.observed(outputs, {**self.forcing_constants, **forcing}, 0)
+
+    def outputs_of_raw(self, raw: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As :meth:`outputs_at` of raw values before the constraints; (site, learned parameter) to (site, ...)."""
+        count = len(self.neural_names)
+        positions = [self.constraint.position(raw[:, :count]), self._shared_constraint.position(raw[:, count:])]
+        return self.outputs_at(torch.cat(positions, dim=1), forcing)
+
+    @property
+    def shared_constraint(self) -> Constraint:
+        """What keeps global parameters between their bounds."""
+        return self._shared_constraint
 
     def run_columns(self, covariates: Tensor, forcing: Mapping[str, Tensor], column_of: Tensor) -> Run:
         """Run columns of soil once each, and observe the layers of them; see :meth:`run`.

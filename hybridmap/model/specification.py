@@ -9,6 +9,7 @@ from hybridmap.encoders import MixedInputs
 from hybridmap.encoders.registry import build_encoder
 from hybridmap.model import HybridModel, Model, NetworkModel, resolve_roles
 from hybridmap.model.layer_depth import LayerDepth
+from hybridmap.model.random_prior import add_random_prior
 from hybridmap.options.position import PositionWaves
 from hybridmap.process import get_process
 from hybridmap.quantities import QUANTITIES, Quantity
@@ -26,8 +27,9 @@ def build_model(spec: Mapping[str, Any]) -> Model:
         ``covariates``, ``forcing``, ``targets`` (lists), ``forcing_constants`` and optionally ``categorical``
         (covariate → class codes), ``start`` (parameter → value), ``units`` (layer → unit), ``quantities`` (facts of
         those that the region declares) ``root_beta`` (shape of the root profile, where observations are of layers at
-        several depths)
-        and ``heads`` (further outputs of the encoder).
+        several depths),
+        ``heads`` (further outputs of the encoder) and ``prior`` ("random": an encoder with a random function beside
+        it, :class:`hybridmap.model.random_prior.RandomPrior`).
 
     Returns
     -------
@@ -40,7 +42,16 @@ def build_model(spec: Mapping[str, Any]) -> Model:
     """
     model = _build_network(spec) if spec["process"] is None else _build_hybrid(spec)
     model.quantities = quantities_of(spec)
+    if spec.get("prior"):
+        add_random_prior(model, *_encoder_shape(spec, model))
     return model
+
+
+def _encoder_shape(spec: Mapping[str, Any], model: Model) -> tuple[int, int]:
+    """Features and outputs of the encoder of a model."""
+    inputs = len(model.standardise.mean) if model.inputs is None else model.inputs.n_features
+    learned = model.neural_names if isinstance(model, HybridModel) else model.target_names
+    return inputs, len(learned) + len(spec.get("heads") or ())
 
 
 def quantities_of(spec: Mapping[str, Any]) -> dict[str, Quantity]:

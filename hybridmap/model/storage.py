@@ -23,7 +23,9 @@ MISFITS = (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexE
 """What building a model from a specification raises that is none."""
 
 
-def save_model(model: Model | Sequence[Model], spec: Mapping[str, Any], folder: Path) -> None:
+def save_model(
+    model: Model | Sequence[Model], spec: Mapping[str, Any], folder: Path, draws: Sequence[Model] | None = None
+) -> None:
     """Write a model and the specification that rebuilds it into `folder`; weights last, by rename.
 
     Of several (an ensemble) the first is the model of the folder, and all of them go beside it. The specification
@@ -37,15 +39,18 @@ def save_model(model: Model | Sequence[Model], spec: Mapping[str, Any], folder: 
         As :func:`hybridmap.model.specification.build_model` takes it.
     folder : Path
         Made if absent.
+    draws : sequence of Model, optional
+        What goes beside the model instead of the others, where members are not trained but drawn.
     """
     import yaml
 
     models = [model] if isinstance(model, nn.Module) else list(model)
+    members = models if draws is None else draws
     folder.mkdir(parents=True, exist_ok=True)
     spec, source = _with_source(spec)
     contents = {} if source is None else {PROCESS: source}
-    if len(models) > 1:
-        contents[MEMBERS] = tensor_bytes(stack(models).state_dict())
+    if len(members) > 1:
+        contents[MEMBERS] = tensor_bytes(stack(members).state_dict())
     weights = tensor_bytes(models[0].state_dict())
     digests = {name: sha256(content) for name, content in {**contents, WEIGHTS: weights}.items()}
     text = yaml.safe_dump({**spec, FILES: digests}, sort_keys=False)

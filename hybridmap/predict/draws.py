@@ -26,7 +26,7 @@ Sampler = Callable[[Tensor, Forcing, Sequence[str]], Draws]
 
 
 def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust: bool = False) -> list[Model]:
-    """The trained model ready to predict; of an ensemble all members, which are averaged.
+    """The trained model ready to predict; of an ensemble or posterior all members, which are averaged.
 
     One by one: each fits the cache, where all together would not.
 
@@ -51,11 +51,11 @@ def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust
     HybridmapError
         If the model is no ensemble and the experiment asks for one.
     """
-    if source.method != "ensemble":
+    if not source.has_members:
         return [make_fast(load_model(folder, trust), precision)]
     ensemble = load_members(folder, trust)
     if ensemble is None:
-        raise HybridmapError(f"{folder}: only one member, the experiment asks for {source.members}; train it again.")
+        raise HybridmapError(f"{folder}: only one member, the experiment asks for {source.draw_count}; train it again.")
     models = []
     for k in range(len(ensemble.standardise.mean)):
         model = load_model(folder, trust)

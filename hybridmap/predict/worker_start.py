@@ -28,8 +28,8 @@ ENVIRONMENT = {
 
 def passes_of(uncertainty: UncertaintyOptions, predict: Predict) -> int:
     """How often a map of these settings predicts a cell: members, passes of dropout, scenarios."""
-    passes = {"ensemble": uncertainty.members, "mc_dropout": 1 + uncertainty.passes}
-    return passes.get(uncertainty.method, 1) * (1 + len(predict.scenarios))
+    passes = max(1, uncertainty.draw_count if uncertainty.has_members else 1 + uncertainty.draw_count)
+    return passes * (1 + len(predict.scenarios))
 
 
 def worth_processes(cells: int, passes: int) -> bool:

@@ -45,6 +45,11 @@ class SiteData:
         column = None if self.column is None else self.column[index]
         return SiteData(self.covariates[index], {k: v[index] for k, v in self.forcing.items()}, targets, column)
 
+    def cpu(self) -> SiteData:
+        """The same sites in the memory of the processor."""
+        forcing, targets = ({k: v.cpu() for k, v in values.items()} for values in (self.forcing, self.targets))
+        return SiteData(self.covariates.cpu(), forcing, targets, None if self.column is None else self.column.cpu())
+
     def batch(self, index: Tensor, valid: Tensor) -> Batch:
         """The sites at `index` (member, site), as :meth:`rows`; of each column covariates and forcing once."""
         sites = self.rows(index, valid)

@@ -13,6 +13,7 @@ from torch import Tensor
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.strata import depth_class
 from hybridmap.model import HybridModel
+from hybridmap.model.draws import ends_for_another, within_bounds
 from hybridmap.predict.calibration import MapRule, calibrated_rules
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
@@ -55,7 +56,8 @@ class IntervalMaps(MapKind):
             note = "intervals are not by land cover, which maps do not know: they take the factor of all samples"
             self.notes = (*self.notes, note)
         depth = depth_class(pd.Series([interval.top_cm]), pd.Series([interval.bottom_cm])).iloc[0]
-        is_target = {name: name in targets for name in self.names}
+        ruled = (n for n in self.names if not self._is_of_posterior(n))
+        is_target = {name: name in targets for name in ruled}
         return calibrated_rules(recipe.calibration, recipe.uncertainty, is_target, depth)
 
     def layers(self) -> dict[str, MapLayer]:
@@ -105,13 +107,24 @@ class IntervalMaps(MapKind):
         if draws is not None:
             maps[f"{name}_sd"] = torch.stack(draws).std(0)
         least = self._least(name)
-        if self.method == "spread":
+        if self.method == "spread" or self._is_of_posterior(name):
             assert draws is not None
-            lower, upper = central_interval(draws, self.source.recipe.uncertainty.level)
+            lower, upper = self._ends_of(name, draws)
             lower = lower.clamp(min=least)
         else:
             lower, upper = self.rules[name].ends(centre, maps.get(f"{name}_sd"), least)
         return {**maps, f"{name}_lower": lower, f"{name}_upper": upper}
+
+    def _is_of_posterior(self, name: str) -> bool:
+        """Whether the range of draws is that of a posterior parameter, which no calibration on targets makes better."""
+        return self.source.recipe.uncertainty.is_posterior and name not in self.source.model.target_names
+
+    def _ends_of(self, name: str, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Ends of the draws of a map, (site,)."""
+        source, output = self.source.recipe.uncertainty, self.source.model_maps[name].output
+        if not source.is_posterior:
+            return central_interval(draws, source.level)
+        return within_bounds(self.source.model, output, ends_for_another(torch.stack(draws), source.level))
 
     def _least(self, name: str) -> float:
         """What a map can be: a quantity that is not signed, and a density of carbon, at least 0."""
@@ -127,9 +140,12 @@ class IntervalMaps(MapKind):
             "head": "a spread that the encoder learned",
             "ensemble": f"{source.members} members",
             "mc_dropout": f"{source.passes} passes of dropout",
+            "randomised_priors": f"{source.members} members with a random prior each",
+            "laplace": f"{source.draws} draws of the last layer and global parameters",
+            "smoother": f"{source.draws} draws of global parameters",
         }
         spread = texts.get(source.method, "the same width everywhere")
-        if self.method == "conformal":
+        if self.method == "conformal" and not self._is_of_posterior(name):
             if self.rules[name].is_log:
                 spread = "the same ratio everywhere"
             return f"{spread}, calibrated on held-out blocks"

@@ -34,7 +34,7 @@ class StockDraws(MapKind):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         uncertainty = source.recipe.uncertainty
-        self.count = uncertainty.members if uncertainty.method == "ensemble" else uncertainty.passes
+        self.count = uncertainty.draw_count
         self.stocks: dict[str, Stock] = {}
         self.changes: dict[str, Change] = {}
         if source.recipe.keep_draws:
@@ -43,7 +43,7 @@ class StockDraws(MapKind):
             self.changes = dict(_changes(source, mapped))
         self.drawn_outputs = tuple(source.model_maps[stock.output].output for stock in self.stocks.values())
         # Members answer a scenario themselves; dropout draws outputs of the model alone.
-        self._changes_are_drawn = source.has_spread and uncertainty.method == "ensemble"
+        self._changes_are_drawn = source.has_spread and uncertainty.has_members
         if self._changes_are_drawn:
             self.drawn_outputs += tuple(change.output for change in self.changes.values())
 
