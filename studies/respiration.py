@@ -171,7 +171,9 @@ LINEAR = {
     "kan_relu": _row("1-layer KAN, ReLU", KAN1, "relu", [], **SPARSE),
     "pure_network_published": _as_published("as published: pure network", SMALL, None, [0.968]),
     "mlp_softplus_published": _as_published("as published: MLP, softplus", SMALL, "softplus", [0.972, 0.818, 0.284]),
-    "mlp_relu_published": _as_published("as published: MLP, ReLU", SMALL, "relu", [0.976, 0.941, 0.161], penalties=FREE),
+    "mlp_relu_published": _as_published(
+        "as published: MLP, ReLU", SMALL, "relu", [0.976, 0.941, 0.161], penalties=FREE
+    ),
     "kan_softplus_published": _as_published(
         "as published: 1-layer KAN, softplus", AFFINE1, "softplus", [0.975, 0.995, 0.002], penalties=ONE_LAYER
     ),
@@ -189,7 +191,9 @@ NONLINEAR = {
     "kan2_softplus": _row("2-layer KAN (8 hidden, zero base), softplus", KAN2, "softplus", [], **SPARSE),
     "pure_network_published": _as_published("as published: pure network", SMALL, None, [0.946]),
     "mlp_softplus_published": _as_published("as published: MLP, softplus", SMALL, "softplus", [0.948, -0.265, 0.937]),
-    "mlp_relu_published": _as_published("as published: MLP, ReLU", SMALL, "relu", [0.961, 0.949, 0.199], penalties=FREE),
+    "mlp_relu_published": _as_published(
+        "as published: MLP, ReLU", SMALL, "relu", [0.961, 0.949, 0.199], penalties=FREE
+    ),
     "linear_relu_published": _as_published(
         "as published: linear encoder, ReLU", {"name": "linear"}, "relu", [0.400, -0.204, 1.078], penalties=FREE
     ),
