@@ -22,8 +22,8 @@ from hybridmap.samples.schemes import degree_blocks
 from hybridmap.testing.clm5_sites import COVARIATES, Clm5Sites, Relationships, make_clm5_sites, make_relationships
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study, encoder_row
-from studies.kan_start import start_as_published
 from studies.parallel import run_in_processes
+from studies.published_start import start_as_published
 
 FOUR = ("efolding", "tau4s3", "fs1s3", "w_scaling")
 """The parameters that SOC is most sensitive to."""
@@ -311,11 +311,11 @@ _row = partial(encoder_row, ("soc_r2", "pooled_r2", "kl"))
 BOUND = {"violation": 1e-3}
 FREE = {"violation": 1000.0}
 SPARSE = {"entropy": 10.0, "l1": 10.0, "smoothness": 10.0}
-PUBLISHED_KAN = {
+PUBLISHED_KAN: dict[str, Any] = {
     "encoder": {"name": "kan", "affine": True}, "constraint": "hard_sigmoid", "as_published": True,
     "published_start": True, "penalties": FREE | SPARSE,
 }  # fmt: skip
-OUR_KAN = {
+OUR_KAN: dict[str, Any] = {
     "encoder": {"name": "kan"}, "constraint": "hard_sigmoid",
     "penalties": BOUND | {"entropy": 1e-5, "smoothness": 1e-5},
 }  # fmt: skip

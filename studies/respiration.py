@@ -18,7 +18,7 @@ from hybridmap.model.specification import build_model
 from hybridmap.testing.neustift import OFFSET, make_neustift
 from hybridmap.train import LossOptions, Member, SiteData, TrainingOptions, fit_members
 from studies import Row, Scores, Study, encoder_row
-from studies.kan_start import start_as_published
+from studies.published_start import start_as_published
 
 COVARIATES = ["sw_pot", "dsw_pot", "ta"]
 RbForm = Literal["linear", "nonlinear"]
@@ -90,7 +90,8 @@ def run(form: RbForm, rows: Mapping[str, Row], name: str, seeds: Sequence[int]) 
 def _thinned(table: pd.DataFrame, step: int) -> pd.DataFrame:
     """The test year, and each `step`-th half-hour of the other years."""
     is_kept = (table["part"] == "test") | (np.arange(len(table)) % step == 0)
-    return table[is_kept].reset_index(drop=True)
+    kept: pd.DataFrame = table[is_kept].reset_index(drop=True)
+    return kept
 
 
 def _spec(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,10 +170,10 @@ def spread_clusters(xy: Points, cluster: Labels, folds: int) -> Labels:
     order = np.argsort(np.bincount(cluster, weights=along) / size, kind="stable")
     fills_fold = size[order] >= len(xy) / folds
     alone = order[fills_fold][: folds - 1]
-    others = order[~np.isin(order, alone)]
+    shared = order[~np.isin(order, alone)]
     fold = np.empty(len(size), np.int64)
     fold[alone] = np.arange(len(alone))
-    fold[others] = len(alone) + np.arange(len(others)) % (folds - len(alone))
+    fold[shared] = len(alone) + np.arange(len(shared)) % (folds - len(alone))
     return np.asarray(fold[cluster])
 
 

@@ -1,4 +1,4 @@
-"""The start of a KAN's weights in the published programs, and what a KAN makes of its start and its settings."""
+"""The start of a KAN's weights in the published programs."""
 
 from __future__ import annotations
 
