@@ -46,7 +46,7 @@ def run(rows: Mapping[str, Row], name: str, seeds: Sequence[int]) -> list[Scores
 
 def run_seed(settings: Mapping[str, Any], seed: int) -> Scores:
     """Train on all folds but two, stop on one, test on one."""
-    names = list(settings.get("parameters", ALL))
+    names = list(settings.get("parameters", PARAMETERS))
     case = make_case(names, seed)
     coordinates = torch.tensor(np.stack([case.sites.lon, case.sites.lat], axis=1), dtype=torch.float32)
     covariates = [*COVARIATES, "lon", "lat"] if settings["positional"] else list(COVARIATES)
@@ -102,8 +102,8 @@ def _score(
     return scores | {key: float(np.mean(values)) for key, values in agreement.items()}
 
 
-ALL = tuple(p.name for p in Clm5Profiles().parameters)
-OURS = {
+PARAMETERS = tuple(p.name for p in Clm5Profiles().parameters)
+SMALL_STEPS = {
     "target": "log_soc_profile",
     "layers": {"dropout": SHARE},
     "training": TrainingOptions(
@@ -123,9 +123,11 @@ RETRIEVAL = {
     ),
 }  # fmt: skip
 ROWS = {
-    "plain": Row("all 21, covariates only", {}, OURS | {"positional": False}),
-    "positional": Row("all 21, with the positional encoder of longitude and latitude", {}, OURS | {"positional": True}),
-    "four": Row("four, covariates only", {}, OURS | {"positional": False, "parameters": FOUR}),
+    "plain": Row("all 21, covariates only", {}, SMALL_STEPS | {"positional": False}),
+    "positional": Row(
+        "all 21, with the positional encoder of longitude and latitude", {}, SMALL_STEPS | {"positional": True}
+    ),
+    "four": Row("four, covariates only", {}, SMALL_STEPS | {"positional": False, "parameters": FOUR}),
     "four_published": Row("four, trained as published", {}, RETRIEVAL),
 }
 STUDIES = {

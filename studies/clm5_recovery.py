@@ -235,7 +235,13 @@ def training(settings: Mapping[str, Any]) -> TrainingOptions:
         )
     loss = LossOptions("mse", penalties=settings.get("penalties", {}))
     return TrainingOptions(
-        optimiser="lbfgs", learning_rate=1.0, max_epochs=40, patience=40, stop_on="mse", clip_norm=1e9, loss=loss
+        optimiser="lbfgs",
+        learning_rate=1.0,
+        max_epochs=settings.get("epochs", 40),
+        patience=40,
+        stop_on="mse",
+        clip_norm=1e9,
+        loss=loss,
     )
 
 

@@ -90,8 +90,8 @@ def run(form: RbForm, rows: Mapping[str, Row], name: str, seeds: Sequence[int]) 
 def _thinned(table: pd.DataFrame, step: int) -> pd.DataFrame:
     """The test year, and each `step`-th half-hour of the other years."""
     is_kept = (table["part"] == "test") | (np.arange(len(table)) % step == 0)
-    kept: pd.DataFrame = table[is_kept].reset_index(drop=True)
-    return kept
+    thinned: pd.DataFrame = table[is_kept].reset_index(drop=True)
+    return thinned
 
 
 def _spec(settings: Mapping[str, Any]) -> dict[str, Any]:
