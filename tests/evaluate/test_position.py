@@ -30,7 +30,7 @@ def test_an_experiment_with_position_is_trained_scored_and_placed(
     test = predictions[predictions["part"] == "test"]
     assert test["predicted.soc"].notna().all()
     assert (test["conformal_upper.soc"] > test["conformal_lower.soc"]).all()
-    predict = config.predict.model_copy(update={"references": 100})
+    few = config.predict.model_copy(update={"references": 100})
     learn_applicability(
         experiment, config.covariates, predict, models["block-0"], samples, splits, tmp_path / "aoa.npz"
     )
