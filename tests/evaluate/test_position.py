@@ -31,7 +31,5 @@ def test_an_experiment_with_position_is_trained_scored_and_placed(
     assert test["predicted.soc"].notna().all()
     assert (test["conformal_upper.soc"] > test["conformal_lower.soc"]).all()
     few = config.predict.model_copy(update={"references": 100})
-    learn_applicability(
-        experiment, config.covariates, predict, models["block-0"], samples, splits, tmp_path / "aoa.npz"
-    )
+    learn_applicability(experiment, config.covariates, few, models["block-0"], samples, splits, tmp_path / "aoa.npz")
     assert (tmp_path / "aoa.npz").is_file()
