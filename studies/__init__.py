@@ -88,7 +88,7 @@ class Study:
     per_parameter: str = ""
 
 
-MODULES = ("respiration", "clm5_recovery", "clm5_coverage", "retention")
+MODULES = ("respiration", "clm5_recovery", "kan_starts", "clm5_coverage", "retention")
 
 
 def studies() -> dict[str, Study]:

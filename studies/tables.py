@@ -70,13 +70,13 @@ def _parameter_table(study: Study, scores: RowScores) -> list[str]:
     rows = [name for name in study.rows if name in scores]
     names = [key.removeprefix(prefix) for key in scores[rows[0]][0] if key.startswith(prefix)]
     head = f"| {prefix.rstrip('.')} of | " + " | ".join(study.rows[name].title for name in rows) + " |"
-    cells = {n: [_cell([s[prefix + n] for s in scores[r]], None) for r in rows] for n in names}
+    cells = {n: [_cell([s[prefix + n] for s in scores[r] if prefix + n in s], None) for r in rows] for n in names}
     return [head, "|---" * (len(rows) + 1) + "|", *(f"| `{n}` | " + " | ".join(c) + " |" for n, c in cells.items())]
 
 
 def _cell(values: list[float], published: float | None) -> str:
     if not values:
-        return "–"
+        return "–" if published is None else f"– ({published:.3f})"
     digits = 1 if max(abs(v) for v in values) >= 10 else 3
     deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{mean(values):.{digits}f}{deviation}" + ("" if published is None else f" ({published:.3f})")

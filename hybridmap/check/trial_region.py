@@ -296,7 +296,7 @@ def _run(config: Config, files: RegionFiles) -> None:
     scores, mapped = its_files.scores, its_files.fold(folds[-1]).model
     evaluate(experiment, files.samples, files.splits, models, scores.predictions.parent, config.all_quantities)
     learn_applicability(
-        experiment, config.covariates, config.predict.references, mapped, files.samples, files.splits,
+        experiment, config.covariates, config.predict, mapped, files.samples, files.splits,
         its_files.applicability,
     )  # fmt: skip
     inputs, errors = (files.samples, files.splits, scores.predictions), its_files.expected_error.folder

@@ -128,8 +128,8 @@ def _ladder(config: Config, args: argparse.Namespace) -> None:
 def _applicability(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.applicability_threshold import learn_applicability
 
-    experiment, references = config.experiment(args.experiment), config.predict.references
-    learn_applicability(experiment, config.covariates, references, args.model, args.samples, args.splits, args.out)
+    experiment, predict = config.experiment(args.experiment), config.predict
+    learn_applicability(experiment, config.covariates, predict, args.model, args.samples, args.splits, args.out)
 
 
 def _expected_error(config: Config, args: argparse.Namespace) -> None:

@@ -53,6 +53,11 @@ class Predict(Section):
         le=10_000_000,
         description="Training sites that a cell is compared with; fewer are faster, and the loss is said.",
     )
+    applicability_limit: Literal["fence", "whisker"] = Field(
+        "fence",
+        description="Largest index where the model applies, of training sites seen from other folds: third quartile"
+        " plus 1.5 interquartile ranges, at most the largest (as CAST); or the largest one within those, as it was.",
+    )
     scenarios: dict[Name, Annotated[dict[Name, Change], Field(min_length=1)]] = Field(
         default={}, description="Scenario → forcing → change; maps of the difference, with parameters held."
     )

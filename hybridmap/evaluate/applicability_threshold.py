@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hybridmap.config import Experiment, Raster
+from hybridmap.config import Experiment, Predict, Raster
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.applicability import Applicability, Array, nearest
 from hybridmap.evaluate.importance import covariate_importance
@@ -29,7 +29,7 @@ PAIR_SITES = 3000
 def learn_applicability(
     experiment: Experiment,
     covariates: Sequence[Raster],
-    references: int,
+    predict: Predict,
     model_path: Path,
     samples_path: Path,
     splits_path: Path,
@@ -43,8 +43,8 @@ def learn_applicability(
         The folds of its first scheme give the threshold.
     covariates : sequence of Raster
         Covariates of the region; those of kind "categorical" are classes.
-    references : int
-        Training sites that a cell is compared with, at most.
+    predict : Predict
+        Training sites that a cell is compared with, at most, and the rule of the threshold.
     model_path : Path
         Folder of its trained model.
     samples_path, splits_path : Path
@@ -71,8 +71,9 @@ def learn_applicability(
     if "profile_id" in samples:  # the layers of a profile are one place
         complete &= ~samples["profile_id"].duplicated().to_numpy()
     applicability = fit_applicability(
-        values[complete], folds[complete], model.covariate_names, importance, classes, references
-    )
+        values[complete], folds[complete], model.covariate_names, importance, classes, predict.references,
+        predict.applicability_limit,
+    )  # fmt: skip
     applicability.save(out)
     order = np.argsort(applicability.importance)[::-1][:3]
     LOG.info(
@@ -103,6 +104,7 @@ def fit_applicability(
     importance: Array,
     classes: Mapping[str, Sequence[float]] | None = None,
     references: int = 1000,
+    limit: str = "fence",
 ) -> Applicability:
     """Learn the threshold from sites and the folds of their cross-validation.
 
@@ -120,6 +122,8 @@ def fit_applicability(
         Codes of the covariates that are classes.
     references : int
         Sites to keep, as medoids; all where there are no more. Fewer are faster; the loss is measured.
+    limit : {"fence", "whisker"}
+        Which of `LIMITS` the threshold is.
 
     Returns
     -------
@@ -162,13 +166,14 @@ def fit_applicability(
     random = np.random.default_rng(0)
     drawn_points = points[torch.from_numpy(np.sort(random.permutation(len(points))[:PAIR_SITES]))]
     mean_distance = float(torch.pdist(drawn_points.double()).mean())
+    limit_of = LIMITS[limit]
     exact = _cross_validated(points, folds, np.arange(len(points))) / mean_distance
-    complete = replace(unlimited, references=points.numpy(), mean_distance=mean_distance, threshold=_whisker(exact))
+    complete = replace(unlimited, references=points.numpy(), mean_distance=mean_distance, threshold=limit_of(exact))
     if len(points) <= references:
         return complete
     medoids = _medoids(points, references)
     thinned = _cross_validated(points, folds, medoids) / mean_distance
-    threshold = _whisker(thinned)
+    threshold = limit_of(thinned)
     return replace(
         complete,
         references=points[torch.from_numpy(medoids)].numpy(),
@@ -211,11 +216,21 @@ def _cross_validated(points: Tensor, folds: NDArray[np.int64], references: NDArr
     return out
 
 
-def _whisker(index: NDArray[np.float64]) -> float:
-    """Upper whisker of the boxplot: largest value within 1.5 interquartile ranges above the third quartile."""
+def _fence(index: NDArray[np.float64]) -> float:
+    """Upper fence of the boxplot, 1.5 interquartile ranges above the third quartile, or the largest value if less."""
     finite = index[np.isfinite(index)]
     low, high = np.quantile(finite, [0.25, 0.75])
-    return float(finite[finite <= high + 1.5 * (high - low)].max())
+    return float(min(high + 1.5 * (high - low), finite.max()))
+
+
+def _whisker(index: NDArray[np.float64]) -> float:
+    """Upper whisker of the boxplot: the largest value within its fence."""
+    finite = index[np.isfinite(index)]
+    return float(finite[finite <= _fence(finite)].max())
+
+
+LIMITS: dict[str, Callable[[NDArray[np.float64]], float]] = {"fence": _fence, "whisker": _whisker}
+"""Threshold of an index (site,): as the package CAST has it now, and as Meyer & Pebesma (2021) printed it."""
 
 
 def _medoids(points: Tensor, count: int) -> NDArray[np.int64]:

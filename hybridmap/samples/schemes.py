@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hybridmap.config import Split
 from hybridmap.errors import HybridmapError, nearest
 from hybridmap.samples.clustered_regions import clustered_regions
-from hybridmap.samples.distances import matched_clusters
 from hybridmap.samples.fold_assignment import TARGET_COLUMNS, assign_units, target_shares
+from hybridmap.samples.matched_folds import matched_folds
 
 LOG = logging.getLogger("hybridmap")
 MOST_SQUARES = 10**7
@@ -124,11 +124,15 @@ def _regions(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assi
 
 
 def _matched_distances(samples: pd.DataFrame, scheme: Split, geography: Geography) -> Assignment:
-    """Clusters that put test sites as far from training as the map's cells are, see :func:`matched_clusters`."""
+    """Clusters that put test sites as far from training as the map's cells are, see :func:`matched_folds`."""
     if geography.cells is None:
         raise HybridmapError("a split of kind 'distance' needs the cells of the map; give the cube with --cube.")
-    cluster = matched_clusters(samples, geography.cells, scheme, geography.targets)
-    return Assignment(_balanced(samples, scheme, geography, cluster, "clusters"), cluster)
+    if (places := samples["group_id"].nunique()) < scheme.folds:
+        raise HybridmapError(
+            f"split '{scheme.name}': {places} places cannot fill {scheme.folds} folds; use fewer folds."
+        )
+    folds = matched_folds(samples, geography.cells, scheme, geography.targets)
+    return Assignment(folds.fold, pd.Series(folds.cluster, index=samples.index).map("cluster {:05d}".format))
 
 
 SCHEMES: dict[str, Scheme] = {
@@ -181,8 +185,9 @@ def degree_squares(lon: NDArray[np.float64], lat: NDArray[np.float64], size: flo
         Squares eastwards and northwards.
     """
     west, south = size * np.floor(lon.min() / size), size * np.floor(lat.min() / size)
-    columns = round(float(size * np.ceil(lon.max() / size) - west) / size)
-    rows = round(float(size * np.ceil(lat.max() / size) - south) / size)
+    # One more than the last whole number: a site on the edge of a square belongs to the next.
+    columns = int(np.floor(lon.max() / size) - np.floor(lon.min() / size)) + 1
+    rows = int(np.floor(lat.max() / size) - np.floor(lat.min() / size)) + 1
     return float(west), float(south), columns, rows
 
 

@@ -84,7 +84,7 @@ def gradients(optimisers: Sequence[Optimiser]) -> list[Tensor]:
 
 def member_norms(grads: Sequence[Tensor]) -> Tensor:
     """Norm of the gradient of every member, for gradients (member, ...); shape (member,)."""
-    return torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0).sqrt()
+    return torch.stack([g.reshape(len(g), -1).square().sum(1) for g in grads]).sum(0).sqrt()
 
 
 def scale_members(grads: Sequence[Tensor], factor: Tensor) -> None:

@@ -29,12 +29,29 @@ def test_index_and_threshold_follow_their_definition() -> None:
     assert area.mean_distance == pytest.approx(mean, rel=1e-5)
     held = np.array([pairs[i, folds != folds[i]].min() for i in range(len(x))]) / mean
     low, high = np.quantile(held, [0.25, 0.75])
-    assert area.threshold == pytest.approx(held[held <= high + 1.5 * (high - low)].max(), rel=1e-3)
+    fence = high + 1.5 * (high - low)
+    assert held.max() > fence
+    assert area.threshold == pytest.approx(fence, rel=1e-3)
+    whisker = fit_applicability(x, folds, ["a", "b", "c"], weight, limit="whisker")
+    assert whisker.threshold == pytest.approx(held[held <= fence].max(), rel=1e-3)
+    assert whisker.threshold < area.threshold
     # A covariate that moves nothing does not count, and a training site has index 0.
     moved = torch.from_numpy(x + np.array([0, 0, 50], "float32"))
     assert area.dissimilarity(moved).max() < 1e-3
     far = area.dissimilarity(torch.from_numpy(x + np.array([80, 0, 0], "float32")))
     assert (far > area.threshold).all()
+
+
+def test_the_threshold_is_at_most_the_largest_index() -> None:
+    """Evenly spread sites have no outliers: the fence lies beyond the largest of them, which nothing exceeds."""
+    place = np.cumsum(np.random.default_rng(0).uniform(1, 2, 60))
+    folds = np.arange(60) % 2
+    area = fit_applicability(place[:, None].astype("float32"), folds, ["a"], np.ones(1, "float32"))
+    pairs = np.abs(place[:, None] - place)
+    held = np.where(folds[:, None] != folds, pairs, np.inf).min(1) / pairs[np.triu_indices(60, 1)].mean()
+    low, high = np.quantile(held, [0.25, 0.75])
+    assert held.max() < high + 1.5 * (high - low)
+    assert area.threshold == pytest.approx(held.max(), rel=1e-3)
 
 
 def test_classes_are_equal_or_not() -> None:
@@ -80,7 +97,7 @@ def test_the_area_of_a_trained_model(small_region: tuple[Config, Path], trained:
     config, folder = small_region
     model = trained / "some_neural/all/model"
     tables = folder / "samples.parquet", folder / "splits.parquet"
-    arguments = config.experiment("some_neural"), config.covariates, config.predict.references, model, *tables
+    arguments = config.experiment("some_neural"), config.covariates, config.predict, model, *tables
     for name in ("one.npz", "two.npz"):
         learn_applicability(*arguments, tmp_path / name)
     area, again = (Applicability.load(tmp_path / n) for n in ("one.npz", "two.npz"))

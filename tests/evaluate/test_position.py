@@ -30,5 +30,6 @@ def test_an_experiment_with_position_is_trained_scored_and_placed(
     test = predictions[predictions["part"] == "test"]
     assert test["predicted.soc"].notna().all()
     assert (test["conformal_upper.soc"] > test["conformal_lower.soc"]).all()
-    learn_applicability(experiment, config.covariates, 100, models["block-0"], samples, splits, tmp_path / "aoa.npz")
+    few = config.predict.model_copy(update={"references": 100})
+    learn_applicability(experiment, config.covariates, few, models["block-0"], samples, splits, tmp_path / "aoa.npz")
     assert (tmp_path / "aoa.npz").is_file()

@@ -49,7 +49,7 @@ def evaluated(small_region: tuple[Config, Path], trained: Path, tmp_path_factory
     tables = folder / "samples.parquet", folder / "splits.parquet"
     evaluate(config.experiment("some_neural"), *tables, models, out)
     experiment, model = config.experiment("some_neural"), trained / "some_neural/all/model"
-    learn_applicability(experiment, config.covariates, config.predict.references, model, *tables, out / "area.npz")
+    learn_applicability(experiment, config.covariates, config.predict, model, *tables, out / "area.npz")
     return out
 
 

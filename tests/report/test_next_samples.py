@@ -25,7 +25,7 @@ def mapped(small_region: tuple[Config, Path], trained: Path, tmp_path_factory: p
     out = tmp_path_factory.mktemp("mapped")
     experiment, model = config.experiment("some_neural"), trained / "some_neural/all/model"
     tables = folder / "samples.parquet", folder / "splits.parquet"
-    learn_applicability(experiment, config.covariates, config.predict.references, model, *tables, out / "area.npz")
+    learn_applicability(experiment, config.covariates, config.predict, model, *tables, out / "area.npz")
     block = config.predict.model_copy(
         update={"intervals": "spread", "maps": ["soc", "soc_lower", "soc_upper", "dissimilarity"]}
     )

@@ -14,7 +14,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.samples.distances import prediction_distances, validation_distances
 from hybridmap.samples.folds import MAP_FOLD, fold_ids, roles_in_fold
-from hybridmap.samples.schemes import SCHEMES, Geography
+from hybridmap.samples.schemes import SCHEMES, Geography, degree_blocks
 from hybridmap.samples.splits import assign_folds, split
 
 PLANE = Geography(metres_per_unit=1.0)
@@ -221,6 +221,61 @@ def test_distance_matching_makes_validation_as_hard_as_the_map() -> None:
     near = Geography(1.0, even[["x", "y"]].to_numpy() + 30.0)
     again = assign_folds(even, Split(name="d", kind="distance", folds=4), near)
     assert again["block"].nunique() > 100
+
+
+def reference_mismatch(place: np.ndarray, cells: np.ndarray, folds: int) -> float:
+    """Least W of kNNDM as published and as in the package CAST: Ward's clusters, dealt along the first component."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.stats import wasserstein_distance
+
+    n, tree = len(place), linkage(place, "ward")
+    axis = np.linalg.eigh(np.cov(place.T))[1][:, -1]
+    wanted, least = prediction_distances(place, cells), np.inf
+    for count in np.unique(np.exp(np.linspace(np.log(folds), np.log(n - 2), 100)).round().astype(int)):
+        cluster = fcluster(tree, count, "maxclust")
+        sizes = {c: int((cluster == c).sum()) for c in np.unique(cluster)}
+        ordered = sorted(sizes, key=lambda c: float((place[cluster == c] @ axis).mean()))
+        alone = [c for c in ordered if sizes[c] >= n / folds]
+        rest = [k for k in range(folds) if k >= len(alone)]
+        dealt = {c: rest[i % len(rest)] for i, c in enumerate(c for c in ordered if c not in alone)} if rest else {}
+        fold = np.array([({c: i for i, c in enumerate(alone)} | dealt)[c] for c in cluster])
+        if np.bincount(fold).max() <= 0.5 * n and len(np.unique(fold)) > 1:
+            least = min(least, wasserstein_distance(validation_distances(place, fold), wanted))
+    return float(least)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_distance_matching_is_as_close_as_the_reference_on_clumped_samples(seed: int) -> None:
+    """As 1,000 clumped points in a square of 100 in the reference's own example."""
+    from scipy.stats import wasserstein_distance
+
+    random = np.random.default_rng(seed)
+    centre = random.uniform(0, 100, (12, 2))
+    table = sites(300, seed, 300)
+    table["group_id"] = [f"g{i:03d}" for i in range(300)]
+    table[["x", "y"]] = np.clip(centre[random.integers(0, 12, 300)] + random.normal(0, 2, (300, 2)), 0, 100)
+    place, cells = table[["x", "y"]].to_numpy(), random.uniform(0, 100, (1000, 2))
+    fold = assign_folds(table, Split(name="d", kind="distance", folds=5), Geography(1.0, cells))["fold"].to_numpy()
+    mismatch = wasserstein_distance(validation_distances(place, fold), prediction_distances(place, cells))
+    assert mismatch <= 1.1 * reference_mismatch(place, cells, 5)
+    assert np.bincount(fold).max() <= 150
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    columns=st.lists(st.integers(-60, 60), min_size=2, max_size=8),
+    rows=st.lists(st.integers(-60, 60), min_size=8, max_size=8),
+    size=st.sampled_from([0.5, 1.0, 2.0, 3.0]),
+)
+def test_sites_on_edges_of_squares_have_folds_as_those_inside_have(
+    columns: list[int], rows: list[int], size: float
+) -> None:
+    """A site on the western or southern edge of a square belongs to it, also to the last one."""
+    lon, lat = size * np.array(columns, float), size * np.array(rows[: len(columns)], float)
+    fold = degree_blocks(lon, lat, size, folds=3)
+    assert set(fold.tolist()) <= {0, 1, 2}
+    inside = degree_blocks(lon + 0.25 * size, lat + 0.25 * size, size, folds=3)
+    np.testing.assert_array_equal(fold, inside)
 
 
 def test_a_scheme_that_lacks_what_it_needs_is_refused(tmp_path: Path) -> None:

@@ -304,3 +304,14 @@ def test_target_without_training_observations_is_refused():
     data.targets["mbc"].fill_(float("nan"))
     with pytest.raises(HybridmapError, match="'mbc' has 0 observations"):
         fit(model_of(), data, data, TrainingOptions(max_epochs=1))
+
+
+def test_a_temperature_learns_with_the_network_of_every_member():
+    data, _ = landscape(120)
+    spec = SPEC | {"constraint": {"name": "sigmoid", "temperature": [1.0, 9.0]}}
+    options = TrainingOptions(max_epochs=4, patience=4, batch_size=40, learning_rate=0.05)
+    members = [Member(model_of(spec, seed=k), *parts, seed=k) for k, parts in enumerate(folds(120, 2))]
+    fit_members(members, data, options)
+    temperatures = [float(member.model.constraint.temperature().detach()) for member in members]
+    assert all(abs(t - 5.0) > 1e-3 for t in temperatures)
+    assert temperatures[0] != temperatures[1]
