@@ -46,7 +46,7 @@ def draw_proda(files: ProdaFiles, quantity: Quantity) -> None:
         ("parameter", "", files.parameter_map),
     ):
         rows = agreement[agreement["kind"] == kind]
-        _draw_pairs(tested, dict(zip(rows["name"], rows["r"], strict=True)), prefix, path)
+        _draw_pairs(tested, rows, prefix, path)
 
 
 def _draw_bias(predictions: pd.DataFrame, quantity: Quantity, files: ProdaFiles) -> None:
@@ -62,20 +62,19 @@ def _draw_bias(predictions: pd.DataFrame, quantity: Quantity, files: ProdaFiles)
         panel.set_title(f"{title}: median {np.median(values):+.2f}")
     ours, theirs = (np.abs(values) for values in bias.values())
     _site_map(axes[2], means, ours - theirs, BIAS, (-MOST_BIAS, MOST_BIAS))
-    axes[2].set_title(f"|hybrid| less |PRODA|: below 0 at {np.mean(ours < theirs):.0%}")
+    axes[2].set_title(f"hybrid nearer at {np.mean(ours < theirs):.0%}")
     figure.colorbar(points, ax=axes, label="bias over observation", shrink=0.85, extend="both")
     style.save(figure, files.bias_map)
 
 
-def _draw_pairs(sites: pd.DataFrame, r: dict[str, float], prefix: str, path: Path) -> None:
-    """Each name on two maps side by side, hybrid and PRODA, in colours of one range."""
-    names = list(r)
-    across = 2 if len(names) > 3 else 1
-    down = max(1, -(-len(names) // across))
+def _draw_pairs(sites: pd.DataFrame, rows: pd.DataFrame, prefix: str, path: Path) -> None:
+    """Each parameter or component on two maps side by side, hybrid and PRODA, in colours of one range."""
+    across = 2 if len(rows) > 3 else 1
+    down = max(1, -(-len(rows) // across))
     figure, axes = plt.subplots(down, 2 * across, figsize=(2 * across * WIDTH, down * HEIGHT), squeeze=False)
     for panel in axes.flat:
         panel.set_axis_off()
-    for number, name in enumerate(names):
+    for number, (name, r, unit) in enumerate(zip(rows["name"], rows["r"], rows["unit"].fillna(""), strict=True)):
         row, column = number % down, 2 * (number // down)
         values = [sites[f"{peer}.{prefix}{name}"].to_numpy(float) for peer in PEERS]
         both = np.concatenate([v[np.isfinite(v)] for v in values])
@@ -84,9 +83,9 @@ def _draw_pairs(sites: pd.DataFrame, r: dict[str, float], prefix: str, path: Pat
             panel.set_axis_on()
             points = _site_map(panel, sites, of_peer, style.PARAMETER, (float(limits[0]), float(limits[1])))
             panel.set_title(f"{name}, {title}", fontsize=8)
-        agreement = f"r {r[name]:.2f}" if np.isfinite(r[name]) else "the same in both"
+        agreement = f"r {r:.2f}" if np.isfinite(r) else "the same in both"
         axes[row, column + 1].set_title(f"{name}, PRODA: {agreement}", fontsize=8)
-        figure.colorbar(points, ax=axes[row, column : column + 2], shrink=0.8, pad=0.02)
+        figure.colorbar(points, ax=axes[row, column : column + 2], shrink=0.8, pad=0.02, label=unit)
     style.save(figure, path)
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.proda.likelihood import SiteLikelihood
-from hybridmap.evaluate.proda.linearised import linearise
 from hybridmap.evaluate.proda.sampler import ChainOptions, Chains, sample_sites
 
 Array = NDArray[np.float64]
@@ -63,9 +62,7 @@ def calibrate(likelihood: SiteLikelihood, options: ChainOptions) -> Calibration:
     HybridmapError
         If no site is eligible.
     """
-    everywhere = np.arange(likelihood.sites)
-    normals = linearise(likelihood.residuals(everywhere), likelihood.sites, len(likelihood.names))
-    chains = sample_sites(likelihood.residuals, normals, options)
+    chains = sample_sites(likelihood.residuals, likelihood.sites, len(likelihood.names), options)
     r2 = _mean_r2(likelihood, chains)
     converged = chains.r_hat.mean(axis=1) < options.r_hat
     eligible = converged & (r2 > 0.0)

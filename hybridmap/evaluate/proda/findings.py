@@ -12,10 +12,16 @@ from hybridmap.evaluate.proda.peers import HYBRID, PRODA, Compared, HeldOut
 from hybridmap.evaluate.residuals import BIAS, bias_rows
 from hybridmap.evaluate.rung_scores import score_rungs
 from hybridmap.evaluate.rungs import EXPERIMENT, HeldOutSites, Rung
+from hybridmap.process import Variable
 from hybridmap.quantities import Quantity
 
 Array = NDArray[np.float64]
 
+AGREEMENT = [
+    "kind", "name", "label", "unit", "r", "mean_hybrid", "mean_proda", "r_hybrid_calibrated", "r_proda_calibrated",
+    "contraction",
+]  # fmt: skip
+"""Columns of ``agreement.csv``."""
 EQUAL = 1e-9
 """Components whose largest relative difference is below this do not depend on what is learned."""
 WHOLE = "residence_time"
@@ -78,7 +84,7 @@ def agreement_table(compared: Compared) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``kind`` (parameter or component), ``name``, ``r``, ``mean_hybrid``, ``mean_proda``, ``r_hybrid_calibrated`` and
+        ``kind`` (parameter or component), ``name``, ``label`` and ``unit`` of a component, ``r``, ``mean_hybrid``, ``mean_proda``, ``r_hybrid_calibrated`` and
         ``r_proda_calibrated`` of parameters, and ``contraction``: one less the mean standard deviation of the
         calibration over that of the prior.
     """
@@ -100,9 +106,15 @@ def agreement_table(compared: Compared) -> pd.DataFrame:
         ours, theirs = hybrid.outputs[name][tested], network.outputs[name][tested]
         is_decided = np.abs(ours - theirs).max() > EQUAL * np.abs(ours).max()
         r = correlation(ours, theirs) if is_decided else float("nan")
-        row = {"kind": "component", "name": name, "r": r, "mean_hybrid": ours.mean(), "mean_proda": theirs.mean()}
-        rows.append(row)
-    return pd.DataFrame(rows)
+        trace = _traces(compared)[name]
+        row = {"kind": "component", "name": name, "label": trace.label, "unit": trace.unit}
+        rows.append({**row, "r": r, "mean_hybrid": ours.mean(), "mean_proda": theirs.mean()})
+    return pd.DataFrame(rows, columns=AGREEMENT)
+
+
+def _traces(compared: Compared) -> dict[str, Variable]:
+    process = compared.likelihood.model.process
+    return {trace.name: trace for trace in process.traces} if process else {}
 
 
 def component_names(compared: Compared) -> list[str]:

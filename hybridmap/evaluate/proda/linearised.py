@@ -19,7 +19,7 @@ DAMPING, EASIER, HARDER = 1.0, 0.4, 4.0
 
 
 class Normals(NamedTuple):
-    """A normal distribution a site.
+    """A normal distribution a site, or a run at one.
 
     Attributes
     ----------
@@ -38,24 +38,24 @@ def positions_of(normal: Tensor) -> Tensor:
     return torch.special.ndtr(normal)
 
 
-def linearise(residuals: Residuals, sites: int, parameters: int) -> Normals:
-    """Best fits by Gauss-Newton with damping, all sites side by side, and the covariance there.
+def linearise(residuals: Residuals, start: Array) -> tuple[Normals, Array]:
+    """Best fits by Gauss-Newton with damping, all runs side by side, and the covariance there.
 
     Parameters
     ----------
     residuals : callable
-        Positions (site, parameter) → residuals (site, observation) [standard deviations].
-    sites, parameters : int
-        How many of each.
+        Positions (run, parameter) → residuals (run, observation) [standard deviations].
+    start : array, shape (run, parameter)
+        Where to go from, in normal quantiles.
 
     Returns
     -------
-    Normals
-        In normal quantiles, with the standard normal prior.
+    tuple
+        `Normals` of the runs, with the standard normal prior, and the misfit at each best fit (run,).
     """
-    centre = torch.zeros(sites, parameters, dtype=torch.float64)
-    damping = torch.full((sites,), DAMPING, dtype=torch.float64)
-    unit = torch.eye(parameters, dtype=torch.float64)
+    centre = torch.from_numpy(start)
+    damping = torch.full((len(start),), DAMPING, dtype=torch.float64)
+    unit = torch.eye(start.shape[1], dtype=torch.float64)
     values, slope = _slope(residuals, centre)
     for _ in range(ITERATIONS):
         precision = slope.transpose(1, 2) @ slope + (1.0 + damping)[:, None, None] * unit
@@ -69,7 +69,7 @@ def linearise(residuals: Residuals, sites: int, parameters: int) -> Normals:
         slope = torch.where(is_better[:, None, None], moved_slope, slope)
     precision = slope.transpose(1, 2) @ slope + unit
     factor = torch.linalg.cholesky(torch.linalg.inv(precision))
-    return Normals(centre.numpy(), factor.numpy())
+    return Normals(centre.numpy(), factor.numpy()), _misfit(values, centre).numpy()
 
 
 def _misfit(values: Tensor, centre: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
 Parameters lie uniformly in their ranges before anything is observed. Sampled are the normal quantiles of their
 positions: then that prior is a standard normal, whose bounds no step can leave. A proposal is a Hamiltonian trajectory
 about a normal distribution of the site (Beskos et al. 2011, doi 10.1016/j.spa.2011.06.003), which is at first the one
-that linearises the process at its best fit, then that of the draws so far. Emcee runs, accepts and keeps the chains. A
-round has twice the steps of the last, and the draws of the last round alone count: at least half of all steps are
+that linearises the process at its best fit, then that of the draws so far. Every chain starts about a best fit of its
+own, sought from a random place of the prior: where there are several, chains disagree. Emcee runs, accepts and keeps
+the chains. A round has twice the steps of the last, and the draws of the last round alone count: at least half of all steps are
 burn-in, and the proposal never changes within what is judged.
 """
 
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.proda.likelihood import Residuals
-from hybridmap.evaluate.proda.linearised import Normals, positions_of
+from hybridmap.evaluate.proda.linearised import Normals, linearise, positions_of
 
 LOG = logging.getLogger("hybridmap")
 Array = NDArray[np.float64]
@@ -36,8 +37,14 @@ JITTER = (0.7, 1.3)
 """Factor on all angles of a proposal, so that no chain goes in circles."""
 MOST_TURNS = 8
 """Turns of a proposal, from one to this."""
-RESTING = 0.05
-"""Share of the covariance of a proposal that stays standard normal, so that no direction closes."""
+FAR = 20.0
+"""A fit whose misfit is this much above that of the best of its site holds none of the posterior: no chain starts there."""
+WIDER = 1.5
+"""How much further than the normal distribution about their best fit chains start apart."""
+LEARNED_FROM = 0.3
+"""Share of accepted proposals from which the draws of a round say where the next one goes."""
+LEAST_VARIANCE = 1e-6
+"""Added to the variance of the draws, so that no direction closes."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +93,15 @@ class Chains(NamedTuple):
     accepted: Array
 
 
-def sample_sites(residuals_of: ResidualsOf, normals: Normals, options: ChainOptions) -> Chains:
+def sample_sites(residuals_of: ResidualsOf, count: int, dimension: int, options: ChainOptions) -> Chains:
     """Draw from the posterior of every site until its chains agree, or the rounds are over.
 
     Parameters
     ----------
     residuals_of : callable
         Sites (run,) → residuals of runs there.
-    normals : Normals
-        Of every site, in normal quantiles: what steps go towards at first.
+    count, dimension : int
+        Number of sites and of parameters.
     options : ChainOptions
         How long, and when it is enough.
 
@@ -102,14 +109,11 @@ def sample_sites(residuals_of: ResidualsOf, normals: Normals, options: ChainOpti
     -------
     Chains
     """
-    count, dimension = normals.centre.shape
     random = np.random.RandomState(options.seed)
     shape = (count, options.chains, options.draws, dimension)
     result = Chains(np.full(shape, np.nan), np.full((count, dimension), np.inf), np.zeros(count, int), np.zeros(count))
-    active, reference = np.arange(count), normals
-    angle = np.full(count, FIRST_ANGLE)
-    # Chains start all over the prior: R-hat can only tell of agreement where they could have disagreed.
-    places = random.standard_normal((count, options.chains, dimension))
+    active, angle = np.arange(count), np.full((count, options.chains), FIRST_ANGLE)
+    places, reference = _starts(residuals_of, (count, options.chains, dimension), random)
     for number in range(options.rounds):
         thin = 2**number
         kept, accepted = _round(residuals_of, active, places, reference, angle, (options.draws, thin, random))
@@ -117,15 +121,30 @@ def sample_sites(residuals_of: ResidualsOf, normals: Normals, options: ChainOpti
         result.positions[active] = positions_of(torch.from_numpy(kept)).numpy()
         result.r_hat[active] = rank_r_hat(kept)
         result.steps[active] += options.draws * thin
-        result.accepted[active] = accepted
+        result.accepted[active] = accepted.mean(axis=1)
         is_open = ~(result.r_hat[active].max(axis=1) < options.r_hat)
         LOG.info("proda: %d steps, %d of %d sites still sampled", int(result.steps.max()), int(is_open.sum()), count)
         if not is_open.any():
             break
         active, places = active[is_open], places[is_open]
-        reference = _of_draws(kept[is_open])
+        reference = _learned(reference, kept, accepted, is_open)
         angle = np.clip(angle[is_open] * np.exp(2.0 * (accepted[is_open] - ACCEPTED)), *ANGLES)
     return result
+
+
+def _starts(
+    residuals_of: ResidualsOf, shape: tuple[int, int, int], random: np.random.RandomState
+) -> tuple[Array, Normals]:
+    """Where chains start (site, chain, parameter), and the normal distribution of the best fit of each site."""
+    count, chains, dimension = shape
+    residuals = residuals_of(np.repeat(np.arange(count), chains))
+    normals, misfit = linearise(residuals, random.standard_normal((count * chains, dimension)))
+    best = np.arange(count) * chains + misfit.reshape(count, chains).argmin(axis=1)
+    of_site = np.repeat(best, chains)
+    run = np.where(misfit > misfit[of_site] + FAR, of_site, np.arange(count * chains))
+    noise = np.einsum("rij,rj->ri", normals.factor[run], random.standard_normal(normals.centre.shape))
+    places = normals.centre[run] + WIDER * noise
+    return places.reshape(shape), Normals(normals.centre[best], normals.factor[best])
 
 
 def rank_r_hat(draws: Array) -> Array:
@@ -154,7 +173,7 @@ def _round(
     angle: Array,
     run: tuple[int, int, np.random.RandomState],
 ) -> tuple[Array, Array]:
-    """Draws (site, chain, draw, parameter) of a round and the share of accepted steps (site,), from `places`."""
+    """Draws (site, chain, draw, parameter) of a round and the share of accepted steps (site, chain), from `places`."""
     emcee = _library("emcee")
     draws, thin, random = run
     count, chains, dimension = places.shape
@@ -173,7 +192,7 @@ def _round(
     end = sampler.run_mcmc(start, draws, thin_by=thin, skip_initial_state_check=True)
     random.set_state(end.random_state)
     kept = sampler.get_chain().reshape(draws, count, chains, dimension).transpose(1, 2, 0, 3)
-    return kept, sampler.acceptance_fraction.reshape(count, chains).mean(axis=1)
+    return kept, sampler.acceptance_fraction.reshape(count, chains)
 
 
 class _Walk:
@@ -186,7 +205,7 @@ class _Walk:
     def __init__(self, residuals: Residuals, reference: Normals, angle: Array, chains: int) -> None:
         self.residuals, self.chains = residuals, chains
         self.centre, self.factor = (torch.from_numpy(values)[:, None] for values in reference)
-        self.angle = torch.from_numpy(angle)[:, None, None]
+        self.angle = torch.from_numpy(angle)[..., None]
 
     def __call__(self, coordinates: Array, random: np.random.RandomState) -> tuple[Array, Array]:
         """Where to go from `coordinates` (walker, parameter), and the logarithm of the factor of its acceptance."""
@@ -220,13 +239,15 @@ class _Walk:
         return torch.nan_to_num(gradient) - place
 
 
-def _of_draws(draws: Array) -> Normals:
-    """Mean and covariance of the draws (site, chain, draw, parameter) of each site."""
-    pooled = draws.reshape(len(draws), -1, draws.shape[-1])
+def _learned(reference: Normals, draws: Array, accepted: Array, is_open: NDArray[np.bool_]) -> Normals:
+    """Mean and covariance of the draws (site, chain, draw, parameter) of open sites, as they were of chains that stick."""
+    pooled = draws[is_open].reshape(int(is_open.sum()), -1, draws.shape[-1])
     centre = pooled.mean(axis=1)
     offset = pooled - centre[:, None]
     covariance = np.einsum("sni,snj->sij", offset, offset) / offset.shape[1]
-    mixed = (1.0 - RESTING) * covariance + RESTING * np.eye(draws.shape[-1])
-    return Normals(centre, np.linalg.cholesky(mixed))
-
-
+    factor = np.linalg.cholesky(covariance + LEAST_VARIANCE * np.eye(draws.shape[-1]))
+    is_moving = accepted[is_open].mean(axis=1) > LEARNED_FROM
+    return Normals(
+        np.where(is_moving[:, None], centre, reference.centre[is_open]),
+        np.where(is_moving[:, None, None], factor, reference.factor[is_open]),
+    )
