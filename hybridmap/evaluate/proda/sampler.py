@@ -39,6 +39,8 @@ MOST_TURNS = 8
 """Turns of a proposal, from one to this."""
 FAR = 20.0
 """A fit whose misfit is this much above that of the best of its site holds none of the posterior: no chain starts there."""
+FARTHEST = 8.0
+"""Normal quantile beyond which no place is taken: a share of 1e-15 of the range."""
 WIDER = 1.5
 """How much further than the normal distribution about their best fit chains start apart."""
 LEARNED_FROM = 0.3
@@ -224,8 +226,11 @@ class _Walk:
             )
             push = self._push(place)
             momentum = momentum - 0.5 * angle * push
-        factors = 0.5 * (before - momentum.square().sum(2))
-        return self._coordinates(place).reshape(-1, dimension).numpy(), factors.flatten().numpy()
+        factors = 0.5 * (before - momentum.square().sum(2)).flatten().numpy()
+        moved = self._coordinates(place).reshape(-1, dimension).numpy()
+        # A trajectory that ran away is refused where it began: emcee takes no infinite place.
+        is_bounded = np.isfinite(factors) & (np.abs(np.nan_to_num(moved, nan=np.inf)) < FARTHEST).all(axis=1)
+        return np.where(is_bounded[:, None], moved, coordinates), np.where(is_bounded, factors, -np.inf)
 
     def _coordinates(self, place: Tensor) -> Tensor:
         return self.centre + (self.factor @ place[..., None])[..., 0]

@@ -35,8 +35,9 @@ from hybridmap.train import LossOptions, SiteData, TrainingOptions
 pytest.importorskip("emcee")
 pytest.importorskip("arviz_stats")
 
+SITES = 48
 DEPTHS = (0.1, 0.3, 0.6)
-CHAINS = ChainOptions(chains=4, draws=80, rounds=5, r_hat=1.05, seed=0)
+CHAINS = ChainOptions(chains=4, draws=100, rounds=5, r_hat=1.05, seed=0)
 
 
 class Profile(ProcessModel):
@@ -95,9 +96,9 @@ def profiles(sites: int, noise: float = 0.1) -> tuple[SiteData, np.ndarray, np.n
 
 @pytest.fixture(scope="module")
 def compared():
-    data, site, true = profiles(120)
-    fold = np.arange(120) % 4
-    training = TrainingOptions(max_epochs=60, patience=60, batch_size=64, learning_rate=0.01, loss=LossOptions("mae"))
+    data, site, true = profiles(SITES)
+    fold = np.arange(SITES) % 4
+    training = TrainingOptions(max_epochs=40, patience=40, batch_size=64, learning_rate=0.01, loss=LossOptions("mae"))
     peers = Peers(build, ENCODER, training, [0], data, site, parts_of_folds(fold, 4), 0.1)
     return compare_peers(peers, CHAINS), site, fold, true
 
@@ -145,14 +146,14 @@ def test_both_predict_held_out_sites_and_the_components_of_both_agree(compared):
 
 
 def test_a_site_that_did_not_converge_is_counted_and_never_used(compared):
-    data, site, _ = profiles(120)
-    fold = np.arange(120) % 4
+    data, site, _ = profiles(SITES)
+    fold = np.arange(SITES) % 4
     training = TrainingOptions(max_epochs=2, patience=2, batch_size=64, loss=LossOptions("mae"))
     peers = Peers(build, ENCODER, training, [0], data, site, parts_of_folds(fold, 4), 0.1)
-    result = compare_peers(peers, ChainOptions(4, 40, 1, 1.05, 0))
-    counted = eligibility(result, 1.05)
-    assert 0 < counted["not_converged"] < counted["sites"] == 120
-    assert counted["eligible"] + counted["not_converged"] + counted["no_fit"] == 120
+    result = compare_peers(peers, ChainOptions(4, 60, 1, 1.04, 0))
+    counted = eligibility(result, 1.04)
+    assert 0 < counted["not_converged"] < counted["sites"] == SITES
+    assert counted["eligible"] + counted["not_converged"] + counted["no_fit"] == SITES
     for peer in (HYBRID, PRODA):
         is_predicted = np.isfinite(result.held_out[peer].positions[:, 0])
         assert np.array_equal(is_predicted, result.calibration.eligible)
@@ -180,7 +181,7 @@ def test_folds_that_are_left_with_too_few_sites_are_named():
 
 def test_tables_pair_both_at_the_same_rows(compared):
     result, site, fold, _ = compared
-    places = np.stack([site, np.tile(np.arange(3), 120)], axis=1)
+    places = np.stack([site, np.tile(np.arange(3), SITES)], axis=1)
     block = (site // 3).astype(str)
     labels = pd.DataFrame({"site_id": np.arange(len(site)), "fold": fold[site], "block": block, "area": block})
     labels["cell"] = site.astype(str)
@@ -194,5 +195,5 @@ def test_tables_pair_both_at_the_same_rows(compared):
     assert cost["ratio_one_model"] > cost["ratio_all_folds"]
     counted = eligibility(result, 1.05)
     text = sentence_of(counted, cost, bias.reset_index(), scores, agreement_table(result))
-    assert text.startswith(f"{counted['eligible']} of 120 sites are eligible")
+    assert text.startswith(f"{counted['eligible']} of {SITES} sites are eligible")
     assert "components correlate with" in text

@@ -8,7 +8,7 @@ import torch
 
 from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.proda import sampler
-from hybridmap.evaluate.proda.linearised import Normals, linearise, positions_of
+from hybridmap.evaluate.proda.linearised import linearise, positions_of
 from hybridmap.evaluate.proda.sampler import ChainOptions, rank_r_hat, sample_sites
 
 pytest.importorskip("emcee")
@@ -34,21 +34,20 @@ def linear_sites():
     return residuals_of, mean.numpy(), covariance.numpy()
 
 
-def standard():
-    """Where nothing is known of the sites."""
-    return Normals(np.zeros((SITES, PARAMETERS)), np.tile(np.eye(PARAMETERS), (SITES, 1, 1)))
-
-
 def test_the_linearised_posterior_of_a_linear_process_is_exact():
     residuals_of, mean, covariance = linear_sites()
-    normals = linearise(residuals_of(np.arange(SITES)), SITES, PARAMETERS)
+    random = np.random.default_rng(1)
+    normals, misfit = linearise(residuals_of(np.arange(SITES)), random.normal(size=(SITES, PARAMETERS)))
+    again, other = linearise(residuals_of(np.arange(SITES)), random.normal(size=(SITES, PARAMETERS)))
+    assert np.allclose(normals.centre, again.centre, atol=1e-5)
+    assert np.allclose(misfit, other)
     assert np.allclose(normals.centre, mean, atol=1e-6)
     assert np.allclose(normals.factor @ normals.factor.transpose(0, 2, 1), covariance, atol=1e-6)
 
 
-def test_chains_have_the_mean_and_covariance_of_the_posterior_also_from_a_poor_start():
+def test_chains_have_the_mean_and_covariance_of_the_posterior():
     residuals_of, mean, covariance = linear_sites()
-    chains = sample_sites(residuals_of, standard(), OPTIONS)
+    chains = sample_sites(residuals_of, SITES, PARAMETERS, OPTIONS)
     assert (chains.r_hat < OPTIONS.r_hat).all()
     draws = torch.special.ndtri(torch.from_numpy(chains.positions)).numpy().reshape(SITES, -1, PARAMETERS)
     spread = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
@@ -62,20 +61,19 @@ def test_a_curved_posterior_is_sampled_right_where_its_normal_distribution_is_wr
     def residuals_of(sites):
         return lambda positions: (torch.special.ndtri(positions) ** 2 - 1.0) / 0.5
 
-    start = Normals(np.zeros((1, 1)), np.ones((1, 1, 1)))
-    draws = sample_sites(residuals_of, start, ChainOptions(4, 500, 4, 1.0001, 0)).positions.ravel()
+    draws = sample_sites(residuals_of, 1, 1, ChainOptions(8, 150, 4, 1.0001, 0)).positions.ravel()
     grid = np.linspace(-4, 4, 4001)
     density = np.exp(-0.5 * grid**2 - 0.5 * ((grid**2 - 1) / 0.5) ** 2)
     second_moment = (grid**2 * density).sum() / density.sum()
     normal = torch.special.ndtri(torch.from_numpy(draws)).numpy()
-    assert (normal**2).mean() == pytest.approx(second_moment, rel=0.05)
-    assert (normal > 0).mean() == pytest.approx(0.5, abs=0.1)
+    assert (normal**2).mean() == pytest.approx(second_moment, rel=0.1)
+    assert (normal > 0).mean() == pytest.approx(0.5, abs=0.2)
 
 
 def test_the_same_seed_gives_the_same_chains_and_another_others():
     residuals_of, *_ = linear_sites()
     runs = [
-        sample_sites(residuals_of, standard(), ChainOptions(3, 40, 2, 1.01, seed)).positions for seed in (1, 1, 2)
+        sample_sites(residuals_of, SITES, PARAMETERS, ChainOptions(3, 40, 2, 1.01, seed)).positions for seed in (1, 1, 2)
     ]
     assert np.array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0], runs[2])
@@ -83,9 +81,12 @@ def test_the_same_seed_gives_the_same_chains_and_another_others():
 
 def test_a_site_that_has_converged_takes_no_more_steps():
     residuals_of, *_ = linear_sites()
-    chains = sample_sites(residuals_of, standard(), ChainOptions(4, 100, 5, 1.05, 0))
+    chains = sample_sites(residuals_of, SITES, PARAMETERS, ChainOptions(4, 60, 6, 1.03, 0))
     assert len(set(chains.steps)) > 1
-    assert (chains.r_hat.max(axis=1) < 1.05).all()
+    assert (chains.r_hat.max(axis=1) < 1.03).all()
+    alone = sample_sites(residuals_of, SITES, PARAMETERS, ChainOptions(4, 60, 1, 1.03, 0))
+    is_done = chains.steps == 60
+    assert np.array_equal(chains.positions[is_done], alone.positions[is_done])
 
 
 def test_r_hat_tells_chains_that_agree_from_chains_that_do_not():
