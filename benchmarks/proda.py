@@ -40,7 +40,12 @@ ERROR = 0.1
 CASES: Mapping[str, Sequence[str]] = {"clm5_four": FOUR, "clm5_all": ()}
 ENCODER: dict[str, Any] = {"name": "mlp", "hidden": [64, 64], "activation": "leaky_relu", "dropout": 0.0}
 TRAINING = TrainingOptions(
-    learning_rate=0.005, batch_size=64, max_epochs=150, patience=40, schedule="cosine", loss=LossOptions("smooth_l1_log")
+    learning_rate=0.005,
+    batch_size=64,
+    max_epochs=150,
+    patience=40,
+    schedule="cosine",
+    loss=LossOptions("smooth_l1_log"),
 )
 
 
@@ -88,18 +93,26 @@ def table(compared: Compared, case: Case, fold: np.ndarray) -> pd.DataFrame:
     names = [trace.name for trace in TRACES if trace.name not in ("residence_time", "input")]
     cost = costs(compared, int(fold.max()) + 1)
     rows = {}
-    for peer, seconds in ((HYBRID, cost["hybrid_seconds"]), (PRODA, cost["sampling_seconds"] + cost["network_seconds"])):
+    for peer, seconds in (
+        (HYBRID, cost["hybrid_seconds"]),
+        (PRODA, cost["sampling_seconds"] + cost["network_seconds"]),
+    ):
         held_out = compared.held_out[peer]
         soc, exact = (values["predicted"][tested].ravel() for values in (held_out.outputs, true_outputs))
-        known = np.isfinite(soc) & np.isfinite(exact)
+        is_finite = np.isfinite(soc) & np.isfinite(exact)
         rows[peer] = {
-            "r of SOC": correlation(soc[known], exact[known]), "NSE of SOC": nse(soc[known], exact[known]),
+            "r of SOC": correlation(soc[is_finite], exact[is_finite]),
+            "NSE of SOC": nse(soc[is_finite], exact[is_finite]),
             "r of parameters": _mean_r(held_out.positions[tested], true),
-            "r of components": _mean_r(*(np.stack([v[n][tested] for n in names], 1) for v in (held_out.outputs, true_outputs))),
+            "r of components": _mean_r(*(_stack(v, names, tested) for v in (held_out.outputs, true_outputs))),
             "seconds": seconds,
         }  # fmt: skip
     rows["sites calibrated (not held out)"] = {"r of parameters": _mean_r(compared.calibration.mean[tested], true)}
     return pd.DataFrame(rows).T
+
+
+def _stack(values: Mapping[str, np.ndarray], names: Sequence[str], tested: np.ndarray) -> np.ndarray:
+    return np.stack([values[name][tested] for name in names], axis=1)
 
 
 def _mean_r(first: np.ndarray, second: np.ndarray) -> float:
@@ -111,8 +124,12 @@ def paired(compared: Compared, case: Case, fold: np.ndarray) -> pd.DataFrame:
     observed = compared.likelihood.observed.numpy()
     places = np.argwhere(np.isfinite(observed))
     site = places[:, 0]
-    block = [f"{lon:.0f} {lat:.0f}" for lon, lat in zip(case.sites.lon[site] // 2, case.sites.lat[site] // 2, strict=True)]
-    labels = pd.DataFrame({"site_id": site, "fold": fold[site], "block": block, "area": block, "cell": site.astype(str)})
+    block = [
+        f"{lon:.0f} {lat:.0f}" for lon, lat in zip(case.sites.lon[site] // 2, case.sites.lat[site] // 2, strict=True)
+    ]
+    labels = pd.DataFrame(
+        {"site_id": site, "fold": fold[site], "block": block, "area": block, "cell": site.astype(str)}
+    )
     quantity = replace(QUANTITIES["soc"], unit="g m-3")
     sites = {main: held_out_of(compared, places, labels, main) for main in (HYBRID, PRODA)}
     columns = ["experiment", "n", "blocks", "bias", "normalised", "mae", "mae_difference", "mae_difference_low"]
@@ -126,10 +143,11 @@ def of_case(name: str, sites: int, folds: int) -> str:
     cost = costs(compared, folds)
     return (
         f"## PRODA beside the hybrid, {name}, {sites} sites, {folds} folds\n{eligibility(compared, 1.05)}\n"
-        f"{table(compared, case, fold).round(2).to_string()}\n\n{paired(compared, case, fold).round(2).to_string(index=False)}\n\n"
+        f"{table(compared, case, fold).round(2).to_string()}\n\n"
+        f"{paired(compared, case, fold).round(2).to_string(index=False)}\n\n"
         f"components of both: {dict(zip(components['name'], components['r'].round(2), strict=True))},"
         f" mean {components['r'].mean():.2f}\n"
-        f"seconds of one core: {({key: round(value, 1) for key, value in cost.items()})}\n"
+        f"seconds of one core: { ({key: round(value, 1) for key, value in cost.items()}) }\n"
     )
 
 
@@ -137,13 +155,16 @@ def of_results(folder: Path) -> str:
     """The same of what a region wrote."""
     summary = json.loads((folder / "proda.json").read_text())
     scores, bias, agreement = (pd.read_csv(folder / f"{name}.csv") for name in ("scores", "bias", "agreement"))
-    chosen = scores[(scores["stratum"] == "all") & scores["score"].isin(["pearson", "nse", "rmse", "pearson_log", "nse_log"])]
-    wide = chosen.pivot_table(index="score", columns="rung", values="value")
+    overall = scores[
+        (scores["stratum"] == "all") & scores["score"].isin(["pearson", "nse", "rmse", "pearson_log", "nse_log"])
+    ]
+    wide = overall.pivot_table(index="score", columns="rung", values="value")
     columns = ["experiment", "by", "class", "n", "bias", "normalised", "mae", "mae_difference", "mae_difference_low"]
+    paired_rows = bias[bias["by"].isin(["all", "depth"])][[*columns, "mae_difference_high"]]
     return (
         f"{summary['sentence']}\n\n{json.dumps(summary['eligibility'])}\n{json.dumps(summary['cost'])}\n\n"
         f"{wide.round(3).to_string()}\n\n"
-        f"{bias[bias['by'].isin(['all', 'depth'])][[*columns, 'mae_difference_high']].round(2).to_string(index=False)}\n\n"
+        f"{paired_rows.round(2).to_string(index=False)}\n\n"
         f"{agreement.round(2).to_string(index=False)}"
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from numpy.typing import NDArray
 
 from hybridmap.files.reading import read_csv, read_parquet
@@ -40,12 +41,16 @@ def draw_proda(files: ProdaFiles, quantity: Quantity) -> None:
     """
     sites, agreement = read_parquet(files.sites), read_csv(files.agreement)
     _draw_bias(read_parquet(files.predictions), quantity, files)
-    tested = sites[np.isfinite(sites[[c for c in sites if c.startswith("hybrid.")]].to_numpy(float)).any(axis=1)]
+    tested = sites[
+        np.isfinite(sites[[c for c in sites.columns.astype(str) if c.startswith("hybrid.")]].to_numpy(float)).any(
+            axis=1
+        )
+    ]
     for kind, prefix, path in (
         ("component", "component.", files.component_map),
         ("parameter", "", files.parameter_map),
     ):
-        rows = agreement[agreement["kind"] == kind]
+        rows = agreement.loc[agreement["kind"] == kind]
         _draw_pairs(tested, rows, prefix, path)
 
 
@@ -55,14 +60,16 @@ def _draw_bias(predictions: pd.DataFrame, quantity: Quantity, files: ProdaFiles)
     columns = [f"observed.{quantity.name}", *(f"{peer}.{quantity.name}" for peer in PEERS)]
     means = predictions.dropna(subset=columns).groupby(identity)[[*columns, *_places(predictions)]].mean()
     observed = means[columns[0]].to_numpy()
-    bias = {title: (means[c].to_numpy() - observed) / observed for c, title in zip(columns[1:], PEERS.values(), strict=True)}
+    bias = {
+        title: (means[c].to_numpy() - observed) / observed for c, title in zip(columns[1:], PEERS.values(), strict=True)
+    }
     figure, axes = plt.subplots(1, 3, figsize=(3 * WIDTH + 1.4, HEIGHT + 0.5))
     for panel, (title, values) in zip(axes, bias.items(), strict=False):
         points = _site_map(panel, means, values, BIAS, (-MOST_BIAS, MOST_BIAS))
         panel.set_title(f"{title}: median {np.median(values):+.2f}")
-    ours, theirs = (np.abs(values) for values in bias.values())
-    _site_map(axes[2], means, ours - theirs, BIAS, (-MOST_BIAS, MOST_BIAS))
-    axes[2].set_title(f"hybrid nearer at {np.mean(ours < theirs):.0%}")
+    of_hybrid, of_network = (np.abs(values) for values in bias.values())
+    _site_map(axes[2], means, of_hybrid - of_network, BIAS, (-MOST_BIAS, MOST_BIAS))
+    axes[2].set_title(f"hybrid nearer at {np.mean(of_hybrid < of_network):.0%}")
     figure.colorbar(points, ax=axes, label="bias over observation", shrink=0.85, extend="both")
     style.save(figure, files.bias_map)
 
@@ -77,8 +84,8 @@ def _draw_pairs(sites: pd.DataFrame, rows: pd.DataFrame, prefix: str, path: Path
     for number, (name, r, unit) in enumerate(zip(rows["name"], rows["r"], rows["unit"].fillna(""), strict=True)):
         row, column = number % down, 2 * (number // down)
         values = [sites[f"{peer}.{prefix}{name}"].to_numpy(float) for peer in PEERS]
-        both = np.concatenate([v[np.isfinite(v)] for v in values])
-        limits = tuple(np.quantile(both, (0.02, 0.98))) if both.size else (0.0, 1.0)
+        finite = np.concatenate([v[np.isfinite(v)] for v in values])
+        limits = tuple(np.quantile(finite, (0.02, 0.98))) if finite.size else (0.0, 1.0)
         for panel, of_peer, title in zip(axes[row, column : column + 2], values, PEERS.values(), strict=True):
             panel.set_axis_on()
             points = _site_map(panel, sites, of_peer, style.PARAMETER, (float(limits[0]), float(limits[1])))
@@ -93,7 +100,9 @@ def _places(table: pd.DataFrame) -> list[str]:
     return [name for name in ("lon", "lat") if name in table]
 
 
-def _site_map(panel: Axes, sites: pd.DataFrame, values: Array, colours: str, limits: tuple[float, float]) -> object:
+def _site_map(
+    panel: Axes, sites: pd.DataFrame, values: Array, colours: str, limits: tuple[float, float]
+) -> PathCollection:
     """Sites as points in the colour of their values; by their number where they have no place."""
     places = _places(sites)
     x, y = (sites[n].to_numpy(float) for n in places) if len(places) == 2 else (np.arange(len(sites)), values)

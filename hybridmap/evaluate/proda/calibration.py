@@ -88,9 +88,7 @@ def _mean_r2(likelihood: SiteLikelihood, chains: Chains) -> Array:
     return r2
 
 
-def _check(
-    chains: Chains, converged: NDArray[np.bool_], eligible: NDArray[np.bool_], options: ChainOptions
-) -> None:
+def _check(chains: Chains, converged: NDArray[np.bool_], eligible: NDArray[np.bool_], options: ChainOptions) -> None:
     if not converged.any():
         lowest = float(chains.r_hat.mean(axis=1).min())
         raise HybridmapError(

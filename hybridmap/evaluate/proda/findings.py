@@ -50,19 +50,47 @@ def held_out_of(compared: Compared, places: NDArray[np.int64], labels: pd.DataFr
     site, column = places.T
     observed = np.exp(compared.likelihood.observed.numpy()[site, column])
     values = {name: peer.outputs["predicted"][site, column] for name, peer in compared.held_out.items()}
-    keep = np.isfinite(observed) & np.isfinite(values[PRODA]) & np.isfinite(values[HYBRID])
-    other = PRODA if main == HYBRID else HYBRID
-    rungs = {name: Rung(values[peer][keep], None, None) for name, peer in ((other, other), (EXPERIMENT, main))}
-    return HeldOutSites(labels[keep].reset_index(drop=True), observed[keep], rungs, level=0.9)
+    is_scored = np.isfinite(observed) & np.isfinite(values[PRODA]) & np.isfinite(values[HYBRID])
+    rival = PRODA if main == HYBRID else HYBRID
+    rungs = {name: Rung(values[peer][is_scored], None, None) for name, peer in ((rival, rival), (EXPERIMENT, main))}
+    return HeldOutSites(labels[is_scored].reset_index(drop=True), observed[is_scored], rungs, level=0.9)
 
 
 def score_table(held_out: HeldOutSites, quantity: Quantity, scheme: str) -> pd.DataFrame:
-    """Scores of both with ranges, and paired differences of the hybrid from PRODA, as in a ladder."""
+    """Scores of both with ranges, and paired differences of the hybrid from PRODA, as in a ladder.
+
+    Parameters
+    ----------
+    held_out : HeldOutSites
+        With the hybrid as the experiment.
+    quantity : Quantity
+        Of the observations.
+    scheme : str
+        Of the folds.
+
+    Returns
+    -------
+    DataFrame
+    """
     return score_rungs(held_out, quantity, {"experiment": HYBRID, "scheme": scheme})
 
 
 def bias_table(peers: dict[str, HeldOutSites], quantity: Quantity, scheme: str) -> pd.DataFrame:
-    """Residuals of both by class of site, each with its paired difference from the other."""
+    """Residuals of both by class of site, each with its paired difference from the other.
+
+    Parameters
+    ----------
+    peers : dict of str to HeldOutSites
+        `HYBRID` and `PRODA`, each as the experiment of its own.
+    quantity : Quantity
+        Of the observations.
+    scheme : str
+        Of the folds.
+
+    Returns
+    -------
+    DataFrame
+    """
     rows = [
         row
         for name, held_out in peers.items()
@@ -84,31 +112,32 @@ def agreement_table(compared: Compared) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``kind`` (parameter or component), ``name``, ``label`` and ``unit`` of a component, ``r``, ``mean_hybrid``, ``mean_proda``, ``r_hybrid_calibrated`` and
-        ``r_proda_calibrated`` of parameters, and ``contraction``: one less the mean standard deviation of the
-        calibration over that of the prior.
+        ``kind`` (parameter or component), ``name``, ``label`` and ``unit`` of a component, ``r`` of both, their means,
+        and of parameters ``r_hybrid_calibrated``, ``r_proda_calibrated`` and ``contraction``: one less the mean
+        standard deviation of the calibration over that of the prior.
     """
     hybrid, network = compared.held_out[HYBRID], compared.held_out[PRODA]
     tested = np.isfinite(hybrid.positions[:, 0]) & np.isfinite(network.positions[:, 0])
     rows: list[dict[str, Any]] = []
     for k, name in enumerate(compared.likelihood.names):
-        ours, theirs = hybrid.positions[tested, k], network.positions[tested, k]
+        of_hybrid, of_network = hybrid.positions[tested, k], network.positions[tested, k]
         calibrated = compared.calibration.mean[tested, k]
         rows.append(
             {
-                "kind": "parameter", "name": name, "r": correlation(ours, theirs), "mean_hybrid": ours.mean(),
-                "mean_proda": theirs.mean(), "r_hybrid_calibrated": correlation(ours, calibrated),
-                "r_proda_calibrated": correlation(theirs, calibrated),
+                "kind": "parameter", "name": name, "r": correlation(of_hybrid, of_network),
+                "mean_hybrid": of_hybrid.mean(),
+                "mean_proda": of_network.mean(), "r_hybrid_calibrated": correlation(of_hybrid, calibrated),
+                "r_proda_calibrated": correlation(of_network, calibrated),
                 "contraction": 1.0 - compared.calibration.sd[tested, k].mean() * np.sqrt(12.0),
             }
         )  # fmt: skip
     for name in component_names(compared):
-        ours, theirs = hybrid.outputs[name][tested], network.outputs[name][tested]
-        is_decided = np.abs(ours - theirs).max() > EQUAL * np.abs(ours).max()
-        r = correlation(ours, theirs) if is_decided else float("nan")
+        of_hybrid, of_network = hybrid.outputs[name][tested], network.outputs[name][tested]
+        is_decided = np.abs(of_hybrid - of_network).max() > EQUAL * np.abs(of_hybrid).max()
+        r = correlation(of_hybrid, of_network) if is_decided else float("nan")
         trace = _traces(compared)[name]
         row = {"kind": "component", "name": name, "label": trace.label, "unit": trace.unit}
-        rows.append({**row, "r": r, "mean_hybrid": ours.mean(), "mean_proda": theirs.mean()})
+        rows.append({**row, "r": r, "mean_hybrid": of_hybrid.mean(), "mean_proda": of_network.mean()})
     return pd.DataFrame(rows, columns=AGREEMENT)
 
 
@@ -168,5 +197,19 @@ def correlation(first: Array, second: Array) -> float:
 
 
 def positions_table(held_out: HeldOut, names: tuple[str, ...], prefix: str) -> dict[str, Array]:
-    """Columns of the positions of the parameters of one peer."""
+    """Columns of the positions of the parameters of one peer.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+        Of the peer.
+    names : tuple of str
+        Of the parameters.
+    prefix : str
+        Of the columns.
+
+    Returns
+    -------
+    dict of str to array, shape (site,)
+    """
     return {f"{prefix}.{name}": held_out.positions[:, k] for k, name in enumerate(names)}

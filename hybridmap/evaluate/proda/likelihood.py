@@ -121,8 +121,7 @@ class SiteLikelihood:
 def _of_runs(forcing: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
     """Forcing of columns, that of their first rows (run, ...), with the ends of all rows (run * row,)."""
     return {
-        name: values[rows.flatten()] if name in LAYER_INPUTS else values[rows[:, 0]]
-        for name, values in forcing.items()
+        name: values[rows.flatten()] if name in LAYER_INPUTS else values[rows[:, 0]] for name, values in forcing.items()
     }
 
 

@@ -35,7 +35,8 @@ class Normals(NamedTuple):
 
 def positions_of(normal: Tensor) -> Tensor:
     """Positions in the range, 0 to 1, of normal quantiles (..., parameter)."""
-    return torch.special.ndtr(normal)
+    quantiles: Tensor = torch.special.ndtr(normal)
+    return quantiles
 
 
 def linearise(residuals: Residuals, start: Array) -> tuple[Normals, Array]:

@@ -175,15 +175,16 @@ def _train(
     data: SiteData,
     rows_of: NDArray[np.int64],
     parts: Sequence[Parts],
-    how: tuple[TrainingOptions, Sequence[int]],
+    recipe: tuple[TrainingOptions, Sequence[int]],
 ) -> tuple[list[list[HybridModel]], float]:
     """Members of every fold, trained on the rows of its sites, and the seconds of one core that took."""
-    options, seeds = how
+    options, seeds = recipe
     models, members = [[build(seed) for seed in seeds] for _ in parts], []
     for number, (part, of_part) in enumerate(zip(parts, models, strict=True)):
-        rows = [torch.from_numpy(np.unique(rows_of[sites])) for sites in (part.training, part.stopping)]
+        training, stopping = (torch.from_numpy(np.unique(rows_of[sites])) for sites in (part.training, part.stopping))
         members += [
-            Member(model, *rows, seed, f"fold {number}") for model, seed in zip(of_part, seeds, strict=True)
+            Member(model, training, stopping, seed, f"fold {number}")
+            for model, seed in zip(of_part, seeds, strict=True)
         ]
     start = time.process_time()
     fit_members(members, data, options)

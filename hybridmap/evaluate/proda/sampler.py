@@ -5,8 +5,8 @@ positions: then that prior is a standard normal, whose bounds no step can leave.
 about a normal distribution of the site (Beskos et al. 2011, doi 10.1016/j.spa.2011.06.003), which is at first the one
 that linearises the process at its best fit, then that of the draws so far. Every chain starts about a best fit of its
 own, sought from a random place of the prior: where there are several, chains disagree. Emcee runs, accepts and keeps
-the chains. A round has twice the steps of the last, and the draws of the last round alone count: at least half of all steps are
-burn-in, and the proposal never changes within what is judged.
+the chains. A round has twice the steps of the last, and the draws of the last round alone count: about half of all
+steps are burn-in, and the proposal never changes within what is judged.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ JITTER = (0.7, 1.3)
 MOST_TURNS = 8
 """Turns of a proposal, from one to this."""
 FAR = 20.0
-"""A fit whose misfit is this much above that of the best of its site holds none of the posterior: no chain starts there."""
+"""A fit whose misfit is so much above the best of its site holds none of the posterior: no chain starts there."""
 FARTHEST = 8.0
 """Normal quantile beyond which no place is taken: a share of 1e-15 of the range."""
 WIDER = 1.5
@@ -118,10 +118,10 @@ def sample_sites(residuals_of: ResidualsOf, count: int, dimension: int, options:
     places, reference = _starts(residuals_of, (count, options.chains, dimension), random)
     for number in range(options.rounds):
         thin = 2**number
-        kept, accepted = _round(residuals_of, active, places, reference, angle, (options.draws, thin, random))
-        places = kept[:, :, -1]
-        result.positions[active] = positions_of(torch.from_numpy(kept)).numpy()
-        result.r_hat[active] = rank_r_hat(kept)
+        site_draws, accepted = _round(residuals_of, active, places, reference, angle, (options.draws, thin, random))
+        places = site_draws[:, :, -1]
+        result.positions[active] = positions_of(torch.from_numpy(site_draws)).numpy()
+        result.r_hat[active] = rank_r_hat(site_draws)
         result.steps[active] += options.draws * thin
         result.accepted[active] = accepted.mean(axis=1)
         is_open = ~(result.r_hat[active].max(axis=1) < options.r_hat)
@@ -129,7 +129,7 @@ def sample_sites(residuals_of: ResidualsOf, count: int, dimension: int, options:
         if not is_open.any():
             break
         active, places = active[is_open], places[is_open]
-        reference = _learned(reference, kept, accepted, is_open)
+        reference = _learned(reference, site_draws, accepted, is_open)
         angle = np.clip(angle[is_open] * np.exp(2.0 * (accepted[is_open] - ACCEPTED)), *ANGLES)
     return result
 
@@ -193,8 +193,8 @@ def _round(
     start = emcee.State(places.reshape(walkers, dimension), random_state=random.get_state())
     end = sampler.run_mcmc(start, draws, thin_by=thin, skip_initial_state_check=True)
     random.set_state(end.random_state)
-    kept = sampler.get_chain().reshape(draws, count, chains, dimension).transpose(1, 2, 0, 3)
-    return kept, sampler.acceptance_fraction.reshape(count, chains)
+    site_draws = sampler.get_chain().reshape(draws, count, chains, dimension).transpose(1, 2, 0, 3)
+    return site_draws, sampler.acceptance_fraction.reshape(count, chains)
 
 
 class _Walk:
@@ -215,7 +215,7 @@ class _Walk:
         offset = torch.from_numpy(coordinates).reshape(count, self.chains, dimension) - self.centre
         place = torch.linalg.solve_triangular(self.factor, offset[..., None], upper=False)[..., 0]
         momentum = torch.from_numpy(random.standard_normal(place.shape))
-        before = momentum.square().sum(2)
+        first_energy = momentum.square().sum(2)
         push = self._push(place)
         angle = self.angle * random.uniform(*JITTER)
         for _ in range(random.randint(1, MOST_TURNS + 1)):
@@ -226,7 +226,7 @@ class _Walk:
             )
             push = self._push(place)
             momentum = momentum - 0.5 * angle * push
-        factors = 0.5 * (before - momentum.square().sum(2)).flatten().numpy()
+        factors = 0.5 * (first_energy - momentum.square().sum(2)).flatten().numpy()
         moved = self._coordinates(place).reshape(-1, dimension).numpy()
         # A trajectory that ran away is refused where it began: emcee takes no infinite place.
         is_bounded = np.isfinite(factors) & (np.abs(np.nan_to_num(moved, nan=np.inf)) < FARTHEST).all(axis=1)
@@ -245,7 +245,7 @@ class _Walk:
 
 
 def _learned(reference: Normals, draws: Array, accepted: Array, is_open: NDArray[np.bool_]) -> Normals:
-    """Mean and covariance of the draws (site, chain, draw, parameter) of open sites, as they were of chains that stick."""
+    """Mean and covariance of the draws (site, chain, draw, parameter) of open sites, else as it was."""
     pooled = draws[is_open].reshape(int(is_open.sum()), -1, draws.shape[-1])
     centre = pooled.mean(axis=1)
     offset = pooled - centre[:, None]

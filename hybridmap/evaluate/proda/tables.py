@@ -63,7 +63,7 @@ class Region(NamedTuple):
 
 
 def write_proda(experiment: Experiment, options: Proda, region: Region, out: Path) -> None:
-    """Write ``proda.json``, ``sites.parquet``, ``predictions.parquet``, ``agreement.csv``, ``scores.csv``, ``bias.csv``.
+    """Write the files of :class:`~hybridmap.files.results.ProdaFiles` but for the figures.
 
     Parameters
     ----------
@@ -172,18 +172,18 @@ def used_rows(
         identity = samples["profile_id"].astype("string").fillna(identity).astype(str)
     counts = (samples[[q.column for q in quantities]] > 0).sum(axis=1)
     observations = counts.groupby(identity).transform("sum")
-    keep = (counts > 0) & (observations >= options.observations)
-    names = identity[keep].unique()
+    is_used = (counts > 0) & (observations >= options.observations)
+    names = identity[is_used].unique()
     if not len(names):
         raise HybridmapError(
             f"proda.observations: none of {identity.nunique()} sites has {options.observations} observations above 0 of"
             f" {', '.join(q.name for q in quantities)}; at most {int(observations.max())} of a site are there."
         )
     if options.most_sites is not None and options.most_sites < len(names):
-        chosen = np.random.default_rng(options.seed).choice(len(names), options.most_sites, replace=False)
-        keep &= identity.isin(names[np.sort(chosen)])
-    table = samples[keep].reset_index(drop=True)
-    return table, pd.factorize(identity[keep])[0].astype(np.int64)
+        drawn_places = np.random.default_rng(options.seed).choice(len(names), options.most_sites, replace=False)
+        is_used &= identity.isin(names[np.sort(drawn_places)])
+    table = samples[is_used].reset_index(drop=True)
+    return table, pd.factorize(identity[is_used])[0].astype(np.int64)
 
 
 def _parts(
@@ -250,8 +250,8 @@ def _site_table(results: _Results, compared: Compared) -> pd.DataFrame:
 
 def _predictions(results: _Results, compared: Compared) -> pd.DataFrame:
     """A row of the samples each: observed, and predicted by both where neither was trained."""
-    kept = [c for c in ("site_id", "profile_id", "lon", "lat", "top_cm", "bottom_cm") if c in results.table]
-    columns: dict[str, Any] = {name: results.table[name] for name in kept}
+    identity = [c for c in ("site_id", "profile_id", "lon", "lat", "top_cm", "bottom_cm") if c in results.table]
+    columns: dict[str, Any] = {name: results.table[name] for name in identity}
     columns |= {"fold": results.labels["fold"].to_numpy(), "block": results.labels["block"].to_numpy()}
     for number, quantity in enumerate(results.quantities):
         site, column = results.places(number).T

@@ -73,7 +73,8 @@ def test_a_curved_posterior_is_sampled_right_where_its_normal_distribution_is_wr
 def test_the_same_seed_gives_the_same_chains_and_another_others():
     residuals_of, *_ = linear_sites()
     runs = [
-        sample_sites(residuals_of, SITES, PARAMETERS, ChainOptions(3, 40, 2, 1.01, seed)).positions for seed in (1, 1, 2)
+        sample_sites(residuals_of, SITES, PARAMETERS, ChainOptions(3, 40, 2, 1.01, seed)).positions
+        for seed in (1, 1, 2)
     ]
     assert np.array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0], runs[2])
