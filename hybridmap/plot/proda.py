@@ -81,7 +81,10 @@ def _draw_pairs(sites: pd.DataFrame, rows: pd.DataFrame, prefix: str, path: Path
     figure, axes = plt.subplots(down, 2 * across, figsize=(2 * across * WIDTH, down * HEIGHT), squeeze=False)
     for panel in axes.flat:
         panel.set_axis_off()
-    for number, (name, r, unit) in enumerate(zip(rows["name"], rows["r"], rows["unit"].fillna(""), strict=True)):
+    if rows.empty:
+        figure.suptitle("The process traces its carbon to no components")
+    units = [text if isinstance(text, str) else "" for text in rows["unit"]]
+    for number, (name, r, unit) in enumerate(zip(rows["name"], rows["r"], units, strict=True)):
         row, column = number % down, 2 * (number // down)
         values = [sites[f"{peer}.{prefix}{name}"].to_numpy(float) for peer in PEERS]
         finite = np.concatenate([v[np.isfinite(v)] for v in values])
