@@ -57,6 +57,7 @@ def test_sites_are_drawn_whole_and_by_the_seed() -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+@pytest.mark.nightly
 def test_what_is_written_of_a_region(small_region: tuple[Config, Path], tmp_path: Path) -> None:
     config, folder = small_region
     options = Proda(experiments=["some_neural"], observations=2, most_sites=45, draws=50, rounds=2, r_hat=1.5)
