@@ -82,7 +82,7 @@ def compare(name: str, sites: int, folds: int) -> tuple[Compared, Case, np.ndarr
     fold = degree_blocks(case.sites.lon, case.sites.lat, folds=folds, seed=12345)
     parts = parts_of_folds(fold, folds)
     peers = Peers(build, ENCODER, TRAINING, [0], data, np.arange(sites), parts, ERROR)
-    return compare_peers(peers, ChainOptions(chains=4, draws=100, rounds=6, r_hat=1.05, seed=0)), case, fold
+    return compare_peers(peers, ChainOptions(chains=4, draws=100, rounds=4, r_hat=1.05, seed=0)), case, fold
 
 
 def table(compared: Compared, case: Case, fold: np.ndarray) -> pd.DataFrame:
