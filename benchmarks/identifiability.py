@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import proda
 import torch
 from numpy.typing import NDArray
 
@@ -352,7 +351,6 @@ def main() -> None:
             print(f"{case}\n{agreement_rows(result, keeps).round(2).to_string(index=False)}\n", flush=True)
     if args.figure:
         figure(landscapes, args.figure)
-    print(proda.of_case("clm5_four", 60, 5), flush=True)
 
 
 if __name__ == "__main__":
