@@ -272,6 +272,21 @@ def _relationships(config: Config, args: argparse.Namespace) -> None:
         draw_relationships(RelationshipFiles(args.out), experiment.title or experiment.name, args.figure)
 
 
+def _proda(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.evaluate.proda.tables import Region, write_proda
+    from hybridmap.experiment.layers import ModelLayers
+    from hybridmap.files.results import ProdaFiles
+    from hybridmap.plot.proda import draw_proda
+
+    if config.proda is None:
+        raise HybridmapError("proda: the configuration has no such section; give 'experiments' there.")
+    experiment = config.experiment(args.experiment)
+    layers = ModelLayers.of_region(config.build, config.covariates, config.forcing, config.all_quantities)
+    folds = next(split.folds for split in config.splits if split.name == experiment.splits[0])
+    write_proda(experiment, config.proda, Region(layers, args.samples, args.splits, folds), args.out)
+    draw_proda(ProdaFiles(args.out), config.all_quantities[experiment.targets[0]])
+
+
 def _reference(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.evaluate.reference_map import compare_reference
 
@@ -356,6 +371,9 @@ STAGES = {
         _relationships,
         "how parameters and targets follow each covariate",
         "--experiment --samples --folds+ --identifiability? --out --figure?",
+    ),
+    "proda": Stage(
+        _proda, "sites calibrated one by one, beside an experiment", "--experiment --samples --splits --out"
     ),
     "reference": Stage(_reference, "compare the SOC map with a published one", "--maps --out"),
     "report": Stage(_report, "one self-contained page about the region", "--results --out --figures --processes"),

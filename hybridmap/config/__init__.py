@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hybridmap.config.observations import MeasuredLayers as MeasuredLayers
     from hybridmap.config.observations import ObservationSource as ObservationSource
     from hybridmap.config.overlay import merge as merge
+    from hybridmap.config.proda import Proda as Proda
     from hybridmap.config.quantities import DeclaredQuantity as DeclaredQuantity
     from hybridmap.config.region import Config as Config
     from hybridmap.config.region import Demo as Demo
@@ -50,6 +51,7 @@ MODULES = {
     "Name": "section",
     "ObservationSource": "observations",
     "Predict": "maps",
+    "Proda": "proda",
     "Raster": "layers",
     "Reference": "layers",
     "Section": "section",

@@ -58,6 +58,7 @@ def check_names(config: Config) -> None:
     _check_experiments(config)
     _check_search(config)
     _check_identifiability(config)
+    _check_proda(config)
     _check_layers(config)
     _check_years(config)
     _check_measured_forcing(config)
@@ -115,6 +116,19 @@ def _check_identifiability(config: Config) -> None:
     for name in names:
         if experiments[name].process is None or experiments[name].neural in ("none", []):
             raise MisplacedNameError(f"identifiability: experiment '{name}' has no neural parameters", place)
+
+
+def _check_proda(config: Config) -> None:
+    """What is calibrated site by site exists, and has parameters."""
+    if config.proda is None:
+        return
+    names, place = config.proda.experiments, ("proda", "experiments")
+    experiments = {experiment.name: experiment for experiment in config.experiments}
+    _known("proda", names, list(experiments), place, "experiment")
+    for name in names:
+        experiment = experiments[name]
+        if experiment.process is None or all(role in ("none", []) for role in (experiment.neural, experiment.global_)):
+            raise MisplacedNameError(f"proda: experiment '{name}' learns no parameters", place)
 
 
 def _check_search_folds(config: Config, experiment: Experiment) -> None:

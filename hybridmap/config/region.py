@@ -20,6 +20,7 @@ from hybridmap.config.layers import Forcing, Raster, Reference
 from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
 from hybridmap.config.overlay import merge, over_defaults
+from hybridmap.config.proda import Proda
 from hybridmap.config.quantities import DeclaredQuantity, all_quantities
 from hybridmap.config.search import Search
 from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
@@ -95,6 +96,9 @@ class Config(Section):
     identifiability: Identifiability | None = Field(
         None,
         description="Trainings from random starts by `snakemake identifiability`; the verdict then rests on them.",
+    )
+    proda: Proda | None = Field(
+        None, description="Sites calibrated one by one beside experiments, by `snakemake proda`; see docs/proda.md."
     )
     fan_out: bool = Field(
         False,

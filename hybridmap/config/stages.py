@@ -21,10 +21,11 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "search": (*TRAINING, "search"),
     "identifiability": (*TRAINING, "identifiability"),
     "relationships": (*TRAINING, "demo"),
+    "proda": (*TRAINING, "proda"),
     "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "forcing", "splits"),
-    "report": tuple(key for key in Config.model_fields if key not in ("experiment_defaults", "search")),
+    "report": tuple(key for key in Config.model_fields if key not in ("experiment_defaults", "search", "proda")),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
 OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")

@@ -127,6 +127,30 @@ class IdentifiabilityFiles:
         self.sites = folder / "identifiability_sites.parquet"
 
 
+class ProdaFiles:
+    """What ``proda`` writes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``experiments/{experiment}/proda``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.summary = folder / "proda.json"
+        # A row a site, a row a sample.
+        self.sites = folder / "sites.parquet"
+        self.predictions = folder / "predictions.parquet"
+        self.scores = folder / "scores.csv"
+        self.bias = folder / "bias.csv"
+        # Parameters and components of both.
+        self.agreement = folder / "agreement.csv"
+        self.bias_map = folder / "bias.png"
+        self.component_map = folder / "components.png"
+        self.parameter_map = folder / "parameters.png"
+
+
 class RelationshipFiles:
     """What ``relationships`` writes.
 
@@ -183,6 +207,7 @@ class ExperimentFiles:
         self.identifiability = IdentifiabilityFiles(folder / "diagnostics")
         self.starts = IdentifiabilityFiles(folder / "diagnostics" / "starts")
         self.relationships = RelationshipFiles(folder / "diagnostics")
+        self.proda = ProdaFiles(folder / "proda")
         self.applicability = folder / "applicability.npz"
         self.expected_error = ExpectedErrorFiles(folder / "expected_error")
         # Maps: the store, their list, and the folder of rasters; then what is made of them.

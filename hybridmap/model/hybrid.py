@@ -237,7 +237,14 @@ class HybridModel(TableModel):
         values = torch.cat([self._neural.interpolate(places[:count]), self._shared.interpolate(places[count:])])
         return dict(zip((*self.neural_names, *self.shared_names), values.tolist(), strict=True))
 
-    def outputs_at(self, positions: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def outputs_at(
+        self,
+        positions: Tensor,
+        forcing: Mapping[str, Tensor],
+        column_of: Tensor | None = None,
+        *,
+        is_traced: bool = False,
+    ) -> dict[str, Tensor]:
         """What the process model gives where parameters lie at `positions`, as a sample of the interval shows it.
 
         Parameters
@@ -246,6 +253,11 @@ class HybridModel(TableModel):
             As :meth:`learned_positions` gives them; differentiable in them.
         forcing : mapping of str to Tensor, shape (site, ...)
             In the units of the process model and the precision of `positions`.
+        column_of : Tensor of int64, shape (layer,), optional
+            Place of the column of each layer. Then positions and forcing are those of columns, each of which is
+            computed once, and the ends of layers and what is returned are of the layers.
+        is_traced : bool
+            Whether the outputs hold the traces of the process model too.
 
         Returns
         -------
@@ -255,7 +267,12 @@ class HybridModel(TableModel):
         values = [self._neural.interpolate(positions[:, :count]), self._shared.interpolate(positions[:, count:])]
         names = (*self.neural_names, *self.shared_names)
         learned = dict(zip(names, torch.cat(values, dim=1).unbind(1), strict=True))
-        outputs = self._simulate(learned, forcing, positions.shape[:1])
+        columns = forcing
+        if column_of is not None:
+            columns = {name: value for name, value in forcing.items() if name not in LAYER_INPUTS}
+        outputs = self._simulate(learned, columns, positions.shape[:1], is_traced=is_traced)
+        if column_of is not None:
+            outputs = {name: value.index_select(0, column_of) for name, value in outputs.items()}
         return self.depth.observed(outputs, {**self.forcing_constants, **forcing}, 0)
 
     def outputs_of_raw(self, raw: Tensor, forcing: Mapping[str, Tensor]) -> dict[str, Tensor]:

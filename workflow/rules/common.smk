@@ -222,6 +222,15 @@ def identifiability_of(wildcards) -> Path:
     return (EXPERIMENT.starts if is_started else EXPERIMENT.identifiability).summary
 
 
+def proda_summaries(wildcards) -> list[str]:
+    """Comparisons with PRODA that the configuration asks for."""
+    if CONFIG.proda is None:
+        raise WorkflowError(
+            "proda: the configuration has no such section; give 'experiments' there."
+        )
+    return expand(EXPERIMENT.proda.summary, experiment=CONFIG.proda.experiments)
+
+
 def searched_tables(wildcards) -> list[str]:
     """Tables of the searches that the configuration asks for."""
     if CONFIG.search is None:
