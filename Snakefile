@@ -20,7 +20,8 @@ onstart:
 
 onsuccess:
     if FILES.settings("report").is_file():
-        shell("hybridmap status {FILES.folder:q} >&2")
+        # A run that succeeded has succeeded, whatever there is to say of it.
+        shell("hybridmap status {FILES.folder:q} >&2 || true")
 
 
 include: "workflow/rules/common.smk"

@@ -140,7 +140,12 @@ def test_a_file_of_data_belongs_to_the_module_that_reads_it(copy: Path, stages: 
     readers = {
         "config/template.yaml": "hybridmap.config.template",
         "fetch/downloads.yaml": "hybridmap.fetch.catalogue",
-        "report/page.html.jinja": "hybridmap.report.html",
+        "process/atmosphere_14c.csv": "hybridmap.process.radiocarbon",
+        **{
+            str(f.relative_to(copy)): "hybridmap.report.html"
+            for kind in ("html.jinja", "js", "css")
+            for f in copy.glob(f"report/*.{kind}")
+        },
         **{str(f.relative_to(copy)): formats for f in copy.glob("observations/formats/*.yaml")},
     }
     files = {str(f.relative_to(copy)) for f in copy.rglob("*") if f.is_file() and f.suffix not in (".py", ".typed")}

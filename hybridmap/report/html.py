@@ -30,6 +30,8 @@ from hybridmap.units import typeset
 LOG = logging.getLogger("hybridmap")
 LARGE, TG_OF_PG = 1e9, 2000.0
 """From there on numbers have an exponent, and masses [Tg] are in Pg."""
+TEMPLATES = "*.html.jinja"
+"""Pages and the parts that they include, named so that a change of one makes the report anew."""
 STYLE = "page.css"
 SCRIPTS = ("codec.js", "map_view.js", "explorer.js", "cell_report.js", "full_resolution.js", "controls.js", "page.js")
 """In the order of the page; the last one does without maps."""

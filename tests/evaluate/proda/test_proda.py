@@ -98,7 +98,7 @@ def profiles(sites: int, noise: float = 0.1) -> tuple[SiteData, np.ndarray, np.n
 def compared():
     data, site, true = profiles(SITES)
     fold = np.arange(SITES) % 4
-    training = TrainingOptions(max_epochs=40, patience=40, batch_size=64, learning_rate=0.01, loss=LossOptions("mae"))
+    training = TrainingOptions(max_epochs=200, patience=200, batch_size=64, learning_rate=0.01, loss=LossOptions("mae"))
     peers = Peers(build, ENCODER, training, [0], data, site, parts_of_folds(fold, 4), 0.1)
     return compare_peers(peers, CHAINS), site, fold, true
 
@@ -182,7 +182,7 @@ def test_folds_that_are_left_with_too_few_sites_are_named():
 def test_tables_pair_both_at_the_same_rows(compared):
     result, site, fold, _ = compared
     places = np.stack([site, np.tile(np.arange(3), SITES)], axis=1)
-    block = (site // 3).astype(str)
+    block = (site // 2).astype(str)
     labels = pd.DataFrame({"site_id": np.arange(len(site)), "fold": fold[site], "block": block, "area": block})
     labels["cell"] = site.astype(str)
     peers = {main: held_out_of(result, places, labels, main) for main in (HYBRID, PRODA)}
