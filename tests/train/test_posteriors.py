@@ -264,7 +264,7 @@ def test_ends_hold_another_draw_as_often_as_they_say(count: int, level: float, s
     lower, upper = ends_for_another(draws[:-1], level)
     share = float(((lower <= draws[-1]) & (draws[-1] <= upper)).double().mean())
     # Between two of few draws an end lies on a straight line, which holds a little too much.
-    assert share == pytest.approx(level, abs=0.025 if count > 20 else 0.045)
+    assert share == pytest.approx(level, abs=0.025 if count > 20 else 0.055)
 
 
 def test_ends_of_parameters_stay_in_their_bounds() -> None:
