@@ -29,10 +29,14 @@ def _check(args: argparse.Namespace) -> None:
     models = [path for path in args.config if path.suffix == ".py" or str(path) in list_processes()]
     files = [path for path in args.config if path not in models]
     lines = [line for path in models for line in check_model(str(path))]
-    if len(files) == 1 and not load_config(*files).experiments:
-        files = [default_file(), *files]
-        LOG.info("%s names no experiments: laid over %s, as 'hybridmap run' does", files[1], files[0].name)
-    for line in [*lines, *(check(load_config(*files)) if files else [])]:
+    if files:
+        config = load_config(*files)
+        if len(files) == 1 and not config.experiments:
+            default = default_file()
+            config = load_config(default, *files)
+            LOG.info("%s names no experiments: laid over %s, as 'hybridmap run' does", files[0], default.name)
+        lines += check(config)
+    for line in lines:
         LOG.info("%s", line)
 
 
