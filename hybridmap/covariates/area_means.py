@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ FINEST = 16
 """Parts of a side of a cell; where there are more pixels, rectangles of pixels are averaged first."""
 MOST_PARTS = 4096
 """Parts of a side at the most, where the way around the Earth has no larger divisor."""
+AT_ONCE = 100_000
+"""Parts of cells that are worked out at a time."""
 LOG_STEPS, PARTS = 32, MOST_PARTS + 1
 """Beyond the logarithms of steps, and beyond parts."""
 Numbers = NDArray[np.float64]
@@ -181,15 +184,18 @@ def _part_sums(pixels: Pixels, cells: Cells, selected: Choice, windows: _Windows
     stride = values.shape[1]
     flat, flat_known = values.ravel(), known_share.ravel()
     down, across = windows.parts
-    for i in range(down):
-        for j in range(across):
-            at = cells.points((i + 0.5) / down, (j + 0.5) / across, selected)
-            first_line, second = pair(at.line / windows.step[0], height, line, values.shape[0])
-            first_column, right = pair((at.column + pixels.shift) / windows.step[1], width, column, stride)
-            index = first_line * stride + first_column
-            total = total + four(flat, index, stride, second, right)
-            if not windows.is_whole:
-                weight = weight + four(flat_known, index, stride, second, right)
+    places = shapes.centre.line.size if selected is None else np.count_nonzero(selected)
+    offsets = np.array_split((np.arange(across) + 0.5) / across, min(across, -(-across * places // AT_ONCE)))
+    for i, some in product(range(down), offsets):
+        at = cells.points((i + 0.5) / down, some, selected)
+        first_line, second = pair(at.line / windows.step[0], height, line, values.shape[0])
+        first_column, right = pair((at.column + pixels.shift) / windows.step[1], width, column, stride)
+        index = first_line * stride + first_column
+        for part in four(flat, index, stride, second, right):
+            total = total + part
+        if not windows.is_whole:
+            for part in four(flat_known, index, stride, second, right):
+                weight = weight + part
     count = np.float32(down * across)
     return total / count, None if windows.is_whole else weight / count
 

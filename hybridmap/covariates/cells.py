@@ -121,32 +121,38 @@ class Cells:
         left = _shapes(block, rows, columns[:1], block.lattice(rows + 0.5, columns[:1] + 0.5), looked=False)
         return (first.centre.column[0], first.extent[0][0]), (left.centre.line[:, 0], left.extent[1][:, 0])
 
-    def points(self, down: float, across: float, selected: Choice = None) -> Places:
-        """Pixels under a place in some cells, or all.
+    def points(self, down: float, across: Numbers, selected: Choice = None) -> Places:
+        """Pixels under places in some cells, or all.
 
         Parameters
         ----------
-        down, across : float
-            The place, in shares of a cell from its north-west corner.
+        down : float
+            The places, in shares of a cell from its northern side.
+        across : array, shape (place,)
+            The same from its western side.
         selected : array of bool, shape (row, column), or None
             The cells; None for all.
 
         Returns
         -------
         Places
-            Of shape (cell,), or (row, column) of all cells.
+            Of shape (place, cell), or (place, row, column) of all cells.
         """
-        if (down, across) == (0.5, 0.5):
-            return _choice(self.centre, selected)
-        rows, columns = _numbers(self.block.rows) + down, _numbers(self.block.columns) + across
+        if down == 0.5 and across.tolist() == [0.5]:
+            return _choice(self.centre.column[None], self.centre.line[None], selected)
+        rows, columns = _numbers(self.block.rows) + down, _numbers(self.block.columns) + across[:, None]
         if self.block.series is not None or selected is None:
-            return _choice(self.block.lattice(rows, columns), selected)
+            places = self.block.lattice(rows, columns.ravel())
+            shape = len(rows), *columns.shape
+            in_order = (np.moveaxis(values.reshape(shape), 1, 0) for values in (places.column, places.line))
+            return _choice(next(in_order), next(in_order), selected)
         i, j = np.nonzero(selected)
-        return self.block.locator.exact(rows[i], columns[j], self.block.middle)
+        chosen = columns[:, j]
+        return self.block.locator.exact(np.broadcast_to(rows[i], chosen.shape), chosen, self.block.middle)
 
 
-def _choice(places: Places, selected: Choice) -> Places:
-    return places if selected is None else Places(places.column[selected], places.line[selected])
+def _choice(column: Numbers, line: Numbers, selected: Choice) -> Places:
+    return Places(column, line) if selected is None else Places(column[:, selected], line[:, selected])
 
 
 def _numbers(cells: range) -> Numbers:

@@ -98,10 +98,8 @@ def _mode(pixels: Pixels, cells: Cells, min_share: float) -> Field:
             selected = np.zeros(samples.shape, dtype=np.bool_)
             selected.flat[part] = True
             offsets = (np.arange(count) + 0.5) / count
-            drawn_classes = [
-                nearest(pixels, cells.points(down, east, selected)) for down in offsets for east in offsets
-            ]
-            out[selected] = most_frequent(np.stack(drawn_classes), min_share)
+            drawn_classes = [nearest(pixels, cells.points(down, offsets, selected)) for down in offsets]
+            out[selected] = most_frequent(np.concatenate(drawn_classes), min_share)
     return out
 
 
