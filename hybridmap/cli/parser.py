@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hybridmap import __version__
 from hybridmap.cli.options import Arguments, argument, option
 from hybridmap.cli.tools import TOOLS
 from hybridmap.cli.verbs import STAGES, Stage
+from hybridmap.errors import absent_package
 
 CONFIG = argument("config", nargs="+", type=Path, help="configuration files, later ones laid over earlier ones")
 COMMON = (
@@ -18,10 +21,28 @@ COMMON = (
 )
 
 
+class _Completion(argparse.Action):
+    """Print what a shell needs to complete words of this command, and stop."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, choices=("bash", "zsh", "tcsh"), metavar="SHELL", help=help)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        try:
+            import shtab
+        except ModuleNotFoundError as error:
+            parser.error(absent_package(error))
+        sys.stdout.write(shtab.complete(parser, str(values)) + "\n")
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Parser whose result has ``run``, a function of that result."""
     parser = argparse.ArgumentParser(prog="hybridmap", description="Hybrid models of soil organic carbon.")
     parser.add_argument("--version", action="version", version=f"hybridmap {__version__}")
+    parser.add_argument("--completion", action=_Completion, help="print the completion of a shell, then stop")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, stage in STAGES.items():
         verb = verbs.add_parser(name, help=stage.help, description=stage.help)

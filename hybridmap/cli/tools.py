@@ -133,7 +133,7 @@ def _status(args: argparse.Namespace) -> None:
 def _run(args: argparse.Namespace) -> None:
     from hybridmap.cli.workflow import run_workflow
 
-    run_workflow(args.config, args.cores, args.words)
+    run_workflow(args.config, args.cores, args.words, args.quiet)
 
 
 def _deploy(args: argparse.Namespace) -> None:
@@ -235,6 +235,7 @@ TOOLS = {
         (
             argument("config", nargs="*", type=Path, help="region files; none for the demo"),
             argument("--cores", default="all", help="how many; by default all"),
+            argument("--quiet", action="store_true", help="say only how far it is, and what went wrong"),
             argument(
                 "--snakemake",
                 dest="words",

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from hybridmap.cli.run_progress import RunProgress, job_seconds
 from hybridmap.errors import HybridmapError
 
 DEPLOYED = ("Snakefile", "config.yaml", "workflow", "envs")
 """Files and folders of the workflow."""
+RECENT = 60
+"""Lines of Snakemake that a quiet run prints when it fails."""
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -59,22 +65,55 @@ def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -
     return [*start, "--configfile", *layers] if layers else start
 
 
-def run_workflow(files: Sequence[Path], cores: str, words: Sequence[str]) -> None:
-    """Run the workflow in this folder.
+def run_workflow(files: Sequence[Path], cores: str, words: Sequence[str], quiet: bool = False) -> None:
+    """Run the workflow in this folder, and say how far it is and how long it will still take.
 
     Parameters
     ----------
     files, cores, words : sequence of Path, str, sequence of str
         As of :func:`snakemake_command`.
+    quiet : bool
+        Whether to say only that, and what went wrong.
 
     Raises
     ------
     HybridmapError
         If it fails, after Snakemake has said why.
     """
-    code = subprocess.run(snakemake_command(files, cores, words)).returncode
+    command = snakemake_command(files, cores, words)
+    at_a_time = int(cores) if cores.isdigit() and int(cores) else len(os.sched_getaffinity(0))
+    code = _follow(command, RunProgress(job_seconds(_benchmarks(files)), at_a_time), quiet)
     if code:
         raise HybridmapError(f"snakemake ended with code {code}; its messages and the logs that it names say why.")
+
+
+def _benchmarks(files: Sequence[Path]) -> Path:
+    from hybridmap.config.reading import load_config
+
+    config = load_config(default_file(), *files)
+    return Path(config.results) / config.region / "benchmarks"
+
+
+def _follow(command: Sequence[str], progress: RunProgress, quiet: bool) -> int:
+    """Run Snakemake, print its messages or, if `quiet`, the last of them where it failed, and what `progress` adds."""
+    start, recent = time.monotonic(), deque[str](maxlen=RECENT)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+        try:
+            for line in process.stderr or ():
+                recent.append(line)
+                note = progress.note(line, time.monotonic() - start)
+                if not quiet:
+                    sys.stderr.write(line)
+                if note:
+                    sys.stderr.write(f"{note}\n")
+                sys.stderr.flush()
+        except KeyboardInterrupt:
+            # The terminal has sent Ctrl-C to Snakemake too, which ends its jobs first.
+            process.wait()
+            raise
+    if quiet and process.returncode:
+        sys.stderr.writelines(recent)
+    return process.returncode
 
 
 def deploy(folder: Path) -> None:

@@ -186,8 +186,8 @@ def _part_sums(pixels: Pixels, cells: Cells, selected: Choice, windows: _Windows
     down, across = windows.parts
     places = shapes.centre.line.size if selected is None else np.count_nonzero(selected)
     offsets = np.array_split((np.arange(across) + 0.5) / across, min(across, -(-across * places // AT_ONCE)))
-    for i, some in product(range(down), offsets):
-        at = cells.points((i + 0.5) / down, some, selected)
+    for i, shares in product(range(down), offsets):
+        at = cells.points((i + 0.5) / down, shares, selected)
         first_line, second = pair(at.line / windows.step[0], height, line, values.shape[0])
         first_column, right = pair((at.column + pixels.shift) / windows.step[1], width, column, stride)
         index = first_line * stride + first_column

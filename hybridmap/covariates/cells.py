@@ -147,8 +147,9 @@ class Cells:
             in_order = (np.moveaxis(values.reshape(shape), 1, 0) for values in (places.column, places.line))
             return _choice(next(in_order), next(in_order), selected)
         i, j = np.nonzero(selected)
-        chosen = columns[:, j]
-        return self.block.locator.exact(np.broadcast_to(rows[i], chosen.shape), chosen, self.block.middle)
+        across_selected = columns[:, j]
+        down_selected = np.broadcast_to(rows[i], across_selected.shape)
+        return self.block.locator.exact(down_selected, across_selected, self.block.middle)
 
 
 def _choice(column: Numbers, line: Numbers, selected: Choice) -> Places:

@@ -16,10 +16,13 @@ from hybridmap.export.area_intervals import read_stock_errors
 from hybridmap.export.totals import whole_map
 from hybridmap.grid.store import every_kth
 from hybridmap.predict.mapped_depths import modelled_interval
+from hybridmap.report.linear_share import linear_share
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
 MEASURED = "measured"
+MOSTLY_LINEAR = 0.9
+"""Share of a known truth from which on a line leaves little to a process model."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,12 @@ def _warnings(results: Results, name: str) -> Iterator[str]:
     elif skill.get("beats_best_baseline") is False:
         best = skill.get("scores", {}).get("beats_best_baseline", {}).get("against", "")
         yield f"It is not shown to predict better than an ordinary model ({best.replace('_', ' ')})."
+        true_soc = results.true_field("soc")
+        if true_soc is not None and (share := linear_share(true_soc, samples)) > MOSTLY_LINEAR:
+            yield (
+                f"Why: a straight line through the covariates explains {share:.0%} of the true SOC of this synthetic"
+                " landscape, so a process model can add little to it; compare the fractions and the parameters."
+            )
     yield from _shares(samples)
     yield from (f"{note}." for note in verdict.get("skill_notes", []))
     failing = [e.name for e in results.config.experiments if results.verdict(e.name).get("physics") == "fails"]

@@ -208,6 +208,11 @@ class Results:
         path = self.files.demo_truth
         return Maps(path) if self.config.demo and path.is_dir() else {}
 
+    def true_field(self, name: str) -> np.ndarray | None:
+        """One of them on all cells; None where it is not known."""
+        truth = self.truth
+        return np.asarray(truth.arrays[name][:]) if isinstance(truth, Maps) and name in truth else None
+
     def model(self, experiment: str) -> Model:
         """The model of the maps, or of the first fold where there are none."""
         return load_model(self._any_model(experiment), self.config.experiment(experiment).own_process)

@@ -1,6 +1,7 @@
 """The workflow from an installation, in any folder."""
 
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from conftest import ROOT
 from hybridmap.cli import main, workflow
 from hybridmap.cli.workflow import DEPLOYED, deploy, snakemake_command
 from hybridmap.errors import HybridmapError
+
+LINES = "total  2\\n", "Finished jobid: 1 (Rule: cube)\\n", "1 of 2 steps (50%) done\\n"
+SUCCESS = "import sys; sys.stderr.write('" + "".join(LINES) + "')"
+FAILURE = "import sys; sys.stderr.write('Error in rule cube:\\n'); sys.exit(3)"
+"""Programs in the place of Snakemake."""
 
 
 def test_a_region_is_laid_over_the_packaged_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,9 +41,26 @@ def test_a_failed_run_and_a_missing_region_are_sentences(
     monkeypatch.chdir(tmp_path)
     assert main(["run", "mine.yaml"]) == 1
     assert "mine.yaml: no such file; 'hybridmap init mine.yaml' writes one to start from." in capsys.readouterr().err
-    monkeypatch.setattr(workflow.subprocess, "run", lambda command: subprocess.CompletedProcess(command, 3))
+    monkeypatch.setattr(workflow, "snakemake_command", lambda *words: [sys.executable, "-c", FAILURE])
     assert main(["run"]) == 1
     assert "snakemake ended with code 3" in capsys.readouterr().err
+
+
+def test_a_quiet_run_says_how_far_it_is_and_what_went_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workflow, "snakemake_command", lambda *words: [sys.executable, "-c", SUCCESS])
+    assert main(["run", "--quiet"]) == 0
+    said = capsys.readouterr().err
+    assert "hybridmap: 2 jobs; no earlier run of this region tells how long they take" in said
+    assert "hybridmap: 1 of 2 jobs (50%) in less than a minute, about less than a minute left" in said
+    assert "Finished jobid" not in said
+    assert main(["run"]) == 0
+    assert "Finished jobid: 1 (Rule: cube)" in capsys.readouterr().err
+    monkeypatch.setattr(workflow, "snakemake_command", lambda *words: [sys.executable, "-c", FAILURE])
+    assert main(["run", "--quiet"]) == 1
+    assert "Error in rule cube" in capsys.readouterr().err
 
 
 def test_a_copy_is_whole_and_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
