@@ -106,10 +106,10 @@ class RunProgress:
 
     def _work(self, jobs: Counter[str]) -> float:
         """Seconds of some jobs one after the other; those of unknown rules take the mean."""
-        known = {rule: self._of(rule) for rule in jobs}
-        measured = [value for value in known.values() if value is not None]
+        seconds = {rule: self._of(rule) for rule in jobs}
+        measured = [value for value in seconds.values() if value is not None]
         mean = sum(measured) / len(measured) if measured else 1.0
-        return sum(count * (mean if known[rule] is None else known[rule] or 0.0) for rule, count in jobs.items())
+        return sum(count * (mean if seconds[rule] is None else seconds[rule] or 0.0) for rule, count in jobs.items())
 
     def _of(self, rule: str) -> float | None:
         """Seconds of a job: its benchmark is called as the rule is, or as it begins (`train` of `train_own`)."""
