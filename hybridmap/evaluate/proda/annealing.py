@@ -2,7 +2,7 @@
 
 Sequential Monte Carlo (Del Moral et al. 2006, doi 10.1111/j.1467-9868.2006.00553.x), all sites side by side.
 Observations come in with a power that grows from 0 to 1, each time by as much as leaves half of the particles in
-effect; then particles are drawn again and moved by differences of each other. What comes out says where chains may
+effect; then particles are parents again and moved by differences of each other. What comes out says where chains may
 leap to. It is no result: few steps move each particle, and where they are too few, leaps are refused and the chains
 say so.
 """
@@ -67,8 +67,8 @@ def anneal(
     misfit, power, scale = misfit_of(places), np.zeros(count), np.ones(count)
     while (power < 1.0).any():
         added = _next_power(misfit, 1.0 - power)
-        drawn = _drawn_again(misfit, added, random)
-        places, misfit = np.take_along_axis(places, drawn[..., None], axis=1), np.take_along_axis(misfit, drawn, 1)
+        parents = _drawn_again(misfit, added, random)
+        places, misfit = np.take_along_axis(places, parents[..., None], axis=1), np.take_along_axis(misfit, parents, 1)
         power = np.where(added >= 1.0 - power, 1.0, power + added)
         for _ in range(MOVES):
             proposed = places + differences(places, places, scale[:, None], random)
