@@ -106,7 +106,9 @@ def test_the_passport_of_a_single_random_start_is_not_judged(
     region: tuple[Config, Tables], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def one_start(*_: object) -> StartRuns:
-        return StartRuns(np.zeros((1, len(pd.read_parquet(region[1].samples)), 1)), [0.1, 0.9], np.zeros(1))
+        return StartRuns(
+            np.zeros((1, len(pd.read_parquet(region[1].samples)), 1)), [0.1, 0.9], np.zeros(1), np.zeros((1, 3, 1))
+        )
 
     monkeypatch.setattr("hybridmap.diagnose.identifiability.passport._starts", one_start)
     reason = unjudged_passport(region, models(trained, "some_neural"), tmp_path, starts=Identifiability(runs=2))
@@ -148,6 +150,8 @@ def test_trainings_from_random_starts_and_a_profile(
         table = pd.read_csv(tmp_path / "identifiability.csv").set_index("parameter")
         assert (table["spread_starts"] > table["spread_folds"]).mean() > 0.7, "folds start at the same place"
         assert len(judged["validation_loss"]) == 3
+        assert set(judged["rank_correlation_starts"]) == set(experiment.neural), "constants follow no covariate"
+        assert all(-1 <= r <= 1 for r in judged["rank_correlation_starts"].values())
         assert set(table["identified"]) <= {"yes", "no"}
         assert judged["identified"] == (table.query("role == 'neural'")["identified"] == "yes").mean()
     wrong = Identifiability(runs=2, profile=["nonsense"])
