@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridmap.diagnose.identifiability.agreement import compensation, patterns, spread
+from hybridmap.diagnose.identifiability.agreement import compensation, pattern_agreement, patterns, spread
 from hybridmap.diagnose.identifiability.combinations import Scales, determined, directions
 from hybridmap.diagnose.identifiability.decision import MOST_SITES, expected_error, is_kept
 from hybridmap.diagnose.identifiability.posterior import Posterior
@@ -20,7 +20,15 @@ from hybridmap.model import HybridModel
 
 Array = NDArray[np.float64]
 
-START_COLUMNS = ("spread_starts", "contraction_starts", "placebo", "rank_correlation_starts")
+START_COLUMNS = (
+    "spread_starts",
+    "contraction_starts",
+    "placebo",
+    "rank_correlation_starts",
+    "r_starts",
+    "slope_starts_lowest",
+    "slope_starts_highest",
+)
 """NaN without trainings from random starts."""
 NO_STARTS = "there are no trainings from random starts to compare; run 'snakemake identifiability'"
 YES, NO, OPEN = "yes", "no", "not judged"
@@ -101,7 +109,7 @@ def parameter_rows(judged: Judgement) -> pd.DataFrame:
             "spread_folds": float(np.median(between_folds[:, k])),
             "on_bound": float(on_bound.mean()),
         }
-        rows.append(row | _start_columns(judged.starts, k))
+        rows.append(row | _start_columns(judged.starts, k, keeps[:, k]))
     return pd.DataFrame(rows)
 
 
@@ -112,7 +120,7 @@ def _outcome(is_small: bool, has_starts: bool) -> str:
     return YES if has_starts else OPEN
 
 
-def _start_columns(starts: StartRuns | None, k: int) -> dict[str, float]:
+def _start_columns(starts: StartRuns | None, k: int, is_kept_at: NDArray[np.bool_]) -> dict[str, float]:
     if starts is None:
         return dict.fromkeys(START_COLUMNS, float("nan"))
     between = float(np.median(spread(starts.positions)[:, k]))
@@ -121,6 +129,7 @@ def _start_columns(starts: StartRuns | None, k: int) -> dict[str, float]:
         "contraction_starts": 1 - between / START_SD,
         "placebo": float(starts.placebo[k]),
         "rank_correlation_starts": float(rank_correlation(starts.importance)[k]),
+        **dict(zip(START_COLUMNS[-3:], pattern_agreement(starts.positions[:, is_kept_at, k]), strict=True)),
     }
 
 
