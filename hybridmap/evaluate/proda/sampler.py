@@ -6,9 +6,9 @@ about a normal distribution of the site (Beskos et al. 2011, doi 10.1016/j.spa.2
 that linearises the process at its best fit, then that of the draws so far. Every chain starts about a best fit of its
 own, sought from a random place of the prior: where there are several, chains disagree. Trajectories are good where a
 site is nearly normal; where parameters make up for each other along a bent ridge, leaps and differences of an annealed
-archive, and redraws from the prior, go from end to end, without a gradient. Emcee chooses, runs, accepts and keeps
-the chains. A round has twice the steps of the last, and the draws of the last round alone count: about half of all
-steps are burn-in, and the proposal never changes within what is judged.
+archive, and redraws from the prior, go from end to end, without a gradient: with few parameters.
+Emcee chooses, runs, accepts and keeps the chains. A round has twice the steps of the last, and the draws of the last
+round alone count: about half of all steps are burn-in, and the proposal never changes within what is judged.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ WIDER = 1.5
 """How much further than the normal distribution about their best fit chains start apart."""
 LEARNED_FROM = 0.3
 """Share of accepted proposals from which the draws of a round say where the next one goes."""
+MOST_LEAPT = 8
+"""With more parameters chains take trajectories alone: leaps to so few places are seldom accepted."""
 TRAJECTORIES, LEAPS, DIFFERENCES, REDRAWS = 0.15, 0.45, 0.2, 0.2
 """Shares of the steps; a trajectory costs as much as a dozen of the others."""
 LEAST_VARIANCE = 1e-6
@@ -122,7 +124,8 @@ def sample_sites(residuals_of: ResidualsOf, count: int, dimension: int, options:
     result = Chains(np.full(shape, np.nan), np.full((count, dimension), np.inf), np.zeros(count, int), np.zeros(count))
     active, angle = np.arange(count), np.full((count, options.chains), FIRST_ANGLE)
     places, reference = _starts(residuals_of, (count, options.chains, dimension), random)
-    archive = anneal(residuals_of, count, dimension, random)
+    is_leapt = dimension <= MOST_LEAPT
+    archive = anneal(residuals_of, count, dimension, random) if is_leapt else np.empty((count, 0, dimension))
     for number in range(options.rounds):
         thin = 2**number
         site_draws, accepted = _round(
@@ -197,12 +200,9 @@ def _round(
             misfit = residuals(positions_of(normal)).square().sum(1) + normal.square().sum(1)
             return torch.nan_to_num(-0.5 * misfit, nan=-np.inf).numpy()
 
-    shares = (
-        (_Walk(residuals, reference, angle, chains), TRAJECTORIES),
-        (Leap(archive), LEAPS),
-        (Difference(archive), DIFFERENCES),
-        (redraw, REDRAWS),
-    )
+    shares: list[tuple[Any, float]] = [(_Walk(residuals, reference, angle, chains), TRAJECTORIES)]
+    if archive.shape[1]:
+        shares += [(Leap(archive), LEAPS), (Difference(archive), DIFFERENCES), (redraw, REDRAWS)]
     moves = [(_Counted(emcee.moves.MHMove(proposal)), share) for proposal, share in shares]
     sampler = emcee.EnsembleSampler(walkers, dimension, log_posterior, moves=moves, vectorize=True)
     start = emcee.State(places.reshape(walkers, dimension), random_state=random.get_state())
