@@ -2,6 +2,9 @@
 
     python benchmarks/identifiability.py [--only demo five_pool_second clm5_four clm5_all] [--out FILE.npz]
     python benchmarks/identifiability.py --coverage [CASE ...]
+    python benchmarks/identifiability.py --proda
+
+Without any of these it prints all three tables: the passport's, that of coverage and that of PRODA.
 
 Every landscape trains models from random starts. Five of them, with the sensitivity of the process, make the passport,
 five others, which the passport does not see, say what the error is: the root mean square over them, at each site. A
@@ -338,38 +341,49 @@ def remembered(truth_of: Callable[[], Truth], file: Path | None) -> Outcome:
     return Outcome(tuple(values.pop("names").tolist()), int(values.pop("neural")), **values)
 
 
-def main() -> None:
-    """Train, judge, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", default=list(LANDSCAPES), choices=list(LANDSCAPES))
-    parser.add_argument("--out", type=Path, help="folder that keeps what was trained (npz), read where it is there")
-    parser.add_argument("--figure", type=Path, help="PNG of expected against true errors")
-    parser.add_argument(
-        "--coverage", nargs="*", metavar="CASE", help="coverage of 95 % ranges alone; all cases by default"
-    )
-    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1], help="of --coverage")
-    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS, help="of --coverage")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.coverage is not None:
-        from benchmarks import posteriors
-
-        posteriors.report(args.coverage, args.seeds, args.methods)
-        return
+def passport(names: Sequence[str], out: Path | None, image: Path | None) -> None:
+    """Train and judge the landscapes, print their tables, and draw the figure where one is asked for."""
     landscapes = {}
-    for name in args.only:
+    for name in names:
         results: dict[str, Outcome] = {}
         landscapes[name] = results
         for case, truth_of in LANDSCAPES[name].items():
             begin = time.perf_counter()
-            results[case] = remembered(truth_of, args.out and args.out / f"{name}-{case.replace(' ', '_')}.npz")
+            results[case] = remembered(truth_of, out and out / f"{name}-{case.replace(' ', '_')}.npz")
             print(f"{name}, {case}: {time.perf_counter() - begin:.0f} s", flush=True)
         print(f"\n## {name}\n{judge(results).round(2).to_string(index=False)}\n", flush=True)
         for case, result in results.items():
             keeps = is_kept(expected_error(result.posterior_sd, spread(result.starts)))
             print(f"{case}\n{agreement_rows(result, keeps).round(2).to_string(index=False)}\n", flush=True)
-    if args.figure:
-        figure(landscapes, args.figure)
+    if image:
+        figure(landscapes, image)
+
+
+def main() -> None:
+    """Train, judge, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="*", choices=list(LANDSCAPES), help="landscapes of the passport alone")
+    parser.add_argument("--out", type=Path, help="folder that keeps what was trained (npz), read where it is there")
+    parser.add_argument("--figure", type=Path, help="PNG of expected against true errors")
+    parser.add_argument(
+        "--coverage", nargs="*", metavar="CASE", help="coverage of 95 % ranges alone; all cases by default"
+    )
+    parser.add_argument("--proda", action="store_true", help="the table of PRODA alone")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1], help="of --coverage")
+    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS, help="of --coverage")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    is_all = args.only is None and args.coverage is None and not args.proda
+    if is_all or args.only is not None:
+        passport(args.only or list(LANDSCAPES), args.out, args.figure)
+    if is_all or args.coverage is not None:
+        from benchmarks import posteriors
+
+        posteriors.report(args.coverage or [], args.seeds, args.methods)
+    if is_all or args.proda:
+        from benchmarks import proda
+
+        print(proda.of_case("clm5_four", proda.SITES, proda.FOLDS))
 
 
 if __name__ == "__main__":

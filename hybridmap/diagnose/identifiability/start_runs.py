@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
 from hybridmap.diagnose.identifiability.starts import random_starts
+from hybridmap.diagnose.relationships.agreement import importance_of
 from hybridmap.errors import HybridmapError
 from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.site_data import COVARIATE, names_in, site_data
@@ -27,6 +28,8 @@ PLACEBO = "placebo"
 """Name of the covariate that means nothing: values of another one, dealt to the sites at random."""
 EQUAL_SKILL = 0.1
 """Trainings count whose validation loss is at most this share above the lowest."""
+MOVED_SITES = 500
+"""Whose covariates are moved to see which of them matter."""
 PROFILE_POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Places in the range at which a parameter is held for its profile."""
 
@@ -42,11 +45,14 @@ class StartRuns(NamedTuple):
         The lowest of every training.
     placebo : array, shape (parameter,)
         Standard deviation of the change of a parameter where the placebo is dealt anew, over that of its map.
+    importance : array, shape (run, covariate, parameter)
+        Amplitude of the accumulated effect of each covariate but the placebo, of trainings at equal skill.
     """
 
     positions: Array
     validation_loss: list[float]
     placebo: Array
+    importance: Array
 
 
 def with_placebo(samples: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -96,7 +102,24 @@ def train_starts(
     change = np.sqrt(((moved - positions) ** 2).mean(axis=(0, 1)))
     placebo = np.divide(change, spread, out=np.full(len(spread), np.nan), where=spread > 1e-9)
     LOG.info("%s: %d of %d trainings from random starts at equal skill", experiment.name, sum(alike), runs)
-    return StartRuns(positions[alike], losses, placebo)
+    importance = np.array([_importance(m, table) for m, is_alike in zip(models, alike, strict=True) if is_alike])
+    return StartRuns(positions[alike], losses, placebo, importance)
+
+
+def _importance(model: HybridModel, table: pd.DataFrame) -> Array:
+    """Amplitude of the effect of each covariate but the last, the placebo, on each parameter."""
+    sites = table.iloc[np.random.default_rng(0).permutation(len(table))[:MOVED_SITES]]
+    covariates, forcing = model.tensors(sites)
+
+    def positions(x: Array) -> Array:
+        rows = torch.from_numpy(x[:, -1].astype(int))
+        places = torch.from_numpy(x[:, :-1]).to(covariates.dtype)
+        with torch.no_grad():
+            moved = model.learned_positions(places, {name: values[rows] for name, values in forcing.items()})
+        return np.asarray(moved.double().numpy())
+
+    x = np.column_stack([covariates.double().numpy(), np.arange(len(sites))])
+    return importance_of(positions, x, covariates.shape[1] - 1)
 
 
 def positions_of(model: HybridModel, table: pd.DataFrame) -> Array:

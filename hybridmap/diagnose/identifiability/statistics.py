@@ -8,17 +8,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hybridmap.diagnose.identifiability.agreement import compensation, patterns, spread
+from hybridmap.diagnose.identifiability.agreement import compensation, pattern_agreement, patterns, spread
 from hybridmap.diagnose.identifiability.combinations import Scales, determined, directions
 from hybridmap.diagnose.identifiability.decision import MOST_SITES, expected_error, is_kept
 from hybridmap.diagnose.identifiability.posterior import Posterior
 from hybridmap.diagnose.identifiability.sensitivity import Sensitivity
 from hybridmap.diagnose.identifiability.start_runs import StartRuns
 from hybridmap.diagnose.identifiability.starts import START_SD
+from hybridmap.diagnose.relationships.agreement import rank_correlation
 from hybridmap.model import HybridModel
 
 Array = NDArray[np.float64]
 
+START_COLUMNS = (
+    "spread_starts",
+    "contraction_starts",
+    "placebo",
+    "rank_correlation_starts",
+    "r_starts",
+    "slope_starts_lowest",
+    "slope_starts_highest",
+)
+"""NaN without trainings from random starts."""
 NO_STARTS = "there are no trainings from random starts to compare; run 'snakemake identifiability'"
 YES, NO, OPEN = "yes", "no", "not judged"
 """Whether a parameter is identified."""
@@ -98,7 +109,7 @@ def parameter_rows(judged: Judgement) -> pd.DataFrame:
             "spread_folds": float(np.median(between_folds[:, k])),
             "on_bound": float(on_bound.mean()),
         }
-        rows.append(row | _start_columns(judged.starts, k))
+        rows.append(row | _start_columns(judged.starts, k, keeps[:, k]))
     return pd.DataFrame(rows)
 
 
@@ -109,14 +120,16 @@ def _outcome(is_small: bool, has_starts: bool) -> str:
     return YES if has_starts else OPEN
 
 
-def _start_columns(starts: StartRuns | None, k: int) -> dict[str, float]:
+def _start_columns(starts: StartRuns | None, k: int, is_kept_at: NDArray[np.bool_]) -> dict[str, float]:
     if starts is None:
-        return dict.fromkeys(("spread_starts", "contraction_starts", "placebo"), float("nan"))
+        return dict.fromkeys(START_COLUMNS, float("nan"))
     between = float(np.median(spread(starts.positions)[:, k]))
     return {
         "spread_starts": between,
         "contraction_starts": 1 - between / START_SD,
         "placebo": float(starts.placebo[k]),
+        "rank_correlation_starts": float(rank_correlation(starts.importance)[k]),
+        **dict(zip(START_COLUMNS[-3:], pattern_agreement(starts.positions[:, is_kept_at, k]), strict=True)),
     }
 
 
@@ -157,8 +170,8 @@ def summary(judged: Judgement, table: pd.DataFrame) -> dict[str, Any]:
     dict
         ``identified``, the share of neural parameters that are, None where some were not judged; ``not_judged``, why;
         ``parameters``, names of the identified, and ``open``, of those not judged; ``basis``;
-        ``combinations``, ``directions``, ``patterns``, ``compensation``; ``validation_loss`` of the starts;
-        ``sentence``.
+        ``combinations``, ``directions``, ``patterns``, ``compensation``; ``validation_loss`` of the starts,
+        and ``rank_correlation_starts``, of the importances of covariates between them; ``sentence``.
     """
     neural = table[table["role"] == "neural"]
     names, undecided = (neural.loc[neural["identified"] == kind, "parameter"].tolist() for kind in (YES, OPEN))
@@ -184,8 +197,18 @@ def summary(judged: Judgement, table: pd.DataFrame) -> dict[str, Any]:
             "between_trainings": _number(compensation(judged.jacobian, runs - runs.mean(axis=0))),
             "between_sites": _number(compensation(judged.jacobian, padded)),
         },
+        "rank_correlation_starts": _agreement_of_starts(table),
         "validation_loss": [] if judged.starts is None else judged.starts.validation_loss,
         "sentence": sentence(names, undecided, len(neural), basis),
+    }
+
+
+def _agreement_of_starts(table: pd.DataFrame) -> dict[str, float]:
+    """Parameter → rank correlation of importances between random starts, of those that vary."""
+    varying = table.dropna(subset="rank_correlation_starts")
+    return {
+        str(name): round(float(value), 4)
+        for name, value in zip(varying["parameter"], varying["rank_correlation_starts"], strict=True)
     }
 
 

@@ -78,7 +78,8 @@ def write_relationships(
         LOG.info("%s", error)
         return
     notes += [ONE_FOLD] if len(learned.folds) == 1 else []
-    outputs = _summary(learned, curves, units, _verdicts(evidence.passport, learned))
+    passport = read_json(evidence.passport) if evidence.passport else {}
+    outputs = _summary(learned, curves, units, passport)
     write_csv(curve_rows(learned, curves, units), files.table)
     write_parquet(_site_rows(learned, curves, sites), files.sites)
     about = {
@@ -160,10 +161,9 @@ def _site_rows(learned: Learned, curves: Curves, sites: pd.DataFrame) -> pd.Data
     )
 
 
-def _verdicts(passport: Path | None, learned: Learned) -> dict[str, str]:
+def _verdicts(judged: Mapping[str, Any], learned: Learned) -> dict[str, str]:
     """Parameter → whether it is identified."""
     parameters = [name for name in learned.outputs if name.startswith(PARAMETER)]
-    judged = read_json(passport) if passport else {}
     if not judged.get("parameters") and not judged.get("open") and judged.get("identified") is None:
         return dict.fromkeys(parameters, OPEN)
     kinds = dict.fromkeys(judged.get("open", []), OPEN) | dict.fromkeys(judged["parameters"], IDENTIFIED)
@@ -171,7 +171,7 @@ def _verdicts(passport: Path | None, learned: Learned) -> dict[str, str]:
 
 
 def _summary(
-    learned: Learned, curves: Curves, units: Mapping[str, str], verdicts: Mapping[str, str]
+    learned: Learned, curves: Curves, units: Mapping[str, str], passport: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """What is said of every output: how much of it each input is, by three methods, and whether trainings agree."""
     folds, seeds = learned.importance(learned.folds), learned.importance(learned.seeds)
@@ -188,6 +188,7 @@ def _summary(
         "rank_correlation_folds": rank_correlation(folds),
         "rank_correlation_seeds": rank_correlation(seeds) if learned.seeds else np.full(len(learned.outputs), np.nan),
     }
+    verdicts, of_starts = _verdicts(passport, learned), passport.get("rank_correlation_starts", {})
     correlated = correlated_inputs(learned.x[:, :-1], [place.name for place in learned.inputs])
     rows = []
     for j, output in enumerate(learned.outputs):
@@ -199,6 +200,7 @@ def _summary(
                 "identified": verdicts.get(output, ""),
                 "mean": _number(learned.level[j]),
                 **{name: _number(values[j]) for name, values in agreement.items()},
+                "rank_correlation_starts": of_starts.get(output.removeprefix(PARAMETER)),
                 **_divergences(learned, amplitude[:, [j]], output),
                 "inputs": [_input_row(learned, measures, correlated, int(k), j) for k in order],
             }

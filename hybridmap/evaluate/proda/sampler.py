@@ -4,9 +4,11 @@ Parameters lie uniformly in their ranges before anything is observed. Sampled ar
 positions: then that prior is a standard normal, whose bounds no step can leave. A proposal is a Hamiltonian trajectory
 about a normal distribution of the site (Beskos et al. 2011, doi 10.1016/j.spa.2011.06.003), which is at first the one
 that linearises the process at its best fit, then that of the draws so far. Every chain starts about a best fit of its
-own, sought from a random place of the prior: where there are several, chains disagree. Emcee runs, accepts and keeps
-the chains. A round has twice the steps of the last, and the draws of the last round alone count: about half of all
-steps are burn-in, and the proposal never changes within what is judged.
+own, sought from a random place of the prior: where there are several, chains disagree. Trajectories are good where a
+site is nearly normal; where parameters make up for each other along a bent ridge, leaps and differences of an annealed
+archive, and redraws from the prior, go from end to end, without a gradient: with few parameters.
+Emcee chooses, runs, accepts and keeps the chains. A round has twice the steps of the last, and the draws of the last
+round alone count: about half of all steps are burn-in, and the proposal never changes within what is judged.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hybridmap.errors import HybridmapError
+from hybridmap.evaluate.proda.annealing import anneal
+from hybridmap.evaluate.proda.leaps import Difference, Leap, redraw
 from hybridmap.evaluate.proda.likelihood import Residuals
 from hybridmap.evaluate.proda.linearised import Normals, linearise, positions_of
 
@@ -45,6 +49,10 @@ WIDER = 1.5
 """How much further than the normal distribution about their best fit chains start apart."""
 LEARNED_FROM = 0.3
 """Share of accepted proposals from which the draws of a round say where the next one goes."""
+MOST_LEAPT = 8
+"""With more parameters chains take trajectories alone: leaps to so few places are seldom accepted."""
+TRAJECTORIES, LEAPS, DIFFERENCES, REDRAWS = 0.15, 0.45, 0.2, 0.2
+"""Shares of the steps; a trajectory costs as much as a dozen of the others."""
 LEAST_VARIANCE = 1e-6
 """Added to the variance of the draws, so that no direction closes."""
 
@@ -86,7 +94,7 @@ class Chains(NamedTuple):
     steps : array of int, shape (site,)
         Of each chain, burn-in included.
     accepted : array, shape (site,)
-        Share of the steps of the last round.
+        Share of the trajectories of the last round.
     """
 
     positions: Array
@@ -116,9 +124,13 @@ def sample_sites(residuals_of: ResidualsOf, count: int, dimension: int, options:
     result = Chains(np.full(shape, np.nan), np.full((count, dimension), np.inf), np.zeros(count, int), np.zeros(count))
     active, angle = np.arange(count), np.full((count, options.chains), FIRST_ANGLE)
     places, reference = _starts(residuals_of, (count, options.chains, dimension), random)
+    is_leapt = dimension <= MOST_LEAPT
+    archive = anneal(residuals_of, count, dimension, random) if is_leapt else np.empty((count, 0, dimension))
     for number in range(options.rounds):
         thin = 2**number
-        site_draws, accepted = _round(residuals_of, active, places, reference, angle, (options.draws, thin, random))
+        site_draws, accepted = _round(
+            residuals_of, active, places, (reference, angle, archive), (options.draws, thin, random)
+        )
         places = site_draws[:, :, -1]
         result.positions[active] = positions_of(torch.from_numpy(site_draws)).numpy()
         result.r_hat[active] = rank_r_hat(site_draws)
@@ -128,7 +140,7 @@ def sample_sites(residuals_of: ResidualsOf, count: int, dimension: int, options:
         LOG.info("proda: %d steps, %d of %d sites still sampled", int(result.steps.max()), int(is_open.sum()), count)
         if not is_open.any():
             break
-        active, places = active[is_open], places[is_open]
+        active, places, archive = active[is_open], places[is_open], archive[is_open]
         reference = _learned(reference, site_draws, accepted, is_open)
         angle = np.clip(angle[is_open] * np.exp(2.0 * (accepted[is_open] - ACCEPTED)), *ANGLES)
     return result
@@ -171,30 +183,56 @@ def _round(
     residuals_of: ResidualsOf,
     sites: NDArray[np.int64],
     places: Array,
-    reference: Normals,
-    angle: Array,
+    proposals: tuple[Normals, Array, Array],
     run: tuple[int, int, np.random.RandomState],
 ) -> tuple[Array, Array]:
-    """Draws (site, chain, draw, parameter) of a round and the share of accepted steps (site, chain), from `places`."""
+    """Draws (site, chain, draw, parameter) of a round and the share of accepted trajectories (site, chain)."""
     emcee = _library("emcee")
     draws, thin, random = run
+    reference, angle, archive = proposals
     count, chains, dimension = places.shape
     walkers = count * chains
     residuals = residuals_of(np.repeat(sites, chains))
 
     def log_posterior(coordinates: Array) -> Array:
         with torch.no_grad():
-            normal = torch.from_numpy(coordinates)
+            normal = torch.from_numpy(np.ascontiguousarray(coordinates))
             misfit = residuals(positions_of(normal)).square().sum(1) + normal.square().sum(1)
             return torch.nan_to_num(-0.5 * misfit, nan=-np.inf).numpy()
 
-    move = emcee.moves.MHMove(_Walk(residuals, reference, angle, chains))
-    sampler = emcee.EnsembleSampler(walkers, dimension, log_posterior, moves=move, vectorize=True)
+    shares: list[tuple[Any, float]] = [(_Walk(residuals, reference, angle, chains), TRAJECTORIES)]
+    if archive.shape[1]:
+        shares += [(Leap(archive), LEAPS), (Difference(archive), DIFFERENCES), (redraw, REDRAWS)]
+    moves = [(_Counted(emcee.moves.MHMove(proposal)), share) for proposal, share in shares]
+    sampler = emcee.EnsembleSampler(walkers, dimension, log_posterior, moves=moves, vectorize=True)
     start = emcee.State(places.reshape(walkers, dimension), random_state=random.get_state())
     end = sampler.run_mcmc(start, draws, thin_by=thin, skip_initial_state_check=True)
     random.set_state(end.random_state)
     site_draws = sampler.get_chain().reshape(draws, count, chains, dimension).transpose(1, 2, 0, 3)
-    return site_draws, sampler.acceptance_fraction.reshape(count, chains)
+    return site_draws, moves[0][0].share(walkers).reshape(count, chains)
+
+
+class _Counted:
+    """A move of emcee that keeps the share of its own steps that were accepted.
+
+    Parameters
+    ----------
+    move : emcee.moves.Move
+        That makes the steps.
+    """
+
+    def __init__(self, move: Any) -> None:
+        self.move, self.steps, self.accepted = move, 0, np.zeros(1)
+
+    def propose(self, model: Any, state: Any) -> tuple[Any, NDArray[np.bool_]]:
+        """A step of all walkers, and which of them moved."""
+        state, accepted = self.move.propose(model, state)
+        self.steps, self.accepted = self.steps + 1, self.accepted + accepted
+        return state, accepted
+
+    def share(self, walkers: int) -> Array:
+        """Accepted of each walker; as many as should be where there was no such step."""
+        return np.broadcast_to(self.accepted / self.steps if self.steps else ACCEPTED, walkers)
 
 
 class _Walk:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridmap.diagnose.identifiability.agreement import compensation, patterns, spread
+from hybridmap.diagnose.identifiability.agreement import compensation, pattern_agreement, patterns, spread
 from hybridmap.diagnose.identifiability.sensitivity import Sensitivity
 
 
@@ -31,3 +31,14 @@ def test_maps_that_are_one_map_have_one_pattern() -> None:
     assert patterns(np.stack([soc, 2 * soc + 0.05 * random.normal(size=500), -soc], axis=1))[0] == 1
     assert patterns(random.normal(size=(500, 4)))[0] == 4
     assert patterns(np.ones((500, 4))) == (0, [])
+
+
+def test_trainings_within_a_tenth_of_the_range_may_disagree_about_the_slope() -> None:
+    pattern = np.linspace(-0.1, 0.1, 50)
+    runs = 0.5 + np.stack([0.7 * pattern, pattern, 1.4 * pattern])
+    assert spread(runs[:, :, None]).max() < 0.1
+    r, lowest, highest = pattern_agreement(runs)
+    assert r == 1.0
+    assert (lowest, highest) == (0.5, 2.0)
+    assert np.isnan(pattern_agreement(runs[:1])).all()
+    assert np.isnan(pattern_agreement(np.full((2, 50), 0.5))).all()

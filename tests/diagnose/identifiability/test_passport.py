@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import small_models
@@ -11,8 +12,10 @@ from trainings import layers_of
 from hybridmap.config import Config, Identifiability
 from hybridmap.diagnose.identifiability import NotJudgedError
 from hybridmap.diagnose.identifiability.passport import Tables, _check_models, write_passport
+from hybridmap.diagnose.identifiability.start_runs import StartRuns
 from hybridmap.diagnose.plausibility import Evidence, diagnose
 from hybridmap.errors import HybridmapError
+from hybridmap.process import get_process
 
 FOLDS = ("block-0", "block-1", "block-2")
 
@@ -67,6 +70,51 @@ def test_what_cannot_be_judged_never_passes(
     assert pd.read_csv(tmp_path / "identifiability.csv").empty
 
 
+def unjudged_passport(
+    region: tuple[Config, Tables], folds: dict[str, Path], out: Path, **options: Identifiability
+) -> str:
+    """Write the passport of `some_neural`, see that nothing passes in it, and return why."""
+    config, tables = region
+    write_passport(config.experiment("some_neural"), layers_of(config), tables, folds, out, **options)
+    judged = json.loads((out / "identifiability.json").read_text())
+    assert judged["identified"] is None
+    assert judged["sentence"] == f"identifiability is not judged: {judged['not_judged']}"
+    assert pd.read_csv(out / "identifiability.csv").empty
+    return str(judged["not_judged"])
+
+
+def test_the_passport_of_a_process_without_derivatives_is_not_judged(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = get_process("five_pool").__class__
+    run = process.__call__
+    monkeypatch.setattr(process, "__call__", lambda self, p, f: run(self, {n: v.detach() for n, v in p.items()}, f))
+    reason = unjudged_passport(region, models(trained, "some_neural"), tmp_path)
+    assert reason == "the process model has no derivatives (an output is detached from its parameters)"
+
+
+def test_the_passport_of_global_parameters_alone_is_not_judged(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_models.model_of({**small_models.SPEC, "neural": [], "shared": ["cue", "q_max", "km_p"]})
+    monkeypatch.setattr("hybridmap.diagnose.identifiability.passport.load_model", lambda *_: model)
+    reason = unjudged_passport(region, models(trained, "some_neural"), tmp_path)
+    assert reason == "all parameters are global or fixed, so there is no map of one"
+
+
+def test_the_passport_of_a_single_random_start_is_not_judged(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_start(*_: object) -> StartRuns:
+        return StartRuns(
+            np.zeros((1, len(pd.read_parquet(region[1].samples)), 1)), [0.1, 0.9], np.zeros(1), np.zeros((1, 3, 1))
+        )
+
+    monkeypatch.setattr("hybridmap.diagnose.identifiability.passport._starts", one_start)
+    reason = unjudged_passport(region, models(trained, "some_neural"), tmp_path, starts=Identifiability(runs=2))
+    assert reason.startswith("1 training from random starts reached equal skill, so none can be compared; raise")
+
+
 def test_parameters_that_are_all_global_are_not_judged() -> None:
     model = small_models.model_of({**small_models.SPEC, "neural": [], "shared": ["cue", "q_max", "km_p"]})
     with pytest.raises(NotJudgedError, match="all parameters are global or fixed"):
@@ -102,6 +150,8 @@ def test_trainings_from_random_starts_and_a_profile(
         table = pd.read_csv(tmp_path / "identifiability.csv").set_index("parameter")
         assert (table["spread_starts"] > table["spread_folds"]).mean() > 0.7, "folds start at the same place"
         assert len(judged["validation_loss"]) == 3
+        assert set(judged["rank_correlation_starts"]) == set(experiment.neural), "constants follow no covariate"
+        assert all(-1 <= r <= 1 for r in judged["rank_correlation_starts"].values())
         assert set(table["identified"]) <= {"yes", "no"}
         assert judged["identified"] == (table.query("role == 'neural'")["identified"] == "yes").mean()
     wrong = Identifiability(runs=2, profile=["nonsense"])

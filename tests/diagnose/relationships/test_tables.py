@@ -29,7 +29,8 @@ def write(region: Region, trained: Path, name: str, out: Path, **change: object)
 
 def test_curves_of_parameters_and_targets_with_their_truth(small_region: Region, trained: Path, tmp_path: Path) -> None:
     passport = tmp_path / "identifiability.json"
-    passport.write_text(json.dumps({"parameters": ["q_max"], "open": ["cue"], "identified": None}))
+    judged = {"parameters": ["q_max"], "open": ["cue"], "identified": None}
+    passport.write_text(json.dumps({**judged, "rank_correlation_starts": {"q_max": 0.7}}))
     summary, table = write(small_region, trained, "some_neural", tmp_path, relations=true_parameters, passport=passport)
     rows = {row["output"]: row for row in summary["outputs"]}
     assert {name: row["identified"] for name, row in rows.items() if name.startswith("parameter.")} == {
@@ -44,6 +45,7 @@ def test_curves_of_parameters_and_targets_with_their_truth(small_region: Region,
         assert shares == sorted(shares, reverse=True)
         assert -1 <= row["rank_correlation_folds"] <= 1
     q_max = rows["parameter.q_max"]
+    assert (q_max["rank_correlation_starts"], rows["soc"]["rank_correlation_starts"]) == (0.7, None)
     assert q_max["kl"] > q_max["kl_floor"] > 0
     assert rows["soc"]["kl"] is None
     assert {i["input"] for i in rows["soc"]["inputs"]} >= {"temperature", "npp"}

@@ -150,7 +150,7 @@ def test_a_site_that_did_not_converge_is_counted_and_never_used(compared):
     fold = np.arange(SITES) % 4
     training = TrainingOptions(max_epochs=2, patience=2, batch_size=64, loss=LossOptions("mae"))
     peers = Peers(build, ENCODER, training, [0], data, site, parts_of_folds(fold, 4), 0.1)
-    result = compare_peers(peers, ChainOptions(4, 60, 1, 1.04, 0))
+    result = compare_peers(peers, ChainOptions(4, 110, 1, 1.04, 0))
     counted = eligibility(result, 1.04)
     assert 0 < counted["not_converged"] < counted["sites"] == SITES
     assert counted["eligible"] + counted["not_converged"] + counted["no_fit"] == SITES
