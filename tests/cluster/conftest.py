@@ -175,3 +175,8 @@ def requeue(job: str) -> None:
     """As a scheduler that needs the node for another job does."""
     call("scontrol", "requeue", job, check=False)
     let_start(job)
+
+
+def bring_back(node: str) -> None:
+    """Give a node jobs again; one whose daemon has answered meanwhile is back already."""
+    call("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import ALL, SLURM, Region, call, let_start, requeue, same_results, until
+from tests.cluster.conftest import ALL, SLURM, Region, bring_back, call, let_start, requeue, same_results, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 EVENTS = 30
@@ -67,7 +67,7 @@ class Campaign:
         if node := node_of(job):
             call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
             let_start(job)
-            call("scontrol", "update", f"NodeName={node}", "State=RESUME")
+            bring_back(node)
 
     def node_daemon_killed(self, job: str) -> None:
         """The daemon of a node dies, and is started again."""

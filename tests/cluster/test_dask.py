@@ -17,7 +17,8 @@ from conftest import ROOT
 from tests.cluster.conftest import Region, command_of
 
 pytestmark = pytest.mark.cluster
-RESULTS_OPTIONS = ("--predictions", "--rasters", "--summary", "--workers", "--log", "--out")
+REPLACED = ("--rasters", "--summary", "--workers", "--log", "--out")
+"""Options of the command that others take the place of."""
 
 
 def awaited(condition: Callable[[], object], seconds: float = 90) -> None:
@@ -87,8 +88,9 @@ class Processes:
     def predict(self, patience_s: int = 60) -> "subprocess.Popen[bytes]":
         """Start the command that made the map of the region, on the workers and into another store."""
         words = shlex.split(command_of(self.region, "predict"))
-        words = [w for k, w in enumerate(words) if not {w, words[k - 1]} & set(RESULTS_OPTIONS)]
+        words = [w for k, w in enumerate(words) if not {w, words[k - 1]} & set(REPLACED)]
         place = ("--out", str(self.store), "--scheduler", str(self.file), "--patience", str(patience_s))
+        place += ("--rasters", str(self.folder / "rasters"), "--summary", str(self.folder / "maps.json"))
         return self.start("predict.log", sys.executable, "-m", "hybridmap.cli", *words[1:], *place)
 
     def said(self) -> str:
@@ -139,8 +141,10 @@ def test_each_process_is_killed_and_the_map_is_the_same(processes: Processes, lo
     awaited(lambda: processes.tiles() > before)
     command.kill()
     command.wait()
-    before = processes.tiles()
+    started = processes.said().count("done before")
     command = processes.predict()
+    awaited(lambda: processes.said().count("done before") > started)  # by now the last tile of the killed one is over
+    before = processes.tiles()
     awaited(lambda: processes.tiles() > before)
     scheduler.kill()
     assert command.wait(120) == 1

@@ -12,6 +12,7 @@ from tests.cluster.conftest import (
     SLURM,
     WEIGHTS,
     Region,
+    bring_back,
     call,
     command_of,
     let_start,
@@ -113,11 +114,11 @@ def test_whatever_ends_a_training_the_next_one_has_the_same_weights(region: Regi
     call("scontrol", "update", f"NodeName={nodes()[0]}", "State=DRAIN", "Reason=test")
     requeue(job)
     awaited(lambda: len(nodes()) == 2)
-    call("scontrol", "update", f"NodeName={nodes()[0]}", "State=RESUME")
+    bring_back(nodes()[0])
     call("scontrol", "update", f"NodeName={nodes()[1]}", "State=DOWN", "Reason=test")
     let_start(job)
     awaited(lambda: len(nodes()) == 3)
-    call("scontrol", "update", f"NodeName={nodes()[1]}", "State=RESUME")
+    bring_back(nodes()[1])
     assert nodes()[0] != nodes()[1] != nodes()[2]
     awaited(lambda: state_of(job) == "TIMEOUT", 180)
     job = submit("held.sh")
