@@ -8,8 +8,6 @@ from pathlib import Path
 
 CHATTY = ("rasterio", "fontTools", "matplotlib")
 """Libraries of which only warnings are shown."""
-SILENT = ("distributed",)
-"""Libraries that log the traceback of an error that they also raise, which then becomes a sentence."""
 
 
 def start_log(file: Path | None) -> None:
@@ -22,5 +20,3 @@ def start_log(file: Path | None) -> None:
     logging.captureWarnings(True)
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
-    for library in SILENT:
-        logging.getLogger(library).setLevel(logging.CRITICAL)
