@@ -20,6 +20,8 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
+CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]
+"""What the words of the description mean; that for digests is of Workflow Run crates, not of RO-Crate 1.1."""
 WORKFLOW = "workflow/Snakefile"
 """The copy of the workflow in the crate."""
 COPIED = ("rules", "schemas", "report", "resources.yaml")
@@ -61,7 +63,7 @@ def write_crate(results: Path, workflow: Path) -> Path:
         raise HybridmapError(f"{workflow}: no such file; give the Snakefile of the run with --workflow.")
     record = read_state(files.provenance)
     _copy_workflow(workflow, results / WORKFLOW)
-    write_json({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": _graph(record, results)}, files.crate)
+    write_json({"@context": CONTEXT, "@graph": _graph(record, results)}, files.crate)
     return files.crate
 
 

@@ -31,6 +31,8 @@ PATIENCE_S = 300.0
 """Seconds to wait for a scheduler's file, and for workers when none is left."""
 POLL_S = 2.0
 """Seconds between two looks at the workers while no tile is finished."""
+SILENT = ("distributed", "distributed.client")
+"""What logs the tracebacks of errors that it also raises, which become sentences here."""
 
 
 def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str, patience_s: float = PATIENCE_S) -> Iterator[Tile]:
@@ -231,6 +233,8 @@ def _open_client(scheduler: str, patience_s: float) -> Any:
     """Client of a dask scheduler; HybridmapError if none answers."""
     from distributed import Client
 
+    for library in SILENT:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     is_file = scheduler.endswith(".json")
     address = _address_in(Path(scheduler), patience_s) if is_file else scheduler
     connect: Any = Client  # its types are not declared

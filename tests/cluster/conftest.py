@@ -1,11 +1,14 @@
 """A real Slurm on this machine, and a small region whose results of a local run are known."""
 
+import filecmp
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,12 @@ REGION: dict[str, Any] = {
     "predict": {"tile": 16, "parts": 2},
 }
 """The demo, shrunk: one experiment, whose training writes checkpoints on its way."""
+SLURM = (
+    *("--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "2"),
+    *("--max-threads", "1"),  # the cores of a node
+)
+WEIGHTS = "experiments/*/*/model/**/*"
+ALL = ("*.parquet", WEIGHTS, "experiments/*/evaluation/*", "experiments/*/maps.zarr/**/*", "experiments/*/maps/*.tif")
 
 
 def _missing() -> str:
@@ -50,8 +59,8 @@ def call(*words: str, check: bool = True) -> str:
 
 
 @pytest.fixture(scope="session")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Two nodes that are idle; skipped, with a reason, where there cannot be any."""
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two nodes that are idle, and the folder of their daemons; skipped, with a reason, where there cannot be any."""
     if reason := _missing():
         pytest.skip(reason)
     base = tmp_path_factory.mktemp("slurm")
@@ -71,7 +80,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         while call("sinfo", "-h", "-t", "idle", "-o", "%D", check=False).strip() != "2":
             assert time.monotonic() < deadline, call("sinfo", check=False)
             time.sleep(0.2)
-        yield
+        yield base
     finally:
         call("scancel", "-u", "root", check=False)
         call("scontrol", "shutdown", check=False)
@@ -109,8 +118,65 @@ class Region:
 
 
 @pytest.fixture(scope="session")
-def local(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Region:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Region:
     """The region made on this machine, without a scheduler."""
     region = Region(tmp_path_factory.mktemp("cluster") / "local")
     region.run("--cores", "2")
     return region
+
+
+@pytest.fixture
+def region(tmp_path: Path, slurm: Path) -> Iterator[Region]:
+    """A folder of the region in which nothing is made yet."""
+    yield Region(tmp_path / "region")
+    call("scancel", "-u", "root", check=False)
+
+
+def same_results(one: Region, other: Region, *patterns: str) -> int:
+    """How many files of these patterns there are; they are equal byte for byte."""
+    files = [
+        str(file.relative_to(one.results))
+        for pattern in patterns
+        for file in one.results.glob(pattern)
+        if file.is_file()
+    ]
+    assert filecmp.cmpfiles(one.results, other.results, files, shallow=False)[1:] == ([], [])
+    return len(files)
+
+
+def command_of(region: Region, rule: str) -> str:
+    """The command by which a finished region was made, of a rule with one job."""
+    record = json.loads((region.results / "provenance.json").read_text())
+    (job,) = (job for job in record["jobs"] if job["rule"] == rule)
+    return shlex.join(shlex.split(job["command"]))
+
+
+def until(condition: Callable[[], object], run: "subprocess.Popen[str]", seconds: float = 180) -> bool:
+    """Wait for something to happen in a run; whether it did before the run ended."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if run.poll() is not None:
+            return False
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return True
+
+
+def let_start(job: str) -> None:
+    """Let a requeued job start at once; Slurm itself lets it wait for two minutes."""
+    for _ in range(100):
+        if call("squeue", "-h", "-j", job, "-o", "%T", check=False).strip() == "PENDING":
+            call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+            return
+        time.sleep(0.2)
+
+
+def requeue(job: str) -> None:
+    """As a scheduler that needs the node for another job does."""
+    call("scontrol", "requeue", job, check=False)
+    let_start(job)
+
+
+def bring_back(node: str) -> None:
+    """Give a node jobs again; one whose daemon has answered meanwhile is back already."""
+    call("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)

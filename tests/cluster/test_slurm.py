@@ -1,64 +1,32 @@
 """The workflow on a real Slurm of two virtual nodes: the same bytes, whatever happens to its jobs."""
 
-import filecmp
-import itertools
+import shutil
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.conftest import Region, call
+from tests.cluster.conftest import (
+    ALL,
+    SLURM,
+    WEIGHTS,
+    Region,
+    bring_back,
+    call,
+    command_of,
+    let_start,
+    requeue,
+    same_results,
+    until,
+)
 
 pytestmark = pytest.mark.cluster
-SLURM = ("--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
 SBATCH = (
     "mkdir -p logs/cluster && sbatch --parsable -J hm-{rule} -c {threads} --mem {resources.mem_mb}"
     " -t {resources.runtime} -o logs/cluster/%j.log"
 )
-EVENTS = 30
-"""Events of the campaign."""
-
-
-def same_results(one: Region, other: Region, *patterns: str) -> int:
-    """How many files of these patterns there are; they are equal byte for byte."""
-    files = [
-        str(file.relative_to(one.results))
-        for pattern in patterns
-        for file in one.results.glob(pattern)
-        if file.is_file()
-    ]
-    assert filecmp.cmpfiles(one.results, other.results, files, shallow=False)[1:] == ([], [])
-    return len(files)
-
-
 TRAINED = "results/demo/experiments/some_neural.sums"
-WEIGHTS = "experiments/*/*/model/**/*"
-ALL = ("*.parquet", WEIGHTS, "experiments/*/evaluation/*", "experiments/*/maps.zarr/**/*", "experiments/*/maps/*.tif")
-
-
-def running() -> list[str]:
-    """Numbers of the jobs that run."""
-    return call("squeue", "-h", "-t", "running", "-o", "%i", check=False).split()
-
-
-def until(condition: Callable[[], object], run: "subprocess.Popen[str]", seconds: float = 180) -> bool:
-    """Wait for something to happen in a run; whether it did before the run ended."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if run.poll() is not None:
-            return False
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return True
-
-
-@pytest.fixture
-def region(tmp_path: Path, slurm: None) -> Iterator[Region]:
-    yield Region(tmp_path / "region")
-    call("scancel", "-u", "root", check=False)
 
 
 def test_a_region_on_slurm_is_the_same(region: Region, local: Region) -> None:
@@ -96,42 +64,67 @@ def test_a_killed_driver_leaves_no_harm(region: Region, local: Region) -> None:
     assert same_results(local, region, WEIGHTS) > 4
 
 
-def cancel(job: str) -> None:
-    """As a user or a node that fails does."""
-    call("scancel", job, check=False)
+HELD = """#!/bin/bash
+# Trains to a new checkpoint and stops there, so that whatever happens to the job happens in the middle.
+touch begun
+{train} &
+until [ -n "$(find results/demo/experiments/some_neural/checkpoint -type f -newer begun 2>/dev/null)" ]; do
+    sleep 0.05
+    kill -0 $! || exit 1
+done
+kill -STOP $!
+echo "$SLURMD_NODENAME" >> held
+wait $!
+"""
 
 
-def requeue(job: str) -> None:
-    """As a scheduler that needs the node for another job does."""
-    call("scontrol", "requeue", job, check=False)
-    for _ in range(50):  # Slurm itself lets it wait for two minutes
-        if call("squeue", "-h", "-j", job, "-o", "%T", check=False).strip() != "COMPLETING":
-            call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
-            return
+def state_of(job: str) -> str:
+    """As ``RUNNING`` or ``TIMEOUT``."""
+    return call("squeue", "-h", "--states=all", "-j", job, "-o", "%T").strip()
+
+
+def awaited(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until it is so; a failed test if it never is."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, call("squeue", "--states=all")
         time.sleep(0.2)
 
 
-def end_its_time(job: str) -> None:
-    """As the end of the wall time does."""
-    call("scontrol", "update", f"JobId={job}", "TimeLimit=0", check=False)
-    cancel(job)  # Slurm looks at limits twice a minute alone
+def test_whatever_ends_a_training_the_next_one_has_the_same_weights(region: Region, local: Region) -> None:
+    """Requeued to another node, its node down, out of time and cancelled, each in the middle of an epoch."""
+    experiment = region.results / "experiments/some_neural"
+    experiment.mkdir(parents=True)
+    for name in ("samples.parquet", "splits.parquet", "experiments/some_neural/settings.json"):
+        shutil.copy(local.results / name, region.results / name)
+    train = command_of(local, "train")
+    (region.folder / "train.sh").write_text(f"#!/bin/bash\nexec {train}\n")
+    (region.folder / "held.sh").write_text(HELD.format(train=train))
+    held = region.folder / "held"
 
+    def nodes() -> list[str]:
+        return held.read_text().split() if held.exists() else []
 
-@pytest.mark.nightly
-def test_thirty_events_lose_nothing(region: Region, local: Region, capsys: pytest.CaptureFixture[str]) -> None:
-    """Jobs of all kinds are cancelled, requeued to another node and out of time, wherever they are."""
-    run = region.start(*SLURM, "--retries", str(EVENTS))
-    events = {requeue: 0, cancel: 0, end_its_time: 0}
-    cycle = (requeue, requeue, requeue, cancel, requeue, requeue, requeue, end_its_time)
-    for event in itertools.islice(itertools.cycle(cycle), EVENTS):
-        if not until(running, run):
-            break
-        time.sleep(1.0 + 3.0 * (sum(events.values()) % 4))  # at its start, and when it has done something
-        for job in running()[:1]:
-            event(job)
-            events[event] += 1
-        until(lambda job=job: job not in running(), run)
-    assert run.wait(900) == 0, region.said()[-5000:]
-    assert same_results(local, region, *ALL) > 40
-    with capsys.disabled():
-        print({event.__name__: count for event, count in events.items()}, "events, nothing lost")
+    def submit(script: str) -> str:
+        words = ("--requeue", "--mem=1500", "-t", "1", f"--chdir={region.folder}", str(region.folder / script))
+        return call("sbatch", "--parsable", *words).strip()
+
+    job = submit("held.sh")
+    awaited(lambda: len(nodes()) == 1)
+    call("scontrol", "update", f"NodeName={nodes()[0]}", "State=DRAIN", "Reason=test")
+    requeue(job)
+    awaited(lambda: len(nodes()) == 2)
+    bring_back(nodes()[0])
+    call("scontrol", "update", f"NodeName={nodes()[1]}", "State=DOWN", "Reason=test")
+    let_start(job)
+    awaited(lambda: len(nodes()) == 3)
+    bring_back(nodes()[1])
+    assert nodes()[0] != nodes()[1] != nodes()[2]
+    awaited(lambda: state_of(job) == "TIMEOUT", 180)
+    job = submit("held.sh")
+    awaited(lambda: len(nodes()) == 4)
+    call("scancel", job)
+    awaited(lambda: state_of(job) == "CANCELLED")
+    job = submit("train.sh")
+    awaited(lambda: state_of(job) == "COMPLETED")
+    assert same_results(local, region, WEIGHTS) > 4

@@ -10,7 +10,7 @@ from conftest import ROOT
 from hybridmap.cli import main
 from hybridmap.config.reading import load_config
 from hybridmap.errors import HybridmapError
-from hybridmap.export.crate import write_crate
+from hybridmap.export.crate import CONTEXT, write_crate
 from hybridmap.files.job_records import read_job_records
 from hybridmap.files.sums import write_sums
 from hybridmap.files.tables import write_state
@@ -18,6 +18,30 @@ from hybridmap.report import run_record
 from hybridmap.report.run_record import Owner, job_of, write_run_record
 from hybridmap.report.verification import verify
 
+# Words of RO-Crate 1.1 that a crate uses, and the one that it declares itself; validators refuse others.
+WORDS = {
+    "@id",
+    "@type",
+    "about",
+    "actionStatus",
+    "citation",
+    "conformsTo",
+    "contentSize",
+    "datePublished",
+    "description",
+}
+WORDS |= {
+    "encodingFormat",
+    "endTime",
+    "hasPart",
+    "identifier",
+    "instrument",
+    "license",
+    "mainEntity",
+    "mentions",
+    "name",
+}
+WORDS |= {"object", "programmingLanguage", "result", "startTime", "url", "version"} | set(CONTEXT[1])
 SOURCE = {"name": "survey", "path": "survey.csv", "licence": "CC BY 4.0", "citation": "A. Soil (2020)"}
 
 
@@ -164,6 +188,7 @@ def test_a_crate_names_workflow_sources_and_results(results: Path, tmp_path: Pat
     for part in (*root["hasPart"], *run["object"], root["license"], *root["conformsTo"]):
         assert part["@id"] in graph
     for name, entry in graph.items():
+        assert entry.keys() <= WORDS
         assert "File" not in entry["@type"] or (results / name).is_file()
 
 
