@@ -231,7 +231,7 @@ def lucas(bench: Bench) -> SiteData:
     targets = {}
     for name, count in COUNTS.items():
         values = torch.exp(torch.randn(n, generator=g))
-        values[torch.randperm(n, generator=g)[count * n // FULL.sites + 3 :]] = float("nan")
+        values[torch.randperm(n, generator=g)[max(12, count * n // FULL.sites) :]] = float("nan")
         targets[name] = values.to(bench.device)
     covariates = torch.randn(n, bench.sizes.covariates, generator=g)
     return SiteData(covariates.to(bench.device), {k: v.to(bench.device) for k, v in driven.items()}, targets)
