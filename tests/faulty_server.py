@@ -4,7 +4,7 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -111,6 +111,34 @@ class Server(BaseHTTPRequestHandler):
 
     def not_tiff(self, n: int) -> None:
         self.send(b"Sorry, try later", Content_Type="image/tiff")
+
+    def silent(self, n: int) -> None:
+        """Takes the request and says nothing."""
+        Server.stalled.wait(3)
+
+    def broken(self, n: int) -> None:
+        self.send(b"internal error", 500)
+
+    def short(self, n: int) -> None:
+        """Ends at the same byte every time."""
+        self.send(BODY[:70_000], length=len(BODY))
+
+    def other(self, n: int) -> None:
+        """Whole, but not what was published."""
+        self.part(BODY[::-1])
+
+    def drips(self, n: int) -> None:
+        """A byte now and then, so that no wait for the next one ends."""
+        self.send(b"", length=len(BODY))
+        with suppress(OSError):
+            for k in range(100):
+                self.wfile.write(BODY[k : k + 1])
+                self.wfile.flush()
+                if Server.stalled.wait(0.1):
+                    return
+
+    def circles(self, n: int) -> None:
+        self.send(b"", 302, Location=self.path, Connection="close")
 
     def archive(self, n: int) -> None:
         self.part(zipped(("inner/a.tsv", b"x\ty\n1\t2\n"), ("readme.pdf", b"%PDF")))

@@ -92,6 +92,7 @@ FACTORIES = (
 
 
 ORIGINAL_FACTORIES = {name: getattr(torch, name) for name in FACTORIES}
+INFERENCE_MODE = torch.inference_mode
 ORIGINAL_METHODS = {name: getattr(Tensor, name) for name in ("to", "cuda", "cpu", "new_tensor")}
 
 
@@ -107,10 +108,12 @@ def pretended_gpu() -> Iterator[None]:
         data, **{"dtype": tensor.dtype, "device": tensor.device, **kwargs}
     )
     torch.__future__.set_overwrite_module_params_on_conversion(True)
+    torch.inference_mode = torch.no_grad  # of tensors of a class of their own PyTorch makes none without a version
     try:
         yield
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(False)
+        torch.inference_mode = INFERENCE_MODE
         for name, make in ORIGINAL_FACTORIES.items():
             setattr(torch, name, make)
         for name, method in ORIGINAL_METHODS.items():

@@ -74,7 +74,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "predict nothing, but say what it would take; --summary for JSON",
     },
     "--accept-implausible": {"action": "store_true", "help": "write GeoTIFFs also where physics fails"},
-    "--device": {"default": "auto", "choices": ["auto", "cpu", "cuda"], "help": "where to train"},
+    "--device": {
+        "default": "auto",
+        "help": "where to compute: cpu, cuda, cuda:N, or auto for the first GPU if there is one",
+    },
 }
 """Options that stages share; one without a default or an action must be given."""
 

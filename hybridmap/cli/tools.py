@@ -67,7 +67,7 @@ def _fetch(args: argparse.Namespace) -> None:
     from hybridmap.fetch.data_set import fetch
 
     for name in args.names:
-        fetch(name, args.to / name, args.offline)
+        fetch(name, args.to / name, args.offline, origin=args.origin)
     if not args.names:
         for name, entry in catalogue().items():
             source = entry.size if entry.files else f"by hand from {entry.request}"
@@ -206,6 +206,13 @@ TOOLS = {
         (
             argument("names", nargs="*", help="data sets"),
             argument("--to", type=Path, default=Path("data"), help="folder that gets a folder for each"),
+            argument(
+                "--from",
+                dest="origin",
+                default="",
+                metavar="PLACE",
+                help="folder or address of a copy of the data, looked at first: PLACE/DATA_SET/FILE",
+            ),
             argument("--offline", action="store_true", help="fetch nothing, but say which file belongs where"),
         ),
     ),

@@ -141,10 +141,10 @@ def _expected_error(config: Config, args: argparse.Namespace) -> None:
 
 
 def _predict(config: Config, args: argparse.Namespace) -> None:
-    from hybridmap.predict.worker_start import passes_of, start_early
+    from hybridmap.predict.worker_start import may_have_gpu, passes_of, start_early
 
     uncertainty = config.experiment(args.experiment).uncertainty
-    if not args.plan and not args.scheduler:
+    if not args.plan and not args.scheduler and not may_have_gpu(args.device):
         start_early(args.cube, passes_of(uncertainty, config.predict))
     from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
     from hybridmap.predict.recipe import Recipe
@@ -172,7 +172,7 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
-    execution = Execution(args.workers, args.scheduler, args.patience, args.part)
+    execution = Execution(args.workers, args.scheduler, args.patience, args.part, args.device)
     job = Job(recipe, args.cube, args.out)
 
     def export() -> None:
@@ -348,7 +348,7 @@ STAGES = {
         _predict,
         "maps as Zarr and GeoTIFF",
         "--experiment --model --cube --calibration? --applicability? --expected-error? --predictions? --out? --rasters?"
-        " --summary? --workers --scheduler --patience --part --plan --accept-implausible",
+        " --summary? --workers --device --scheduler --patience --part --plan --accept-implausible",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),

@@ -65,6 +65,9 @@ class Config(Section):
     downloads: list[str] = Field(
         default=[], description="Public data sets to fetch into data_root before anything else; see docs/fetching.md."
     )
+    downloads_from: str = Field(
+        "", description="Folder or address of a copy of the downloads, looked at first: PLACE/DATA_SET/FILE."
+    )
     offline: bool = Field(False, description="Fetch nothing, but say which file belongs where.")
     quantities: list[DeclaredQuantity] = Field(
         default=[],

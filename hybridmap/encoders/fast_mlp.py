@@ -51,7 +51,7 @@ class FastMLP(FastEncoder):
         super().__init__()
         self.steps, self.dtype = list(steps), dtype
         self.weight, self.bias = weight.to(dtype), bias.to(dtype)
-        self.step = _fused if can_fuse(dtype) else _plain
+        self.step = _fused if weight.device.type == "cpu" and can_fuse(dtype) else _plain
         self._last = threading.local()  # tiles of a small map run side by side in threads
 
     def trunk(self, features: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from hybridmap import arithmetic  # noqa: F401 - settles torch's vector function
 from hybridmap.files.archive import load_archive, save_archive
 
 Array = NDArray[np.float32]
-BLOCK = 512
-"""Cells whose distances to all references are held at once: they stay in the cache."""
+BLOCK, DEVICE_BLOCK = 512, 16_384
+"""Cells whose distances to all references are held at once: they stay in the cache; a GPU wants more work at a time."""
 VERSION = 1
 
 
@@ -82,20 +82,23 @@ class Applicability:
 
     def features(self, covariates: Tensor) -> Tensor:
         """Physical covariates (site, covariate) to scaled features (site, feature), float32."""
-        values = covariates[:, torch.from_numpy(self.column)]
-        code, scale = torch.from_numpy(self.code), torch.from_numpy(self.scale)
-        numbers = (values - torch.from_numpy(self.mean)) * scale
+        device = covariates.device
+        values = covariates[:, torch.from_numpy(self.column).to(device)]
+        code, scale = torch.from_numpy(self.code).to(device), torch.from_numpy(self.scale).to(device)
+        numbers = (values - torch.from_numpy(self.mean).to(device)) * scale
         if not np.isfinite(self.code).any():
             return numbers
         return torch.where(code.isnan(), numbers, (values == code).float() * scale)
 
     def dissimilarity(self, covariates: Tensor) -> Tensor:
         """Dissimilarity index [1] of physical covariates (site, covariate), shape (site,)."""
-        return nearest(self.features(covariates), torch.from_numpy(self.references)) / self.mean_distance
+        references = torch.from_numpy(self.references).to(covariates.device)
+        return nearest(self.features(covariates), references) / self.mean_distance
 
     def out_of_range(self, covariates: Tensor) -> Tensor:
         """Number of covariates (site, covariate) outside their range in training, shape (site,)."""
-        return ((covariates < torch.from_numpy(self.lower)) | (covariates > torch.from_numpy(self.upper))).sum(1)
+        lower, upper = (torch.from_numpy(end).to(covariates.device) for end in (self.lower, self.upper))
+        return ((covariates < lower) | (covariates > upper)).sum(1)
 
     def summary(self) -> dict[str, Any]:
         """For metadata: threshold, how it was learned, and what the references lose."""
@@ -118,9 +121,10 @@ def nearest(points: Tensor, references: Tensor) -> Tensor:
     """
     half = 0.5 * (references * references).sum(1)
     columns = references.T.contiguous()
-    out = torch.empty(len(points), dtype=points.dtype)
-    for start in range(0, len(points), BLOCK):
-        block = points[start : start + BLOCK]
+    out = points.new_empty(len(points))
+    size = BLOCK if points.device.type == "cpu" else DEVICE_BLOCK
+    for start in range(0, len(points), size):
+        block = points[start : start + size]
         closest = torch.addmm(half, block, columns, alpha=-1.0).amin(1)
-        out[start : start + BLOCK] = 2.0 * closest + (block * block).sum(1)
+        out[start : start + size] = 2.0 * closest + (block * block).sum(1)
     return out.clamp_(min=0.0).sqrt_()

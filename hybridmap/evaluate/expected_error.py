@@ -94,9 +94,9 @@ class ExpectedError:
         -------
         Tensor, shape (cell,)
         """
-        row = torch.bucketize(index.double(), torch.from_numpy(self.index_ends))
-        column = torch.bucketize(distance_km.double(), torch.from_numpy(self.distance_ends_km))
-        return torch.from_numpy(self.table)[row, column].to(index)
+        row = torch.bucketize(index.double(), torch.from_numpy(self.index_ends).to(index.device))
+        column = torch.bucketize(distance_km.double(), torch.from_numpy(self.distance_ends_km).to(index.device))
+        return torch.from_numpy(self.table).to(index.device)[row, column].to(index)
 
     def is_inside(self, index: Tensor, distance_km: Tensor) -> Tensor:
         """Whether the expected error is no more than promised, and such cells were tested, (cell,).
@@ -129,7 +129,8 @@ class ExpectedError:
             return torch.ones_like(index)
         error = self.expected(index, distance_km).double()
         is_tested = (index <= self.largest_index) & (distance_km <= self.largest_distance_km)
-        of_class = torch.from_numpy(self.factors)[torch.bucketize(error, torch.from_numpy(self.class_ends))]
+        ends, factors = (torch.from_numpy(values).to(index.device) for values in (self.class_ends, self.factors))
+        of_class = factors[torch.bucketize(error, ends)]
         factor = torch.where(is_tested, of_class, float(self.factors[-1]))
         return torch.where(self.is_inside(index, distance_km), 1.0, factor).to(index)
 

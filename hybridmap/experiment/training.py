@@ -21,6 +21,7 @@ from hybridmap.experiment.layers import ModelLayers
 from hybridmap.experiment.progress import Progress
 from hybridmap.experiment.site_data import check_forcing, site_data
 from hybridmap.experiment.specification import checked_model, model_spec, training_options
+from hybridmap.files.device_notes import note_devices
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.sums import store_of, sums_of
 from hybridmap.files.tables import write_csv, write_parquet, write_state
@@ -29,6 +30,7 @@ from hybridmap.model import Model
 from hybridmap.options.uncertainty import FROM_ONE_NETWORK
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
+from hybridmap.train.device import CPU, choose_device, device_name
 from hybridmap.train.posteriors import METHODS, Evidence
 
 LOG = logging.getLogger("hybridmap")
@@ -81,16 +83,19 @@ def train_folds(
     out : Path
         Folder of the experiment; a checkpoint there continues an interrupted training.
     device : str
-        "auto" takes the first GPU if there is one.
+        As of :func:`hybridmap.train.device.choose_device`.
 
     Raises
     ------
     HybridmapError
-        If the block, the forcing or a target does not allow a training, or another run trains one of the folds.
+        If the block, the forcing, a target or the device does not allow a training, or another run trains one of the
+        folds.
     """
     samples, splits = read_parquet(samples_path), read_parquet(splits_path)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    target_device = choose_device(device)
+    if target_device.type != CPU:
+        LOG.info("%s: training on %s", experiment.name, device_name(target_device))
+    device = str(target_device)
     spec = model_spec(experiment, layers.at_sites(samples))
     model = checked_model(experiment, spec)
     check_forcing(model, samples)
@@ -111,6 +116,7 @@ def train_folds(
             lock.sign_of_life()
             draws = _draws(experiment, group, data)
             _save(experiment.name, spec, group, [next(histories) for _ in group.members], draws)
+            note_devices(group.folder / "model", {device_name(target_device): len(group.members)})
         shutil.rmtree(checkpoint, ignore_errors=True)
 
 

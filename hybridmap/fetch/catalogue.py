@@ -19,6 +19,9 @@ class CatalogueFile(Section):
     """One file of a data set, or many by a pattern."""
 
     url: str = Field(description="Address; {words} are replaced from 'placeholders'.")
+    mirrors: list[str] = Field(
+        default=[], description="Further addresses of the same file, tried in this order when the first fails."
+    )
     name: str = Field("", description="Name on disk; by default the last part of the address.")
     placeholders: dict[str, list[str]] = Field(
         default={}, description="Word → its values; all combinations are fetched."
@@ -36,6 +39,7 @@ class CatalogueEntry(Section):
     licence: str = Field(description="Licence.")
     citation: str = Field(description="What to cite.")
     size: str = Field("", description="For people.")
+    gigabytes: float = Field(0.0, description="Size of what is transferred, about; 0 if not known.")
     files: list[CatalogueFile] = Field(default=[], description="What to fetch.")
     request: str = Field("", description="Where to ask for it, if it cannot be fetched.")
     files_by_hand: list[str] = Field(default=[], description="Files that a user puts into its folder.")
@@ -68,5 +72,6 @@ def _single_files(file: CatalogueFile) -> list[CatalogueFile]:
     for values in combinations:
         url = file.url.format(**values)
         name = file.name.format(**values) or url.rpartition("/")[2]
-        singles.append(file.model_copy(update={"url": url, "name": name, "placeholders": {}}))
+        mirrors = [mirror.format(**values) for mirror in file.mirrors]
+        singles.append(file.model_copy(update={"url": url, "name": name, "mirrors": mirrors, "placeholders": {}}))
     return singles

@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 
 from hybridmap.errors import HybridmapError
 from hybridmap.fetch.catalogue import CatalogueEntry, CatalogueFile, expand_files, find_entry
-from hybridmap.fetch.download import download
+from hybridmap.fetch.places import Places, announce
 from hybridmap.fetch.unpack import unpack
 from hybridmap.files.digest import sha256_of
 from hybridmap.files.reading import damaged, read_json
@@ -31,7 +31,9 @@ class FileRecord(TypedDict):
     """Names of what was unpacked from it."""
 
 
-def fetch(name: str, folder: Path, offline: bool = False, entry: CatalogueEntry | None = None) -> None:
+def fetch(
+    name: str, folder: Path, offline: bool = False, entry: CatalogueEntry | None = None, origin: str = ""
+) -> None:
     """Bring a data set into `folder` and write its receipt.
 
     Files that are there already are checked and stay, so a run that was broken off goes on.
@@ -46,6 +48,9 @@ def fetch(name: str, folder: Path, offline: bool = False, entry: CatalogueEntry 
         Fetch nothing; say which file belongs where.
     entry : CatalogueEntry, optional
         Another entry than that of the catalogue.
+    origin : str
+        Folder or address of a copy of the data, looked at first: ``{origin}/{name}/{file}``, in a folder also
+        ``{origin}/{file}``.
 
     Raises
     ------
@@ -54,13 +59,24 @@ def fetch(name: str, folder: Path, offline: bool = False, entry: CatalogueEntry 
     """
     entry = entry or find_entry(name)
     LOG.info("%s. Licence: %s. Cite: %s.", entry.title, entry.licence, entry.citation)
+    places = Places(name, origin)
     if not entry.files:
+        for file in entry.files_by_hand:
+            places.bring(file, folder / file)
         _check_files_by_hand(name, entry, folder)
     files, records = expand_files(entry), _read_records(folder)
+    if origin and offline:
+        for file in files:
+            places.bring(file.name, folder / file.name)
     if offline:
         _check_all_present(name, files, folder, records)
+    missing = [f for f in files if not (folder / f.name).is_file() and not _is_unpacked(f, folder, records)]
+    if missing:
+        announce(name, entry, len(missing) / len(files), folder)
     own_files = {RECEIPT, CHECKSUMS, *entry.files_by_hand, *(file.name for file in files)}
-    receipt = [{"name": file.name, "url": file.url, **_fetch_file(file, folder, records, own_files)} for file in files]
+    receipt = [
+        {"name": file.name, "url": file.url, **_fetch_file(file, folder, records, own_files, places)} for file in files
+    ]
     receipt += [{"name": file, **_record_of(folder / file)} for file in entry.files_by_hand]
     terms = {"title": entry.title, "licence": entry.licence, "citation": entry.citation}
     write_json({**terms, "files": receipt}, folder / RECEIPT)
@@ -89,7 +105,11 @@ def _is_unpacked(file: CatalogueFile, folder: Path, records: dict[str, FileRecor
 
 
 def _fetch_file(
-    file: CatalogueFile, folder: Path, records: dict[str, FileRecord], own_files: Collection[str]
+    file: CatalogueFile,
+    folder: Path,
+    records: dict[str, FileRecord],
+    own_files: Collection[str],
+    places: Places,
 ) -> FileRecord:
     """Bring one file into `folder` and record it, also in `records`.
 
@@ -103,6 +123,8 @@ def _fetch_file(
         What was seen of each file before.
     own_files : collection of str
         Files of the folder that no archive may replace.
+    places : Places
+        Where copies are looked for.
 
     Returns
     -------
@@ -114,7 +136,7 @@ def _fetch_file(
         LOG.info("%s: unpacked already", file.name)
         return records[file.name]
     if not path.is_file():
-        download(file.url, path)
+        places.fetch(file, path, lambda copy: _check_digest(_record_of(copy)["sha256"], file, copy, records))
     record = _record_of(path)
     _check_digest(record["sha256"], file, path, records)
     if file.unpack:
@@ -130,10 +152,10 @@ def _check_digest(digest: str, file: CatalogueFile, path: Path, records: dict[st
     expected = file.sha256 or recorded
     if not expected or digest == expected:
         return
-    origin = "the published checksum" if file.sha256 else f"the one recorded in {path.with_name(CHECKSUMS)}"
+    expectation = "the published checksum" if file.sha256 else f"the one recorded in {path.with_name(CHECKSUMS)}"
     advice = "." if file.sha256 else ", and its record if the change is meant."
     raise HybridmapError(
-        f"{path}: its sha256 {digest[:16]}… is not {origin}, {expected[:16]}…: the file is damaged or the source"
+        f"{path}: its sha256 {digest[:16]}… is not {expectation}, {expected[:16]}…: the file is damaged or the source"
         f" has changed. Delete it to fetch it again{advice}"
     )
 

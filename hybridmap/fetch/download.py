@@ -31,6 +31,9 @@ LONGEST_WAIT = 60.0
 BLOCK_BYTES = 1 << 18
 TEMPORARY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 """Answers that may be better next time."""
+SLOWEST = 1000.0
+"""Bytes a second below which a transfer is given up, over as long as the next bytes are waited for."""
+SLOW = "fewer than 1 kB came a second"
 MAGIC: dict[str, tuple[bytes, ...]] = {
     ".tif": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
     ".gz": (b"\x1f\x8b",),
@@ -43,6 +46,7 @@ CAUSES = {
     "ReadTimeout": "no more bytes came",
     "ReadTimeoutError": "no more bytes came",
     "ConnectTimeout": "no connection in time",
+    "SSLError": "its certificate or its TLS is not accepted",
 }
 """Class of an error → what went wrong."""
 
@@ -110,7 +114,7 @@ class Extent(NamedTuple):
 
 def download(
     url: str, path: Path, attempts: int = ATTEMPTS, timeout: tuple[float, float] = TIMEOUT,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], None] = time.sleep, suffix: str = ".part",
 ) -> None:  # fmt: skip
     """Fetch `url` into `path`; a transfer that was broken off is continued.
 
@@ -119,13 +123,15 @@ def download(
     url : str
         Address.
     path : Path
-        Written under ``{path}.part`` and renamed when complete.
+        Written under another name and renamed when complete.
     attempts : int
         Tries in a row without a new byte before giving up.
     timeout : pair of float
         Seconds to connect, and between two bytes.
     wait : callable
         Waits some seconds between tries.
+    suffix : str
+        Of the name while it is not complete; another one for each address of a file.
 
     Raises
     ------
@@ -133,7 +139,7 @@ def download(
         If the server refuses, keeps breaking off, or sends something else than such a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = PartialFile(path.with_name(path.name + ".part"))
+    partial = PartialFile(path.with_name(path.name + suffix))
     failures, cause = 0, ""
     while failures < attempts:
         size = partial.size
@@ -142,7 +148,7 @@ def download(
             _check_kind(url, partial, path)
             partial.complete(path)
             return
-        failures = 0 if partial.size > size else failures + 1
+        failures = 0 if partial.size > size and cause != SLOW else failures + 1
         LOG.info("%s: %s at %.1f MB; trying again", path.name, cause, partial.size / 1e6)
         if failures < attempts:
             wait(min(LONGEST_WAIT, 2.0**failures))
@@ -159,6 +165,8 @@ def _try_transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) 
     except Interrupted as error:
         return str(error)
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+        if "NameResolutionError" in str(error):
+            return "no server of this name is known"
         return CAUSES.get(type(error).__name__, "the connection broke off")
     except requests.RequestException as error:
         raise HybridmapError(f"{url}: cannot be fetched ({type(error).__name__}); check the address.") from None
@@ -182,7 +190,7 @@ def _transfer(url: str, partial: PartialFile, timeout: tuple[float, float]) -> N
             partial.discard()
             raise Interrupted("the file has changed since it was begun")
         partial.begin(_version(answer), extent.total)
-        size = _receive(answer, partial, extent)
+        size = _receive(answer, partial, extent, timeout[1])
     if extent.total is not None and size < extent.total:
         raise Interrupted(f"the connection ended after {size} of {extent.total} bytes")
     if extent.total is not None and size > extent.total:
@@ -244,8 +252,12 @@ def _version(answer: requests.Response) -> str:
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 
 
-def _receive(answer: requests.Response, partial: PartialFile, extent: Extent) -> int:
-    """Write the bytes as they come; returns the size of the file so far."""
+def _receive(answer: requests.Response, partial: PartialFile, extent: Extent, window_s: float) -> int:
+    """Write the bytes as they come; returns the size of the file so far.
+
+    A server that keeps a connection alive with a byte now and then is given up after `window_s` seconds.
+    """
+    begin, received = time.monotonic(), 0
     bar = tqdm(
         total=extent.total, initial=extent.first, unit="B", unit_scale=True, desc=partial.path.stem, mininterval=2
     )
@@ -257,6 +269,11 @@ def _receive(answer: requests.Response, partial: PartialFile, extent: Extent) ->
         while block := answer.raw.read1(BLOCK_BYTES):
             file.write(block)
             bar.update(len(block))
+            received += len(block)
+            if (elapsed_s := time.monotonic() - begin) > window_s:
+                if received < SLOWEST * elapsed_s:
+                    raise Interrupted(SLOW)
+                begin, received = time.monotonic(), 0
         return file.tell()
 
 

@@ -25,7 +25,9 @@ Sampler = Callable[[Tensor, Forcing, Sequence[str]], Draws]
 """From covariates (site, covariate), forcing and names of outputs to their draws, each (site,)."""
 
 
-def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust: bool = False) -> list[Model]:
+def fast_members(
+    folder: Path, source: UncertaintyOptions, precision: str, trust: bool = False, device: torch.device | None = None
+) -> list[Model]:
     """The trained model ready to predict; of an ensemble or posterior all members, which are averaged.
 
     One by one: each fits the cache, where all together would not.
@@ -40,6 +42,8 @@ def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust
         Of the encoder.
     trust : bool
         As of :func:`hybridmap.model.storage.load_model`.
+    device : torch.device, optional
+        Where to predict; the CPU by default.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust
         If the model is no ensemble and the experiment asks for one.
     """
     if not source.has_members:
-        return [make_fast(load_model(folder, trust), precision)]
+        return [make_fast(load_model(folder, trust).to(device), precision)]
     ensemble = load_members(folder, trust)
     if ensemble is None:
         raise HybridmapError(f"{folder}: only one member, the experiment asks for {source.draw_count}; train it again.")
@@ -60,7 +64,7 @@ def fast_members(folder: Path, source: UncertaintyOptions, precision: str, trust
     for k in range(len(ensemble.standardise.mean)):
         model = load_model(folder, trust)
         model.load_state_dict(member_state(ensemble, k))
-        models.append(make_fast(model, precision))
+        models.append(make_fast(model.to(device), precision))
     return models
 
 
@@ -85,7 +89,7 @@ def dropout_sampler(folder: Path, model: Model, source: UncertaintyOptions, trus
     """
     if source.method != "mc_dropout":
         return None
-    plain = load_model(folder, trust)
+    plain = load_model(folder, trust).to(model.standardise.mean.device)
     last = source.layers == "last"
     if last and isinstance(model.encoder, FastEncoder):
         return _last_layer_sampler(model, model.encoder, plain, source.passes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hybridmap.grid.tiles import Tile
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.recipe import Recipe
+from hybridmap.train.device import CPU
 
 YEARS = "layer_years"
 """Attribute of a store and its maps: the year of each layer that has years."""
@@ -70,10 +72,20 @@ class MapStore(ResumableStore):
 
     def is_done(self, tile: Tile, key: str) -> bool:
         """Whether `tile` is finished, from the same part of the cube."""
-        return self.receipt(tile) == key.encode()
+        return (self.receipt(tile) or b"").partition(b" ")[0] == key.encode()
+
+    def tiles_of_device(self, tiles: Iterable[Tile]) -> dict[str, int]:
+        """How many of some finished tiles each device made."""
+        receipts = ((self.receipt(tile) or b"").decode() for tile in tiles)
+        return dict(Counter(receipt.partition(" ")[2] or CPU for receipt in receipts))
 
     def write(
-        self, tile: Tile, maps: Mapping[str, NDArray[np.float32]], layers: Mapping[str, MapLayer], key: str
+        self,
+        tile: Tile,
+        maps: Mapping[str, NDArray[np.float32]],
+        layers: Mapping[str, MapLayer],
+        key: str,
+        device: str = CPU,
     ) -> None:
         """Write the maps of one tile and then its receipt; a tile without data leaves a receipt alone.
 
@@ -87,6 +99,8 @@ class MapStore(ResumableStore):
             How each is encoded.
         key : str
             State of the part of the cube that they are made from, see :func:`tile_keys`.
+        device : str
+            Name of the device that made them.
 
         Raises
         ------
@@ -94,7 +108,7 @@ class MapStore(ResumableStore):
             If the disk is full, or a value does not fit its encoding; what is finished stays.
         """
         encoded = ((name, layers[name].encode(values, name)) for name, values in maps.items())
-        self.write_tile(tile, encoded, key.encode())
+        self.write_tile(tile, encoded, (key if device == CPU else f"{key} {device}").encode())
 
 
 def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:

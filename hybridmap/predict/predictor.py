@@ -23,6 +23,8 @@ from hybridmap.predict.mapped_depths import check_depths
 from hybridmap.predict.member_means import member_means
 from hybridmap.predict.recipe import Recipe
 
+CPU = torch.device("cpu")
+
 
 class Predictor:
     """A trained model made ready to map.
@@ -31,6 +33,8 @@ class Predictor:
     ----------
     recipe : Recipe
         What to map.
+    device : torch.device
+        Where to compute; covariates and forcing must lie there.
 
     Attributes
     ----------
@@ -45,9 +49,9 @@ class Predictor:
         If something that the recipe asks for cannot be mapped.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision, recipe.trust)
+    def __init__(self, recipe: Recipe, device: torch.device = CPU) -> None:
+        self.recipe, self.device = recipe, device
+        self.members = fast_members(recipe.model, recipe.uncertainty, recipe.predict.precision, recipe.trust, device)
         self.model: Model = self.members[0]
         self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty, recipe.trust)
         has_spread = self._sampler is not None or len(self.members) > 1

@@ -7,10 +7,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import torch
+
 from hybridmap.covariates.cube import Cube
 from hybridmap.errors import HybridmapError
+from hybridmap.files.device_notes import note_devices
 from hybridmap.grid.tiles import Tile
 from hybridmap.predict.dask_cluster import PATIENCE_S, run_on_dask
+from hybridmap.predict.device_stream import stream_tiles
 from hybridmap.predict.inputs import Inputs, open_inputs
 from hybridmap.predict.map_store import MapStore, identity_of, tile_keys
 from hybridmap.predict.memory import workers_that_fit
@@ -20,6 +24,7 @@ from hybridmap.predict.preview import Preview
 from hybridmap.predict.progress import Progress
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.workers import run_tiles
+from hybridmap.train.device import CPU, choose_device, device_name
 
 LOG = logging.getLogger("hybridmap")
 PART_PATIENCE_S = 60.0
@@ -41,12 +46,15 @@ class Execution:
     part : str
         ``k/n``: only every n-th tile from the k-th (of 1 to n), for jobs side by side, and the store stays unfinished;
         a run without it predicts what is left and finishes the store.
+    device : str
+        Where to compute on this machine, as of :func:`hybridmap.train.device.choose_device`.
     """
 
     workers: int = 0
     scheduler: str = ""
     patience_s: float = PATIENCE_S
     part: str = ""
+    device: str = CPU
 
     def tiles(self, tiles: list[Tile]) -> list[Tile]:
         """Those of the part; HybridmapError if the part is none.
@@ -62,6 +70,15 @@ class Execution:
         if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
             raise HybridmapError(f"--part {self.part}: expected k/n with k from 1 to n, such as 3/8.")
         return tiles[int(k) - 1 :: int(n)]
+
+    def chosen_device(self) -> torch.device:
+        """Where to compute; HybridmapError if that is no device, or a GPU for what others predict."""
+        if self.scheduler and self.device.startswith("cuda"):
+            raise HybridmapError(
+                f"--device {self.device}: the workers of a dask scheduler predict on their processors; leave out"
+                " --scheduler to use the GPU of this machine."
+            )
+        return choose_device(CPU if self.scheduler else self.device)
 
 
 def predict(
@@ -89,6 +106,7 @@ def predict(
         the recipe asks for what cannot be mapped.
     """
     execution = execution or Execution()
+    device = execution.chosen_device()
     inputs = open_inputs(job.recipe, job.cube_path)
     for note in inputs.predictor.notes:
         LOG.info("%s", note)
@@ -101,12 +119,13 @@ def predict(
         with store.lock(patience=PART_PATIENCE_S):
             _begin(store, job, inputs, title)
         with store.lock(execution.part.replace("/", "of")):
-            _predict_tiles(job, store, inputs, keys_of_tiles, execution)
+            _predict_tiles(job, store, inputs, keys_of_tiles, execution, device)
         return
     with store.lock():
         store.refuse_parts()
         _begin(store, job, inputs, title)
-        _predict_tiles(job, store, inputs, keys_of_tiles, execution)
+        _predict_tiles(job, store, inputs, keys_of_tiles, execution, device)
+        note_devices(job.out, store.tiles_of_device(inputs.tiles))
         store.finish()
         if export is not None:
             export()
@@ -144,7 +163,14 @@ def _begin(store: MapStore, job: Job, inputs: Inputs, title: str) -> None:
     store.begin(identity, inputs.predictor.layers, inputs.cube, inputs.edge, title, job.recipe.depths)
 
 
-def _predict_tiles(job: Job, store: MapStore, inputs: Inputs, keys: Mapping[Tile, str], execution: Execution) -> None:
+def _predict_tiles(
+    job: Job,
+    store: MapStore,
+    inputs: Inputs,
+    keys: Mapping[Tile, str],
+    execution: Execution,
+    device: torch.device,
+) -> None:
     """Predict the tiles that have no receipt of their key, saying how far it is."""
     missing = {tile: key for tile, key in keys.items() if not store.is_done(tile, key)}
     if missing:
@@ -157,6 +183,9 @@ def _predict_tiles(job: Job, store: MapStore, inputs: Inputs, keys: Mapping[Tile
     progress = Progress(preview, cells, [tile for tile in keys if tile not in missing])
     if execution.scheduler:
         finished = run_on_dask(job, missing, execution.scheduler, execution.patience_s)
+    elif device.type != CPU:
+        LOG.info("predicting on %s, while one thread reads ahead and one writes", device_name(device))
+        finished = stream_tiles(job, missing, device)
     else:
         finished = run_tiles(job, missing, workers_of(inputs.predictor, inputs.cube, execution.workers), cells)
     for tile in finished:

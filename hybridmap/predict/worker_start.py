@@ -15,6 +15,8 @@ from hybridmap.options import UncertaintyOptions
 SMALL = 3_000_000
 """Cells below which starting processes costs more than they save."""
 WORKER_MODULE = "hybridmap.predict.workers"
+NVIDIA = Path("/dev/nvidiactl")
+"""Is there where the driver of a GPU is."""
 # One thread each, and an allocator that keeps buffers between tiles instead of giving them back to the system.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -35,6 +37,11 @@ def passes_of(uncertainty: UncertaintyOptions, predict: Predict) -> int:
 def worth_processes(cells: int, passes: int) -> bool:
     """Whether a map of so many cells, each predicted `passes` times, is made by processes; else by threads."""
     return cells * passes >= SMALL
+
+
+def may_have_gpu(device: str) -> bool:
+    """Whether the option ``--device`` may mean a GPU, looked at without torch."""
+    return device.startswith("cuda") or (device == "auto" and NVIDIA.exists())
 
 
 def start_early(cube: Path, passes: int = 1) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
+from hybridmap.files.device_notes import noted_devices
 from hybridmap.files.digest import current_sha256
 from hybridmap.files.job_records import JobRecord, read_job_records
 from hybridmap.files.paths import under
@@ -71,6 +72,7 @@ def write_run_record(config: Config, results: Path, out: Path, workflow: Path = 
         "title": config.title,
         "software": versions(),
         "sources": _sources(config, results),
+        "devices": noted_devices(results),
         "jobs": [_job(job, results) for job in jobs],
         "files": files,
     }

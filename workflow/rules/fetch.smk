@@ -21,7 +21,8 @@ rule fetch:
         **needs("fetch"),
     params:
         root=subpath(output.receipt, ancestor=2),
-        offline=["--offline"] if CONFIG.offline else [],
+        options=(["--offline"] if CONFIG.offline else [])
+        + (["--from", CONFIG.downloads_from] if CONFIG.downloads_from else []),
         lost=missing(f"{DATA}/{{download}}/fetched.json"),
     shell:
-        "hybridmap fetch {wildcards.download:q} --to {params.root:q} {params.offline:q} --log {log:q}"
+        "hybridmap fetch {wildcards.download:q} --to {params.root:q} {params.options:q} --log {log:q}"

@@ -83,7 +83,9 @@ class ScenarioMaps(MapKind):
         for scenario, changes in self.scenarios.items():
             shifted = model.decode(encoded, changed(forcing, changes)).outputs
             absent = (
-                torch.zeros((), dtype=torch.bool) if self._steady_state is None else shifted[self._steady_state] <= 0
+                encoded.new_zeros((), dtype=torch.bool)
+                if self._steady_state is None
+                else shifted[self._steady_state] <= 0
             )
             for target in self.subjects:
                 change = shifted[target] - outputs[target]
