@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridmap import __version__
 from hybridmap.covariates.cube import Cube
-from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis
+from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis, write_interval
 from hybridmap.grid.resumable_store import ResumableStore
-from hybridmap.grid.store import create_grid_store, create_layer
+from hybridmap.grid.store import consolidate, create_grid_store, create_layer
 from hybridmap.grid.tiles import Tile
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
@@ -35,6 +36,7 @@ class MapStore(ResumableStore):
         edge: int,
         title: str,
         depths: Sequence[Interval] = (),
+        interval: Interval | None = None,
     ) -> None:
         """Create the store, or keep one that was begun for the same maps, grid and tiles.
 
@@ -52,19 +54,27 @@ class MapStore(ResumableStore):
             Of the store.
         depths : sequence of Interval
             Intervals that are mapped; none for one interval, whose maps have no axis of depth.
+        interval : Interval, optional
+            That one interval.
         """
+        made_by = {"source": f"hybridmap {__version__}", "history": f"hybridmap {__version__}: predict"}
         years = {YEARS: words} if (words := cube.year_words()) else {}
 
         def create(path: Path) -> None:
-            root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity, **years})
+            root = create_grid_store(
+                path, cube.grid, {"title": title, **made_by, "model_fingerprint": identity, **years}
+            )
             if depths:
                 create_depth_axis(root, depths)
+            elif interval is not None:
+                write_interval(root, interval)
             for name, layer in layers.items():
                 folder, _, plain = name.rpartition("/")
                 group = root.require_group(folder) if folder else root
                 lead = {DEPTH: len(depths)} if depths and layer.has_depth else {}
                 sizes = {**lead, **cube.grid.sizes}
                 create_layer(group, plain, sizes, edge, layer.attributes() | years, layer.dtype, layer.fill)
+            consolidate(path)
 
         self.resume_or_create(identity, create)
 

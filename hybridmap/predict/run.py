@@ -141,7 +141,9 @@ def workers_of(predictor: Predictor, cube: Cube, workers: int) -> int:
 
 def _begin(store: MapStore, job: Job, inputs: Inputs, title: str) -> None:
     identity = identity_of(job.recipe, inputs.cube, inputs.edge)
-    store.begin(identity, inputs.predictor.layers, inputs.cube, inputs.edge, title, job.recipe.depths)
+    store.begin(
+        identity, inputs.predictor.layers, inputs.cube, inputs.edge, title, job.recipe.depths, job.recipe.interval
+    )
 
 
 def _predict_tiles(job: Job, store: MapStore, inputs: Inputs, keys: Mapping[Tile, str], execution: Execution) -> None:
