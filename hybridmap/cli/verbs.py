@@ -169,11 +169,13 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
             raise HybridmapError(f"{option} is missing: {OPTIONS[option]['help']} (or --plan to only look ahead).")
     from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
+    from hybridmap.predict.origin import Origin
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
     execution = Execution(args.workers, args.scheduler, args.patience, args.part)
-    job = Job(recipe, args.cube, args.out)
+    origin = Origin.of_samples(args.samples) if args.samples else Origin()
+    job = Job(recipe, args.cube, args.out, origin)
 
     def export() -> None:
         accepted = args.accept_implausible or config.predict.accept_implausible
@@ -347,7 +349,7 @@ STAGES = {
     "predict": Stage(
         _predict,
         "maps as Zarr and GeoTIFF",
-        "--experiment --model --cube --calibration? --applicability? --expected-error? --predictions? --out? --rasters?"
+        "--experiment --model --cube --samples? --calibration? --applicability? --expected-error? --predictions? --out? --rasters?"
         " --summary? --workers --scheduler --patience --part --plan --accept-implausible",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),

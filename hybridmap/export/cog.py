@@ -42,7 +42,7 @@ CACHE_BYTES = 16 << 20
 """Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
-FILE_TAGS = ("title", "source", "layer_years")
+FILE_TAGS = ("title", "source", "history", "license", "product_version", "years_of_observations", "layer_years")
 """Attributes of a store that every file of it repeats."""
 LISTED = (
     "depth_top_cm",

@@ -36,7 +36,7 @@ def write_netcdf(store: Path, out: Path) -> None:
     about = {key: value for key, value in root.attrs.items() if key != "consolidated_metadata"}
     partial = out.with_name(out.name + ".partial")
     partial.unlink(missing_ok=True)
-    encoding = {name: COMPRESSED for name in maps}
+    encoding = dict.fromkeys(maps, COMPRESSED)
     encoding |= {name: {"_FillValue": None} for name in axes}
     scalars = [name for name in axes if variables[name].ndim == 0 and name != "spatial_ref"]
     for name in maps:

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridmap import __version__
 from hybridmap.covariates.cube import Cube
-from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis, write_interval
+from hybridmap.grid.depth_axis import DEPTH, TIME, Interval, create_depth_axis, write_interval, write_years
 from hybridmap.grid.resumable_store import ResumableStore
 from hybridmap.grid.store import consolidate, create_grid_store, create_layer
 from hybridmap.grid.tiles import Tile
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
+from hybridmap.predict.origin import Origin
 from hybridmap.predict.recipe import Recipe
 
 YEARS = "layer_years"
@@ -34,7 +34,7 @@ class MapStore(ResumableStore):
         layers: Mapping[str, MapLayer],
         cube: Cube,
         edge: int,
-        title: str,
+        origin: Origin,
         depths: Sequence[Interval] = (),
         interval: Interval | None = None,
     ) -> None:
@@ -50,30 +50,33 @@ class MapStore(ResumableStore):
             For its grid.
         edge : int
             Edge of a tile in cells.
-        title : str
-            Of the store.
+        origin : Origin
+            What the store says of where it comes from.
         depths : sequence of Interval
             Intervals that are mapped; none for one interval, whose maps have no axis of depth.
         interval : Interval, optional
             That one interval.
         """
-        made_by = {"source": f"hybridmap {__version__}", "history": f"hybridmap {__version__}: predict"}
         years = {YEARS: words} if (words := cube.year_words()) else {}
 
         def create(path: Path) -> None:
-            root = create_grid_store(
-                path, cube.grid, {"title": title, **made_by, "model_fingerprint": identity, **years}
-            )
+            root = create_grid_store(path, cube.grid, {**origin.attributes(), "model_fingerprint": identity, **years})
             if depths:
                 create_depth_axis(root, depths)
             elif interval is not None:
                 write_interval(root, interval)
+            if origin.years:
+                write_years(root, origin.years[0], origin.years[-1])
+            scalars = [axis for axis in (DEPTH, TIME) if axis in root and not (axis == DEPTH and depths)]
+            coordinates = {"coordinates": " ".join(["spatial_ref", *scalars])}
             for name, layer in layers.items():
                 folder, _, plain = name.rpartition("/")
                 group = root.require_group(folder) if folder else root
                 lead = {DEPTH: len(depths)} if depths and layer.has_depth else {}
                 sizes = {**lead, **cube.grid.sizes}
-                create_layer(group, plain, sizes, edge, layer.attributes() | years, layer.dtype, layer.fill)
+                create_layer(
+                    group, plain, sizes, edge, layer.attributes() | years | coordinates, layer.dtype, layer.fill
+                )
             consolidate(path)
 
         self.resume_or_create(identity, create)
