@@ -23,10 +23,10 @@ DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 def scale_of(band: Band) -> str:
     """Name of the range of colours of a map: the ends of an interval, and all depths, share that of their quantity."""
-    drawn = band.portrayal
+    portrayal = band.portrayal
     return (
-        f"quantity {drawn.subject}"
-        if drawn.subject and (drawn.role in ENDS or drawn.group == "quantity")
+        f"quantity {portrayal.subject}"
+        if portrayal.subject and (portrayal.role in ENDS or portrayal.group == "quantity")
         else band.name
     )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hybridmap import __version__
 from hybridmap.files.reading import read_parquet
 
 
@@ -26,21 +25,24 @@ class Origin:
         Of the observations.
     sources : tuple of str
         Names of the tables of observations.
+    version : str
+        Of hybridmap.
     """
 
     title: str = ""
     years: tuple[int, ...] = ()
     licences: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    version: str = ""
 
     @classmethod
-    def of_samples(cls, samples: Path, title: str = "") -> Origin:
+    def of_samples(cls, samples: Path, version: str) -> Origin:
         """Of the observations that a model was trained with."""
         table = read_parquet(samples, columns=["year", "licence", "source"])
         years = table["year"].to_numpy(dtype="float64")
-        known = years[np.isfinite(years)]
-        span = (int(known.min()), int(known.max())) if known.size else ()
-        return cls(title, span, _words(table["licence"]), _words(table["source"]))
+        finite = years[np.isfinite(years)]
+        span = (int(finite.min()), int(finite.max())) if finite.size else ()
+        return cls("", span, _words(table["licence"]), _words(table["source"]), version)
 
     def attributes(self) -> dict[str, str]:
         """Attributes of a store, by ACDD's names; what is not known is left out."""
@@ -50,9 +52,9 @@ class Origin:
             "title": self.title,
             "summary": f"{self.title}: soil carbon at steady state by a hybrid model, with parameters and intervals",
             "keywords": "soil organic carbon, hybrid modelling, digital soil mapping",
-            "source": ", ".join(filter(None, [f"hybridmap {__version__}", observed])),
-            "history": f"hybridmap {__version__}: predict",
-            "product_version": __version__,
+            "source": ", ".join(filter(None, [f"hybridmap {self.version}".strip(), observed])),
+            "history": f"hybridmap {self.version}: predict".replace(" :", ":"),
+            "product_version": self.version,
             "license": f"made of observations under {'; '.join(self.licences)}" if self.licences else "",
             "time_coverage_start": f"{self.years[0]}-01-01" if self.years else "",
             "time_coverage_end": f"{self.years[-1]}-12-31" if self.years else "",

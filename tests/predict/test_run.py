@@ -367,7 +367,7 @@ def test_a_cube_without_a_layer_of_the_model_is_named(
     config, folder = small_region
     shutil.copytree(folder / "cube.zarr", tmp_path / "cube.zarr")
     meta = tmp_path / "cube.zarr/covariates/zarr.json"
-    meta.write_text(meta.read_text().replace('"name": "clay"', '"name": "loam"'))
+    meta.write_text(meta.read_text().replace(r"\"name\": \"clay\"", r"\"name\": \"loam\""))
     plain = recipe(trained / "pure_network/all/model", config, "pure_network")
     with pytest.raises(HybridmapError, match="no covariate 'clay'"):
         run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
