@@ -26,7 +26,7 @@ TIME_WORDS = {
     "standard_name": "time",
     "long_name": "middle of the years of the observations",
     "units": "days since 1970-01-01",
-    "calendar": "standard",
+    "calendar": "proleptic_gregorian",
     "axis": "T",
 }
 
