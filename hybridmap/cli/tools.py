@@ -166,6 +166,12 @@ def _crate(args: argparse.Namespace) -> None:
     LOG.info("%s", write_crate(args.results, args.workflow))
 
 
+def _netcdf(args: argparse.Namespace) -> None:
+    from hybridmap.export.netcdf import write_netcdf
+
+    write_netcdf(args.maps, args.out)
+
+
 def _view(args: argparse.Namespace) -> None:
     from hybridmap.report.map_server import serve
 
@@ -269,6 +275,14 @@ TOOLS = {
             argument("results", type=Path, help="folder of the region, as results/demo"),
             argument("--port", type=int, default=0, help="port to serve at; by default a free one"),
             argument("--no-browser", action="store_true", help="open no browser, but say the address"),
+        ),
+    ),
+    "netcdf": Tool(
+        _netcdf,
+        "copy the maps of an experiment into one NetCDF file",
+        (
+            argument("maps", type=Path, help="maps.zarr of the experiment"),
+            argument("out", type=Path, help="NetCDF file to write"),
         ),
     ),
     "crate": Tool(

@@ -167,13 +167,16 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     for option in ("--out",) if args.part else ("--out", "--rasters", "--summary"):
         if getattr(args, option.removeprefix("--")) is None:
             raise HybridmapError(f"{option} is missing: {OPTIONS[option]['help']} (or --plan to only look ahead).")
+    from hybridmap import __version__
     from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
+    from hybridmap.predict.origin import Origin
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
     execution = Execution(args.workers, args.scheduler, args.patience, args.part, args.device)
-    job = Job(recipe, args.cube, args.out)
+    origin = Origin.of_samples(args.samples, __version__) if args.samples else Origin()
+    job = Job(recipe, args.cube, args.out, origin)
 
     def export() -> None:
         accepted = args.accept_implausible or config.predict.accept_implausible
@@ -347,8 +350,8 @@ STAGES = {
     "predict": Stage(
         _predict,
         "maps as Zarr and GeoTIFF",
-        "--experiment --model --cube --calibration? --applicability? --expected-error? --predictions? --out? --rasters?"
-        " --summary? --workers --device --scheduler --patience --part --plan --accept-implausible",
+        "--experiment --model --cube --samples? --calibration? --applicability? --expected-error? --predictions? --out?"
+        " --rasters? --summary? --workers --device --scheduler --patience --part --plan --accept-implausible",
     ),
     "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from hybridmap.covariates.years import DatedLayer, YearChoice, chosen_years, year_words
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.depth_axis import GRID_ARRAYS
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, shard_names
 from hybridmap.grid.tiles import Tile
@@ -144,7 +146,7 @@ class Cube:
 
     def bands(self) -> list[dict[str, Any]]:
         """Name, unit, kind, description, path, licence and hash of each covariate."""
-        bands: Any = self._array("covariates").attrs["bands"] if "covariates" in self._root else []
+        bands = bands_of(self._root)
         return [*bands, *(self._dated_attributes(key) for key in self.dated if not key.startswith(FORCING))]
 
     def forcing_info(self) -> dict[str, dict[str, Any]]:
@@ -170,10 +172,19 @@ class Cube:
         return year_words(self.dated, self.map_years)
 
     def _dated_attributes(self, key: str) -> dict[str, Any]:
-        return dict(self._array(f"years/{key}/{key}").attrs)
+        attributes = dict(self._array(f"years/{key}/{key}").attrs)
+        return {**attributes, "of_years": json.loads(attributes["of_years"])}
 
     def _array(self, name: str) -> Any:
         return self._root[name]
+
+
+def bands_of(root: zarr.Group) -> list[dict[str, Any]]:
+    """What a cube notes of each covariate that has no years: JSON in an attribute, as NetCDF has no tables."""
+    if "covariates" not in root:
+        return []
+    bands: list[dict[str, Any]] = json.loads(str(root["covariates"].attrs["bands"]))
+    return bands
 
 
 def open_cube(path: Path, years: YearChoice = None) -> Cube:
@@ -200,9 +211,10 @@ def open_cube(path: Path, years: YearChoice = None) -> Cube:
     try:
         root: Any = open_verified(path)
         dated = _dated_layers(root)
-        names = [band["name"] for band in root["covariates"].attrs["bands"]] if "covariates" in root else []
+        names = [band["name"] for band in bands_of(root)]
         names += [key for key in dated if not key.startswith(FORCING)]
-        forcing = [*root["forcing"].array_keys(), *(k.removeprefix(FORCING) for k in dated if k.startswith(FORCING))]
+        single = [name for name in root["forcing"].array_keys() if name not in GRID_ARRAYS]
+        forcing = [*single, *(k.removeprefix(FORCING) for k in dated if k.startswith(FORCING))]
         _ = root["complete"]  # without it no tile is known to be empty
         grid = grid_of(root)
     except (KeyError, ValueError, TypeError) as error:

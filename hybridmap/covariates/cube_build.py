@@ -24,7 +24,7 @@ from hybridmap.covariates.prepared_years import PreparedYears
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.resumable_store import ResumableStore
-from hybridmap.grid.store import create_grid_store, create_layer, shard_edge
+from hybridmap.grid.store import consolidate, create_grid_store, create_layer, shard_edge, write_grid_axes
 from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
@@ -129,12 +129,14 @@ def _create(path: Path, content: _Content) -> None:
     root = create_grid_store(path, content.grid, {"title": f"Covariates of {content.title}"})
     count, sizes = len(content.covariates), content.grid.sizes
     if count:
-        band = root.create_array("band", shape=(count,), dtype="int32", dimension_names=("band",))
-        band[:] = np.arange(1, count + 1)
-        band.attrs["names"] = list(content.covariates)
+        band = root.create_array("band", shape=(count,), dtype=str, dimension_names=("band",))
+        band[:] = np.array(list(content.covariates), dtype=object)
+        band.attrs["long_name"] = "name of the covariate"
         bands = [layer.facts() for layer in content.covariates.values()]
-        create_layer(root, "covariates", {"band": count, **sizes}, content.tile, {"bands": bands})
+        words = {"long_name": "covariates of the network, each in its unit", "bands": bands}
+        create_layer(root, "covariates", {"band": count, **sizes}, content.tile, words)
     group = root.create_group("forcing")
+    write_grid_axes(group, content.grid)
     for name, layer in content.forcing.items():
         create_layer(group, name, sizes, content.tile, layer.facts())
     shape = tuple(sizes.values())
@@ -152,6 +154,7 @@ def _create_years(years: zarr.Group, content: _Content) -> None:
     years.attrs["layers"] = list(content.dated)
     for key, layer in content.dated.items():
         group = years.create_group(key)
+        write_grid_axes(group, content.grid)
         axis = group.create_array("year", shape=(len(layer.rasters),), dtype="int32", dimension_names=("year",))
         axis[:] = list(layer.rasters)
         axis.attrs.update({"long_name": "year", "units": "1"})
@@ -214,6 +217,7 @@ def _complete(store: ResumableStore, content: _Content) -> int:
     root["complete"][:] = complete
     version = FORMAT_WITH_YEARS if content.dated else FORMAT
     root.attrs.update({"region": content.region, "valid_cells": count, "format": version})
+    consolidate(store.partial)
     covariates = len(content.covariates) + sum(not key.startswith("forcing.") for key in content.dated)
     LOG.info("%d covariates on %d x %d cells, %d of them complete", covariates, *complete.shape, count)
     return count

@@ -10,7 +10,7 @@ import numpy as np
 
 from hybridmap.files.reading import read_json
 from hybridmap.grid.mask import cells_of, read_named_polygons
-from hybridmap.grid.store import grid_of
+from hybridmap.grid.store import file_shape, grid_of
 from hybridmap.grid.tiles import tiles_of
 from hybridmap.grid.verified_store import open_verified
 
@@ -78,7 +78,7 @@ def _areas(applicable: Any, grid: Any, borders: Borders | None) -> dict[str, dic
     polygons = read_named_polygons(borders.path, borders.attribute, grid) if borders else None
     names = [ELSEWHERE, *(polygons["name"] if polygons is not None else [])]
     sums = np.zeros((len(names), NO_DATA + 1))
-    for tile in tiles_of(grid, int((applicable.shards or applicable.chunks)[0])):
+    for tile in tiles_of(grid, file_shape(applicable)[0]):
         codes = np.asarray(applicable[tile.slices])
         if (codes == NO_DATA).all():
             continue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hybridmap.predict.portrayal import PREFIX, Portrayal
 
-INTERNAL = ("_FillValue", "coordinates")
+INTERNAL = ("_FillValue", "coordinates", "grid_mapping", "scale_factor", "add_offset")
 """Attributes of a store that mean nothing in a raster file."""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -20,7 +20,8 @@ from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.errors import HybridmapError
 from hybridmap.export.band import Band
-from hybridmap.export.qgis import write_style
+from hybridmap.export.class_names import write_class_names
+from hybridmap.export.qgis import Limits, limits_of, scale_of, write_style
 from hybridmap.export.statistics import Statistics
 from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
@@ -28,7 +29,7 @@ from hybridmap.files.sums import write_sums
 from hybridmap.files.tables import write_json
 from hybridmap.grid.depth_axis import map_arrays
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.store import grid_of
+from hybridmap.grid.store import file_shape, grid_of
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.predict.colours import class_colours
@@ -41,6 +42,8 @@ CACHE_BYTES = 16 << 20
 """Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
+FILE_TAGS = ("title", "source", "history", "license", "product_version", "years_of_observations", "layer_years")
+"""Attributes of a store that every file of it repeats."""
 LISTED = (
     "depth_top_cm",
     "depth_bottom_cm",
@@ -51,6 +54,8 @@ LISTED = (
     "flag_values",
     "flag_meanings",
     "layer_years",
+    "scale_factor",
+    "add_offset",
 )
 """Attributes that the list of maps repeats."""
 
@@ -83,12 +88,13 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE, wit
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         bands = {name: Band.of(name, array) for name, array in maps.items()}
-        entries = [
-            _listed(array, bands[name], grid, withheld)
-            if withheld
-            else _write_map(array, bands[name], grid, folder, piece)
-            for name, array in maps.items()
-        ]
+        if withheld:
+            entries = [_listed(array, bands[name], grid, withheld) for name, array in maps.items()]
+        else:
+            about = {key.upper(): str(root.attrs[key]) for key in FILE_TAGS if key in root.attrs}
+            files = {name: _write_map(array, bands[name], about, grid, folder, piece) for name, array in maps.items()}
+            _write_styles(bands, files)
+            entries = [_summary(bands[n], f"{folder.name}/{f.path.name}", f.statistics) for n, f in files.items()]
     write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)
     LOG.info(*(("no GeoTIFFs: %s", withheld) if withheld else ("%d maps written as GeoTIFF", len(maps))))
@@ -103,12 +109,34 @@ def _listed(array: Any, band: Band, grid: RegionGrid, withheld: str) -> dict[str
     return _summary(band, "", statistics) | {"withheld": withheld}
 
 
-def _write_map(array: Any, band: Band, grid: RegionGrid, folder: Path, piece: int) -> dict[str, Any]:
-    """Write one map in one or more files; returns its entry in the summary."""
+class _Written(NamedTuple):
+    """The file that shows a whole map, and the statistics of its values."""
+
+    path: Path
+    statistics: Statistics
+
+
+def _write_styles(bands: Mapping[str, Band], files: Mapping[str, _Written]) -> None:
+    """Style and names of classes beside each file; a quantity and the ends of its interval share their colours."""
+    limits: dict[str, Limits] = {}
+    for name, (_, statistics) in files.items():
+        scale, of_map = scale_of(bands[name]), limits_of(statistics)
+        low, high = limits.get(scale, of_map)
+        limits[scale] = min(low, of_map[0]), max(high, of_map[1])
+    for name, (path, statistics) in files.items():
+        write_style(path.with_suffix(".qml"), bands[name], statistics, limits[scale_of(bands[name])])
+        if bands[name].classes:
+            write_class_names(path.with_name(path.name + ".aux.xml"), bands[name].classes)
+
+
+def _write_map(
+    array: Any, band: Band, about: Mapping[str, str], grid: RegionGrid, folder: Path, piece: int
+) -> _Written:
+    """Write one map in one or more files."""
     pieces = list(tiles_of(grid, piece))
     whole, virtual, inner = folder / f"{band.name}.tif", folder / f"{band.name}.vrt", folder / band.name
     if len(pieces) == 1:
-        path, statistics = whole, _write_piece(array, band, grid, pieces[0], whole)
+        path, statistics = whole, _write_piece(array, band, about, grid, pieces[0], whole)
         virtual.unlink(missing_ok=True)
         shutil.rmtree(inner, ignore_errors=True)
     else:
@@ -116,11 +144,10 @@ def _write_map(array: Any, band: Band, grid: RegionGrid, folder: Path, piece: in
         files = {tile: inner / f"{tile.name}.tif" for tile in pieces}
         path, statistics = virtual, Statistics()
         for tile, file in files.items():
-            statistics = statistics.merged(_write_piece(array, band, grid, tile, file))
+            statistics = statistics.merged(_write_piece(array, band, about, grid, tile, file))
         whole.unlink(missing_ok=True)
         write_vrt(path, files, grid, band)
-    write_style(path.with_suffix(".qml"), band, statistics)
-    return _summary(band, f"{folder.name}/{path.name}", statistics)
+    return _Written(path, statistics)
 
 
 def _summary(band: Band, file: str, statistics: Statistics) -> dict[str, Any]:
@@ -140,11 +167,13 @@ def _summary(band: Band, file: str, statistics: Statistics) -> dict[str, Any]:
     }
 
 
-def _write_piece(array: Any, band: Band, grid: RegionGrid, tile: Tile, path: Path) -> Statistics:
+def _write_piece(
+    array: Any, band: Band, about: Mapping[str, str], grid: RegionGrid, tile: Tile, path: Path
+) -> Statistics:
     """Write one Cloud-Optimized GeoTIFF, validated before it gets its name."""
     plain, partial = path.with_name(path.name + ".plain"), path.with_name(path.name + ".partial")
     try:
-        statistics = _write_plain(array, band, grid, tile, plain)
+        statistics = _write_plain(array, band, about, grid, tile, plain)
         copy_raster(
             plain, partial, driver="COG", compress="DEFLATE", predictor="NO" if band.is_class else "YES",
             blocksize=BLOCK, overview_resampling="mode" if band.is_class else "average", num_threads="ALL_CPUS",
@@ -162,7 +191,9 @@ def _write_piece(array: Any, band: Band, grid: RegionGrid, tile: Tile, path: Pat
     return statistics
 
 
-def _write_plain(array: Any, band: Band, grid: RegionGrid, tile: Tile, path: Path) -> Statistics:
+def _write_plain(
+    array: Any, band: Band, about: Mapping[str, str], grid: RegionGrid, tile: Tile, path: Path
+) -> Statistics:
     """Write a tiled GeoTIFF without overviews, with all metadata."""
     profile = {
         "driver": "GTiff", "height": tile.row1 - tile.row0, "width": tile.col1 - tile.col0, "count": 1,
@@ -177,6 +208,7 @@ def _write_plain(array: Any, band: Band, grid: RegionGrid, tile: Tile, path: Pat
             if physical.size:
                 file.write(values, 1, window=window)
                 statistics = statistics.merged(Statistics.of(physical))
+        file.update_tags(**about)
         _describe(file, band, statistics)
     return statistics
 
@@ -205,7 +237,7 @@ def _check_whole(partial: Path, path: Path) -> None:
 
 def _strips(array: Any, tile: Tile) -> Iterator[tuple[Window, NDArray[Any]]]:
     """Windows of a piece and their values, a row of shards at a time: memory does not grow with the map's height."""
-    edge = int(array.shards[0])
+    edge = file_shape(array)[0]
     for row in range(tile.row0, tile.row1, edge):
         end = min(row + edge, tile.row1)
         window = Window(0, row - tile.row0, tile.col1 - tile.col0, end - row)

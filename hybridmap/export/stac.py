@@ -16,6 +16,7 @@ from pystac.extensions.projection import ProjectionExtension
 
 from hybridmap import __version__
 from hybridmap.config import Build
+from hybridmap.export.licence import licence_of_map
 from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
@@ -24,6 +25,7 @@ from hybridmap.grid.verified_store import open_verified
 
 EDGE_POINTS = 50
 """Points along each edge of the grid when its outline is carried to degrees."""
+PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
 
 
@@ -74,6 +76,11 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
         properties={
             "title": subject.title,
             "description": "Soil organic carbon, its fractions and process parameters at steady state.",
+            "license": "other",
+            "hybridmap:licence": licence_of_map(sites["licence"].dropna().astype(str)),
+            "providers": [
+                {"name": "hybridmap", "roles": ["processor"], "description": f"version {__version__}"},
+            ],
             "processing:software": {"hybridmap": __version__},
             "hybridmap:model": str(root.attrs["model_fingerprint"]),
             "hybridmap:depth_cm": list(subject.build.span_cm),
@@ -82,7 +89,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     )
     item.set_self_href(str(out.absolute()))
     _add_projection(item, grid)
-    item.stac_extensions.append(RASTER)
+    item.stac_extensions += [RASTER, PROCESSING]
     for entry in read_json(summary):
         if entry["file"]:  # a map of an implausible experiment has none
             item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
@@ -98,7 +105,7 @@ def _time_span(years: pd.Series) -> tuple[datetime, datetime] | None:
     first, last = years.min(), years.max()
     if not np.isfinite(first):
         return None
-    return datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, tzinfo=UTC)
+    return datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def _add_projection(item: pystac.Item, grid: RegionGrid) -> None:
@@ -115,7 +122,9 @@ def _add_projection(item: pystac.Item, grid: RegionGrid) -> None:
 def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:
     whole = entry["file"].endswith(".tif")
     statistics = {"minimum": entry["min"], "maximum": entry["max"], "mean": entry["mean"]}
-    band = {"data_type": entry["type"], "unit": entry["units"]}
+    band: dict[str, Any] = {"data_type": entry["type"], "unit": entry["units"]}
+    if "scale_factor" in entry:
+        band |= {"scale": entry["scale_factor"], "offset": entry.get("add_offset", 0.0)}
     if entry["cells"]:
         band["statistics"] = statistics
     nodata = {"float32": "nan", "int16": -32768, "uint8": 255}[entry["type"]]

@@ -23,6 +23,7 @@ from hybridmap.files.paths import under
 from hybridmap.files.tables import write_csv
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.grid.store import file_shape
 from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
@@ -175,7 +176,7 @@ def polygon_sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, area_
         Area [m2], area without data [m2], stock [kg], stock outside applicability [kg], then the stock of each draw.
     """
     sums = np.zeros((len(polygons) + 1, 4 + len(stocks.draws)))
-    for tile in tiles_of(stocks.grid, int(stocks.stock[0].shards[0])):
+    for tile in tiles_of(stocks.grid, file_shape(stocks.stock[0])[0]):
         window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
         stock = added(stocks.stock, window)
         if not np.isfinite(stock).any() and not _touches(stocks.grid, tile, polygons):

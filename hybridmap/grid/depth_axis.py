@@ -8,11 +8,27 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 DEPTH, BOUNDS = "depth", "depth_bounds"
-GRID_ARRAYS = ("x", "y", "spatial_ref", DEPTH, BOUNDS)
+TIME, TIME_BOUNDS = "time", "time_bounds"
+GRID_ARRAYS = ("x", "y", "spatial_ref", DEPTH, BOUNDS, TIME, TIME_BOUNDS)
 """Arrays of a store that are no maps."""
 CM_PER_M = 100.0
+DEPTH_WORDS = {
+    "standard_name": "depth",
+    "long_name": "middle of the interval below the surface",
+    "units": "m",
+    "positive": "down",
+    "axis": "Z",
+}
+TIME_WORDS = {
+    "standard_name": "time",
+    "long_name": "middle of the years of the observations",
+    "units": "days since 1970-01-01",
+    "calendar": "proleptic_gregorian",
+    "axis": "T",
+}
 
 
 @dataclass(frozen=True)
@@ -53,19 +69,54 @@ def create_depth_axis(root: zarr.Group, intervals: Sequence[Interval]) -> None:
         From the surface down.
     """
     bounds = np.array([(i.top_cm, i.bottom_cm) for i in intervals]) / CM_PER_M
-    depth = root.create_array(DEPTH, shape=(len(bounds),), dtype="float64", dimension_names=(DEPTH,))
-    depth[:] = bounds.mean(1)
-    depth.attrs.update(
-        {"standard_name": "depth", "long_name": "middle of the interval below the surface", "units": "m",
-         "positive": "down", "axis": "Z", "bounds": BOUNDS}
-    )  # fmt: skip
-    ends = root.create_array(BOUNDS, shape=bounds.shape, dtype="float64", dimension_names=(DEPTH, "nv"))
+    _write_coordinate(root, DEPTH, BOUNDS, bounds, DEPTH_WORDS)
+
+
+def write_interval(root: zarr.Group, interval: Interval) -> None:
+    """Write the one interval of a store whose maps have no axis of depth: a coordinate without a dimension.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        The store.
+    interval : Interval
+        Of all its maps.
+    """
+    bounds = np.array([interval.top_cm, interval.bottom_cm]) / CM_PER_M
+    _write_coordinate(root, DEPTH, BOUNDS, bounds, DEPTH_WORDS)
+
+
+def write_years(root: zarr.Group, first: int, last: int) -> None:
+    """Write the years that maps stand for: the coordinate ``time`` in their middle, and its bounds.
+
+    Parameters
+    ----------
+    root : zarr.Group
+        The store.
+    first, last : int
+        Years; the last one counts whole.
+    """
+    ends = np.array([f"{first}-01-01", f"{last + 1}-01-01"], dtype="datetime64[D]").astype("float64")
+    _write_coordinate(root, TIME, TIME_BOUNDS, ends, TIME_WORDS)
+
+
+def _write_coordinate(
+    root: zarr.Group, name: str, bounds_name: str, bounds: NDArray[np.float64], words: Mapping[str, str]
+) -> None:
+    """Write the middles of intervals and their ends, shape (interval, 2) or (2,)."""
+    axes = (name,) * (bounds.ndim - 1)
+    middle = root.create_array(name, shape=bounds.shape[:-1], dtype="float64", dimension_names=axes)
+    middle[...] = bounds.mean(-1)
+    middle.attrs.update({**words, "bounds": bounds_name})
+    ends = root.create_array(bounds_name, shape=bounds.shape, dtype="float64", dimension_names=(*axes, "nv"))
     ends[:] = bounds
+    # CF: bounds are of what they bound, and say nothing of their own, but GDAL and R look for a unit.
+    ends.attrs.update({key: words[key] for key in ("units", "calendar") if key in words})
 
 
 def intervals_of(root: zarr.Group) -> list[Interval]:
     """Intervals of a store; none where its maps have no depth."""
-    if BOUNDS not in root:
+    if BOUNDS not in root or root[BOUNDS].ndim == 1:  # type: ignore[union-attr]
         return []
     bounds = np.asarray(root[BOUNDS]) * CM_PER_M
     return [Interval(*np.round(pair, 6).tolist()) for pair in bounds]
@@ -92,7 +143,8 @@ class IntervalMap:
     def __init__(self, array: Any, position: int, interval: Interval) -> None:
         self._array, self._position, self.interval = array, position, interval
         self.shape: tuple[int, ...] = array.shape[1:]
-        self.shards: tuple[int, ...] = array.shards[1:]
+        self.shards: tuple[int, ...] | None = array.shards[1:] if array.shards else None
+        self.chunks: tuple[int, ...] = array.chunks[1:]
         self.dtype = array.dtype
         name = f"{array.attrs['long_name']}, {interval.top_cm:g}-{interval.bottom_cm:g} cm"
         ends = {"depth_top_cm": _plain(interval.top_cm), "depth_bottom_cm": _plain(interval.bottom_cm)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -12,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 from pyproj import CRS
 from zarr.codecs import BloscCodec
+from zarr.errors import ZarrUserWarning
 
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.tiles import Tile
@@ -20,6 +23,8 @@ CHUNK = 128
 """Edge of a chunk of all layers in cells; a shard of the size of a tile holds many."""
 WIDE = 512
 """Largest edge of a chunk of a single layer: each chunk costs time of its own."""
+SMALL_CELLS = 1 << 20
+"""A grid of no more cells has a file a chunk: few files, which programs read that know no shards."""
 COMPRESSION = BloscCodec(cname="lz4", clevel=3, shuffle="shuffle")
 """Neighbours share their leading bytes: about as small as zstd on warped layers, and quicker to read."""
 
@@ -42,17 +47,49 @@ def create_grid_store(path: Path, grid: RegionGrid, attributes: Mapping[str, Any
         The store, for its layers.
     """
     root = zarr.create_group(str(path), zarr_format=3, overwrite=True)
-    root.attrs.update({"Conventions": "CF-1.11", **attributes})
-    kinds = ("longitude", "latitude") if grid.crs.is_geographic else ("projection_x_coordinate",) * 2
-    units = ("degrees_east", "degrees_north") if grid.crs.is_geographic else (grid.unit(),) * 2
-    for axis, values, kind, unit in zip("xy", (grid.x, grid.y), kinds, units, strict=True):
-        array = root.create_array(axis, shape=values.shape, dtype="float64", dimension_names=(axis,))
-        array[:] = values
-        name = kind.replace("_x_", f"_{axis}_")
-        array.attrs.update({"standard_name": name, "units": unit, "axis": axis.upper()})
-    reference = root.create_array("spatial_ref", shape=(), dtype="int64")
-    reference.attrs.update(grid.spatial_ref())
+    root.attrs.update({"Conventions": "CF-1.11, ACDD-1.3", **attributes})
+    write_grid_axes(root, grid)
     return root
+
+
+def write_grid_axes(group: zarr.Group, grid: RegionGrid) -> None:
+    """Write ``x``, ``y`` and ``spatial_ref`` into a group, so that it is read without those above it."""
+    is_geographic = grid.crs.is_geographic
+    names = ("longitude", "latitude") if is_geographic else ("projection_x_coordinate", "projection_y_coordinate")
+    units = ("degrees_east", "degrees_north") if is_geographic else (grid.unit(),) * 2
+    for axis, values, name, unit in zip("xy", (grid.x, grid.y), names, units, strict=True):
+        array = group.create_array(axis, shape=values.shape, dtype="float64", dimension_names=(axis,))
+        array[:] = values
+        words = {"standard_name": name, "long_name": f"{axis} of the middle of the cell", "units": unit}
+        array.attrs.update({**words, "axis": axis.upper()})
+    reference = group.create_array("spatial_ref", shape=(), dtype="int32")
+    reference.attrs.update({"long_name": "coordinate reference system", **grid.spatial_ref()})
+
+
+def consolidate(path: Path) -> None:
+    """Put what all groups and arrays of a store are into its first file: one request opens it."""
+    with warnings.catch_warnings():
+        # Zarr says that other programs may not read it; these read the single files as before.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(str(path))
+
+
+def stored_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as NetCDF has them: numbers, text and lists of them; what has parts is JSON, what is None is left out.
+
+    Examples
+    --------
+    >>> stored_attributes({"a": None, "b": True, "c": [{"d": 1}], "e": [1, 2]})
+    {'b': 1, 'c': '[{"d": 1}]', 'e': [1, 2]}
+    """
+    return {name: _stored(value) for name, value in attributes.items() if value is not None}
+
+
+def _stored(value: Any) -> Any:
+    parts = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(part, Mapping | list | tuple) or part is None for part in parts):
+        return json.dumps(value, ensure_ascii=False)
+    return int(value) if isinstance(value, bool) else value
 
 
 def grid_of(root: zarr.Group) -> RegionGrid:
@@ -87,7 +124,8 @@ def create_layer(
 ) -> Any:
     """Create one array of the grid: a shard a tile (of a dimension ``year`` one a year), chunks inside.
 
-    Chunks of many layers are small; those of a single one are as large as fits.
+    Chunks of many layers are small; those of a single one are as large as fits. Where a shard would be one chunk, and
+    in a small grid, there are no shards but a chunk a tile.
 
     Parameters
     ----------
@@ -115,19 +153,26 @@ def create_layer(
     # Years are read one at a time, other dimensions whole.
     lead = tuple(1 if name == "year" else size for name, size in list(sizes.items())[:-2])
     chunk = min(CHUNK, tile) if max(lead, default=1) > 1 else _wide_chunk(shard, min(CHUNK, tile))
+    is_small = shape[-1] * shape[-2] <= SMALL_CELLS
     array = group.create_array(
         name,
         shape=shape,
         dtype=dtype,
-        chunks=(*lead, chunk, chunk),
-        shards=(*lead, shard, shard),
+        chunks=(*lead, shard, shard) if is_small else (*lead, chunk, chunk),
+        shards=None if is_small or chunk == shard else (*lead, shard, shard),
         compressors=COMPRESSION,
         fill_value=fill,
         dimension_names=tuple(sizes),
     )
     # As a coordinate, so that xarray finds the CRS without being told to decode grid mappings.
-    array.attrs.update({"grid_mapping": "spatial_ref", "coordinates": "spatial_ref", **attributes})
+    about = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref", **attributes}
+    array.attrs.update(stored_attributes(about))
     return array
+
+
+def file_shape(array: Any) -> tuple[int, ...]:
+    """Cells of one file of an array made by :func:`create_layer`, along each dimension: a shard, or a chunk."""
+    return tuple(array.shards or array.chunks)
 
 
 def shard_names(array: Any, name: str, tile: Tile) -> list[str]:
@@ -147,8 +192,9 @@ def shard_names(array: Any, name: str, tile: Tile) -> list[str]:
     list of str
         From the folder of the store; a shard without values has no file.
     """
-    edge = int(array.shards[-1])
-    leads = [range(size // shard) for size, shard in zip(array.shape[:-2], array.shards, strict=False)]
+    sizes = file_shape(array)
+    edge = sizes[-1]
+    leads = [range(size // shard) for size, shard in zip(array.shape[:-2], sizes, strict=False)]
     rows, columns = (range(s.start // edge, -(-s.stop // edge)) for s in tile.slices)
     return ["/".join([name, "c", *map(str, index)]) for index in product(*leads, rows, columns)]
 
@@ -175,7 +221,7 @@ def thinned_map(array: Any, most: int = 4_000_000) -> NDArray[np.float32]:
 
 def every_kth(array: Any, step: int) -> NDArray[np.float32]:
     """As :func:`read_map`, every `step`-th row and column, a row of shards at a time."""
-    height, edge = array.shape[0], int(array.shards[0])
+    height, edge = array.shape[0], file_shape(array)[0]
     strips = [read_map(array, np.s_[row : row + edge, :])[-row % step :: step, ::step].astype("float32")
               for row in range(0, height, edge)]  # fmt: skip
     return np.concatenate(strips)

@@ -36,7 +36,7 @@ def open_verified(path: Path) -> zarr.Group:
     if not (path / "zarr.json").is_file():
         raise HybridmapError(f"{path}: no such store; run the stage that makes it first.")
     try:
-        return zarr.open_group(_store(path), mode="r")
+        return zarr.open_group(_store(path), mode="r", use_consolidated=False)  # what each array says itself
     except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
         raise damaged(path, error) from None
 

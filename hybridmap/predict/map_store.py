@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube
-from hybridmap.grid.depth_axis import DEPTH, Interval, create_depth_axis
+from hybridmap.grid.depth_axis import DEPTH, TIME, Interval, create_depth_axis, write_interval, write_years
 from hybridmap.grid.resumable_store import ResumableStore
-from hybridmap.grid.store import create_grid_store, create_layer
+from hybridmap.grid.store import consolidate, create_grid_store, create_layer
 from hybridmap.grid.tiles import Tile
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
+from hybridmap.predict.origin import Origin
 from hybridmap.predict.recipe import Recipe
 from hybridmap.train.device import CPU
 
@@ -35,8 +36,9 @@ class MapStore(ResumableStore):
         layers: Mapping[str, MapLayer],
         cube: Cube,
         edge: int,
-        title: str,
+        origin: Origin,
         depths: Sequence[Interval] = (),
+        interval: Interval | None = None,
     ) -> None:
         """Create the store, or keep one that was begun for the same maps, grid and tiles.
 
@@ -50,23 +52,34 @@ class MapStore(ResumableStore):
             For its grid.
         edge : int
             Edge of a tile in cells.
-        title : str
-            Of the store.
+        origin : Origin
+            What the store says of where it comes from.
         depths : sequence of Interval
             Intervals that are mapped; none for one interval, whose maps have no axis of depth.
+        interval : Interval, optional
+            That one interval.
         """
         years = {YEARS: words} if (words := cube.year_words()) else {}
 
         def create(path: Path) -> None:
-            root = create_grid_store(path, cube.grid, {"title": title, "model_fingerprint": identity, **years})
+            root = create_grid_store(path, cube.grid, {**origin.attributes(), "model_fingerprint": identity, **years})
             if depths:
                 create_depth_axis(root, depths)
+            elif interval is not None:
+                write_interval(root, interval)
+            if origin.years:
+                write_years(root, origin.years[0], origin.years[-1])
+            scalars = [axis for axis in (DEPTH, TIME) if axis in root and not (axis == DEPTH and depths)]
+            coordinates = {"coordinates": " ".join(["spatial_ref", *scalars])}
             for name, layer in layers.items():
                 folder, _, plain = name.rpartition("/")
                 group = root.require_group(folder) if folder else root
                 lead = {DEPTH: len(depths)} if depths and layer.has_depth else {}
                 sizes = {**lead, **cube.grid.sizes}
-                create_layer(group, plain, sizes, edge, layer.attributes() | years, layer.dtype, layer.fill)
+                create_layer(
+                    group, plain, sizes, edge, layer.attributes() | years | coordinates, layer.dtype, layer.fill
+                )
+            consolidate(path)
 
         self.resume_or_create(identity, create)
 

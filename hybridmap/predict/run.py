@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -159,8 +160,12 @@ def workers_of(predictor: Predictor, cube: Cube, workers: int) -> int:
 
 
 def _begin(store: MapStore, job: Job, inputs: Inputs, title: str) -> None:
-    identity = identity_of(job.recipe, inputs.cube, inputs.edge)
-    store.begin(identity, inputs.predictor.layers, inputs.cube, inputs.edge, title, job.recipe.depths)
+    origin = replace(job.origin, title=title)
+    identity = f"{identity_of(job.recipe, inputs.cube, inputs.edge)} {origin}"
+    identity = hashlib.sha256(identity.encode()).hexdigest()
+    store.begin(
+        identity, inputs.predictor.layers, inputs.cube, inputs.edge, origin, job.recipe.depths, job.recipe.interval
+    )
 
 
 def _predict_tiles(

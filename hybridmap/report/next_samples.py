@@ -24,7 +24,7 @@ from hybridmap.files.reading import read_parquet
 from hybridmap.files.tables import replace_durably, write_csv
 from hybridmap.grid.depth_axis import maps_of
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.store import read_map
+from hybridmap.grid.store import file_shape, read_map
 from hybridmap.grid.tiles import tiles_of
 from hybridmap.grid.verified_store import open_verified
 from hybridmap.plot.maps import MapFrame, places_figure
@@ -113,7 +113,7 @@ def _cells(cube: Cube, maps: Path, quantity: Quantity, applicability: Applicabil
     widths = _width_maps(root, quantity.name)
     bands = [cube.covariate_names.index(str(name)) for name in applicability.names]
     parts = []
-    for tile in tiles_of(grid, int(maps_of(root, "dissimilarity")[0].shards[0])):
+    for tile in tiles_of(grid, file_shape(maps_of(root, "dissimilarity")[0])[0]):
         inside = (rows >= tile.row0) & (rows < tile.row1) & (columns >= tile.col0) & (columns < tile.col1)
         if not inside.any():
             continue

@@ -306,7 +306,7 @@ def test_only_the_maps_that_are_asked_for(small_region: tuple[Config, Path], tra
     few = recipe(config, trained, intervals="none", maps=["soc", "cue"])
     run.predict(Job(few, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
     names = set(zarr.open_group(tmp_path / "m.zarr", mode="r").array_keys())
-    assert names == {"soc", "cue", "x", "y", "spatial_ref"}
+    assert names == {"soc", "cue", "x", "y", "spatial_ref", "depth", "depth_bounds"}
     with pytest.raises(HybridmapError, match=r"predict.maps: this model has no map 'sco'"):
         Predictor(recipe(config, trained, intervals="none", maps=["sco"]))
 

@@ -183,6 +183,7 @@ MAP_INPUTS = {
     "experiment": EXPERIMENT.settings,
     "trained": trained(MAP_FOLD),
     "store": metadata(FILES.cube),
+    "samples": FILES.samples,
 }
 if CONFIG.predict.intervals == "conformal":
     MAP_INPUTS["calibration"] = EXPERIMENT.scores.conformal
@@ -191,7 +192,7 @@ if CONFIG.predict.applicability:
     MAP_INPUTS["expected_error"] = EXPERIMENT.expected_error.table
 PREDICT = (
     "hybridmap predict {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
-    " --model {params.model:q} --cube {params.cube:q} {params.options:q} --out {params.store:q} --workers {threads}"
+    " --model {params.model:q} --cube {params.cube:q} --samples {input.samples:q} {params.options:q} --out {params.store:q} --workers {threads}"
     " --log {log:q}"
 )
 PARTS = CONFIG.predict.parts

@@ -1,0 +1,137 @@
+"""Programs that people have: QGIS, R, xarray, compliance-checker. Each is skipped where it is not installed."""
+
+import json
+import os
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+import zarr
+from map_stores import CLASSES, europe, holed, store_of
+
+from hybridmap.export.cog import write_cogs
+from hybridmap.export.netcdf import write_netcdf
+from hybridmap.grid.depth_axis import Interval, write_interval, write_years
+from hybridmap.grid.store import consolidate
+from hybridmap.predict.map_layers import MapLayer
+from hybridmap.predict.origin import Origin
+from hybridmap.predict.portrayal import Portrayal
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+LEGENDS = """
+import json, sys
+from qgis.core import QgsApplication, QgsRasterLayer
+app = QgsApplication([], False)
+app.initQgis()
+out = {}
+for path in sys.argv[1:]:
+    layer = QgsRasterLayer(path, "map")  # kept, or its renderer goes with it
+    renderer = layer.renderer()
+    out[path.rpartition("/")[2]] = legend = {"labels": [item[0] for item in renderer.legendSymbologyItems()]}
+    if renderer.type() == "singlebandpseudocolor":
+        function = renderer.shader().rasterShaderFunction()
+        settings = function.legendSettings()
+        ends = [function.minimumValue(), function.maximumValue()]
+        legend |= {"ends": ends, "suffix": settings.suffix(), "is_continuous": settings.useContinuousLegend()}
+print(json.dumps(out))
+"""
+
+
+def soc(role: str = "") -> MapLayer:
+    portrayal = Portrayal("interval" if role else "quantity", "SOC", "YlOrBr", subject="soc", role=role)  # type: ignore[arg-type]
+    return MapLayer("kg m-3", "soil organic carbon density", portrayal=portrayal)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clients")
+    values = holed(64, 64)
+    counts = np.random.default_rng(1).integers(0, 4, (64, 64)).astype("float32")
+    store = store_of(
+        folder, europe(64, 64), 64, soc=(soc(), values), soc_lower=(soc("lower"), values - 8.3),
+        soc_upper=(soc("upper"), values + 11.7), applicable=(CLASSES, np.ones((64, 64))),
+        out_of_range=(MapLayer("1", "number of covariates out of range", "class"), counts),
+        packed=(MapLayer("kg m-3", "carbon", step=0.01), values),
+    )  # fmt: skip
+    root = zarr.open_group(str(store), mode="r+")
+    root.attrs.update(Origin("A title", (2009, 2018), ("CC0-1.0",), ("survey",), "0.1").attributes())
+    write_interval(root, Interval(0, 30))
+    write_years(root, 2009, 2018)
+    for name in ("soc", "packed"):
+        root[name].attrs["coordinates"] = "spatial_ref depth time"
+    consolidate(store)
+    write_cogs(store, folder / "maps", folder / "maps.json")
+    write_netcdf(store, folder / "maps.nc")
+    return folder
+
+
+def command(words: list[str]) -> str:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": ""}
+    return subprocess.run(words, capture_output=True, text=True, env=environment, check=True, timeout=120).stdout
+
+
+def test_xarray_opens_a_store_without_a_warning(exported: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        maps = xr.open_zarr(exported / "maps.zarr").load()
+    assert {"depth", "time", "x", "y"} <= set(maps.coords)
+    assert str(maps["time"].dt.year.item()) == "2014"
+    np.testing.assert_allclose(maps["depth_bounds"], [0, 0.3])
+
+
+def test_netcdf_holds_what_the_store_holds(exported: Path) -> None:
+    copy, maps = xr.open_dataset(exported / "maps.nc"), xr.open_zarr(exported / "maps.zarr")
+    for name in ("soc", "soc_upper", "packed", "out_of_range"):
+        np.testing.assert_array_equal(copy[name], maps[name])
+    assert copy["applicable"].attrs["flag_values"].dtype == np.uint8
+    assert not [key for array in copy.values() for key in array.attrs if key.startswith("figure_")]
+
+
+def test_netcdf_passes_the_compliance_checker(exported: Path) -> None:
+    checker = os.environ.get("COMPLIANCE_CHECKER") or shutil.which("compliance-checker")
+    if not checker:
+        pytest.skip("no compliance-checker")
+    out = exported / "cf.json"
+    words = [checker, "-t", "cf:1.11", "-c", "strict", "-f", "json", "-o", str(out), str(exported / "maps.nc")]
+    subprocess.run(words, capture_output=True, check=False, timeout=120)
+    result = json.loads(out.read_text())["cf:1.11"]
+    faults = [text for check in result["all_priorities"] for text in check["msgs"]]
+    assert not result["high_count"], faults
+    # CF 7.1 lets a coordinate without a dimension have bounds of one; the checker asks for two.
+    assert all("should have at least two dimensions" in text for text in faults), faults
+
+
+def test_a_file_alone_says_what_it_is(exported: Path) -> None:
+    with rasterio.open(exported / "maps/soc.tif") as file:
+        about, band = file.tags(), file.tags(1)
+    expected = {"TITLE": "A title", "YEARS_OF_OBSERVATIONS": "2009 to 2018", "PRODUCT_VERSION": "0.1"}
+    assert expected.items() <= about.items()
+    assert "CC0-1.0" in about["LICENSE"]
+    assert not {"grid_mapping", "coordinates", "figure_group", "model_fingerprint"} & {*about, *band}
+
+
+def test_qgis_shows_units_round_numbers_and_one_range(exported: Path) -> None:
+    if subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode:
+        pytest.skip("no QGIS")
+    names = ["soc.tif", "soc_lower.tif", "soc_upper.tif", "applicable.tif", "out_of_range.tif"]
+    seen = json.loads(command([SYSTEM_PYTHON, "-c", LEGENDS, *(str(exported / "maps" / name) for name in names)]))
+    assert seen["soc.tif"]["ends"] == seen["soc_lower.tif"]["ends"] == seen["soc_upper.tif"]["ends"] == [26, 56]
+    assert seen["soc.tif"]["suffix"] == " kg m-3"
+    assert seen["soc.tif"]["is_continuous"]
+    assert seen["applicable.tif"]["labels"] == ["outside", "inside"]
+    assert seen["out_of_range.tif"]["labels"] == ["0", "1", "2", "3"]
+
+
+def test_r_reads_classes_by_name_and_units(exported: Path) -> None:
+    if not shutil.which("Rscript") or "TRUE" not in command(["Rscript", "-e", "cat(requireNamespace('terra'))"]):
+        pytest.skip("no R with terra")
+    script = (
+        f"library(terra); setwd('{exported}'); cat(levels(rast('maps/applicable.tif'))[[1]][, 2]);"
+        "r <- rast('maps.nc', subds = 'soc'); cat('', units(r), longnames(r), sep = '|')"
+    )
+    assert command(["Rscript", "-e", script]).strip() == "outside inside|kg m-3|soil organic carbon density"
