@@ -52,9 +52,9 @@ class Ensemble:
 
     def __repr__(self) -> str:
         first = self.first
-        what = first.process.name if first.process is not None else "network"
+        kind = first.process.name if first.process is not None else "network"
         targets = ", ".join(first.target_names)
-        return f"Ensemble of {len(self)} {what} models: {targets} from {len(first.covariate_names)} covariates"
+        return f"Ensemble of {len(self)} {kind} models: {targets} from {len(first.covariate_names)} covariates"
 
     def __getattr__(self, name: str) -> Any:
         # Copies and pickles look for attributes before there is a first member.

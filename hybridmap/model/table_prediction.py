@@ -52,12 +52,12 @@ def predict_table(model: TableModel, table: Any, outputs_of: Outputs) -> Any:
     is_known = np.isfinite(np.stack(list(rows.columns.values()))).all(axis=0)
     if not is_known.any():
         raise HybridmapError(f"no row of the table has a number for each of {sorted(name for _, name in layers)}.")
-    known = {layer: values[is_known] for layer, values in rows.columns.items()}
-    doubts = range_doubts({name: values for (_, name), values in known.items()}, model.ranges, model.units)
+    complete = {layer: values[is_known] for layer, values in rows.columns.items()}
+    doubts = range_doubts({name: values for (_, name), values in complete.items()}, model.ranges, model.units)
     if doubts:
         warnings.warn("; ".join(doubts) + ".", TableWarning, stacklevel=3)
-    covariates = [torch.tensor(known[layer]) for layer in layers if layer[0] == "covariate"]
-    forcing = {name: torch.tensor(values) for (kind, name), values in known.items() if kind == "forcing"}
+    covariates = [torch.tensor(complete[layer]) for layer in layers if layer[0] == "covariate"]
+    forcing = {name: torch.tensor(values) for (kind, name), values in complete.items() if kind == "forcing"}
     count = int(is_known.sum())
     stacked = torch.stack(covariates, dim=1) if covariates else torch.empty(count, 0)
     results: dict[str, NDArray[np.float32]] = {}

@@ -70,7 +70,19 @@ def read_table(table: Any, layers: Sequence[Layer]) -> Table:
 
 
 def column_name(table: Any, kind: str, name: str) -> str:
-    """Name of the column of a layer; HybridmapError if there is none, or two."""
+    """Name of the column of a layer; HybridmapError if there is none, or two.
+
+    Parameters
+    ----------
+    table : mapping, DataFrame, Series or Dataset
+        Whose names are asked.
+    kind, name : str
+        "covariate" or "forcing", and name.
+
+    Returns
+    -------
+    str
+    """
     present = [key for key in (f"{kind}.{name}", name) if key in table]
     if not present:
         raise HybridmapError(f"the table has no {kind} '{name}', which the model was trained with; add the column.")

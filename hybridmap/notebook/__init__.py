@@ -66,6 +66,8 @@ def _existing(folder: str | os.PathLike[str]) -> Path:
     if not path.is_dir() and len(path.parts) == 1 and by_name.is_dir():
         return by_name
     if not path.exists():
-        tried = f" nor '{by_name}'" if len(path.parts) == 1 else ""
-        raise HybridmapError(f"there is no folder '{path}'{tried}; name results/REGION, an experiment or a model.")
+        by_name_words = f" nor '{by_name}'" if len(path.parts) == 1 else ""
+        raise HybridmapError(
+            f"there is no folder '{path}'{by_name_words}; name results/REGION, an experiment or a model."
+        )
     return path

@@ -8,7 +8,7 @@ import xarray as xr
 
 from hybridmap.covariates.cube import FORCING, open_cube
 
-KEPT = ("units", "long_name", "kind", "licence")
+LAYER_FACTS = ("units", "long_name", "kind", "licence")
 """Facts of a layer that go along."""
 
 
@@ -44,7 +44,7 @@ def cube_dataset(path: Path) -> xr.Dataset:
     facts = {f"covariate.{band['name']}": band for band in cube.bands()}
     facts |= {FORCING + name: info for name, info in cube.forcing_info().items()}
     for name, values in layers.items():
-        values.attrs = {key: facts[name][key] for key in KEPT if key in facts[name]}
+        values.attrs = {key: facts[name][key] for key in LAYER_FACTS if key in facts[name]}
     place = {"y": root["y"], "x": root["x"]}
     arrays = {name: v.drop_vars(list(v.coords)).variable for name, v in layers.items()}
     return xr.Dataset({name: (("y", "x"), v.data, v.attrs) for name, v in arrays.items()}, place, root.attrs)

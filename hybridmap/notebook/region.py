@@ -119,11 +119,11 @@ class Region:
         """As :meth:`Experiment.predict` of the only experiment."""
         return self._only("predictions").predict(table)
 
-    def _only(self, what: str) -> Experiment:
+    def _only(self, part: str) -> Experiment:
         if len(self.experiments) != 1:
             names = ", ".join(self.experiments) or "none yet"
             raise HybridmapError(
-                f"region '{self.name}': {what} of which experiment? region['NAME']; there are {names}."
+                f"region '{self.name}': {part} of which experiment? region['NAME']; there are {names}."
             )
         return next(iter(self.experiments.values()))
 
