@@ -42,7 +42,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     return ["", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *body, ""]
 
 
-def shown(unit: str) -> str:
+def in_print(unit: str) -> str:
     """A unit in print; a dash for none."""
     return typeset(unit) or "–"
 
@@ -50,10 +50,10 @@ def shown(unit: str) -> str:
 def process_tables(process: ProcessModel) -> list[str]:
     """Parameters, forcing and outputs of a process model."""
     lines = [f"## {process.name}: parameters"]
-    rows = [(f"`{p.name}`", shown(p.unit), f"{p.lower:g} to {p.upper:g}", p.description) for p in process.parameters]
+    rows = [(f"`{p.name}`", in_print(p.unit), f"{p.lower:g} to {p.upper:g}", p.description) for p in process.parameters]
     lines += table(("name", "unit", "range", "meaning"), rows)
     for title, variables in (("forcing", process.forcing), ("outputs", process.outputs)):
-        cells = [(f"`{v.name}`", shown(v.unit), v.description) for v in variables]
+        cells = [(f"`{v.name}`", in_print(v.unit), v.description) for v in variables]
         lines += [f"## {process.name}: {title}", *table(("name", "unit", "meaning"), cells)]
     return lines
 
@@ -63,7 +63,7 @@ def glossary() -> str:
     lines = ["# Glossary", "", "Words, quantities, and every name of the process models with its unit.", "", "## Words"]
     lines += table(("word", "meaning"), TERMS.items())
     lines += ["## Quantities"]
-    lines += table(("name", "unit", "meaning"), ((f"`{n}`", shown(q.unit), q.title) for n, q in QUANTITIES.items()))
+    lines += table(("name", "unit", "meaning"), ((f"`{n}`", in_print(q.unit), q.title) for n, q in QUANTITIES.items()))
     for name in list_processes():
         if name not in OF_A_TABLE:
             lines += process_tables(get_process(name))

@@ -158,7 +158,7 @@ def without_outer_links(text: str, page: str, pages: set[str]) -> str:
         All files of the site.
     """
 
-    def kept(match: re.Match[str]) -> str:
+    def inner_link(match: re.Match[str]) -> str:
         target = match["target"].partition("#")[0]
         if not target or re.match(r"[a-z]+:", target):
             return match[0]
@@ -169,17 +169,17 @@ def without_outer_links(text: str, page: str, pages: set[str]) -> str:
         is_inside = "/".join(parts) in pages and target.count("../") <= len(folder.parts) - 1
         return match[0] if is_inside else match["text"]
 
-    return LINK.sub(kept, text)
+    return LINK.sub(inner_link, text)
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Hook of mkdocs: add the pages that are made."""
     from mkdocs.structure.files import File
 
-    made = {"errors.md": errors_page(), "cite.md": citation_page(), **api_pages()}
+    contents = {"errors.md": errors_page(), "cite.md": citation_page(), **api_pages()}
     for page, source in ROOT_PAGES.items():
-        made[page] = re.sub(r"\]\(docs/", "](", (ROOT / source).read_text(encoding="utf-8"))
-    for name, content in made.items():
+        contents[page] = re.sub(r"\]\(docs/", "](", (ROOT / source).read_text(encoding="utf-8"))
+    for name, content in contents.items():
         if name not in files.src_uris:
             files.append(File.generated(config, name, content=content))
     return files
@@ -195,5 +195,5 @@ def on_post_build(config: Any) -> None:
     site = Path(config["site_dir"])
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        own = "../" * (len(page.relative_to(site).parts) - 1) + SCRIPT
-        page.write_text(text.replace(FOREIGN_SCRIPT, own), encoding="utf-8")
+        script = "../" * (len(page.relative_to(site).parts) - 1) + SCRIPT
+        page.write_text(text.replace(FOREIGN_SCRIPT, script), encoding="utf-8")

@@ -39,7 +39,8 @@ def region(tmp_path_factory: pytest.TempPathFactory, small_region: tuple[Any, Pa
     raw = config.model_dump(by_alias=True, mode="json")
     block = {"process": {"name": "five_pool"}, "neural": ["cue"],
              "splits": ["block"], "targets": ["soc"],
-             "encoder": {"name": "mlp", "hidden": [16], "dropout": 0.1}, "training": {"max_epochs": 6, "patience": 6}}  # fmt: skip
+             "encoder": {"name": "mlp", "hidden": [16], "dropout": 0.1},
+             "training": {"max_epochs": 6, "patience": 6}}  # fmt: skip
     raw["experiments"] = [{"name": name, **block, "uncertainty": uncertainty} for name, uncertainty in NAMES.items()]
     file = folder.parent / "region.yaml"
     file.write_text(yaml.safe_dump(raw))
