@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CORES ?= $(shell nproc)
 
-.PHONY: help demo test check cluster-test format build fuzz nightly clean environment
+.PHONY: help demo test check site cluster-test format build fuzz nightly clean environment
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -35,6 +35,9 @@ format: environment  ## put the code into its form
 
 cluster-test: environment .venv/cluster  ## the workflow on a Slurm that is started on this machine (as root)
 	pytest -n 0 -m "cluster and not nightly" -rs tests/cluster
+
+site: .venv/docs  ## the documentation as a site, from docs/ and the docstrings: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
 
 build: environment .venv/package  ## wheel and source archive into dist/, and their check
 	rm -rf dist
@@ -67,6 +70,12 @@ environment: .venv/complete
 
 .venv/cluster: .venv/complete requirements-cluster.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-cluster.lock
+	touch $@
+
+.venv/docs: requirements-docs.lock
+	mkdir -p .venv
+	$(PYTHON) -m venv --clear .venv/docs
+	.venv/docs/bin/pip install --quiet --disable-pip-version-check --requirement requirements-docs.lock
 	touch $@
 
 .venv/package: .venv/complete requirements-package.lock

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from hybridmap.model import HybridModel, Roles
     from hybridmap.model.constraints import get_constraint
-    from hybridmap.model.ensemble import load
+    from hybridmap.notebook import load
     from hybridmap.process import get_process, list_processes
     from hybridmap.process.five_pool.penalties import dissolved_penalty, feasibility_penalty, saturation_penalty
     from hybridmap.train.losses import (
@@ -83,7 +83,7 @@ MODULES = {
     "get_constraint": "model.constraints",
     "get_process": "process",
     "list_processes": "process",
-    "load": "model.ensemble",
+    "load": "notebook",
 }
 """Public name → the module that defines it."""
 PUBLIC_MODULES = ("losses", "metrics", "testing")

@@ -39,7 +39,7 @@ class KANLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.pruned = False
         when_loaded: Callable[..., Any] = self.register_load_state_dict_post_hook
-        when_loaded(lambda layer, _: layer.note_pruned())
+        when_loaded(_note_pruned)
 
     def note_pruned(self) -> None:
         """Look whether any edge is pruned, once: unpruned layers then skip the mask."""
@@ -124,3 +124,8 @@ class KANLayer(nn.Module):
 
     def _curves(self, points: Tensor, lower: Tensor, step: Tensor, coefficients: Tensor) -> Tensor:
         return torch.einsum("msik,moik->msio", self._rows(points, lower, step), coefficients)
+
+
+def _note_pruned(layer: KANLayer, _: Any) -> None:
+    """After weights are loaded; a function of the module, which can be pickled."""
+    layer.note_pruned()

@@ -91,7 +91,7 @@ def central_predictions(experiment: Experiment, model: Model, folder: Path, samp
         Every output in its unit.
     """
     if not experiment.uncertainty.has_members:
-        return dict(model.predict(samples))
+        return model.sample_outputs(samples)
     members = load_members(folder, experiment.own_process)
     assert members is not None
     return {n: mean_of(v).numpy() for n, v in ensemble_draws(members, *model.tensors(samples)).items()}

@@ -115,7 +115,7 @@ def predict_parts(
     """
     tables = []
     for part, models in zip(parts, train_parts(experiment, layers, samples, parts), strict=True):
-        outputs = [model.predict(samples.iloc[part.predicted]) for model in models]
+        outputs = [model.sample_outputs(samples.iloc[part.predicted]) for model in models]
         means = {target: np.mean([out[target] for out in outputs], axis=0) for target in experiment.targets}
         tables.append(pd.DataFrame(means, index=part.predicted))
     return tables

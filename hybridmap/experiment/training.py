@@ -27,6 +27,7 @@ from hybridmap.files.sums import store_of, sums_of
 from hybridmap.files.tables import write_csv, write_parquet, write_state
 from hybridmap.grid.lock import WriterLock
 from hybridmap.model import Model
+from hybridmap.model.storage import RANGES
 from hybridmap.options.uncertainty import FROM_ONE_NETWORK
 from hybridmap.samples.folds import roles_in_fold
 from hybridmap.train import Epoch, Member, SiteData, fit_members, save_model
@@ -115,7 +116,8 @@ def train_folds(
         for lock, group in zip(locks, groups, strict=True):
             lock.sign_of_life()
             draws = _draws(experiment, group, data)
-            _save(experiment.name, spec, group, [next(histories) for _ in group.members], draws)
+            with_ranges = {**spec, RANGES: _ranges(spec, group, data)}
+            _save(experiment.name, with_ranges, group, [next(histories) for _ in group.members], draws)
             note_devices(group.folder / "model", {device_name(target_device): len(group.members)})
         shutil.rmtree(checkpoint, ignore_errors=True)
 
@@ -176,6 +178,14 @@ def _draws(experiment: Experiment, group: FoldModels, data: SiteData) -> list[Mo
     draws = METHODS[source.method].draws([first.model.cpu()], evidence)
     LOG.info("%s %s: %d draws in %.1f s", experiment.name, group.name, len(draws), time.perf_counter() - begin)
     return draws
+
+
+def _ranges(spec: dict[str, Any], group: FoldModels, data: SiteData) -> dict[str, list[float]]:
+    """Lowest and highest value of every layer at the training sites; classes have none."""
+    sites = data.rows(group.members[0].training)
+    columns = dict(zip(spec["covariates"], sites.covariates.T, strict=True)) | dict(sites.forcing)
+    numbers = {name: values for name, values in columns.items() if name not in (spec.get("categorical") or {})}
+    return {name: [float(values.min()), float(values.max())] for name, values in numbers.items()}
 
 
 def _save(

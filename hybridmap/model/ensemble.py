@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from torch import Tensor
 
 from hybridmap.errors import HybridmapError, absent_package
 from hybridmap.model import Model
 from hybridmap.model.draws import ensemble_draws, mean_of
+from hybridmap.model.members import member_state
 from hybridmap.model.storage import load_members, load_model
+from hybridmap.model.table_prediction import predict_table
 
 
 class Ensemble:
@@ -28,12 +30,36 @@ class Ensemble:
     def __init__(self, first: Model, members: Model) -> None:
         self.first, self.members = first, members
 
-    def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
+    def predict(self, table: Any) -> Any:
         """Mean of the members for every row of a table, as maps and scores have it; arguments as of a single model."""
-        draws = ensemble_draws(self.members, *self.first.tensors(table))
-        return {name: mean_of(values).numpy() for name, values in draws.items()}
+        return predict_table(self.first, table, self._means)
+
+    def _means(self, covariates: Tensor, forcing: dict[str, Tensor]) -> dict[str, Tensor]:
+        draws = ensemble_draws(self.members, covariates, forcing)
+        return {name: mean_of(values) for name, values in draws.items()}
+
+    def member(self, number: int) -> Model:
+        """A member as a model of its own, from 0; HybridmapError if there are not so many."""
+        count = len(self)
+        if not 0 <= number < count:
+            raise HybridmapError(f"there is no member {number}; the ensemble has members 0 to {count - 1}.")
+        model = copy.deepcopy(self.first)
+        model.load_state_dict(member_state(self.members, number))
+        return model
+
+    def __len__(self) -> int:
+        return len(self.members.standardise.mean)
+
+    def __repr__(self) -> str:
+        first = self.first
+        kind = first.process.name if first.process is not None else "network"
+        targets = ", ".join(first.target_names)
+        return f"Ensemble of {len(self)} {kind} models: {targets} from {len(first.covariate_names)} covariates"
 
     def __getattr__(self, name: str) -> Any:
+        # Copies and pickles look for attributes before there is a first member.
+        if name.startswith("__") or "first" not in self.__dict__:
+            raise AttributeError(name)
         return getattr(self.first, name)
 
 

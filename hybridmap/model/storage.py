@@ -19,6 +19,8 @@ from hybridmap.process import list_processes
 WEIGHTS, MEMBERS, SPECIFICATION, PROCESS = "weights.safetensors", "members.safetensors", "model.yaml", "process.py"
 FILES = "files"
 """Key of the digests of the other files in the specification."""
+RANGES = "ranges"
+"""Key of the lowest and highest value of every layer in training."""
 MISFITS = (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, OverflowError)
 """What building a model from a specification raises that is none."""
 
@@ -94,6 +96,7 @@ def load_model(folder: str | os.PathLike[str], trust: bool = False) -> Model:
     try:
         model = build_model(spec)
         model.units = dict(spec.get("units") or {})
+        model.ranges = {name: (float(low), float(high)) for name, (low, high) in (spec.get(RANGES) or {}).items()}
     except MISFITS as error:
         raise _damaged(folder / SPECIFICATION, error) from None
     _fill(model, weights, folder)

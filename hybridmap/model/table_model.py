@@ -76,8 +76,10 @@ class TableModel(nn.Module, ABC):
 
     covariate_names: tuple[str, ...]
     forcing_names: tuple[str, ...]
-    units: Mapping[str, str] = MappingProxyType({})
+    units: Mapping[str, str] = {}
     """Unit of each layer that the model was trained with, where it is known."""
+    ranges: Mapping[str, tuple[float, float]] = {}
+    """Lowest and highest value of each layer in training, in its unit, where they are known."""
     quantities: Mapping[str, Quantity] = MappingProxyType(QUANTITIES)
     """What its outputs may be compared with, by name."""
     standardise: Standardise
@@ -190,25 +192,39 @@ class TableModel(nn.Module, ABC):
             return {}
         return {OUTSIDE: ("1", "number of covariates outside the range that the curves were fitted on")}
 
-    def predict(self, table: Any) -> dict[str, NDArray[np.float32]]:
+    def predict(self, table: Any) -> Any:
         """Predict for every row of a table.
 
         Parameters
         ----------
-        table : mapping of str to array_like, shape (site,)
-            A data frame or a dict. Columns are found as ``covariate.NAME`` and ``forcing.NAME``, as in
-            ``samples.parquet``, or by the plain name; physical units. It is not changed.
+        table : mapping, DataFrame, Series or Dataset
+            Columns are found as ``covariate.NAME`` and ``forcing.NAME``, as in ``samples.parquet``, or by the plain
+            name; physical units. A Series and a dict of numbers are one row. It is not changed.
 
         Returns
         -------
-        dict of str to array, shape (site,), float32
-            As :meth:`forward`; units by :meth:`output_info`.
+        dict of array, DataFrame, Series or Dataset
+            Of the kind of the table, with its index or coordinates, float32; what :meth:`forward` returns, units by
+            :meth:`output_info`. A row that lacks a layer has NaN.
+
+        Warns
+        -----
+        TableWarning
+            If values lie outside the range of training, or look as if in another unit.
 
         Raises
         ------
         HybridmapError
-            If a column is missing.
+            If a column is missing or has two names.
         """
+        from hybridmap.model.table_prediction import predict_table
+
+        if self.standardise.mean.ndim > 1:
+            raise HybridmapError("these are all members of an ensemble at once; ask the ensemble itself to predict.")
+        return predict_table(self, table, self.outputs_of)
+
+    def sample_outputs(self, table: Any) -> dict[str, NDArray[np.float32]]:
+        """Outputs at samples, each (site,), float32; of two columns the one with the prefix, no warning."""
         out = self.outputs_of(*self.tensors(table))
         return {name: values.numpy() for name, values in out.items()}
 

@@ -75,6 +75,7 @@ def test_scaler_knows_the_training_sites_only(small_region: tuple[Config, Path],
     assert not np.allclose(expected, samples[columns].mean().to_numpy(), rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::hybridmap.model.training_range.TableWarning")
 def test_predict_takes_a_table_and_names_what_it_lacks(small_region: tuple[Config, Path], trained: Path) -> None:
     _, folder = small_region
     samples = pd.read_parquet(folder / "samples.parquet")

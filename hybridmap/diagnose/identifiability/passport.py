@@ -190,7 +190,7 @@ def _error_sds(
     for fold, model in models.items():
         parts = roles_in_fold(samples, splits, fold, experiment.splits[0])
         tested = samples[(parts == "test").to_numpy()]
-        predicted = model.predict(tested)
+        predicted = model.sample_outputs(tested)
         for target, values in squares.items():
             error = predicted[target] - tested[layers.quantities[target].column].to_numpy(float)
             values.append(error[np.isfinite(error)] ** 2)
