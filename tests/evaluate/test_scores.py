@@ -148,6 +148,7 @@ def test_the_history_goes_to_tensorboard_or_says_what_is_missing(
     assert rows[-1][0] == "closed"
 
 
+@pytest.mark.filterwarnings("ignore::hybridmap.model.training_range.TableWarning")
 def test_classes_train_and_predict(small_region: tuple[Config, Path], tmp_path: Path) -> None:
     """A categorical layer becomes learned vectors; the model knows its classes, and a new class is not an error."""
     config, folder = small_region
