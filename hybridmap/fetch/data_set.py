@@ -61,8 +61,8 @@ def fetch(
     LOG.info("%s. Licence: %s. Cite: %s.", entry.title, entry.licence, entry.citation)
     places = Places(name, origin)
     if not entry.files:
-        for file in entry.files_by_hand:
-            places.bring(file, folder / file)
+        for by_hand in entry.files_by_hand:
+            places.bring(by_hand, folder / by_hand)
         _check_files_by_hand(name, entry, folder)
     files, records = expand_files(entry), _read_records(folder)
     if origin and offline:
