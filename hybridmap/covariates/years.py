@@ -53,7 +53,8 @@ class DatedLayer:
     def of_attributes(cls, attributes: Mapping[str, Any]) -> DatedLayer:
         """Of an array of a cube."""
         keys = ("source", "match", "max_years_apart", "undated")
-        return cls(years=tuple(attributes["years"]), **{key: attributes.get(key) for key in keys})
+        values: dict[str, Any] = {key: attributes.get(key) for key in keys}
+        return cls(years=tuple(attributes["years"]), **values)
 
     def attributes(self) -> dict[str, Any]:
         """What an array of a cube notes, so that :meth:`of_attributes` gives the same."""

@@ -36,7 +36,7 @@ def write_netcdf(store: Path, out: Path) -> None:
     about = {key: value for key, value in root.attrs.items() if key != "consolidated_metadata"}
     partial = out.with_name(out.name + ".partial")
     partial.unlink(missing_ok=True)
-    encoding = dict.fromkeys(maps, COMPRESSED)
+    encoding: dict[str, dict[str, Any]] = dict.fromkeys(maps, COMPRESSED)
     encoding |= {name: {"_FillValue": None} for name in axes}
     scalars = [name for name in axes if variables[name].ndim == 0 and name != "spatial_ref"]
     for name in maps:
@@ -60,5 +60,5 @@ def _variable(array: zarr.Array[Any] | Any) -> xr.Variable:
         for key, value in (("flag_values", attributes.get("flag_values")), ("_FillValue", fill))
         if value is not None
     }
-    dims = array.metadata.dimension_names or ()
+    dims = getattr(array.metadata, "dimension_names", None) or ()
     return xr.Variable(dims, np.asarray(array[...]), {**attributes, **typed})

@@ -62,7 +62,7 @@ def predict_table(model: TableModel, table: Any, outputs_of: Outputs) -> Any:
     stacked = torch.stack(covariates, dim=1) if covariates else torch.empty(count, 0)
     results: dict[str, NDArray[np.float32]] = {}
     for name, values in outputs_of(stacked, forcing).items():
-        results |= _columns(name, values.numpy(), is_known)
+        results |= _columns(name, values.numpy(), np.asarray(is_known))
     return rows.restore(results)
 
 

@@ -107,7 +107,8 @@ class Experiment:
     @cached_property
     def maps(self) -> xr.Dataset:
         """Every map on the grid of the region, read when computed."""
-        return xr.open_zarr(self._path("maps"), consolidated=False)
+        maps: xr.Dataset = xr.open_zarr(self._path("maps"), consolidated=False)
+        return maps
 
     @cached_property
     def settings(self) -> Config:
