@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from hybridmap.errors import HybridmapError
 from hybridmap.fetch.catalogue import CatalogueEntry, CatalogueFile, expand_files, find_entry
-from hybridmap.fetch.places import Places, announce
+from hybridmap.fetch.places import COPY, Places, announce, checked
 from hybridmap.fetch.unpack import unpack
 from hybridmap.files.digest import sha256_of
 from hybridmap.files.reading import damaged, read_json
@@ -29,6 +30,8 @@ class FileRecord(TypedDict):
     bytes: int
     members: NotRequired[list[str]]
     """Names of what was unpacked from it."""
+    fetched_from: NotRequired[str]
+    """Where it came from, if not from its published address."""
 
 
 def fetch(
@@ -67,7 +70,10 @@ def fetch(
     files, records = expand_files(entry), _read_records(folder)
     if origin and offline:
         for file in files:
-            places.bring(file.name, folder / file.name)
+            if places.bring(file.name, folder / file.name):
+                copy = folder / file.name
+                checked(copy, partial(_check_file, file, records))
+                records[file.name] = {**_record_of(copy), "fetched_from": COPY}
     if offline:
         _check_all_present(name, files, folder, records)
     missing = [f for f in files if not (folder / f.name).is_file() and not _is_unpacked(f, folder, records)]
@@ -135,9 +141,11 @@ def _fetch_file(
     if _is_unpacked(file, folder, records):
         LOG.info("%s: unpacked already", file.name)
         return records[file.name]
-    if not path.is_file():
-        places.fetch(file, path, lambda copy: _check_digest(_record_of(copy)["sha256"], file, copy, records))
+    earlier = records[file.name].get("fetched_from", file.url) if file.name in records else file.url
+    place = earlier if path.is_file() else places.fetch(file, path, partial(_check_file, file, records))
     record = _record_of(path)
+    if place != file.url:
+        record["fetched_from"] = place
     _check_digest(record["sha256"], file, path, records)
     if file.unpack:
         record["members"] = [member.name for member in unpack(path, folder, file.unpack, own_files)]
@@ -145,6 +153,10 @@ def _fetch_file(
     records[file.name] = record
     write_json(records, folder / CHECKSUMS)
     return record
+
+
+def _check_file(file: CatalogueFile, records: dict[str, FileRecord], path: Path) -> None:
+    _check_digest(_record_of(path)["sha256"], file, path, records)
 
 
 def _check_digest(digest: str, file: CatalogueFile, path: Path, records: dict[str, FileRecord]) -> None:

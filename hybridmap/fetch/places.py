@@ -20,6 +20,10 @@ RATES_MB_S = (1.0, 10.0)
 """Transfer rates for which the time is told."""
 
 
+COPY = "a copy of one's own"
+"""Where a file came from that was in a folder."""
+
+
 class Places(NamedTuple):
     """Where the files of a data set are looked for.
 
@@ -72,7 +76,7 @@ class Places(NamedTuple):
         copies = [f"{self.origin.rstrip('/')}/{self.data_set}/{file.name}"] if self._is_address else []
         return [*copies, file.url, *file.mirrors]
 
-    def fetch(self, file: CatalogueFile, path: Path, check: Callable[[Path], None]) -> None:
+    def fetch(self, file: CatalogueFile, path: Path, check: Callable[[Path], None]) -> str:
         """Bring a file from the first place that has it as it should be.
 
         Parameters
@@ -84,21 +88,26 @@ class Places(NamedTuple):
         check : callable
             Raises HybridmapError for a file that is not what it should be.
 
+        Returns
+        -------
+        str
+            The address that it came from, or :data:`COPY`.
+
         Raises
         ------
         HybridmapError
             If no place has it; then nothing lies at `path`.
         """
         if self.bring(file.name, path):
-            _checked(path, check)
-            return
+            checked(path, check)
+            return COPY
         addresses, failures = self.addresses(file), []
         for number, address in enumerate(addresses):
             is_last = number == len(addresses) - 1
             try:
                 suffix = f".{number + 1}.part" if number else ".part"
                 download(address, path, ATTEMPTS if is_last else FEW_ATTEMPTS, TIMEOUT, suffix=suffix)
-                _checked(path, check)
+                checked(path, check)
                 break
             except HybridmapError as error:
                 failures.append(str(error))
@@ -109,10 +118,19 @@ class Places(NamedTuple):
             raise HybridmapError(f"{failures[-1]}{failed}{advice}")
         for part in path.parent.glob(f"{path.name}.*part*"):
             part.unlink()
+        return address
 
 
-def _checked(path: Path, check: Callable[[Path], None]) -> None:
-    """Leave a downloaded file only where it is what it should be."""
+def checked(path: Path, check: Callable[[Path], None]) -> None:
+    """Leave a file that was brought only where it is what it should be.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    check : callable
+        Raises HybridmapError for a file that is not what it should be.
+    """
     try:
         check(path)
     except HybridmapError:

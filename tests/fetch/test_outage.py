@@ -14,6 +14,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.fetch import download, places
 from hybridmap.fetch.catalogue import CatalogueEntry, catalogue
 from hybridmap.fetch.data_set import fetch
+from hybridmap.files.reading import read_json
 
 SOURCES = [f"source{k}" for k in range(10)]
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -67,6 +68,8 @@ def test_a_source_that_is_down_is_read_from_its_second_address(server, tmp_path,
     assert said == {}
     for name in SOURCES:
         assert (tmp_path / name / "layer.bin").read_bytes() == BODY
+        (file,) = read_json(tmp_path / name / "fetched.json")["files"]
+        assert file.get("fetched_from") == (f"{server}/good.bin" if name == source else None)
         assert sorted(p.name for p in (tmp_path / name).iterdir()) == ["checksums.json", "fetched.json", "layer.bin"]
 
 
@@ -106,10 +109,14 @@ def test_a_folder_of_ones_own_comes_before_every_address(server, tmp_path) -> No
     for number, offline in enumerate((False, True)):
         fetch("x", tmp_path / str(number), offline, entry(f"{server}/gone.bin"), str(copies))
         assert (tmp_path / str(number) / "layer.bin").read_bytes() == BODY
+        (file,) = read_json(tmp_path / str(number) / "fetched.json")["files"]
+        assert file["fetched_from"] == "a copy of one's own"
     assert not Server.asked
     (copies / "x" / "layer.bin").write_bytes(BODY[:-1])
-    with pytest.raises(HybridmapError, match="is not the published checksum"):
-        fetch("x", tmp_path / "2", entry=entry(f"{server}/gone.bin"), origin=str(copies))
+    for offline in (False, True):
+        with pytest.raises(HybridmapError, match="is not the published checksum"):
+            fetch("x", tmp_path / "2", offline, entry(f"{server}/gone.bin"), str(copies))
+        assert not (tmp_path / "2" / "layer.bin").exists()
     with pytest.raises(HybridmapError, match=r"--from .*nowhere: expected a folder"):
         fetch("x", tmp_path / "3", entry=entry(f"{server}/good.bin"), origin=str(tmp_path / "nowhere"))
 
