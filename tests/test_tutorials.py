@@ -47,6 +47,7 @@ def assert_same(printed_text: str, shown: str, place: str) -> None:
     assert not [pair for pair in pairs if not is_same(*pair)], f"{place} prints:\n{printed_text}"
 
 
+@pytest.mark.filterwarnings("ignore::hybridmap.model.training_range.TableWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_a_tutorial_prints_what_its_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
