@@ -50,6 +50,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--dropped": {"type": Path, "help": "table of dropped rows to write"},
     "--rasters": {"type": Path, "help": "folder for Cloud-Optimized GeoTIFFs"},
     "--summary": {"type": Path, "help": "list of maps (JSON)"},
+    "--items": {"type": Path, "help": "STAC items of experiments"},
+    "--catalog": {"type": Path, "help": "STAC catalog of the region, which links the item"},
     "--sums": {"type": Path, "help": "sums of the files of all trained models, NAME.sums (JSON)"},
     "--figure": {"type": Path, "help": "figure to write (PNG)"},
     "--figures": {"type": Path, "help": "folder for figures"},

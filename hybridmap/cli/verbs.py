@@ -204,8 +204,14 @@ def _stac(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.export.stac import Subject, write_stac
 
     title = _map_title(config, args.experiment)
-    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build)
+    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build, args.catalog)
     write_stac(subject, args.maps, args.summary, args.samples, args.out)
+
+
+def _catalog(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.export.catalog import write_catalog
+
+    write_catalog(config.region, config.title or config.region, args.items, args.out)
 
 
 def _totals(config: Config, args: argparse.Namespace) -> None:
@@ -353,7 +359,10 @@ STAGES = {
         "--experiment --model --cube --samples? --calibration? --applicability? --expected-error? --predictions? --out?"
         " --rasters? --summary? --workers --device --scheduler --patience --part --plan --accept-implausible",
     ),
-    "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
+    "stac": Stage(
+        _stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out --catalog?"
+    ),
+    "catalog": Stage(_catalog, "a STAC catalog over the items of a region", "--items+ --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),
     "next-samples": Stage(
         _next_samples,

@@ -4,18 +4,22 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
 import zarr
 from map_stores import CLASSES, europe, holed, store_of
 
+from hybridmap.config import Build
 from hybridmap.export.cog import write_cogs
 from hybridmap.export.netcdf import write_netcdf
+from hybridmap.export.stac import Subject, write_stac
 from hybridmap.grid.depth_axis import Interval, write_interval, write_years
 from hybridmap.grid.store import consolidate
 from hybridmap.predict.map_layers import MapLayer
@@ -39,6 +43,18 @@ for path in sys.argv[1:]:
         ends = [function.minimumValue(), function.maximumValue()]
         legend |= {"ends": ends, "suffix": settings.suffix(), "is_continuous": settings.useContinuousLegend()}
 print(json.dumps(out))
+"""
+
+STAC = """
+import sys
+import numpy as np, odc.stac, pystac, stackstac
+item, folder = pystac.Item.from_file(sys.argv[1]).make_asset_hrefs_absolute(), sys.argv[2]
+names, place = ["soc", "packed", "applicable"], item.properties
+options = {"epsg": int(place["proj:code"][5:]), "bounds": place["proj:bbox"], "resolution": place["proj:transform"][0]}
+stack = stackstac.stack([item], assets=names, snap_bounds=False, **options)
+np.savez(folder + "/stackstac.npz", **{name: stack.sel(band=name).values[0] for name in names})
+cube = odc.stac.load([item], bands=names)
+np.savez(folder + "/odc.npz", **{name: cube[name].values[0] for name in names})
 """
 
 
@@ -67,6 +83,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     consolidate(store)
     write_cogs(store, folder / "maps", folder / "maps.json")
     write_netcdf(store, folder / "maps.nc")
+    pd.DataFrame({"year": [2009.0], "licence": ["CC0-1.0"]}).to_parquet(folder / "samples.parquet")
+    subject = Subject("r-net", "A title", Build())
+    write_stac(subject, store, folder / "maps.json", folder / "samples.parquet", folder / "item.json")
     return folder
 
 
@@ -125,6 +144,22 @@ def test_qgis_shows_units_round_numbers_and_one_range(exported: Path) -> None:
     assert seen["soc.tif"]["is_continuous"]
     assert seen["applicable.tif"]["labels"] == ["outside", "inside"]
     assert seen["out_of_range.tif"]["labels"] == ["0", "1", "2", "3"]
+
+
+def test_stackstac_and_odc_read_the_numbers_of_an_item(exported: Path) -> None:
+    """The one scales what is packed; the other gives the numbers as they are stored."""
+    python = os.environ.get("STAC_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", "import stackstac, odc.stac"], capture_output=True, check=False).returncode:
+        pytest.skip("no stackstac and odc-stac")
+    command([python, "-c", STAC, str(exported / "item.json"), str(exported)])
+    stored = {n: rasterio.open(exported / f"maps/{n}.tif").read(1) for n in ("soc", "packed", "applicable")}
+    packed = np.where(stored["packed"] == -32768, np.nan, stored["packed"] * 0.01)
+    scaled, plain = np.load(exported / "stackstac.npz"), np.load(exported / "odc.npz")
+    np.testing.assert_array_equal(scaled["soc"], stored["soc"])
+    np.testing.assert_allclose(scaled["packed"], packed)
+    np.testing.assert_array_equal(scaled["applicable"], stored["applicable"])
+    for name, values in stored.items():
+        np.testing.assert_array_equal(plain[name], values)
 
 
 def test_r_reads_classes_by_name_and_units(exported: Path) -> None:
