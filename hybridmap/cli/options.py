@@ -52,6 +52,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--summary": {"type": Path, "help": "list of maps (JSON)"},
     "--items": {"type": Path, "help": "STAC items of experiments"},
     "--catalog": {"type": Path, "help": "STAC catalog of the region, which links the item"},
+    "--project": {"type": Path, "help": "QGIS project of the maps to write (QGS)"},
     "--sums": {"type": Path, "help": "sums of the files of all trained models, NAME.sums (JSON)"},
     "--figure": {"type": Path, "help": "figure to write (PNG)"},
     "--figures": {"type": Path, "help": "folder for figures"},

@@ -206,6 +206,12 @@ def _stac(config: Config, args: argparse.Namespace) -> None:
     title = _map_title(config, args.experiment)
     subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build, args.catalog)
     write_stac(subject, args.maps, args.summary, args.samples, args.out)
+    if args.project:
+        from hybridmap.export.qgis_project import write_project
+        from hybridmap.grid.store import grid_of
+        from hybridmap.grid.verified_store import open_verified
+
+        write_project(title, grid_of(open_verified(args.maps)), args.summary, args.project)
 
 
 def _catalog(config: Config, args: argparse.Namespace) -> None:
@@ -360,7 +366,7 @@ STAGES = {
         " --rasters? --summary? --workers --device --scheduler --patience --part --plan --accept-implausible",
     ),
     "stac": Stage(
-        _stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out --catalog?"
+        _stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out --catalog? --project?"
     ),
     "catalog": Stage(_catalog, "a STAC catalog over the items of a region", "--items+ --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),

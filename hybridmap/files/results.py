@@ -218,6 +218,7 @@ class ExperimentFiles:
         self.rasters = folder / "maps"
         self.stac_item = folder / "item.json"
         self.thumbnail = folder / "item.png"
+        self.project = folder / "maps.qgs"
         self.totals = folder / "totals.csv"
         self.next_samples = folder / "next_samples"
         self.changes = folder / "changes.csv"

@@ -91,7 +91,7 @@ def test_a_large_map_is_pieces_that_show_as_one(tmp_path: Path) -> None:
     assert entry["mean"] == pytest.approx(np.nanmean(values.astype("float64")))
     # The same folder in one piece again: what is stale goes.
     write_cogs(store, tmp_path / "maps", tmp_path / "maps.json")
-    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["soc.qml", "soc.tif"]
+    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["soc.qmd", "soc.qml", "soc.tif"]
 
 
 def test_styles_fit_what_they_show(tmp_path: Path) -> None:

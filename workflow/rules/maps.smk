@@ -134,7 +134,7 @@ rule predict:
 
 
 rule stac:
-    """STAC item of the maps, with a picture."""
+    """STAC item of the maps with a picture, and a QGIS project."""
     input:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
@@ -144,6 +144,7 @@ rule stac:
     output:
         item=EXPERIMENT.stac_item,
         thumbnail=EXPERIMENT.thumbnail,
+        project=EXPERIMENT.project,
     log:
         f"{LOGS}/stac/{{experiment}}.log",
     benchmark:
@@ -157,11 +158,11 @@ rule stac:
         maps=subpath(input.maps, parent=True),
         catalog=str(FILES.catalog),
         code=code_of("stac"),
-        lost=lost(EXPERIMENT.stac_item, EXPERIMENT.thumbnail),
+        lost=lost(EXPERIMENT.stac_item, EXPERIMENT.thumbnail, EXPERIMENT.project),
     shell:
         "hybridmap stac {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
         " --maps {params.maps:q} --summary {input.summary:q} --samples {input.samples:q} --out {output.item:q}"
-        " --catalog {params.catalog:q} --log {log:q}"
+        " --catalog {params.catalog:q} --project {output.project:q} --log {log:q}"
 
 
 rule catalog:
