@@ -54,6 +54,7 @@ RESULTS = [
     expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
     expand(rules.predict.output.summary, experiment=MAPPED),
     expand(rules.stac.output, experiment=MAPPED),
+    rules.catalog.output if MAPPED else [],
     expand(
         rules.applicability.output,
         experiment=MAPPED if CONFIG.predict.applicability else [],

@@ -204,8 +204,20 @@ def _stac(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.export.stac import Subject, write_stac
 
     title = _map_title(config, args.experiment)
-    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build)
+    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build, args.catalog)
     write_stac(subject, args.maps, args.summary, args.samples, args.out)
+    if args.project:
+        from hybridmap.export.qgis_project import write_project
+        from hybridmap.grid.store import grid_of
+        from hybridmap.grid.verified_store import open_verified
+
+        write_project(title, grid_of(open_verified(args.maps)), args.summary, args.project)
+
+
+def _catalog(config: Config, args: argparse.Namespace) -> None:
+    from hybridmap.export.catalog import write_catalog
+
+    write_catalog(config.region, config.title or config.region, args.items, args.out)
 
 
 def _totals(config: Config, args: argparse.Namespace) -> None:
@@ -353,7 +365,10 @@ STAGES = {
         "--experiment --model --cube --samples? --calibration? --applicability? --expected-error? --predictions? --out?"
         " --rasters? --summary? --workers --device --scheduler --patience --part --plan --accept-implausible",
     ),
-    "stac": Stage(_stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out"),
+    "stac": Stage(
+        _stac, "describe the maps as a STAC item", "--experiment --maps --summary --samples --out --catalog? --project?"
+    ),
+    "catalog": Stage(_catalog, "a STAC catalog over the items of a region", "--items+ --out"),
     "totals": Stage(_totals, "carbon stocks of polygons", "--experiment --maps --calibration? --out --changes?"),
     "next-samples": Stage(
         _next_samples,

@@ -22,6 +22,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.export.band import Band
 from hybridmap.export.class_names import write_class_names
 from hybridmap.export.qgis import Limits, limits_of, scale_of, write_style
+from hybridmap.export.qgis_metadata import write_metadata
 from hybridmap.export.statistics import Statistics
 from hybridmap.export.vrt import write_vrt
 from hybridmap.files.geotiff import is_cut_off
@@ -94,6 +95,8 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE, wit
             about = {key.upper(): str(root.attrs[key]) for key in FILE_TAGS if key in root.attrs}
             files = {name: _write_map(array, bands[name], about, grid, folder, piece) for name, array in maps.items()}
             _write_styles(bands, files)
+            for name, (path, _) in files.items():
+                write_metadata(path.with_suffix(".qmd"), bands[name], about, grid)
             entries = [_summary(bands[n], f"{folder.name}/{f.path.name}", f.statistics) for n, f in files.items()]
     write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridmap.errors import HybridmapError
-from hybridmap.export.licence import licence_of_map
+from hybridmap.export.licence import LICENCE_PAGES, licence_of_map
 from hybridmap.files.reading import read_state
 from hybridmap.files.results import RegionFiles
 from hybridmap.files.tables import write_json
@@ -26,13 +26,6 @@ WORKFLOW = "workflow/Snakefile"
 """The copy of the workflow in the crate."""
 COPIED = ("rules", "schemas", "report", "resources.yaml")
 """What the Snakefile reads, from its folder ``workflow``."""
-LICENCE_PAGES = {
-    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
-    "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
-    "CC-BY-NC-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
-    "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
-    "CC-BY-NC-SA-4.0": "https://creativecommons.org/licenses/by-nc-sa/4.0/",
-}
 Entity = dict[str, Any]
 
 

@@ -36,6 +36,16 @@ TERMS = (
 """Read from the top; the first whose pattern is in a licence counts."""
 
 
+LICENCE_PAGES = {
+    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "CC-BY-NC-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
+    "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "CC-BY-NC-SA-4.0": "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+}
+"""Where the text of a licence stands."""
+
+
 def licence_of_map(licences: Iterable[str]) -> str:
     """Return the widest licence that the licences of all inputs allow for what is made of them.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,9 @@ from pystac.extensions.projection import ProjectionExtension
 
 from hybridmap import __version__
 from hybridmap.config import Build
-from hybridmap.export.licence import licence_of_map
+from hybridmap.export.catalog import relative_href
+from hybridmap.export.licence import LICENCE_PAGES, licence_of_map
+from hybridmap.export.thumbnail import main_map, write_thumbnail
 from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.tables import write_json
 from hybridmap.grid.region_grid import RegionGrid
@@ -39,11 +40,14 @@ class Subject:
         Of the item.
     build : Build
         Block of the configuration, with the depth interval.
+    catalog : Path or None
+        STAC catalog that will link the item.
     """
 
     identifier: str
     title: str
     build: Build
+    catalog: Path | None = None
 
 
 def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out: Path) -> None:
@@ -58,11 +62,12 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     samples : Path
         ``samples.parquet``: its years are the time that the maps stand for.
     out : Path
-        Item to write.
+        Item to write; the picture of :func:`thumbnail_of` goes beside it.
     """
     root = open_verified(store)
     grid = grid_of(root)
     sites = read_parquet(samples, columns=["year", "licence"])
+    licences = sites["licence"].dropna().astype(str)
     span = _time_span(sites["year"])
     geometry, bbox = outline(grid)
     item = pystac.Item(
@@ -77,26 +82,33 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
             "title": subject.title,
             "description": "Soil organic carbon, its fractions and process parameters at steady state.",
             "license": "other",
-            "hybridmap:licence": licence_of_map(sites["licence"].dropna().astype(str)),
+            "hybridmap:licence": licence_of_map(licences),
             "providers": [
                 {"name": "hybridmap", "roles": ["processor"], "description": f"version {__version__}"},
             ],
             "processing:software": {"hybridmap": __version__},
             "hybridmap:model": str(root.attrs["model_fingerprint"]),
             "hybridmap:depth_cm": list(subject.build.span_cm),
-            "hybridmap:licences_of_observations": sorted(set(sites["licence"].dropna().astype(str)) - {""}),
+            "hybridmap:licences_of_observations": sorted(set(licences) - {""}),
         },
     )
     item.set_self_href(str(out.absolute()))
     _add_projection(item, grid)
     item.stac_extensions += [RASTER, PROCESSING]
-    for entry in read_json(summary):
+    entries = read_json(summary)
+    for entry in entries:
         if entry["file"]:  # a map of an implausible experiment has none
             item.add_asset(entry["name"], _asset(entry, summary.parent, out.parent))
     item.add_asset(
         "zarr",
-        pystac.Asset(_relative(store, out.parent), title="all maps", media_type="application/vnd.zarr", roles=["data"]),
+        pystac.Asset(
+            relative_href(store, out.parent), title="all maps", media_type="application/vnd.zarr", roles=["data"]
+        ),
     )
+    write_thumbnail(entries, summary.parent, thumbnail_of(out))
+    if main_map(entries):
+        item.add_asset("thumbnail", _thumbnail(thumbnail_of(out)))
+    item.add_links(_links(subject, licence_of_map(licences), out.parent))
     write_json(item.to_dict(include_self_link=False, transform_hrefs=False), out)
 
 
@@ -129,7 +141,7 @@ def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:
         band["statistics"] = statistics
     nodata = {"float32": "nan", "int16": -32768, "uint8": 255}[entry["type"]]
     return pystac.Asset(
-        _relative(base / entry["file"], folder),
+        relative_href(base / entry["file"], folder),
         title=entry["long_name"],
         media_type=pystac.MediaType.COG if whole else "application/xml",
         roles=["data"],
@@ -137,8 +149,23 @@ def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:
     )
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return "./" + Path(os.path.relpath(path, folder)).as_posix()
+def thumbnail_of(item: Path) -> Path:
+    """Picture beside an item."""
+    return item.with_suffix(".png")
+
+
+def _thumbnail(path: Path) -> pystac.Asset:
+    return pystac.Asset(f"./{path.name}", title="preview", media_type=pystac.MediaType.PNG, roles=["thumbnail"])
+
+
+def _links(subject: Subject, licence: str, folder: Path) -> list[pystac.Link]:
+    """To the catalog, as root and parent, and to the text of the licence."""
+    links = []
+    if subject.catalog:
+        href = relative_href(subject.catalog, folder)
+        links = [pystac.Link(rel, href, media_type=pystac.MediaType.JSON) for rel in ("root", "parent")]
+    page = LICENCE_PAGES.get(licence)
+    return [*links, *([pystac.Link("license", page, media_type="text/html", title=licence)] if page else [])]
 
 
 def outline(grid: RegionGrid) -> tuple[dict[str, Any], list[float]]:

@@ -40,6 +40,8 @@ class RegionFiles:
         self.splits = folder / "splits.parquet"
         # Which job made each file, from what, and the digests of all.
         self.provenance = folder / "provenance.json"
+        # The STAC catalog of all maps.
+        self.catalog = folder / "catalog.json"
         self.crate = folder / "ro-crate-metadata.json"
         # The page and its figures.
         self.report = folder / "report" / "index.html"
@@ -215,6 +217,8 @@ class ExperimentFiles:
         self.map_list = folder / "maps.json"
         self.rasters = folder / "maps"
         self.stac_item = folder / "item.json"
+        self.thumbnail = folder / "item.png"
+        self.project = folder / "maps.qgs"
         self.totals = folder / "totals.csv"
         self.next_samples = folder / "next_samples"
         self.changes = folder / "changes.csv"

@@ -4,18 +4,23 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
 import zarr
 from map_stores import CLASSES, europe, holed, store_of
 
+from hybridmap.config import Build
 from hybridmap.export.cog import write_cogs
 from hybridmap.export.netcdf import write_netcdf
+from hybridmap.export.qgis_project import write_project
+from hybridmap.export.stac import Subject, write_stac
 from hybridmap.grid.depth_axis import Interval, write_interval, write_years
 from hybridmap.grid.store import consolidate
 from hybridmap.predict.map_layers import MapLayer
@@ -39,6 +44,37 @@ for path in sys.argv[1:]:
         ends = [function.minimumValue(), function.maximumValue()]
         legend |= {"ends": ends, "suffix": settings.suffix(), "is_continuous": settings.useContinuousLegend()}
 print(json.dumps(out))
+"""
+
+PROJECT = """
+import json, sys
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
+app = QgsApplication([], False)
+app.initQgis()
+project = QgsProject.instance()
+out = {"is_read": project.read(sys.argv[1]), "title": project.title(), "crs": project.crs().authid(), "groups": {}}
+for group in project.layerTreeRoot().children():
+    out["groups"][group.name()] = {
+        node.layer().source().rpartition("/")[2]: [
+            node.layer().isValid(), node.layer().crs().authid(), node.layer().renderer().type(), node.isVisible(),
+            node.layer().metadata().title(), "".join(node.layer().metadata().licenses()),
+        ] for node in group.children()
+    }
+alone = QgsRasterLayer(project.homePath() + "/maps/soc.tif", "soc")
+alone.loadDefaultMetadata()
+out["abstract"] = alone.metadata().abstract()
+print(json.dumps(out))
+"""
+STAC = """
+import sys
+import numpy as np, odc.stac, pystac, stackstac
+item, folder = pystac.Item.from_file(sys.argv[1]).make_asset_hrefs_absolute(), sys.argv[2]
+names, place = ["soc", "packed", "applicable"], item.properties
+options = {"epsg": int(place["proj:code"][5:]), "bounds": place["proj:bbox"], "resolution": place["proj:transform"][0]}
+stack = stackstac.stack([item], assets=names, snap_bounds=False, **options)
+np.savez(folder + "/stackstac.npz", **{name: stack.sel(band=name).values[0] for name in names})
+cube = odc.stac.load([item], bands=names)
+np.savez(folder + "/odc.npz", **{name: cube[name].values[0] for name in names})
 """
 
 
@@ -67,6 +103,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     consolidate(store)
     write_cogs(store, folder / "maps", folder / "maps.json")
     write_netcdf(store, folder / "maps.nc")
+    write_project("Region: a & b", europe(64, 64), folder / "maps.json", folder / "maps.qgs")
+    pd.DataFrame({"year": [2009.0], "licence": ["CC0-1.0"]}).to_parquet(folder / "samples.parquet")
+    subject = Subject("r-net", "A title", Build())
+    write_stac(subject, store, folder / "maps.json", folder / "samples.parquet", folder / "item.json")
     return folder
 
 
@@ -125,6 +165,56 @@ def test_qgis_shows_units_round_numbers_and_one_range(exported: Path) -> None:
     assert seen["soc.tif"]["is_continuous"]
     assert seen["applicable.tif"]["labels"] == ["outside", "inside"]
     assert seen["out_of_range.tif"]["labels"] == ["0", "1", "2", "3"]
+
+
+def test_qgis_opens_the_project_wherever_it_lies(exported: Path, tmp_path: Path) -> None:
+    if subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode:
+        pytest.skip("no QGIS")
+    shutil.copytree(exported / "maps", tmp_path / "maps")
+    shutil.copy(exported / "maps.qgs", tmp_path)
+    seen = json.loads(command([SYSTEM_PYTHON, "-c", PROJECT, str(tmp_path / "maps.qgs")]))
+    assert seen["is_read"]
+    assert seen["title"] == "Region: a & b"
+    assert seen["crs"] == "EPSG:3035"
+    assert {name: list(layers) for name, layers in seen["groups"].items()} == {
+        "Pools": ["soc.tif", "packed.tif"],
+        "Intervals": ["soc_lower.tif", "soc_upper.tif"],
+        "Applicability": ["applicable.tif", "out_of_range.tif"],
+    }
+    about = "made of observations under CC0-1.0"
+    title = "soil organic carbon density, A title"
+    assert seen["groups"]["Intervals"]["soc_lower.tif"][:4] == [True, "EPSG:3035", "singlebandpseudocolor", False]
+    assert seen["groups"]["Applicability"]["applicable.tif"][2] == "paletted"
+    assert [name for layers in seen["groups"].values() for name, facts in layers.items() if facts[3]] == ["soc.tif"]
+    assert seen["groups"]["Pools"]["soc.tif"][4:] == [title, about]
+    assert "survey" in seen["abstract"]
+
+
+def test_a_project_is_the_same_wherever_it_is_made(exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported / "maps", tmp_path / "maps")
+    shutil.copy(exported / "maps.json", tmp_path)
+    write_project("Region: a & b", europe(64, 64), tmp_path / "maps.json", tmp_path / "maps.qgs")
+    assert (tmp_path / "maps.qgs").read_bytes() == (exported / "maps.qgs").read_bytes()
+    assert str(exported) not in (exported / "maps.qgs").read_text() + (exported / "maps/soc.qmd").read_text()
+    (tmp_path / "maps.json").write_text(json.dumps([{"name": "soc", "file": "", "units": "1", "type": "float32"}]))
+    write_project("withheld", europe(64, 64), tmp_path / "maps.json", tmp_path / "maps.qgs")
+    assert "maplayer" not in (tmp_path / "maps.qgs").read_text()
+
+
+def test_stackstac_and_odc_read_the_numbers_of_an_item(exported: Path) -> None:
+    """The one scales what is packed; the other gives the numbers as they are stored."""
+    python = os.environ.get("STAC_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", "import stackstac, odc.stac"], capture_output=True, check=False).returncode:
+        pytest.skip("no stackstac and odc-stac")
+    command([python, "-c", STAC, str(exported / "item.json"), str(exported)])
+    stored = {n: rasterio.open(exported / f"maps/{n}.tif").read(1) for n in ("soc", "packed", "applicable")}
+    packed = np.where(stored["packed"] == -32768, np.nan, stored["packed"] * 0.01)
+    scaled, plain = np.load(exported / "stackstac.npz"), np.load(exported / "odc.npz")
+    np.testing.assert_array_equal(scaled["soc"], stored["soc"])
+    np.testing.assert_allclose(scaled["packed"], packed)
+    np.testing.assert_array_equal(scaled["applicable"], stored["applicable"])
+    for name, values in stored.items():
+        np.testing.assert_array_equal(plain[name], values)
 
 
 def test_r_reads_classes_by_name_and_units(exported: Path) -> None:

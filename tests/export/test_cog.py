@@ -14,15 +14,21 @@ import pystac
 import pytest
 import rasterio
 from map_stores import CLASSES, CONTINUOUS, europe, holed, store_of
+from matplotlib.colors import to_rgba
+from matplotlib.image import imread
 from pyproj import CRS
 from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from hybridmap.config import Build, Config
+from hybridmap.export.catalog import write_catalog
 from hybridmap.export.cog import write_cogs
 from hybridmap.export.stac import Subject, outline, write_stac
+from hybridmap.export.thumbnail import write_thumbnail
 from hybridmap.files.geotiff import is_cut_off
+from hybridmap.files.results import RegionFiles
 from hybridmap.grid.region_grid import RegionGrid
+from hybridmap.predict.colours import ramp
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.portrayal import Portrayal
 
@@ -85,7 +91,7 @@ def test_a_large_map_is_pieces_that_show_as_one(tmp_path: Path) -> None:
     assert entry["mean"] == pytest.approx(np.nanmean(values.astype("float64")))
     # The same folder in one piece again: what is stale goes.
     write_cogs(store, tmp_path / "maps", tmp_path / "maps.json")
-    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["soc.qml", "soc.tif"]
+    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["soc.qmd", "soc.qml", "soc.tif"]
 
 
 def test_styles_fit_what_they_show(tmp_path: Path) -> None:
@@ -137,6 +143,48 @@ def test_the_stac_item_is_valid_and_leads_to_the_files(tmp_path: Path, small_reg
     assert shape(item.geometry).is_valid
 
 
+def test_a_catalog_leads_to_the_items_and_their_pictures(tmp_path: Path) -> None:
+    region, written = tmp_path / "region", []
+    (tmp_path / "samples").mkdir()
+    samples = tmp_path / "samples/samples.parquet"
+    pd.DataFrame({"year": [2010.0], "licence": ["CC0-1.0"]}).to_parquet(samples)
+    for name in ("flat", "deep"):
+        of = RegionFiles(region).experiment(name)
+        of.folder.mkdir(parents=True)
+        high = np.where(np.arange(640) < 320, 90.0, 10.0) * np.ones((64, 1))
+        quantity = replace(CONTINUOUS, portrayal=Portrayal("quantity", "SOC", "YlOrBr"))
+        store = store_of(of.folder, europe(64, 640), 64, a=(CONTINUOUS, holed(64, 640)), soc=(quantity, high))
+        write_cogs(store, of.rasters, of.map_list)
+        subject = Subject(f"r-{name}", f"Region: {name}", Build(), RegionFiles(region).catalog)
+        write_stac(subject, of.maps, of.map_list, samples, of.stac_item)
+        written.append(of.stac_item)
+    write_catalog("some_region", "Some region", written, RegionFiles(region).catalog)
+    text = RegionFiles(region).catalog.read_text() + of.stac_item.read_text()
+    assert str(tmp_path) not in text
+    moved = region.rename(tmp_path / "moved")
+    catalog = pystac.Catalog.from_file(str(moved / "catalog.json"))
+    pystac.validation.validate_dict(catalog.to_dict(), stac_object_type=pystac.STACObjectType.CATALOG)
+    assert catalog.id == "some-region"
+    items = list(catalog.get_items())
+    assert [item.id for item in items] == ["r-flat", "r-deep"]
+    assert [link.title for link in catalog.get_item_links()] == ["Region: flat", "Region: deep"]
+    for item in items:
+        assert item.get_root() is catalog
+        assert item.get_parent() is catalog
+        assert [link.href for link in item.get_links("license")] == [
+            "https://creativecommons.org/publicdomain/zero/1.0/"
+        ]
+        picture = Path(item.make_asset_hrefs_absolute().assets["thumbnail"].href)
+        seen = imread(picture)
+        assert seen.shape == (51, 512, 4)
+        np.testing.assert_allclose(seen[25, 100], to_rgba(ramp("YlOrBr", 2)[1]), atol=0.01)
+        np.testing.assert_allclose(seen[25, 400], to_rgba(ramp("YlOrBr", 2)[0]), atol=0.01)
+    before = picture.read_bytes()
+    entries = json.loads((moved / "experiments/deep/maps.json").read_text())
+    write_thumbnail(entries, moved / "experiments/deep", picture)
+    assert picture.read_bytes() == before
+
+
 def test_an_outline_across_the_antimeridian_is_cut_there() -> None:
     grid = RegionGrid(CRS.from_epsg(3832), 2.5e6, 7e6, 10_000.0, 200, 100)  # Pacific Mercator, about 150 E
     geometry, bbox = outline(grid)
@@ -157,6 +205,7 @@ import resource, signal, sys
 from pathlib import Path
 from hybridmap.errors import HybridmapError
 from hybridmap.files.geotiff import is_cut_off
+from hybridmap.export.catalog import write_catalog
 from hybridmap.export.cog import write_cogs
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit then fails as on a full disk
@@ -210,3 +259,5 @@ def test_withheld_maps_are_listed_and_have_no_files(tmp_path: Path) -> None:
     subject = Subject("x", "t", Build())
     write_stac(subject, store, tmp_path / "maps.json", tmp_path / "samples.parquet", tmp_path / "item.json")
     assert list(pystac.Item.from_file(str(tmp_path / "item.json")).assets) == ["zarr"]
+    assert imread(tmp_path / "item.png").shape == (1, 1, 4)
+    assert imread(tmp_path / "item.png")[0, 0, 3] == 0

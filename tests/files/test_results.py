@@ -24,6 +24,8 @@ FILES = RegionFiles(Path("results/demo"))
         (FILES.experiment("a").fold("block-0").model, "experiments/a/block-0/model"),
         (FILES.experiment("a").map_list, "experiments/a/maps.json"),
         (FILES.experiment("{experiment}").part("{part}", 3), "experiments/{experiment}/parts/{part}of3.done"),
+        (FILES.catalog, "catalog.json"),
+        (FILES.experiment("a").thumbnail, "experiments/a/item.png"),
         (FILES.report, "report/index.html"),
         (FILES.figure("comparison"), "report/figures/comparison.png"),
     ],

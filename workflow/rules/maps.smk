@@ -134,7 +134,7 @@ rule predict:
 
 
 rule stac:
-    """STAC item and QGIS styles of the maps."""
+    """STAC item of the maps with a picture, and a QGIS project."""
     input:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
@@ -143,6 +143,8 @@ rule stac:
         samples=FILES.samples,
     output:
         item=EXPERIMENT.stac_item,
+        thumbnail=EXPERIMENT.thumbnail,
+        project=EXPERIMENT.project,
     log:
         f"{LOGS}/stac/{{experiment}}.log",
     benchmark:
@@ -154,10 +156,36 @@ rule stac:
         **needs("stac"),
     params:
         maps=subpath(input.maps, parent=True),
+        catalog=str(FILES.catalog),
         code=code_of("stac"),
+        lost=lost(EXPERIMENT.stac_item, EXPERIMENT.thumbnail, EXPERIMENT.project),
     shell:
         "hybridmap stac {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
-        " --maps {params.maps:q} --summary {input.summary:q} --samples {input.samples:q} --out {output.item:q} --log {log:q}"
+        " --maps {params.maps:q} --summary {input.summary:q} --samples {input.samples:q} --out {output.item:q}"
+        " --catalog {params.catalog:q} --project {output.project:q} --log {log:q}"
+
+
+rule catalog:
+    """STAC catalog over the items of all experiments."""
+    input:
+        settings=FILES.settings("report"),
+        described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
+    output:
+        catalog=FILES.catalog,
+    log:
+        f"{LOGS}/catalog.log",
+    benchmark:
+        f"{BENCHMARKS}/catalog.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    localrule: True
+    threads: NEEDS["catalog"]["threads"]
+    resources:
+        **needs("catalog"),
+    params:
+        code=stage_code("catalog"),
+    shell:
+        "hybridmap catalog {input.settings:q} --items {input.described:q} --out {output.catalog:q} --log {log:q}"
 
 
 rule totals:
@@ -197,6 +225,7 @@ rule maps:
     input:
         expand(rules.predict.output.summary, experiment=MAPPED),
         expand(rules.stac.output.item, experiment=MAPPED),
+        rules.catalog.output if MAPPED else [],
         expand(rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []),
     localrule: True
 
