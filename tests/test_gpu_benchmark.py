@@ -10,7 +10,7 @@ import pytest
 import torch
 
 pytest.importorskip("triton")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 ABSENT = ("pandas", "xarray", "rasterio", "zarr", "pydantic", "sklearn", "pyproj", "scipy")
 BARE = f"import sys\nfor name in {ABSENT}:\n    sys.modules[name] = None\nimport gpu\n"
 """An import of one of them fails, as where it is not installed."""
