@@ -98,7 +98,8 @@ def _place(entry: Entry) -> tuple[bool, int, str]:
 
 
 def _title(entry: Entry) -> str:
-    return entry["long_name"] + ("" if entry["units"] == "1" else f" ({entry['units']})")
+    unit = "" if entry["units"] == "1" else f" ({entry['units']})"
+    return f"{entry['long_name']}{unit}"
 
 
 def _add_canvas(root: ET.Element, grid: RegionGrid) -> None:
