@@ -35,6 +35,7 @@ def test_the_dry_run_goes_through_every_part_on_a_bare_node(tmp_path: Path) -> N
     assert "| measured | value | to reach | peak memory [GB] |" in done.stdout
 
 
+@pytest.mark.nightly
 def test_nothing_is_timed_where_the_device_differs(tmp_path: Path) -> None:
     code = (
         "right = gpu.step\n"
@@ -48,6 +49,7 @@ def test_nothing_is_timed_where_the_device_differs(tmp_path: Path) -> None:
     assert "sites/s" not in done.stdout
 
 
+@pytest.mark.nightly
 def test_parts_are_skipped_when_time_is_short(tmp_path: Path) -> None:
     done = run_bare("gpu.main(['--dry-run', '--minutes', '0'])", tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]

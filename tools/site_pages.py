@@ -139,7 +139,9 @@ def api_pages() -> dict[str, str]:
     """A page a room: every public module, by its docstrings."""
     pages = {"api/index.md": "\n".join(["# Python", "", *(f"- [{r}]({r}.md)" for r in API_ROOMS), ""])}
     for room in API_ROOMS:
-        modules = sorted(path for path in (PACKAGE / room).rglob("*.py") if "gpu" not in path.parts)
+        modules = sorted(
+            path for path in (PACKAGE / room).rglob("*.py") if "gpu" not in path.relative_to(PACKAGE).parts
+        )
         names = [
             p.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__") for p in modules
         ]

@@ -42,7 +42,7 @@ def spoken(seconds: float) -> str:
 
     Examples
     --------
-    >>> spoken(40), spoken(400), spoken(9000)
+    >>> spoken(20), spoken(400), spoken(9000)
     ('less than a minute', '7 min', '2 h 30 min')
     """
     minutes = round(seconds / 60)

@@ -115,8 +115,8 @@ def round_step(span: float) -> float:
 
     Examples
     --------
-    >>> round_step(30.9), round_step(0.4)
-    (2.0, 0.02)
+    >>> round_step(30.9), round_step(400.0)
+    (2.0, 20.0)
     """
     power = 10.0 ** math.floor(math.log10(span))
     return next(power * part for part in (0.05, 0.1, 0.2, 0.5) if span / (power * part) <= MOST_STEPS)

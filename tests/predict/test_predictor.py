@@ -95,6 +95,7 @@ def test_conformal_maps_are_the_spread_times_the_factor(
     assert about["interval_level"] == 0.9
 
 
+@pytest.mark.filterwarnings("ignore::hybridmap.model.training_range.TableWarning")
 def test_an_opened_ensemble_predicts_as_its_map(small_region: tuple[Config, Path], trained: Path) -> None:
     _, folder = small_region
     table = pd.read_parquet(folder / "samples.parquet").head(20)
