@@ -176,9 +176,9 @@ rule catalog:
         f"{LOGS}/catalog.log",
     benchmark:
         f"{BENCHMARKS}/catalog.tsv"
+    localrule: True
     conda:
         "../../envs/hybridmap.yaml"
-    localrule: True
     threads: NEEDS["catalog"]["threads"]
     resources:
         **needs("catalog"),
