@@ -60,6 +60,7 @@ def check_names(config: Config) -> None:
     _check_identifiability(config)
     _check_proda(config)
     _check_layers(config)
+    _check_shared_names(config)
     _check_years(config)
     _check_measured_forcing(config)
 
@@ -186,6 +187,19 @@ def _check_layers(config: Config) -> None:
         for number, split in enumerate(config.splits):
             if split.kind == "strata":
                 _known(f"split '{split.name}'", [str(split.layer)], layers, ("splits", number))
+
+
+def _check_shared_names(config: Config) -> None:
+    """A model knows the unit of a layer by its name."""
+    units = {layer.name: layer.unit for layer in config.forcing}
+    for number, layer in enumerate(config.covariates):
+        unit = units.get(layer.name, layer.unit)
+        if layer.unit != unit:
+            raise MisplacedNameError(
+                f"covariate '{layer.name}' is in '{layer.unit}', the forcing of that name in '{unit}'; give both the"
+                " same unit, or the covariate another name",
+                ("covariates", number),
+            )
 
 
 def _check_measured_forcing(config: Config) -> None:

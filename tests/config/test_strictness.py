@@ -56,6 +56,18 @@ def test_traps_of_yaml_are_refused_with_their_line(tmp_path: Path, text: str | b
     assert "\n" not in str(error.value)
 
 
+def test_a_name_of_a_covariate_and_a_forcing_has_one_unit(tmp_path: Path) -> None:
+    for unit, is_refused in (("", True), (", unit: K", True), (", unit: degC", False)):
+        text = f"covariates:\n  - {{name: clay, path: c.tif}}\n  - {{name: mat, path: m.tif{unit}}}\n"
+        if is_refused:
+            with pytest.raises(
+                HybridmapError, match=r"line 3: covariate 'mat' is in .*, the forcing of that name in 'degC'"
+            ):
+                read(tmp_path, text)
+        else:
+            assert read(tmp_path, text).covariates[1].unit == "degC"
+
+
 def test_words_in_quotes_and_plain_numbers_are_what_they_look_like(tmp_path: Path) -> None:
     config = read(
         tmp_path, "title: 'NO'\nsplits:\n  - {name: block, folds: 10, buffer_km: 1.0e-3}\n  - {name: random}\n"
