@@ -145,10 +145,10 @@ def job_of(file: Path, owners: Sequence[Owner], results: Path) -> int | None:
 
 
 def _owned(output: Path) -> list[Path]:
-    """An output, and what goes with it: its store, or the folder and the sums of the same name."""
+    """An output, and what goes with it: its store, or of a list the folder and the sums of the same name."""
     if output.name == "zarr.json":
         return [output, output.parent, output.parent.with_name(output.parent.name + ".sums")]
-    if output.suffix == ".sums":  # the folder has files of other jobs too
+    if output.suffix != ".json":  # a folder of that name has files of other jobs
         return [output]
     return [output, output.with_suffix(""), output.with_suffix(".sums")]
 

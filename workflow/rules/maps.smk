@@ -168,7 +168,7 @@ rule stac:
 rule catalog:
     """STAC catalog over the items of all experiments."""
     input:
-        settings=FILES.settings("report"),
+        settings=FILES.settings("predict"),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
     output:
         catalog=FILES.catalog,
