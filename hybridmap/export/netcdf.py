@@ -39,13 +39,11 @@ def write_netcdf(store: Path, out: Path) -> None:
     encoding: dict[str, dict[str, Any]] = dict.fromkeys(maps, COMPRESSED)
     encoding |= {name: {"_FillValue": None} for name in axes}
     scalars = [name for name in axes if variables[name].ndim == 0 and name != "spatial_ref"]
-    for name in maps:
-        variables[name].attrs["coordinates"] = " ".join(scalars)
-        if not scalars:
-            del variables[name].attrs["coordinates"]
-    data = xr.Dataset(variables, attrs=about)
+    if scalars:
+        for name in maps:
+            variables[name].attrs["coordinates"] = " ".join(scalars)
     try:
-        data.drop_attrs(deep=False).assign_attrs(about).to_netcdf(partial, format="NETCDF4", encoding=encoding)
+        xr.Dataset(variables, attrs=about).to_netcdf(partial, format="NETCDF4", encoding=encoding)
         os.replace(partial, out)
     finally:
         partial.unlink(missing_ok=True)

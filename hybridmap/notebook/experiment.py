@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hybridmap.model import Model
 from hybridmap.model.ensemble import Ensemble
 from hybridmap.model.ensemble import load as load_trained
 from hybridmap.model.table_prediction import predict_table
+from hybridmap.model.training_range import TableWarning
 from hybridmap.notebook.parts import Part, as_html, as_text
 from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
 from hybridmap.predict.predictor import Predictor
@@ -121,6 +123,12 @@ class Experiment:
         config, conformal = self.settings, self.files.scores.conformal
         experiment, predict = config.experiment(self.name), config.predict
         if not conformal.is_file() and predict.intervals == "conformal":
+            warnings.warn(
+                f"experiment '{self.name}': there is no {conformal.name} of its evaluation, so intervals are the spread"
+                f" alone, which is not calibrated; hybridmap evaluate --experiment {self.name} makes it.",
+                TableWarning,
+                stacklevel=3,
+            )
             predict = predict.model_copy(update={"intervals": "spread"})
         return Predictor(
             Recipe(

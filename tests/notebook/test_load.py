@@ -150,6 +150,17 @@ def test_tables_come_back_in_kind(region: Region, name: str) -> None:
     assert {"soc_lower", "soc_upper"} <= set(experiment.predict(table))
 
 
+def test_intervals_without_a_calibration_are_told(region: Region, tmp_path: Path) -> None:
+    experiment = Experiment(region["several"].folder)
+    calibrated = experiment.predict(layers_of(experiment))
+    other = Experiment(region["several"].folder)
+    other.files.scores.conformal = tmp_path / "conformal.json"
+    with pytest.warns(TableWarning, match=r"no conformal.json of its evaluation, .* not calibrated"):
+        raw = other.predict(layers_of(other))
+    np.testing.assert_array_equal(raw["soc"], calibrated["soc"])
+    assert not np.allclose(raw["soc_upper"], calibrated["soc_upper"])
+
+
 def test_a_row_that_lacks_a_layer_has_no_prediction(region: Region) -> None:
     table = layers_of(region["single"])
     table.iloc[1, 0] = np.nan
