@@ -1,8 +1,6 @@
 """CLM5 on the open profiles of the conterminous United States: its coarse region, from tables to maps."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +8,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import ROOT
+from whole_workflow import finish_workflow
 
 from hybridmap.config.reading import load_config
 from hybridmap.process import get_process
 
 REGIONS = ROOT / "resources/regions"
-FILES = [str(ROOT / "config.yaml"), str(REGIONS / "conus_clm5.yaml"), str(REGIONS / "conus_clm5_coarse.yaml")]
+FILES = [ROOT / "config.yaml", REGIONS / "conus_clm5.yaml", REGIONS / "conus_clm5_coarse.yaml"]
 SHARED = Path(os.environ.get("HYBRIDMAP_SHARED", ROOT.parent / "shared"))
 
 
@@ -24,17 +23,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (SHARED / "data/finer_covariates").is_dir():
         pytest.skip("no open data at hand")
     folder = tmp_path_factory.mktemp("conus")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "PWD": str(folder), "HYBRIDMAP_SHARED": str(SHARED.absolute())}
-    done = subprocess.run(
-        [*command, "--configfile", *FILES, "--directory", str(folder)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=env,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYBRIDMAP_SHARED", str(SHARED.absolute()))
+        finish_workflow(folder, *FILES)
     return folder / "results/conus_clm5_coarse"
 
 

@@ -1,8 +1,5 @@
 """Layers as observations of their own depth, from a table of profiles to maps of intervals: docs/depth.md, run."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import rasterio
 import xarray as xr
 from conftest import ROOT
 from known_profiles import PROFILES, read_fields, truth, write_region
+from whole_workflow import finish_workflow
 
 from hybridmap.check.region import check
 from hybridmap.config.reading import load_config
@@ -29,11 +27,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(inputs: Path) -> Path:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--configfile", str(ROOT / "config.yaml"), str(inputs / "region.yaml"), "--directory", str(inputs)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
-    assert done.returncode == 0, done.stderr[-4000:]
+    finish_workflow(inputs, ROOT / "config.yaml", inputs / "region.yaml")
     return inputs / "results/profiles"
 
 

@@ -1,9 +1,6 @@
 """Every YAML example of the docs is accepted by ``check``, some run to the report; every import of its Python works."""
 
-import os
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from docs_inputs import write_inputs
+from whole_workflow import finish_workflow
 
 from hybridmap.check.region import check
 from hybridmap.config import Config, Experiment, ObservationSource
@@ -116,11 +114,7 @@ def test_the_example_of_a_format_is_a_part_of_a_region_file(name: str, tmp_path:
 def test_an_example_runs_to_the_report(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = region_files(tmp_path, name, BASE | SHORT)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--configfile", *map(str, files), "--directory", str(tmp_path)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
-    assert done.returncode == 0, done.stderr[-4000:]
+    finish_workflow(tmp_path, *files)
     assert (tmp_path / "results" / "demo" / "report" / "index.html").is_file()
 
 

@@ -1,15 +1,14 @@
 """Folders with odd but legal names: every command of the workflow gets them as one word."""
 
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
+from whole_workflow import run_workflow
 
 NAMES = {
     "space": "my results",
@@ -49,10 +48,7 @@ def snakemake(folder: Path, results: str, *more: str) -> subprocess.CompletedPro
     shutil.copy(ROOT / "config.yaml", folder / "config.yaml")
     small = {**SMALL, "results": results, "data_root": f"{results}/demo/inputs"}
     (folder / "small.yaml").write_text(yaml.safe_dump(small, allow_unicode=True))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--configfile", str(folder / "small.yaml"), "--directory", str(folder), *more]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    return run_workflow(folder, folder / "small.yaml", options=more)
 
 
 def commands_of(plan: str) -> list[str]:

@@ -1,8 +1,5 @@
 """Water retention and respiration in a region: a YAML file is all it takes. Synthetic places, then the open data."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import yaml
 import zarr
 from conftest import ROOT
 from region_stages import DEPTHS, run_region, scores, site_table, smooth_field, write_rasters
+from whole_workflow import finish_workflow
 
 from hybridmap.config.reading import load_config
 from hybridmap.process import get_process
@@ -202,12 +200,7 @@ def coarse_run(name: str, folder: Path) -> tuple[Path, dict[str, float]]:
         "experiment_defaults": {"splits": ["block"]},
     }
     (folder / "coarse.yaml").write_text(yaml.safe_dump(overlay))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--configfile", str(ROOT / "config.yaml"), str(ROOT / f"resources/regions/{name}.yaml")]
-    command += [str(folder / "coarse.yaml"), "--directory", str(folder)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
-    assert done.returncode == 0, done.stderr[-4000:]
+    finish_workflow(folder, ROOT / "config.yaml", ROOT / f"resources/regions/{name}.yaml", folder / "coarse.yaml")
     results = folder / "results" / name
     table = pd.read_csv(results / "experiments/retention/evaluation/metrics.csv")
     table = table[(table["fold"] == "pooled") & (table["subset"] == "all") & (table["model"] == "retention")]

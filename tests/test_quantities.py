@@ -1,9 +1,6 @@
 """Quantities that a region declares, from a column to the report: what docs/quantities.md shows, run."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import box
+from whole_workflow import finish_workflow
 
 from hybridmap.check.region import check
 from hybridmap.config.reading import load_config, parse_config
@@ -78,11 +76,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(inputs: Path) -> Path:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--configfile", str(ROOT / "config.yaml"), str(inputs / "region.yaml"), "--directory", str(inputs)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
-    assert done.returncode == 0, done.stderr[-4000:]
+    finish_workflow(inputs, ROOT / "config.yaml", inputs / "region.yaml")
     return inputs / "results/nitrogen"
 
 

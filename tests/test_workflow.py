@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
+from whole_workflow import workflow_command
 
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.model import HybridModel
@@ -68,10 +68,7 @@ def arguments(folder: Path, change: dict[str, Any]) -> tuple[list[str], dict[str
         (folder / "two_pools.py").write_text(source.group(1))
         (folder / "only_moc.py").write_text(only_moc(source.group(1)))
     (folder / "small.yaml").write_text(yaml.safe_dump({**SMALL, **change}))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command += ["--configfile", str(folder / "small.yaml"), "--directory", str(folder)]
-    return command, {**os.environ, "PATH": path}
+    return workflow_command(folder, folder / "small.yaml")
 
 
 def only_moc(source: str) -> str:

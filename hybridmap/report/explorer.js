@@ -51,7 +51,7 @@ hybridmap.Explorer = class {
   async readSites() {
     const { columns } = this.facts.sites, read = {};
     for (const [name, column] of Object.entries(columns)) {
-      const codes = await hybridmap.unpack(column.text, column.bits);
+      const codes = await hybridmap.unpack(this.facts.first_of_sites + column.text, column.bits);
       read[name] = Float64Array.from(codes, (code) => (code ? column.low + (code - 1) * column.step : NaN));
     }
     return read;

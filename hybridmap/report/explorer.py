@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +18,11 @@ from hybridmap.report.packed_maps import FINE, FINEST, ONE_BYTE, Packed, packed
 from hybridmap.report.places import borders, degrees, site_table
 from hybridmap.report.results import Results
 
-BUDGET_BYTES = 10_400_000
-"""Of the text of all maps: with figures and tables the page stays below 15 MB."""
 MOST_CELLS = 250_000
 """Cells of a map (known or not) that are embedded; of larger ones every k-th row and column."""
 PRECISE = ("quantity", "interval", "scenario")
 """Groups of maps whose numbers people read off; of the others 254 steps will do."""
+TAG_BYTES = 60
 SAMPLED = 3
 """Maps of each kind that are packed to know how large all of them would be."""
 
@@ -44,11 +44,11 @@ class Explorer:
 
     @property
     def size(self) -> int:
-        """Bytes of all packed values."""
-        return sum(map(len, self.texts))
+        """Bytes of all of it in the page, with the tag that each text stands in."""
+        return len(json.dumps(self.facts)) + sum(len(text) + TAG_BYTES for text in self.texts)
 
 
-def explorer(results: Results, first: str | None, frame: MapFrame, budget: int = BUDGET_BYTES) -> Explorer:
+def explorer(results: Results, first: str | None, frame: MapFrame, budget: int) -> Explorer:
     """Gather what the explorer shows, as fine as fits.
 
     Parameters
@@ -60,7 +60,7 @@ def explorer(results: Results, first: str | None, frame: MapFrame, budget: int =
     frame : MapFrame
         Grid and borders.
     budget : int
-        Bytes that the text of all maps may have.
+        Bytes that everything it shows may have in the page.
 
     Returns
     -------
@@ -70,11 +70,24 @@ def explorer(results: Results, first: str | None, frame: MapFrame, budget: int =
     sources = Sources(results, results.scales)
     if not sources.maps:
         return Explorer({"layers": []})
-    packed_maps = _fitting(sources, budget)
+    sites = site_table(results)
+    places = Explorer({**_places(results, frame), "sites": sites.facts}, sites.texts)
+    maps = _fitting(sources, budget - places.size)
+    layers = maps.facts["layers"]
+    facts = {
+        **maps.facts, **places.facts,
+        "first": next((k for k, layer in enumerate(layers) if layer["experiment"] == first), 0),
+        "ramps": {name: ramp(name) for name in sorted({layer["colours"] for layer in layers})},
+        "first_of_sites": len(maps.texts),
+    }  # fmt: skip
+    return Explorer(facts, [*maps.texts, *sites.texts])
+
+
+def _places(results: Results, frame: MapFrame) -> dict[str, Any]:
+    """The region, whatever its maps are."""
     grid = results.grid
-    packed_maps.facts |= {
+    return {
         "region": results.config.region,
-        "first": next((k for k, layer in enumerate(packed_maps.facts["layers"]) if layer["experiment"] == first), 0),
         "grid": {
             "crs": grid.crs.name, "west": grid.west, "north": grid.north, "resolution": grid.resolution,
             "width": grid.width, "height": grid.height, "metres": grid.metres_per_unit() * grid.resolution,
@@ -83,11 +96,8 @@ def explorer(results: Results, first: str | None, frame: MapFrame, budget: int =
         "degrees": degrees(grid),
         "borders": borders(frame),
         "experiments": [{"name": e, "title": results.config.experiment(e).title or e} for e in results.mapped],
-        "ramps": {name: ramp(name) for name in sorted({layer["colours"] for layer in packed_maps.facts["layers"]})},
         "folds": FOLDS,
     }  # fmt: skip
-    packed_maps.facts["sites"] = site_table(results, packed_maps.texts)
-    return packed_maps
 
 
 class Plan(NamedTuple):

@@ -30,6 +30,8 @@ from hybridmap.units import typeset
 LOG = logging.getLogger("hybridmap")
 LARGE, TG_OF_PG = 1e9, 2000.0
 """From there on numbers have an exponent, and masses [Tg] are in Pg."""
+PAGE_BYTES = 14_500_000
+"""What can be mailed: below 15 MB with the scripts of the maps."""
 TEMPLATES = "*.html.jinja"
 """Pages and the parts that they include, named so that a change of one makes the report anew."""
 STYLE = "page.css"
@@ -63,9 +65,20 @@ def report(config: Config, results_folder: Path, out: Path, figures: Path, proce
         )  # fmt: skip
     else:
         results = Results(finished.config, results_folder)
-        page = _template().render(**_context(results, figures, finished.missing, processes))
+        page = _page(results, _context(results, figures, finished.missing, processes))
     write_text(page, out)
     LOG.info("report of %d experiments, %.1f MB", len(config.experiments), len(page) / 1e6)
+
+
+def _page(results: Results, context: dict[str, Any]) -> str:
+    """The page with maps as fine as fits beside everything else."""
+    template = _template()
+    page = str(template.render(**context, explorer={"layers": []}, packed=[], scripts=SCRIPTS[-1:]))
+    room = PAGE_BYTES - len(page.encode())
+    maps = explorer(results, context["first"]["best"], map_frame(results), room)
+    if not maps.texts:
+        return page
+    return str(template.render(**context, explorer=maps.facts, packed=maps.texts, scripts=SCRIPTS))
 
 
 def _template(name: str = "page.html.jinja") -> Any:
@@ -93,12 +106,10 @@ def _context(results: Results, folder: Path, missing: list[str], processes: int)
     first = first_screen(results, missing)
     cover = draw_cover(results, first["best"], folder) if first["best"] else ""
     names = [f"{name}.png" for name in ("cover", *REGION)] + [f"{first['best']}_{name}.png" for name in EXPERIMENT]
-    embedded = explorer(results, first["best"], map_frame(results))
     return {
         **_region(results), **_tables(results, truth), "first": first, "cover": cover,
         "figures": Figures(folder, names), "captions": REGION, "ladder_caption": LADDER,
-        "experiment_captions": EXPERIMENT, "explorer": embedded.facts, "packed": embedded.texts, "parts": PARTS,
-        "scripts": SCRIPTS if embedded.texts else SCRIPTS[-1:],
+        "experiment_captions": EXPERIMENT, "parts": PARTS,
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -81,20 +81,26 @@ def _lines(merged: Any, tolerance: float) -> list[Any]:
     return lines
 
 
-def site_table(results: Results, texts: list[str]) -> dict[str, Any]:
+class Sites(NamedTuple):
+    """Samples for the page: what each column is, and its packed text."""
+
+    facts: dict[str, Any]
+    texts: list[str]
+
+
+def site_table(results: Results) -> Sites:
     """Samples as columns of packed numbers, each in the cell that it lies in.
 
     Parameters
     ----------
     results : Results
         Of the region.
-    texts : list of str
-        Packed columns are appended.
 
     Returns
     -------
-    dict
-        ``label`` and ``unit`` of the main quantity, names of the ``sources``, and of each column where its text is.
+    Sites
+        Facts: ``label`` and ``unit`` of the main quantity, names of the ``sources``, and of each column which of the
+        texts it is.
     """
     quantity = next(iter(results.config.all_quantities.values()))
     samples = results.samples
@@ -105,10 +111,11 @@ def site_table(results: Results, texts: list[str]) -> dict[str, Any]:
     for split in results.config.splits:
         of_site = results.splits[results.splits["scheme"] == split.name].drop_duplicates("site_id")
         columns[f"fold {split.name}"] = samples["site_id"].map(of_site.set_index("site_id")["fold"])
-    facts = {}
+    facts, texts = {}, []
     for name, values in columns.items():
         numbers = packed(values.to_numpy("float64", na_value=np.nan), FINEST)
         facts[name] = {"text": len(texts), **numbers.facts()}
         texts.append(numbers.text)
-    return {"n": len(samples), "label": quantity.label, "unit": quantity.unit, "sources": sources,
-            "schemes": [split.name for split in results.config.splits], "columns": facts}  # fmt: skip
+    about = {"n": len(samples), "label": quantity.label, "unit": quantity.unit, "sources": sources,
+             "schemes": [split.name for split in results.config.splits], "columns": facts}  # fmt: skip
+    return Sites(about, texts)

@@ -65,6 +65,20 @@ def test_no_finished_experiment_is_said(tmp_path: Path) -> None:
     assert "No experiment is finished" in page_of(config, folder)
 
 
+def test_maps_take_what_the_rest_of_the_page_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = region_of(tmp_path, [{"name": "one"}, {"name": "two"}])
+    folder = write_finished(config)
+    whole = page_of(config, folder)
+    fine = facts_of(whole)
+    assert fine["step"] == 1
+    limit = len(whole.encode()) - 1
+    monkeypatch.setattr("hybridmap.report.html.PAGE_BYTES", limit)
+    page = page_of(config, folder)
+    assert len(page.encode()) <= limit
+    coarse = facts_of(page)
+    assert sum(layer["step"] for layer in coarse["layers"]) > sum(layer["step"] for layer in fine["layers"])
+
+
 def test_an_experiment_without_maps_has_no_explorer(tmp_path: Path) -> None:
     config = region_of(tmp_path, [{"name": "one", "map": False}])
     page = page_of(config, write_finished(config))
