@@ -111,7 +111,8 @@ def site_table(results: Results) -> Sites:
     for split in results.config.splits:
         of_site = results.splits[results.splits["scheme"] == split.name].drop_duplicates("site_id")
         columns[f"fold {split.name}"] = samples["site_id"].map(of_site.set_index("site_id")["fold"])
-    facts, texts = {}, []
+    facts: dict[str, Any] = {}
+    texts: list[str] = []
     for name, values in columns.items():
         numbers = packed(values.to_numpy("float64", na_value=np.nan), FINEST)
         facts[name] = {"text": len(texts), **numbers.facts()}
