@@ -1,6 +1,6 @@
 """Does the passport keep parameters where their error is small, on landscapes whose truth is known?
 
-    python benchmarks/identifiability.py [--only demo five_pool_second clm5_four clm5_all] [--out FILE.npz]
+    python benchmarks/identifiability.py [--only demo five_pool_second elsewhere clm5_four clm5_all] [--out FILE.npz]
     python benchmarks/identifiability.py --coverage [CASE ...]
     python benchmarks/identifiability.py --proda
 
@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from hybridmap.diagnose.identifiability.agreement import spread
+from hybridmap.diagnose.identifiability.agreement import pattern_agreement, spread
 from hybridmap.diagnose.identifiability.decision import SMALL, expected_error, is_kept
 from hybridmap.diagnose.identifiability.posterior import posterior, waves
 from hybridmap.diagnose.identifiability.sensitivity import sensitivity
@@ -187,6 +187,10 @@ LANDSCAPES: dict[str, dict[str, Callable[[], Truth]]] = {
         "some neural, rest known": lambda: second(("cue", "q_max", "k_des", "k_mb"), ()),
         "some neural, three global": lambda: second(("cue", "q_max", "k_des", "k_mb"), ("f_poc", "vmax_p", "k_ads")),
     },
+    "elsewhere": {
+        "like the demo, rest known": lambda: demo(NEURAL, (), 1),
+        "like the second, rest known": lambda: second(("cue", "q_max", "k_des", "k_mb"), (), 1),
+    },
     "clm5_four": {"four, KAN": lambda: clm5(FOUR, {"name": "kan"}, "hard_sigmoid", LBFGS)},
     "clm5_all": {
         "21, MLP": lambda: clm5([p.name for p in Clm5Profiles().parameters], WIDE, "sigmoid", ADAM),
@@ -248,8 +252,12 @@ def confusion(keeps: NDArray[np.bool_], is_good: NDArray[np.bool_]) -> dict[str,
     }  # fmt: skip
 
 
+PATTERN = ("r, starts", "slope, lowest", "slope, highest")
+"""Of each of the trainings that the passport sees against every other, without the truth."""
+
+
 def agreement_rows(result: Outcome, keeps: NDArray[np.bool_]) -> pd.DataFrame:
-    """r, slope, bias and RMSE of each parameter at the sites where it is kept, of the held-out runs."""
+    """Each parameter where it is kept: held-out runs against the truth, and the runs seen against each other."""
     rows = []
     for k, name in enumerate(result.names):
         at = keeps[:, k]
@@ -262,6 +270,7 @@ def agreement_rows(result: Outcome, keeps: NDArray[np.bool_]) -> pd.DataFrame:
             if true.std() > 0:
                 row |= {"r": np.corrcoef(learned, true)[0, 1], "slope": np.polyfit(true, learned, 1)[0]}
             row |= {"bias": (learned - true).mean(), "rmse": np.sqrt(((learned - true) ** 2).mean())}
+            row |= dict(zip(PATTERN, pattern_agreement(result.starts[:, at, k]), strict=True))
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -333,6 +333,14 @@ ROWS = {
         "linear encoder, hard sigmoid", {"name": "linear"}, "hard_sigmoid", [0.979, 0.087, 1.727], penalties=BOUND
     ),
     "kan": _row("1-layer KAN, hard sigmoid", published=[0.999, 0.989, 0.080], **OUR_KAN),
+    "pure_network_published": _row("pure network, trained as published", MLP, None, [0.933], as_published=True),
+    "mlp_sigmoid_published": _row(
+        "MLP, sigmoid, trained as published", MLP, "sigmoid", [0.996, 0.226, 1.312], as_published=True
+    ),
+    "linear_published": _row(
+        "linear encoder, hard sigmoid, trained as published", {"name": "linear"}, "hard_sigmoid", [0.979, 0.087, 1.727],
+        as_published=True, penalties=FREE,
+    ),
     "mlp_hard_published": _row(
         "MLP, hard sigmoid, trained as published", MLP, "hard_sigmoid", [0.995, 0.721, 1.082], as_published=True,
         penalties=FREE,

@@ -208,6 +208,7 @@ def _experiment(results: Results, name: str, truth: dict[str, dict[str, float]])
         "countries": extent.get("countries", []),
         "passport": results.passport(name)[0],
         "parameters": results.passport(name)[1],
+        "relationships": results.relationships(name),
         "saturation": results.saturation(name),
         "maps": results.map_list(name),
         "globals": results.global_parameters(name),

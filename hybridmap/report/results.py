@@ -169,11 +169,17 @@ class Results:
     def passport(self, experiment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """What is known of its parameters together, and a row for each; no rows where nothing was judged."""
         files = self.of(experiment)
-        passport = files.starts if experiment in with_starts(self.config) else files.identifiability
+        is_started = experiment in with_starts(self.config) or files.starts.summary.is_file()
+        passport = files.starts if is_started else files.identifiability
         judged = _read_json(passport.summary) or {}
         if not passport.table.is_file():
             return judged, []
         return judged, [{str(k): v for k, v in row.items()} for row in read_csv(passport.table).to_dict("records")]
+
+    def relationships(self, experiment: str) -> list[dict[str, Any]]:
+        """What is said of every output over its covariates; empty where nobody asked."""
+        summary = _read_json(self.of(experiment).relationships.summary) or {}
+        return list(summary.get("outputs", []))
 
     def held_out_regions(self, experiment: str) -> dict[str, Any]:
         """What held-out regions say of where the map applies; empty where nothing was asked."""

@@ -14,8 +14,11 @@ EVIL = "<script>alert(1)</script>\"'>"
 
 
 PASSPORT = (
-    "kept", "expected_error", "posterior_sd", "contraction", "spread_folds", "spread_starts", "placebo", "on_bound",
+    "kept", "expected_error", "posterior_sd", "contraction", "spread_folds", "spread_starts", "placebo",
+    "rank_correlation_starts", "on_bound",
 )  # fmt: skip
+
+AGREEMENT = [f"rank_correlation_{between}" for between in ("folds", "seeds", "starts")]
 
 
 class Anything(dict[str, Any]):
@@ -66,6 +69,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
             compensation=Anything(between_trainings=1.0, between_sites=1.0),
         ),
         parameters=[Anything(**dict.fromkeys(PASSPORT, 1.0))],
+        relationships=[Anything(**dict.fromkeys(AGREEMENT, 1.0), inputs=[Anything(share=1.0)])],
     )
     check = {EVIL: Anything(value=1.0, limit=1.0)}
     physics = [Anything(checks=check, capacity=[1.0, 1.0], margins={EVIL: 1.0}, n=1)]

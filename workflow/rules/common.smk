@@ -67,8 +67,14 @@ SATURATING = with_capacity(CONFIG)
 # The comparison with a published map needs SOC, totals a quantity that has a stock.
 WITH_SOC = with_main_target(CONFIG)
 WITH_STOCK = with_stock(CONFIG)
-# Experiments whose verdict on parameters rests on trainings from random starts.
-STARTED = with_starts(CONFIG)
+# Experiments whose verdict on parameters rests on trainings from random starts: where the configuration asks for them,
+# and where `snakemake identifiability` has made them, which are then kept up to date.
+ASKED = with_starts(CONFIG)
+STARTED = [
+    experiment
+    for experiment in EXPERIMENTS
+    if experiment in ASKED or FILES.experiment(experiment).starts.summary.is_file()
+]
 MAPPED = [e.name for e in CONFIG.experiments if e.map]
 
 
@@ -218,7 +224,7 @@ def first_folds(wildcards) -> list[str]:
 
 
 def identifiability_of(wildcards) -> Path:
-    """What the verdict says of parameters by: trainings from random starts where the configuration asks for them."""
+    """What the verdict says of parameters by: trainings from random starts where there are some."""
     is_started = wildcards.experiment in STARTED
     return (EXPERIMENT.starts if is_started else EXPERIMENT.identifiability).summary
 

@@ -76,5 +76,5 @@ rule identifiability_of_starts:
 rule identifiability:
     """Stage on request: trainings from random starts, and what they say."""
     input:
-        expand(EXPERIMENT.starts.summary, experiment=STARTED or with_parameters(CONFIG)),
+        expand(EXPERIMENT.starts.summary, experiment=ASKED or with_parameters(CONFIG)),
     localrule: True

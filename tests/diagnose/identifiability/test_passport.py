@@ -115,6 +115,17 @@ def test_the_passport_of_a_single_random_start_is_not_judged(
     assert reason.startswith("1 training from random starts reached equal skill, so none can be compared; raise")
 
 
+def test_the_passport_of_covariates_that_are_all_constant_is_not_judged(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path
+) -> None:
+    samples = pd.read_parquet(region[1].samples)
+    constant = samples.assign(**{name: 1.0 for name in samples if name.startswith("covariate.")})
+    constant.to_parquet(tmp_path / "samples.parquet")
+    tables = Tables(tmp_path / "samples.parquet", region[1].splits)
+    reason = unjudged_passport((region[0], tables), models(trained, "some_neural"), tmp_path, starts=Identifiability())
+    assert reason == "no covariate varies between the sites, so there is no map; give covariates that do"
+
+
 def test_parameters_that_are_all_global_are_not_judged() -> None:
     model = small_models.model_of({**small_models.SPEC, "neural": [], "shared": ["cue", "q_max", "km_p"]})
     with pytest.raises(NotJudgedError, match="all parameters are global or fixed"):
