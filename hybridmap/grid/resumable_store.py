@@ -74,6 +74,11 @@ class ResumableStore:
         for file in self.out.parent.glob(self.out.name + ".part*.lock"):
             WriterLock(file, self.out).clear()
 
+    @property
+    def held_lock(self) -> Path:
+        """The file that says which run writes the store, or its part."""
+        return self._lock.file
+
     def sign_of_life(self) -> None:
         """Tell other machines that this run still works."""
         self._lock.sign_of_life()
