@@ -35,9 +35,12 @@ ROUNDS = 5
 
 def running() -> list[str]:
     """Numbers of the jobs that run; those that Slurm would keep waiting after an event are let start."""
-    for job in call("squeue", "-h", "-t", "pending", "-o", "%i %r", check=False).splitlines():
-        if job.endswith("BeginTime"):
-            call("scontrol", "update", f"JobId={job.split()[0]}", "StartTime=now", check=False)
+    for line in call("squeue", "-h", "-t", "pending", "-o", "%i %r", check=False).splitlines():
+        job, _, reason = line.partition(" ")
+        if reason == "BeginTime":
+            call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+        elif "held" in reason:  # a node was lost while it started the job
+            call("scontrol", "release", job, check=False)
     return call("squeue", "-h", "-t", "running", "-o", "%i", check=False).split()
 
 
@@ -107,6 +110,7 @@ class Campaign:
             fail(node)  # as Slurm itself does when a node does not answer for long
             let_start(job)
             call("slurmd", "-N", node)
+            time.sleep(2)  # until it has told that it is there
             bring_back(node, self.daemons)
 
     def driver_killed_and_jobs_left(self, job: str) -> None:
