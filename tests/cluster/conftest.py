@@ -99,24 +99,30 @@ def _hear_ctrl_c() -> None:
 
 
 class Region:
-    """A folder in which the small region is run."""
+    """A folder in which the small region is run, by the workflow and package of a folder of code."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, code: Path = ROOT) -> None:
+        self.folder, self.code = folder, code
         self.results = folder / "results" / "demo"
         self.runs: list[subprocess.Popen[str]] = []
         folder.mkdir()
         shutil.copy(ROOT / "config.yaml", folder)
         (folder / "region.yaml").write_text(yaml.safe_dump(REGION))
-        (folder / "workflow").symlink_to(ROOT / "workflow")  # the profiles, and their scripts
+        (folder / "workflow").symlink_to(code / "workflow")  # the profiles, and their scripts
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a run of Snakemake, and do not wait for it; its words go to ``snakemake.log``."""
-        start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        start = [sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
         command = [*start, "--configfile", "region.yaml", *words]
         with (self.folder / "snakemake.log").open("a") as log:
             run = subprocess.Popen(
-                command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, text=True, preexec_fn=_hear_ctrl_c
+                command,
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(self.code)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                preexec_fn=_hear_ctrl_c,
             )
         self.runs.append(run)
         return run

@@ -139,15 +139,15 @@ def test_a_damaged_shard_at_the_edge_of_the_grid_is_made_again(
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = resumable_store.write_bytes
+    original = resumable_store.replace_durably
 
-    def full(receipt: bytes, path: Path) -> None:
+    def full(partial: Path, path: Path) -> None:
         if path.name == "16_0":
             raise OSError(errno.ENOSPC, "No space left on device")
-        original(receipt, path)
+        original(partial, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(resumable_store, "write_bytes", full)
+        patch.setattr(resumable_store, "replace_durably", full)
         with pytest.raises(HybridmapError, match="the disk is full; make room and run again, finished tiles are kept"):
             make(tmp_path / "maps.zarr")
     assert make(tmp_path / "maps.zarr") == ["16_0", "16_16", "16_32"]
@@ -216,7 +216,9 @@ def test_a_file_that_is_gone_when_the_store_is_finished_is_named_and_made_again(
     for tile in tiles_of(GRID, EDGE):
         value = 3.0 + tile.row0 + 0.01 * tile.col0
         store.write_tile(tile, [("a", np.full(tile.shape, value, "float32"))], b"")
-    next(file for file in (store.partial / "a/c").rglob("*") if file.is_file()).unlink()  # as by a worker that is killed while it writes it anew
+    next(
+        file for file in (store.partial / "a/c").rglob("*") if file.is_file()
+    ).unlink()  # as by a worker that is killed while it writes it anew
     with pytest.raises(HybridmapError, match=r"m.zarr: a/c/.* is gone that had been written"):
         store.finish()
     assert not store.out.exists()
