@@ -16,6 +16,7 @@ report: "workflow/report/workflow.rst"
 
 onstart:
     PLAN["is_made"] = True
+    look_ahead()
 
 
 onsuccess:

@@ -15,6 +15,7 @@ check and this module count for no stage.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
@@ -234,7 +235,8 @@ def _remember(content: dict[str, Any], path: Path) -> None:
         partial.write_text(json.dumps(content), encoding="utf-8")
         partial.replace(path)
     except OSError:  # a package that cannot be written to is parsed each time
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only file system refuses even that
+            partial.unlink(missing_ok=True)
 
 
 def _parse(text: bytes) -> Source:

@@ -202,6 +202,13 @@ def test_what_was_read_of_a_module_is_remembered_with_its_text(copy: Path, monke
     assert Code(copy).digest("train") != original["train"]
 
 
+def test_where_nothing_can_be_remembered_the_digests_are_the_same(copy: Path) -> None:
+    original = digests(copy)
+    shutil.rmtree(copy / "__pycache__")
+    (copy / "__pycache__").touch()  # no folder, and nothing below it can be written or removed
+    assert digests(copy) == original
+
+
 SMALL = {
     "demo": None,  # the landscape of the demo is made by a process model, which would replan everything
     "experiments": [

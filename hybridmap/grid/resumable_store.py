@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from hybridmap.errors import HybridmapError
 from hybridmap.files.disk import disk_is_full
 from hybridmap.files.sums import Sums, sums_of, write_sums
-from hybridmap.files.tables import write_bytes, write_text
+from hybridmap.files.tables import replace_durably, write_bytes, write_text
 from hybridmap.grid.lock import WriterLock
 from hybridmap.grid.store import shard_names
 from hybridmap.grid.tiles import Tile
@@ -73,6 +74,11 @@ class ResumableStore:
         """Raise HybridmapError if a part of the store is being written."""
         for file in self.out.parent.glob(self.out.name + ".part*.lock"):
             WriterLock(file, self.out).clear()
+
+    @property
+    def held_lock(self) -> Path:
+        """The file that says which run writes the store, or its part."""
+        return self._lock.file
 
     def sign_of_life(self) -> None:
         """Tell other machines that this run still works."""
@@ -133,6 +139,9 @@ class ResumableStore:
     def write_tile(self, tile: Tile, layers: Iterable[tuple[str, NDArray[Any]]], receipt: bytes) -> None:
         """Write the shards of one tile and then its receipt; no layers leave a receipt alone.
 
+        A worker that was given up may still write the tile that another one writes in its place: who comes later finds
+        it done, and receipts of both have names of their own until they are whole.
+
         Parameters
         ----------
         tile : Tile
@@ -147,6 +156,8 @@ class ResumableStore:
         HybridmapError
             If the disk is full; what is finished stays.
         """
+        if self.receipt(tile) == receipt:
+            return
         names: list[str] = []
         try:
             for name, values in layers:
@@ -156,7 +167,9 @@ class ResumableStore:
                     (self.partial / shard).unlink(missing_ok=True)
                 array[(..., *tile.slices)] = values
                 names += shards
-            write_bytes(_packed(sums_of(self.partial, names), receipt), self.receipts / tile.name)
+            partial = self.receipts / f"{tile.name}.{uuid.uuid4().hex}.partial"
+            partial.write_bytes(_packed(sums_of(self.partial, names), receipt))
+            replace_durably(partial, self.receipts / tile.name)
         except OSError as error:
             if disk_is_full(error):
                 raise HybridmapError(
@@ -171,11 +184,27 @@ class ResumableStore:
         return self._arrays[name]
 
     def finish(self) -> None:
-        """Give the store its name; until :meth:`drop_receipts` another run finds every tile done."""
-        write_sums(self.out, self.partial, self._sums())
+        """Give the store its name; until :meth:`drop_receipts` another run finds every tile done.
+
+        Raises
+        ------
+        HybridmapError
+            If a file is gone that a finished tile had written; the next run makes that tile again.
+        """
+        sums = self._sums()
+        write_sums(self.out, self.partial, sums)
         write_text("", self.receipts / WHOLE)
         shutil.rmtree(self.out, ignore_errors=True)
         os.replace(self.partial, self.out)
+        # By its new name nobody else writes it.
+        gone = next((name for name in sums if not (self.out / name).is_file()), None)
+        if gone is not None:
+            os.replace(self.out, self.partial)
+            (self.receipts / WHOLE).unlink()
+            raise HybridmapError(
+                f"{self.out}: {gone} is gone that had been written, as by a worker that was lost and went on; run"
+                " again, finished tiles are kept."
+            )
 
     def _sums(self) -> Sums:
         """Sums that the receipts of all tiles note."""

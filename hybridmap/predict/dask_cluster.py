@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
-from functools import cache
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-
 from hybridmap.errors import HybridmapError
-from hybridmap.fingerprint import stage_code
+from hybridmap.files.results import metadata
 from hybridmap.grid.tiles import Tile
 from hybridmap.predict import workers
+from hybridmap.predict.dask_identity import verdicts
 from hybridmap.predict.recipe import Job
 
 LOG = logging.getLogger("hybridmap")
@@ -35,11 +30,13 @@ SILENT = ("distributed", "distributed.client")
 """What logs the tracebacks of errors that it also raises, which become sentences here."""
 
 
-def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str, patience_s: float = PATIENCE_S) -> Iterator[Tile]:
+def run_on_dask(
+    job: Job, keys: Mapping[Tile, str], scheduler: str, lock: Path, patience_s: float = PATIENCE_S
+) -> Iterator[Tile]:
     """Predict tiles on the workers of a dask cluster that see the same files, and yield each when it is written.
 
-    A worker whose hybridmap, torch, numpy or Python is not that of the client gets no tile. When the last worker is
-    lost, the run waits for new ones.
+    A worker whose hybridmap, torch, numpy or Python is not that of the client, or that does not see its files, gets no
+    tile. When the last worker is lost, the run waits for new ones.
 
     Parameters
     ----------
@@ -49,6 +46,8 @@ def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str, patience_s: 
         What to do, with the text of each receipt.
     scheduler : str
         Address, such as ``tcp://host:8786``, or the path of a scheduler file.
+    lock : Path
+        The lock that this run holds, which no other one has written: who sees it sees the same files.
     patience_s : float
         How long to wait for the file, and for workers when there is none, in seconds.
 
@@ -60,37 +59,21 @@ def run_on_dask(job: Job, keys: Mapping[Tile, str], scheduler: str, patience_s: 
     Raises
     ------
     HybridmapError
-        If the scheduler does not answer or is lost, has no workers for so long, all workers are of other code, or a
-        worker dies of the same tile again and again; finished tiles are kept.
+        If the scheduler does not answer or is lost, has no workers for so long, all workers are of other code or see
+        other files, or a worker dies of the same tile again and again; finished tiles are kept.
     """
-    from distributed.scheduler import KilledWorker
-
     absolute = job.absolute()
+    marks = {str(path.absolute()): path.read_text(encoding="utf-8") for path in (lock, metadata(absolute.cube_path))}
     with _open_client(scheduler, patience_s) as client:
-        cluster = Cluster(client, scheduler, patience_s)
+        cluster = Cluster(client, scheduler, patience_s, marks)
         try:
             cluster.await_workers()
             yield from _stream(cluster, absolute, keys)
-        except KilledWorker:
-            raise HybridmapError(
-                f"{job.out}: a dask worker died, probably for memory; give workers more, finished tiles are kept."
-            ) from None
         except (CancelledError, OSError):
             raise HybridmapError(
                 f"--scheduler {scheduler}: the dask scheduler is gone; start a cluster and run again, finished tiles"
                 " are kept."
             ) from None
-
-
-@cache
-def code_identity() -> dict[str, str]:
-    """What has to be equal on client and workers for tiles to be equal: code of the prediction, and versions."""
-    return {
-        "hybridmap": f"{version('hybridmap')} (code {stage_code('predict')})",
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "Python": ".".join(platform.python_version_tuple()[:2]),
-    }
 
 
 class Task(NamedTuple):
@@ -120,19 +103,22 @@ class Cluster:
         Of the scheduler, for messages.
     patience_s : float
         How long to wait for workers when there is none, in seconds.
+    marks : mapping of str to str
+        Files that a worker has to see, with their text.
 
     Attributes
     ----------
     threads : dict of str to int
-        Threads of each worker that is there and of the same code, by its address.
+        Threads of each worker that is there and may take part, by its address.
     refused : dict of str to str
         Why others get no tile, by address.
     """
 
-    def __init__(self, client: Any, name: str, patience_s: float) -> None:
+    def __init__(self, client: Any, name: str, patience_s: float, marks: Mapping[str, str]) -> None:
         self.client = client
         self.name = name
         self.patience_s = patience_s
+        self.marks = marks
         self.threads: dict[str, int] = {}
         self.refused: dict[str, str] = {}
         self._last_look = -POLL_S
@@ -155,12 +141,14 @@ class Cluster:
         self._last_look = time.monotonic()
         present = dict(self.client.nthreads())
         new = present.keys() - self.threads.keys() - self.refused.keys()
-        reasons = _differences(self.client, new) if new else {}
+        reasons = verdicts(self.client, new, self.marks) if new else {}
         for address, reason in reasons.items():
-            LOG.warning("dask worker %s gets no tile: %s", address, reason)
-        self.refused |= reasons
+            if reason:
+                LOG.warning("dask worker %s gets no tile: %s", address, reason)
+                self.refused[address] = reason
         lost_count = len(self.threads.keys() - present.keys())
-        self.threads = {address: n for address, n in present.items() if address not in self.refused}
+        accepted = self.threads.keys() | (reasons.keys() - self.refused.keys())
+        self.threads = {address: n for address, n in present.items() if address in accepted}
         if lost_count:
             LOG.warning("dask workers lost: %d, left: %d", lost_count, len(self.threads))
         self._judge_patience()
@@ -214,21 +202,6 @@ class Cluster:
         return HybridmapError(f"--scheduler {self.name}: {reason} and run again, finished tiles are kept.")
 
 
-def _differences(client: Any, addresses: set[str]) -> dict[str, str]:
-    """Of workers that are of other code than this process: in what."""
-    identity = code_identity()
-    answers = client.run(code_identity, workers=sorted(addresses), on_error="return")
-    reasons = {}
-    for address, answer in answers.items():
-        if not isinstance(answer, dict):
-            # What an older release, or an environment without hybridmap, answers.
-            reasons[address] = f"its hybridmap is none of this release ({answer})"
-        elif answer != identity:
-            unequal = [name for name, text in identity.items() if answer.get(name) != text]
-            reasons[address] = "; ".join(f"{n} {answer.get(n, '?')} instead of {identity[n]}" for n in unequal)
-    return reasons
-
-
 def _open_client(scheduler: str, patience_s: float) -> Any:
     """Client of a dask scheduler; HybridmapError if none answers."""
     from distributed import Client
@@ -269,30 +242,62 @@ def _stream(cluster: Cluster, job: Job, keys: Mapping[Tile, str]) -> Iterator[Ti
             running |= cluster.submit(job, *item)
         if not running:
             return
-        for future in _finished(cluster.client, list(running)):
+        for future in _ended(cluster.client, list(running)):
             task = running.pop(future)
-            future.result()
-            yield task.tile
+            if _is_written(cluster.client, future, job):
+                yield task.tile
+            else:
+                running |= cluster.submit(job, task.tile, task.key)
         cluster.look()
         # What is bound to workers that are gone would never end; what they had written is written again, the same.
         for future, task in list(running.items()):
             if cluster.threads and not task.workers & cluster.threads.keys():
+                del running[future]
                 future.cancel()
-                running = {f: t for f, t in running.items() if f is not future} | cluster.submit(
-                    job, task.tile, task.key
-                )
+                running |= cluster.submit(job, task.tile, task.key)
 
 
-def _finished(client: Any, futures: list[Any]) -> list[Any]:
-    """Those that are done, after a while at most; CancelledError if the scheduler is lost."""
+def _ended(client: Any, futures: list[Any]) -> list[Any]:
+    """Those that wait for nothing more, after a while at most."""
     import distributed
 
     wait: Any = distributed.wait
     try:
         with client.as_current():
-            return list(wait(futures, timeout=POLL_S, return_when="FIRST_COMPLETED").done)
-    except (TimeoutError, distributed.TimeoutError):
-        return []
+            wait(futures, timeout=POLL_S, return_when="FIRST_COMPLETED")
+    except (TimeoutError, distributed.TimeoutError, CancelledError):  # cancelled are one or a few: the others count
+        pass
+    return [future for future in futures if future.status != "pending"]
+
+
+def _is_written(client: Any, future: Any, job: Job) -> bool:
+    """Whether the tile of a task that has ended is there; not if its worker was lost.
+
+    Nothing is fetched from the worker, which may be gone by now while its tile is written.
+
+    Raises
+    ------
+    HybridmapError
+        If the tile cannot be made.
+    ConnectionError
+        If the scheduler is lost, which cancels all tasks.
+    """
+    from distributed.scheduler import KilledWorker
+
+    if client.status != "running":
+        raise ConnectionError
+    if future.status != "error":
+        return bool(future.status == "finished")
+    error: Exception = future.exception()
+    if isinstance(error, KilledWorker):
+        raise HybridmapError(
+            f"{job.out}: a dask worker died, probably for memory; give workers more, finished tiles are kept."
+        )
+    if isinstance(error, OSError):
+        raise HybridmapError(
+            f"{job.out}: a dask worker could not read or write ({error}); finished tiles are kept."
+        ) from error
+    raise error
 
 
 _opened: Job | None = None

@@ -187,7 +187,7 @@ def _predict_tiles(
     cells = sum(tile.cells for tile in missing)
     progress = Progress(preview, cells, [tile for tile in keys if tile not in missing])
     if execution.scheduler:
-        finished = run_on_dask(job, missing, execution.scheduler, execution.patience_s)
+        finished = run_on_dask(job, missing, execution.scheduler, store.held_lock, execution.patience_s)
     elif device.type != CPU:
         LOG.info("predicting on %s, while one thread reads ahead and one writes", device_name(device))
         finished = stream_tiles(job, missing, device)

@@ -1,10 +1,12 @@
 """A real Slurm on this machine, and a small region whose results of a local run are known."""
 
+import contextlib
 import filecmp
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,14 +25,15 @@ REGION: dict[str, Any] = {
     "demo": {"sites": 400},
     "grid": {"bounds": [4_000_000, 2_600_000, 4_096_000, 2_696_000]},
     "splits": [{"name": "block", "folds": 3, "size_km": 20}],
-    "baselines": ["coordinates"],
+    "baselines": ["linear"],
     "experiment_defaults": {"splits": ["block"], "training": {"max_epochs": 400, "patience": 400}},
     "experiments": [{"name": "some_neural", "neural": ["cue", "q_max", "f_poc", "vmax_p", "km_p"], "global": "all"}],
     "predict": {"tile": 16, "parts": 2},
 }
 """The demo, shrunk: one experiment, whose training writes checkpoints on its way."""
 SLURM = (
-    *("--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "2"),
+    # A small job takes seven seconds; the second look is ten seconds after the first.
+    *("--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "7"),
     *("--max-threads", "1"),  # the cores of a node
 )
 WEIGHTS = "experiments/*/*/model/**/*"
@@ -85,27 +88,51 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         call("scancel", "-u", "root", check=False)
         call("scontrol", "shutdown", check=False)
         time.sleep(2)
-        call("pkill", "-x", "munged", check=False)
+        with contextlib.suppress(OSError):
+            os.kill(int(Path("/run/munge/munged.pid").read_text()), signal.SIGTERM)
         CONFIGURATION.unlink()
 
 
-class Region:
-    """A folder in which the small region is run."""
+def _hear_ctrl_c() -> None:
+    """Take Ctrl-C as at a terminal: what is started in the background is told to ignore it, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+class Region:
+    """A folder in which the small region is run, by the workflow and package of a folder of code."""
+
+    def __init__(self, folder: Path, code: Path = ROOT) -> None:
+        self.folder, self.code = folder, code
         self.results = folder / "results" / "demo"
+        self.runs: list[subprocess.Popen[str]] = []
         folder.mkdir()
         shutil.copy(ROOT / "config.yaml", folder)
         (folder / "region.yaml").write_text(yaml.safe_dump(REGION))
-        (folder / "workflow").symlink_to(ROOT / "workflow")  # the profiles, and their scripts
+        (folder / "workflow").symlink_to(code / "workflow")  # the profiles, and their scripts
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a run of Snakemake, and do not wait for it; its words go to ``snakemake.log``."""
-        start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        start = [sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
         command = [*start, "--configfile", "region.yaml", *words]
         with (self.folder / "snakemake.log").open("a") as log:
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, text=True)
+            run = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(self.code)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                preexec_fn=_hear_ctrl_c,
+            )
+        self.runs.append(run)
+        return run
+
+    def end(self) -> None:
+        """End what is still running, and its jobs."""
+        for run in self.runs:
+            run.kill()
+            run.wait()
+        call("scancel", "-u", "root", check=False)
 
     def said(self) -> str:
         """What all runs said."""
@@ -128,8 +155,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Region:
 @pytest.fixture
 def region(tmp_path: Path, slurm: Path) -> Iterator[Region]:
     """A folder of the region in which nothing is made yet."""
-    yield Region(tmp_path / "region")
-    call("scancel", "-u", "root", check=False)
+    region = Region(tmp_path / "region")
+    yield region
+    region.end()
 
 
 def same_results(one: Region, other: Region, *patterns: str) -> int:
@@ -177,6 +205,52 @@ def requeue(job: str) -> None:
     let_start(job)
 
 
-def bring_back(node: str) -> None:
-    """Give a node jobs again; one whose daemon has answered meanwhile is back already."""
-    call("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
+def fail(node: str) -> None:
+    """Take a node away from its jobs, which Slurm requeues."""
+    call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+
+
+def bring_back(node: str, daemons: Path, seconds: float = 60) -> None:
+    """Give a node jobs again.
+
+    It is waited for the jobs that ran there to end: one that came back to its own remains would put the node out of
+    service.
+    """
+    deadline = time.monotonic() + seconds
+    while _sockets(node, daemons):
+        assert time.monotonic() < deadline, call("scontrol", "show", "node", node)
+        time.sleep(0.2)
+    while state_of_node(node) not in ("idle", "mixed", "allocated"):
+        assert time.monotonic() < deadline, call("scontrol", "show", "node", node)
+        call("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)  # refused if it is back already
+        time.sleep(0.5)
+
+
+def state_of_node(node: str) -> str:
+    """As ``idle`` or ``down``."""
+    return call("sinfo", "-h", "-n", node, "-o", "%T", check=False).strip()
+
+
+def kill_daemon(node: str, daemons: Path) -> None:
+    """Kill the daemon of a node hard; its jobs go on."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int((daemons / f"slurmd.{node}.pid").read_text()), signal.SIGKILL)
+
+
+def kill_machine(node: str, daemons: Path) -> None:
+    """Kill a node with all that runs on it, as a loss of power does."""
+    kill_daemon(node, daemons)
+    sockets = _sockets(node, daemons)
+    marks = [f"slurmstepd: [{file.name.removeprefix(f'{node}_').partition('.')[0]}." for file in sockets]
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_of_job = f"SLURMD_NODENAME={node}".encode() in (process / "environ").read_bytes().split(b"\0")
+            if is_of_job or (process / "cmdline").read_text().startswith(tuple(marks)):
+                os.kill(int(process.name), signal.SIGKILL)
+    for file in sockets:
+        file.unlink(missing_ok=True)
+
+
+def _sockets(node: str, daemons: Path) -> list[Path]:
+    """One a step of a job that runs on a node."""
+    return list((daemons / "spool" / node).glob(f"{node}_*.*"))

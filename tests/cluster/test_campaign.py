@@ -1,7 +1,5 @@
 """Events of a scheduler drawn at random while a small region is made: none may change a byte of its results."""
 
-import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -12,7 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import ALL, SLURM, Region, bring_back, call, let_start, requeue, same_results, until
+from tests.cluster.conftest import (
+    ALL,
+    SLURM,
+    Region,
+    bring_back,
+    call,
+    fail,
+    kill_daemon,
+    kill_machine,
+    let_start,
+    requeue,
+    same_results,
+    until,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 EVENTS = 30
@@ -24,10 +35,18 @@ ROUNDS = 5
 
 def running() -> list[str]:
     """Numbers of the jobs that run; those that Slurm would keep waiting after an event are let start."""
-    for job in call("squeue", "-h", "-t", "pending", "-o", "%i %r", check=False).splitlines():
-        if job.endswith("BeginTime"):
-            call("scontrol", "update", f"JobId={job.split()[0]}", "StartTime=now", check=False)
+    for line in call("squeue", "-h", "-t", "pending", "-o", "%i %r", check=False).splitlines():
+        job, _, reason = line.partition(" ")
+        if reason == "BeginTime":
+            call("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+        elif "held" in reason:  # a node was lost while it started the job
+            call("scontrol", "release", job, check=False)
     return call("squeue", "-h", "-t", "running", "-o", "%i", check=False).split()
+
+
+def rule_of(job: str) -> str:
+    """What a job makes; empty if it has just ended."""
+    return call("squeue", "-h", "-j", job, "-o", "%k", check=False).strip()
 
 
 def node_of(job: str) -> str:
@@ -42,6 +61,11 @@ class Campaign:
         self.region = region
         self.daemons = daemons
         self.driver = self.start()
+
+    def is_over(self) -> bool:
+        """Whether Snakemake has ended, while requeued jobs are let start."""
+        running()
+        return self.driver.poll() is not None
 
     def start(self) -> "subprocess.Popen[str]":
         """Start Snakemake, with attempts enough for all events."""
@@ -66,20 +90,28 @@ class Campaign:
         call("scontrol", "resume", job, check=False)
 
     def node_down(self, job: str) -> None:
-        """A node fails, and comes back; Slurm requeues its job."""
+        """A node is taken down, and brought back; Slurm requeues its job."""
         if node := node_of(job):
-            call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+            fail(node)
             let_start(job)
-            time.sleep(6)  # while the job goes to the other node, and its processes on this one end
-            bring_back(node)
+            bring_back(node, self.daemons)
 
     def node_daemon_killed(self, job: str) -> None:
-        """The daemon of a node dies, and is started again."""
+        """The daemon of a node dies, and is started again while its job goes on."""
         if node := node_of(job):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int((self.daemons / f"slurmd.{node}.pid").read_text()), signal.SIGKILL)
+            kill_daemon(node, self.daemons)
             time.sleep(1)
             call("slurmd", "-N", node)
+
+    def node_lost_power(self, job: str) -> None:
+        """A node dies with all that runs on it, is missed, and comes back."""
+        if node := node_of(job):
+            kill_machine(node, self.daemons)
+            fail(node)  # as Slurm itself does when a node does not answer for long
+            let_start(job)
+            call("slurmd", "-N", node)
+            time.sleep(2)  # until it has told that it is there
+            bring_back(node, self.daemons)
 
     def driver_killed_and_jobs_left(self, job: str) -> None:
         """Snakemake dies; its jobs go on beside those of the next one."""
@@ -110,6 +142,7 @@ KINDS: tuple[Callable[[Campaign, str], None], ...] = (
     Campaign.suspended_for_a_while,
     Campaign.node_down,
     Campaign.node_daemon_killed,
+    Campaign.node_lost_power,
     Campaign.driver_killed_and_jobs_left,
     Campaign.driver_killed_and_jobs_cancelled,
     Campaign.driver_interrupted,
@@ -127,14 +160,16 @@ def test_events_drawn_at_random_lose_nothing(slurm: Path, local: Region, tmp_pat
             campaign = Campaign(Region(tmp_path / f"region{round_}"), slurm)
             while deck and until(running, campaign.driver, 300):
                 time.sleep(draw.uniform(0.5, 6.0))
-                if not (jobs := running()):
+                jobs = sorted(running())
+                if not jobs or not (name := rule_of(job := draw.choice(jobs))):
                     continue
-                job, kind = draw.choice(sorted(jobs)), deck.pop()
-                name = call("squeue", "-h", "-j", job, "-o", "%k", check=False).strip()
+                kind = deck.pop()
                 kind(campaign, job)
                 counts[kind.__name__] += 1
                 table.write(f"{round_},{time.strftime('%T')},{kind.__name__},{name}\n")
-            assert campaign.driver.wait(900) == 0, campaign.region.said()[-5000:]
+            until(campaign.is_over, campaign.driver, 900)
+            assert campaign.driver.wait() == 0, campaign.region.said()[-5000:]
             assert same_results(local, campaign.region, *ALL) > 40
             table.write(f"{round_},{time.strftime('%T')},equal to the local run,\n")
+            campaign.region.end()
     assert counts.total() >= EVENTS, counts

@@ -1,11 +1,14 @@
 """The workflow on a real Slurm of two virtual nodes: the same bytes, whatever happens to its jobs."""
 
+import re
 import shutil
-import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from tests.cluster.conftest import (
     ALL,
@@ -15,6 +18,9 @@ from tests.cluster.conftest import (
     bring_back,
     call,
     command_of,
+    fail,
+    kill_daemon,
+    kill_machine,
     let_start,
     requeue,
     same_results,
@@ -26,42 +32,76 @@ SBATCH = (
     "mkdir -p logs/cluster && sbatch --parsable -J hm-{rule} -c {threads} --mem {resources.mem_mb}"
     " -t {resources.runtime} -o logs/cluster/%j.log"
 )
-TRAINED = "results/demo/experiments/some_neural.sums"
+TRAINING = "experiments/some_neural/checkpoint"
 
 
-def test_a_region_on_slurm_is_the_same(region: Region, local: Region) -> None:
-    region.run(*SLURM)
+def test_a_region_is_the_same_though_a_job_lacks_memory_and_its_driver_is_killed(region: Region, local: Region) -> None:
+    """Killed hard while its jobs train, after a second one was refused; its jobs go on beside those of the next one."""
+    words = (*SLURM, "--retries", "5", "--set-resources", "ingest:mem_mb=150*attempt*attempt", "--")
+    first = region.start(*words)
+    assert until(lambda: list((region.results / TRAINING).glob("*")), first, 300), region.said()[-5000:]
+    assert region.start(*words).wait(120) != 0
+    assert "cannot be locked" in region.said()
+    first.kill()
+    first.wait()
+    assert call("squeue", "-h")  # jobs that nobody waits for
+    region.run("--unlock")
+    assert "Trying to restart job" in region.run(*words)
     assert same_results(local, region, *ALL) > 40
 
 
 def test_a_region_by_a_generic_scheduler_is_the_same(region: Region, local: Region) -> None:
     status = "workflow/profiles/generic/slurm_status.sh"
     submit = ("--cluster-generic-submit-cmd", SBATCH, "--cluster-generic-status-cmd", status)
-    region.run(
-        "--profile", "workflow/profiles/generic", *submit, "--cluster-generic-cancel-cmd", "scancel", "observations"
-    )
+    wait = ("--seconds-between-status-checks", "2", "--cluster-generic-cancel-cmd", "scancel", "observations")
+    region.run("--profile", "workflow/profiles/generic", *submit, *wait)
     assert same_results(region, local, "observations.parquet") == 1
 
 
-def test_a_job_out_of_memory_is_tried_again_with_more(region: Region, local: Region) -> None:
-    said = region.run(*SLURM, "--set-resources", "ingest:mem_mb=150*attempt*attempt", "--", "observations")
-    assert "Trying to restart job" in said
-    assert same_results(region, local, "observations.parquet") == 1
+REFUSED = {
+    "partition": (("--default-resources", "slurm_partition=nowhere"), "Invalid partition name", "slurm_partition"),
+    "account": (("--default-resources", "slurm_partition=paid"), "Invalid account or", "slurm_account"),
+    "memory": (("--set-resources", "train:mem_mb=99999999"), "rule train: .*configuration is not", "mem_mb"),
+    "GPU": (("--set-resources", "train:gpu_model=h1"), r"rule train: .*\(gres\)", "gpu, gpu_model or gres"),
+}
+"""What is asked for → words of Snakemake, what Slurm says of it, and the key that is named."""
 
 
-def test_a_killed_driver_leaves_no_harm(region: Region, local: Region) -> None:
-    """Killed hard while its jobs train; a second one meanwhile is refused, and the next one goes on."""
-    region.run("--cores", "2", "--", "split", "sample")
-    first = region.start(*SLURM, "--", TRAINED)
-    assert until(lambda: list(region.results.glob("experiments/*/checkpoint/*")), first)
-    assert region.start(*SLURM, "--", TRAINED).wait(120) != 0
-    assert "cannot be locked" in region.said()
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    call("scancel", "-u", "root")
-    region.run("--unlock")
-    region.run(*SLURM, "--", TRAINED)
-    assert same_results(local, region, WEIGHTS) > 4
+def test_what_slurm_refuses_is_one_sentence_before_the_first_job(region: Region) -> None:
+    call("scontrol", "create", "PartitionName=paid", "Nodes=n1", "AllowAccounts=science", "State=UP")
+    for name, (words, reason, key) in REFUSED.items():
+        before = region.said() if region.runs else ""
+        assert region.start(*SLURM, *words, "--", "all").wait(120) == 1, name
+        said = region.said().removeprefix(before)
+        sentences = [line for line in said.splitlines() if "Slurm refuses its jobs" in line]
+        assert len(sentences) == 1, said
+        assert re.search(rf"{reason}.*in the profile: {key}", sentences[0])
+        assert "Trying to restart" not in said
+        assert "Traceback" not in said
+    assert not (region.folder / ".snakemake/slurm_logs").exists()
+    call("scontrol", "delete", "PartitionName=paid")
+
+
+@pytest.fixture
+def read_only_code(tmp_path: Path) -> Iterator[Path]:
+    """This folder, as one that may not be written to."""
+    place = tmp_path / "code"
+    place.mkdir()
+    if subprocess.run(("mount", "--bind", str(ROOT), str(place)), check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        call("mount", "-o", "remount,ro,bind", str(place))
+        yield place
+    finally:
+        call("umount", str(place))
+
+
+def test_the_code_may_lie_where_nothing_can_be_written(read_only_code: Path, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Read-only"):
+        (read_only_code / "x").touch()
+    region = Region(tmp_path / "region", read_only_code)
+    region.run("--cores", "2", "--", "results/demo/observations/survey.parquet")
+    assert "Read-only" not in region.said()
 
 
 HELD = """#!/bin/bash
@@ -91,40 +131,93 @@ def awaited(condition: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.2)
 
 
-def test_whatever_ends_a_training_the_next_one_has_the_same_weights(region: Region, local: Region) -> None:
-    """Requeued to another node, its node down, out of time and cancelled, each in the middle of an epoch."""
-    experiment = region.results / "experiments/some_neural"
-    experiment.mkdir(parents=True)
-    for name in ("samples.parquet", "splits.parquet", "experiments/some_neural/settings.json"):
-        shutil.copy(local.results / name, region.results / name)
-    train = command_of(local, "train")
-    (region.folder / "train.sh").write_text(f"#!/bin/bash\nexec {train}\n")
-    (region.folder / "held.sh").write_text(HELD.format(train=train))
-    held = region.folder / "held"
+class Training:
+    """The training of a region whose other stages are done, as jobs that stop in the middle of an epoch.
 
-    def nodes() -> list[str]:
-        return held.read_text().split() if held.exists() else []
+    Parameters
+    ----------
+    region : Region
+        Empty; gets what a training needs.
+    local : Region
+        Finished.
+    """
 
-    def submit(script: str) -> str:
-        words = ("--requeue", "--mem=1500", "-t", "1", f"--chdir={region.folder}", str(region.folder / script))
+    def __init__(self, region: Region, local: Region) -> None:
+        self.folder = region.folder
+        (region.results / "experiments/some_neural").mkdir(parents=True)
+        for name in ("samples.parquet", "splits.parquet", "experiments/some_neural/settings.json"):
+            shutil.copy(local.results / name, region.results / name)
+        train = command_of(local, "train")
+        (region.folder / "train.sh").write_text(f"#!/bin/bash\nexec {train}\n")
+        (region.folder / "held.sh").write_text(HELD.format(train=train))
+        self.count = 0
+
+    def submit(self, script: str, minutes: int = 9) -> str:
+        """Submit a script; the number of the job."""
+        words = ("--requeue", "--mem=1500", "-t", str(minutes), f"--chdir={self.folder}", str(self.folder / script))
         return call("sbatch", "--parsable", *words).strip()
 
-    job = submit("held.sh")
-    awaited(lambda: len(nodes()) == 1)
-    call("scontrol", "update", f"NodeName={nodes()[0]}", "State=DRAIN", "Reason=test")
+    def node(self) -> str:
+        """The node on which the training stops next."""
+        self.count += 1
+        awaited(lambda: len(self._nodes()) == self.count)
+        return self._nodes()[-1]
+
+    def finish(self) -> None:
+        """Train to the end."""
+        job = self.submit("train.sh")
+        awaited(lambda: state_of(job) == "COMPLETED")
+
+    def _nodes(self) -> list[str]:
+        file = self.folder / "held"
+        return file.read_text().split() if file.exists() else []
+
+
+def test_whatever_ends_a_training_the_next_one_has_the_same_weights(region: Region, local: Region, slurm: Path) -> None:
+    """Requeued to another node, its node down, without power, and cancelled, each in the middle of an epoch."""
+    training = Training(region, local)
+    job = training.submit("held.sh")
+    first = training.node()
+    call("scontrol", "update", f"NodeName={first}", "State=DRAIN", "Reason=test")
     requeue(job)
-    awaited(lambda: len(nodes()) == 2)
-    bring_back(nodes()[0])
-    call("scontrol", "update", f"NodeName={nodes()[1]}", "State=DOWN", "Reason=test")
+    second = training.node()
+    bring_back(first, slurm)
+    fail(second)
     let_start(job)
-    awaited(lambda: len(nodes()) == 3)
-    bring_back(nodes()[1])
-    assert nodes()[0] != nodes()[1] != nodes()[2]
-    awaited(lambda: state_of(job) == "TIMEOUT", 180)
-    job = submit("held.sh")
-    awaited(lambda: len(nodes()) == 4)
+    third = training.node()
+    bring_back(second, slurm)
+    kill_machine(third, slurm)
+    fail(third)
+    let_start(job)
+    assert first != second != third != training.node()
+    call("slurmd", "-N", third)
+    time.sleep(2)  # until it has told that it is there
+    bring_back(third, slurm)
     call("scancel", job)
     awaited(lambda: state_of(job) == "CANCELLED")
-    job = submit("train.sh")
-    awaited(lambda: state_of(job) == "COMPLETED")
+    training.finish()
+    assert same_results(local, region, WEIGHTS) > 4
+
+
+@pytest.mark.nightly
+def test_what_slurm_itself_ends_is_trained_to_the_same_weights(region: Region, local: Region, slurm: Path) -> None:
+    """The daemon of a node is killed and comes back while its job runs; a node is missed; time is up."""
+    training = Training(region, local)
+    job = training.submit("held.sh")
+    first = training.node()
+    kill_daemon(first, slurm)
+    time.sleep(1)
+    call("slurmd", "-N", first)
+    time.sleep(5)
+    assert state_of(job) == "RUNNING"
+    kill_machine(first, slurm)
+    awaited(lambda: state_of(job) == "PENDING", 180)  # by itself
+    let_start(job)
+    assert training.node() != first
+    call("slurmd", "-N", first)
+    time.sleep(2)
+    bring_back(first, slurm)
+    call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    awaited(lambda: state_of(job) == "TIMEOUT", 180)
+    training.finish()
     assert same_results(local, region, WEIGHTS) > 4

@@ -139,15 +139,15 @@ def test_a_damaged_shard_at_the_edge_of_the_grid_is_made_again(
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = resumable_store.write_bytes
+    original = resumable_store.replace_durably
 
-    def full(receipt: bytes, path: Path) -> None:
+    def full(partial: Path, path: Path) -> None:
         if path.name == "16_0":
             raise OSError(errno.ENOSPC, "No space left on device")
-        original(receipt, path)
+        original(partial, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(resumable_store, "write_bytes", full)
+        patch.setattr(resumable_store, "replace_durably", full)
         with pytest.raises(HybridmapError, match="the disk is full; make room and run again, finished tiles are kept"):
             make(tmp_path / "maps.zarr")
     assert make(tmp_path / "maps.zarr") == ["16_0", "16_16", "16_32"]
@@ -161,3 +161,66 @@ def test_parts_and_the_whole_keep_each_other_off(tmp_path: Path) -> None:
         with pytest.raises(HybridmapError, match="another run"):
             make(store.out)
     assert len(make(store.out)) == 6
+
+
+def test_two_workers_that_write_one_tile_at_once_both_end_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One was given up, as the scheduler had lost it, and writes on; both are at their receipts when either goes on."""
+    make(tmp_path / "alone.zarr")
+    store, meet = ResumableStore(tmp_path / "m.zarr"), threading.Barrier(2)
+    store.resume_or_create("one", create)
+    sync, errors = resumable_store.replace_durably, []
+
+    def met(partial: Path, path: Path) -> None:
+        meet.wait(10)
+        sync(partial, path)
+
+    def work() -> None:
+        worker = ResumableStore(tmp_path / "m.zarr")
+        try:
+            for tile in tiles_of(GRID, EDGE):
+                value = 3.0 + tile.row0 + 0.01 * tile.col0
+                worker.write_tile(tile, [("a", np.full(tile.shape, value, "float32"))], b"key")
+                meet.wait(10)
+        except Exception as error:
+            errors.append(error)
+            meet.abort()
+
+    monkeypatch.setattr(resumable_store, "replace_durably", met)
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    store.finish()
+    store.drop_receipts()
+    assert digest(tmp_path / "m.zarr") == digest(tmp_path / "alone.zarr")
+
+
+def test_a_tile_that_is_done_is_not_written_again_by_a_worker_that_comes_late(tmp_path: Path) -> None:
+    store = ResumableStore(tmp_path / "m.zarr")
+    store.resume_or_create("one", create)
+    tile = next(iter(tiles_of(GRID, EDGE)))
+    store.write_tile(tile, [("a", np.full(tile.shape, 3.0, "float32"))], b"key")
+    before = digest(store.partial)
+    ResumableStore(store.out).write_tile(tile, [("a", np.full(tile.shape, 4.0, "float32"))], b"key")
+    assert digest(store.partial) == before
+    ResumableStore(store.out).write_tile(tile, [("a", np.full(tile.shape, 4.0, "float32"))], b"another key")
+    assert digest(store.partial) != before
+
+
+def test_a_file_that_is_gone_when_the_store_is_finished_is_named_and_made_again(tmp_path: Path) -> None:
+    make(tmp_path / "alone.zarr")
+    store = ResumableStore(tmp_path / "m.zarr")
+    store.resume_or_create("one", create)
+    for tile in tiles_of(GRID, EDGE):
+        value = 3.0 + tile.row0 + 0.01 * tile.col0
+        store.write_tile(tile, [("a", np.full(tile.shape, value, "float32"))], b"")
+    next(
+        file for file in (store.partial / "a/c").rglob("*") if file.is_file()
+    ).unlink()  # as by a worker that is killed while it writes it anew
+    with pytest.raises(HybridmapError, match=r"m.zarr: a/c/.* is gone that had been written"):
+        store.finish()
+    assert not store.out.exists()
+    assert len(make(tmp_path / "m.zarr")) == 1
+    assert digest(tmp_path / "m.zarr") == digest(tmp_path / "alone.zarr")

@@ -1,9 +1,11 @@
 """Tiles on a dask cluster: the same bytes, and a sentence for whatever a cluster can do to a run."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ from map_recipes import recipe_of
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
-from hybridmap.predict import dask_cluster, run
-from hybridmap.predict.dask_cluster import Cluster, code_identity
+from hybridmap.predict import dask_cluster, dask_identity, run
+from hybridmap.predict.dask_cluster import Cluster
+from hybridmap.predict.dask_identity import UNSEEN, code_identity, worker_identity
 from hybridmap.predict.recipe import Job
 from hybridmap.predict.run import Execution
 
@@ -31,17 +34,17 @@ class PretendedClient:
         self.present = self._now
         return dict.fromkeys(self.present, 2)
 
-    def run(self, function: Callable[[], object], workers: list[str], on_error: str) -> dict[str, Any]:
+    def run(self, question: Callable[[], object], workers: list[str], on_error: str) -> dict[str, Any]:
         assert on_error == "return"
         return {address: self.present[address] for address in workers}
 
 
-OWN = code_identity()
+OWN = code_identity() | {UNSEEN: ""}
 
 
 def cluster_of(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, Any], patience_s: float = 0.0) -> Cluster:
     monkeypatch.setattr(dask_cluster, "POLL_S", 0.0)
-    return Cluster(PretendedClient(*looks), "dask.json", patience_s)
+    return Cluster(PretendedClient(*looks), "dask.json", patience_s, {})
 
 
 def test_workers_of_other_code_get_no_tile(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -56,11 +59,47 @@ def test_workers_of_other_code_get_no_tile(monkeypatch: pytest.MonkeyPatch, capl
     assert "c gets no tile: its hybridmap is none of this release (no code_identity)" in caplog.text
 
 
-@pytest.mark.parametrize("name", sorted(OWN))
+@pytest.mark.parametrize("name", sorted(code_identity()))
 def test_a_cluster_of_other_code_alone_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     cluster = cluster_of(monkeypatch, {"a": OWN | {name: "0.0"}})
     with pytest.raises(HybridmapError, match=f"none of its workers can take part; a: {name} 0.0 instead of"):
         cluster.await_workers()
+
+
+def test_a_worker_that_does_not_answer_gets_no_tile_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = OSError("Timed out during handshake")
+    cluster = cluster_of(monkeypatch, {"a": OWN, "b": busy}, {"a": OWN, "b": busy}, {"a": OWN, "b": OWN})
+    cluster.await_workers()
+    cluster.look()
+    assert (list(cluster.threads), cluster.refused) == (["a"], {})
+    cluster.look()
+    assert sorted(cluster.threads) == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", [None, "of another run", "\udcff"])
+def test_a_worker_that_sees_other_files_is_named_with_the_first_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    lock, cube = tmp_path / "maps.zarr.lock", tmp_path / "zarr.json"
+    cube.write_text("{}")
+    if text is not None:
+        lock.write_text(text, errors="surrogateescape")
+    marks = {str(cube): "{}", str(lock): "of this run"}
+    answer = asyncio.run(worker_identity(marks, seconds=0))
+    with pytest.raises(HybridmapError, match=rf"none of its workers can take part; a: it does not see {lock} as it is"):
+        cluster_of(monkeypatch, {"a": answer}).await_workers()
+    lock.write_text("of this run")
+    cluster_of(monkeypatch, {"a": asyncio.run(worker_identity(marks, seconds=0))}).await_workers()
+
+
+def test_a_file_that_is_seen_late_is_waited_for(tmp_path: Path) -> None:
+    async def see() -> dict[str, str]:
+        answer = asyncio.ensure_future(worker_identity({str(tmp_path / "late"): "x"}, seconds=30))
+        await asyncio.sleep(0.1)
+        (tmp_path / "late").write_text("x")
+        return await answer
+
+    assert asyncio.run(see()) == OWN
 
 
 def test_lost_workers_are_told_and_waited_for(
@@ -143,6 +182,53 @@ def test_a_run_goes_on_when_new_workers_come(
     assert replaced
     assert "dask workers lost: 1" in caplog.text
     assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
+
+
+class EndedFuture:
+    """A task that has ended in some way."""
+
+    def __init__(self, status: str, error: Exception | None = None) -> None:
+        self.status, self.error = status, error
+
+    def exception(self) -> Exception | None:
+        return self.error
+
+
+def is_written(future: EndedFuture, client: str = "running") -> bool:
+    return dask_cluster._is_written(SimpleNamespace(status=client), future, SimpleNamespace(out=Path("maps.zarr")))
+
+
+def test_a_tile_is_written_although_its_worker_is_gone_and_made_again_if_it_was_lost_before() -> None:
+    assert [is_written(EndedFuture(status)) for status in ("finished", "cancelled", "lost")] == [True, False, False]
+
+
+def test_only_a_lost_connection_is_a_scheduler_that_is_gone() -> None:
+    with pytest.raises(ConnectionError):
+        is_written(EndedFuture("cancelled"), client="connecting")
+
+
+def test_what_a_worker_could_not_read_or_write_is_not_a_scheduler_that_is_gone() -> None:
+    error = FileNotFoundError(2, "No such file or directory", "/scratch/maps.zarr")
+    with pytest.raises(HybridmapError, match=r"maps.zarr: a dask worker could not read or write .*/scratch/maps.zarr"):
+        is_written(EndedFuture("error", error))
+    with pytest.raises(ValueError, match="a fault of the code"):
+        is_written(EndedFuture("error", ValueError("a fault of the code")))
+
+
+def test_a_worker_that_sees_none_of_the_files_gets_no_tile(
+    job: Callable[[str], Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where every machine has a folder of this name, and none is shared."""
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(dask_identity, "SEEN_S", 0.0)
+    monkeypatch.setattr(dask_identity, "_text", lambda file: None)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(HybridmapError, match=r"it does not see .*dask.zarr.lock as it is here; results lie in a folder"),
+    ):
+        run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+    assert not (tmp_path / "dask.zarr").exists()
 
 
 def test_a_scheduler_that_ends_is_told_and_the_next_run_goes_on(

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import yaml
 from hybridmap.check import inputs
+from hybridmap.check.clocks import refuse_future
+from hybridmap.check.slurm import Needs, refuse_what_slurm_refuses
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
@@ -132,6 +134,20 @@ def needs(rule: str, time: int = 1):
         key: lambda wildcards, attempt, key=key: base[key] * attempt
         for key in ("mem_mb", "runtime")
     }
+
+
+def look_ahead():
+    """Refuse, before the first job, what would fail job by job and attempt by attempt."""
+    jobs = list(workflow.dag.needrun_jobs())
+    try:
+        refuse_future({Path(file) for job in jobs for file in job.input})
+        if workflow.executor_plugin.name == "slurm":
+            asking = {job.rule.name: job for job in jobs if not job.is_local}
+            refuse_what_slurm_refuses(
+                {name: Needs(j.threads, j.resources) for name, j in asking.items()}
+            )
+    except HybridmapError as error:
+        raise WorkflowError(str(error)) from None
 
 
 PLAN = {"is_made": False}
