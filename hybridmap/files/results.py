@@ -224,6 +224,9 @@ class ExperimentFiles:
         self.changes = folder / "changes.csv"
         self.reference = folder / "reference.json"
 
+        # Sums of what the jobs read that share the tiles of a map.
+        self.part_inputs = folder / "parts" / "inputs.txt"
+
     def fold(self, name: str) -> FoldFiles:
         """Files of a fold, or of the model for maps."""
         return FoldFiles(self.folder / name)

@@ -1,4 +1,7 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
+import inspect
+import shlex
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -96,9 +99,16 @@ def folds_of(experiment: str) -> list[str]:
     return ids if settings.map else [i for i in ids if i != MAP_FOLD]
 
 
+def ready(function):
+    """The function with its signature at hand, which Snakemake asks for several times at every job."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def code_of(verb: str):
     """Fingerprint of the code of a stage; of process models only that of the experiment counts."""
 
+    @ready
     def code(wildcards) -> str:
         process = SETTINGS[wildcards.experiment].process
         return stage_code(verb, process.name if process else "")
@@ -115,6 +125,7 @@ def content(files, wildcard: str = ""):
     Looked at anew when the job starts, because a fetch may bring the files first.
     """
 
+    @ready
     def digest(wildcards) -> str:
         names = [wildcards[wildcard]] if wildcard else []
         return DIGESTS.of(files(CONFIG, *names))
@@ -131,7 +142,7 @@ def needs(rule: str, time: int = 1):
     """Memory and minutes of the jobs of a rule; the second attempt gets twice as much, the third three times."""
     base = NEEDS[rule] | {"runtime": NEEDS[rule]["runtime"] * time}
     return {
-        key: lambda wildcards, attempt, key=key: base[key] * attempt
+        key: ready(lambda wildcards, attempt, key=key: base[key] * attempt)
         for key in ("mem_mb", "runtime")
     }
 
@@ -160,6 +171,7 @@ def lost(result: Path, *others: Path):
     are those that its sums name. A job that starts has lost nothing: that is what it records.
     """
 
+    @ready
     def first(wildcards) -> str:
         paths = [
             Path(expand(path, **dict(wildcards.items()))[0])
@@ -176,6 +188,7 @@ def lost(result: Path, *others: Path):
 def missing(result: str | Path, *others: Path):
     """First file that is gone of what a program made or brought into the folder of a result; see :func:`lost`."""
 
+    @ready
     def first(wildcards) -> str:
         path = Path(expand(result, **dict(wildcards.items()))[0])
         if PLAN["is_made"] or not path.exists():
@@ -212,23 +225,41 @@ if CONFIG.predict.intervals == "conformal":
 if CONFIG.predict.applicability:
     MAP_INPUTS["applicability"] = EXPERIMENT.applicability
     MAP_INPUTS["expected_error"] = EXPERIMENT.expected_error.table
-PREDICT = (
-    "hybridmap predict {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
-    " --model {params.model:q} --cube {params.cube:q} --samples {input.samples:q} {params.options:q} --out {params.store:q} --workers {threads}"
-    " --log {log:q}"
-)
 PARTS = CONFIG.predict.parts
-PREDICT_PART = f"{PREDICT} --part {{wildcards.part:q}}/{PARTS}"
-PREDICT_WHOLE = f"{PREDICT} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
+MAP_JOB = "{params.command} --workers {threads} --log {log:q}"
+"""What all jobs of a map run; the command of thousands of them is made once, not filled in by each."""
 
 
-def map_options(wildcards, input) -> list[str]:
-    """Options of predict for the inputs that the configuration asks for, each a word of the command."""
-    names = ("calibration", "applicability", "expected_error")
-    options = {n: f"--{n.replace('_', '-')}" for n in names if n in MAP_INPUTS}
-    return [
-        word for n, option in options.items() for word in (option, str(input.get(n)))
+@cache
+def command_of_map(experiment: str) -> str:
+    """The command of all jobs of a map, without what is of one job alone."""
+    files = {
+        name: expand(path, experiment=experiment)[0]
+        for name, path in MAP_INPUTS.items()
+    }
+    named = FILES.experiment(experiment)
+    options = {
+        "experiment": experiment,
+        "model": str(named.fold(MAP_FOLD).model),
+        "cube": str(FILES.cube),
+        "samples": files["samples"],
+        "out": str(named.maps),
+    }
+    wanted = ("calibration", "applicability", "expected_error")
+    options |= {name: files[name] for name in wanted if name in files}
+    words = [
+        word
+        for name, value in options.items()
+        for word in (f"--{name.replace('_', '-')}", value)
     ]
+    start = ("hybridmap", "predict", files["settings"], files["experiment"])
+    return shlex.join([*start, *words])
+
+
+@ready
+def map_command(wildcards) -> str:
+    """See :func:`command_of_map`."""
+    return command_of_map(wildcards.experiment)
 
 
 def first_folds(wildcards) -> list[str]:

@@ -64,11 +64,30 @@ rule expected_error:
         " --out {params.folder:q} --threads {threads} --log {log:q}"
 
 
+# One file stands for all that the shares of a map read: a job that waits for one file is planned in half the time.
+rule predict_inputs:
+    """What all shares of a map read, by its sums."""
+    input:
+        **MAP_INPUTS,
+    output:
+        EXPERIMENT.part_inputs,
+    log:
+        f"{LOGS}/predict/{{experiment}}_inputs.log",
+    localrule: True
+    conda:
+        "../../envs/hybridmap.yaml"
+    params:
+        code=code_of("predict"),
+        tables=content(inputs.experiment_files, "experiment"),
+    shell:
+        "{{ printf '%s\\n' {params.code:q} {params.tables:q} && cksum {input:q}; }} > {output:q} 2> {log:q}"
+
+
 # With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.
 rule predict_part:
     """One of predict.parts shares of the tiles of a map."""
     input:
-        **MAP_INPUTS,
+        EXPERIMENT.part_inputs,
     output:
         touch(EXPERIMENT.part("{part}", PARTS)),
     log:
@@ -81,14 +100,9 @@ rule predict_part:
     resources:
         **needs("predict_part"),
     params:
-        model=str(EXPERIMENT.fold(MAP_FOLD).model),
-        cube=subpath(input.store, parent=True),
-        store=str(EXPERIMENT.maps),
-        options=map_options,
-        code=code_of("predict"),
-        tables=content(inputs.experiment_files, "experiment"),
+        command=map_command,
     shell:
-        PREDICT_PART
+        f"{MAP_JOB} --part {{wildcards.part}}/{PARTS}"
 
 
 rule predict:
@@ -114,11 +128,8 @@ rule predict:
     resources:
         **needs("predict"),
     params:
-        model=str(EXPERIMENT.fold(MAP_FOLD).model),
-        cube=subpath(input.store, parent=True),
-        store=str(EXPERIMENT.maps),
+        command=map_command,
         rasters=str(EXPERIMENT.rasters),
-        options=map_options,
         code=code_of("predict"),
         tables=content(inputs.experiment_files, "experiment"),
         lost=lost(
@@ -130,7 +141,7 @@ rule predict:
             sums_file(EXPERIMENT.rasters),
         ),
     shell:
-        PREDICT_WHOLE
+        f"{MAP_JOB} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
 
 
 rule stac:
