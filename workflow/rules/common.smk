@@ -1,10 +1,11 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
+import sys
 from pathlib import Path
 
 import yaml
 from hybridmap.check import inputs
 from hybridmap.check.clocks import refuse_future
-from hybridmap.check.slurm import Needs, refuse_what_slurm_refuses
+from hybridmap.check.slurm import Needs, jobs_without_log, refuse_what_slurm_refuses
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
