@@ -79,12 +79,12 @@ def refuse_what_slurm_refuses(jobs: Mapping[str, Needs]) -> None:
             )
 
 
-def jobs_without_log(said: str) -> str:
+def jobs_without_log(messages: str) -> str:
     """Say which failed jobs could not even begin a log, as their node does not see the folder.
 
     Parameters
     ----------
-    said : str
+    messages : str
         What Snakemake said in a run.
 
     Returns
@@ -92,13 +92,13 @@ def jobs_without_log(said: str) -> str:
     str
         A sentence; "" if there are none.
     """
-    logs = {job: Path(file) for job, file in SUBMITTED.findall(said)}
-    jobs = [job for job in FAILED.findall(said) if job in logs and not logs[job].exists()]
+    logs = {job: Path(file) for job, file in SUBMITTED.findall(messages)}
+    jobs = [job for job in FAILED.findall(messages) if job in logs and not logs[job].exists()]
     if not jobs:
         return ""
-    others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+    remark = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
     return (
-        f"Slurm job {jobs[0]}{others} left no log ({logs[jobs[0]]}): its node does not see this folder, which has to"
+        f"Slurm job {jobs[0]}{remark} left no log ({logs[jobs[0]]}): its node does not see this folder, which has to"
         f" lie on a disk that all nodes share; 'scontrol show job {jobs[0]}' names the node."
     )
 
