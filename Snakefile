@@ -19,6 +19,11 @@ onstart:
     look_ahead()
 
 
+onerror:
+    if sentence := jobs_without_log(Path(log).read_text(errors="replace")):
+        print(sentence, file=sys.stderr)
+
+
 onsuccess:
     if FILES.settings("report").is_file():
         # A run that succeeded has succeeded, whatever there is to say of it.

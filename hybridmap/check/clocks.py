@@ -34,10 +34,10 @@ def refuse_future(files: Iterable[Path]) -> None:
     newest = max(changed, key=lambda file: changed[file], default=None)
     if newest is None or changed[newest] <= time.time() + AHEAD_S:
         return
-    ahead = changed[newest] - _file_clock(newest.parent)
-    if ahead > AHEAD_S:
+    lead_s = changed[newest] - _file_clock(newest.parent)
+    if lead_s > AHEAD_S:
         raise HybridmapError(
-            f"{newest}: it was changed {ahead:.0f} s after now, so the clocks of machines or of the disk differ; set"
+            f"{newest}: it was changed {lead_s:.0f} s after now, so the clocks of machines or of the disk differ; set"
             f" them right, then 'touch {newest}' and what was made from it."
         )
 

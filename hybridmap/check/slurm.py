@@ -1,10 +1,12 @@
-"""What Slurm would refuse of a run, asked before anything is submitted: one sentence, not one a job and attempt."""
+"""What Slurm would refuse of a run, asked before anything is submitted; and jobs whose node does not see the folder."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hybridmap.errors import HybridmapError
@@ -31,6 +33,9 @@ KEYS = {
     "node configuration": "mem_mb, max-threads or the kind of GPU: more than any node of the partition has",
 }
 """What Slurm says → the key of a profile that settles it."""
+SUBMITTED = re.compile(r"submitted with SLURM jobid (\d+) \(log: (.+)\)\.")
+FAILED = re.compile(r"SLURM-job '(\d+)' failed, SLURM status is: 'FAILED'")
+"""What Snakemake says of jobs, as its plugin for Slurm words it."""
 ELSEWHERE = "a profile for Slurm is for a login node of its cluster, that for one machine is workflow/profiles/local."
 ANSWER_S = 60.0
 """Seconds that Slurm has to answer."""
@@ -72,6 +77,30 @@ def refuse_what_slurm_refuses(jobs: Mapping[str, Needs]) -> None:
                 f"rule {rule}: Slurm refuses its jobs: {reason} (sbatch {shlex.join(options)}); change it in the"
                 f" profile: {key}."
             )
+
+
+def jobs_without_log(messages: str) -> str:
+    """Say which failed jobs could not even begin a log, as their node does not see the folder.
+
+    Parameters
+    ----------
+    messages : str
+        What Snakemake said in a run.
+
+    Returns
+    -------
+    str
+        A sentence; "" if there are none.
+    """
+    logs = {job: Path(file) for job, file in SUBMITTED.findall(messages)}
+    jobs = [job for job in FAILED.findall(messages) if job in logs and not logs[job].exists()]
+    if not jobs:
+        return ""
+    remark = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+    return (
+        f"Slurm job {jobs[0]}{remark} left no log ({logs[jobs[0]]}): its node does not see this folder, which has to"
+        f" lie on a disk that all nodes share; 'scontrol show job {jobs[0]}' names the node."
+    )
 
 
 def sbatch_options(needs: Needs) -> tuple[str, ...]:

@@ -197,12 +197,12 @@ class ResumableStore:
         shutil.rmtree(self.out, ignore_errors=True)
         os.replace(self.partial, self.out)
         # By its new name nobody else writes it.
-        gone = next((name for name in sums if not (self.out / name).is_file()), None)
-        if gone is not None:
+        lost_file = next((name for name in sums if not (self.out / name).is_file()), None)
+        if lost_file is not None:
             os.replace(self.out, self.partial)
             (self.receipts / WHOLE).unlink()
             raise HybridmapError(
-                f"{self.out}: {gone} is gone that had been written, as by a worker that was lost and went on; run"
+                f"{self.out}: {lost_file} is gone that had been written, as by a worker that was lost and went on; run"
                 " again, finished tiles are kept."
             )
 

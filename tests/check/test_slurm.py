@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridmap.check.slurm import Needs, refuse_what_slurm_refuses, sbatch_options
+from hybridmap.check.slurm import Needs, jobs_without_log, refuse_what_slurm_refuses, sbatch_options
 from hybridmap.errors import HybridmapError
 
 SAYS = {
@@ -84,3 +84,24 @@ def test_without_slurm_the_profile_for_one_machine_is_named(tmp_path: Path, monk
 )
 def test_options_are_those_of_the_plugin(resources: dict[str, object], options: tuple[str, ...]) -> None:
     assert sbatch_options(Needs(3, resources)) == options
+
+
+SAID = """Job 0 has been submitted with SLURM jobid 5 (log: {folder}/rule_demo/5.log).
+Error in rule demo:
+    message: SLURM-job '5' failed, SLURM status is: '{state}'. Detailed failure reason unavailable
+Job 0 has been submitted with SLURM jobid 6 (log: {folder}/rule_demo/6.log).
+Error in rule demo:
+    message: SLURM-job '6' failed, SLURM status is: 'FAILED'. Detailed failure reason unavailable
+"""
+
+
+def test_failed_jobs_without_a_log_are_of_nodes_that_do_not_see_the_folder(tmp_path: Path) -> None:
+    said = SAID.format(folder=tmp_path, state="FAILED")
+    assert jobs_without_log(said).startswith(
+        f"Slurm job 5 and 1 more left no log ({tmp_path}/rule_demo/5.log): its node"
+    )
+    assert jobs_without_log(SAID.format(folder=tmp_path, state="CANCELLED")).startswith("Slurm job 6 left no log")
+    (tmp_path / "rule_demo").mkdir()
+    for job in (5, 6):
+        (tmp_path / f"rule_demo/{job}.log").touch()
+    assert jobs_without_log(said) == jobs_without_log("") == ""

@@ -42,7 +42,7 @@ class Processes:
 
     def __init__(self, folder: Path, region: Region) -> None:
         self.folder, self.region = folder, region
-        self.file, self.store = folder / "dask.json", folder / "maps.zarr"
+        self.file, self.store = folder / "dask.json", folder / "maps" / "maps.zarr"
         self.alive: list[subprocess.Popen[bytes]] = []
         key, certificate = folder / "key.pem", folder / "me.pem"
         make = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {key} -out {certificate}"
@@ -79,11 +79,11 @@ class Processes:
         assert json.loads(self.file.read_text())["address"].startswith("tls://")
         return process
 
-    def worker(self, **environment: str) -> "subprocess.Popen[bytes]":
-        """Start a worker of one thread, which is one process."""
+    def worker(self, *through: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker of one thread, which is one process, alone or through another program."""
         words = ("-c", "from distributed.cli.dask_worker import main; main()", "--no-dashboard", "--no-nanny")
         place = ("--scheduler-file", str(self.file), "--interface", "lo", "--nthreads", "1", "--protocol", "tls")
-        return self.start("worker.log", sys.executable, *words, *place, **environment)
+        return self.start("worker.log", *through, sys.executable, *words, *place, **environment)
 
     def predict(self, patience_s: int = 60) -> "subprocess.Popen[bytes]":
         """Start the command that made the map of the region, on the workers and into another store."""
@@ -99,7 +99,7 @@ class Processes:
 
     def tiles(self) -> int:
         """Files of pixels that are written."""
-        return sum(1 for _ in self.folder.glob("maps.zarr.partial/*/c/**/*"))
+        return sum(1 for _ in self.folder.glob("maps/maps.zarr.partial/*/c/**/*"))
 
 
 @pytest.fixture
@@ -111,6 +111,14 @@ def processes(tmp_path: Path, local: Region) -> Iterator[Processes]:
     for process in cluster.alive:
         process.kill()
         process.wait()
+
+
+def same_store(processes: Processes, local: Region) -> int:
+    """How many files the map has; they are those of the map that was made on this machine."""
+    made = local.results / "experiments/some_neural/maps.zarr"
+    names = [str(file.relative_to(made)) for file in made.rglob("*") if file.is_file()]
+    assert filecmp.cmpfiles(made, processes.store, names, shallow=False)[1:] == ([], [])
+    return len(names)
 
 
 def other_release(folder: Path) -> Path:
@@ -156,7 +164,27 @@ def test_each_process_is_killed_and_the_map_is_the_same(processes: Processes, lo
     assert processes.predict().wait(180) == 0, processes.said()
     assert "Traceback" not in processes.said()
     assert alien.poll() is None or alien.returncode == 0
-    made = local.results / "experiments/some_neural/maps.zarr"
-    names = [str(file.relative_to(made)) for file in made.rglob("*") if file.is_file()]
-    assert filecmp.cmpfiles(made, processes.store, names, shallow=False)[1:] == ([], [])
-    assert len(names) > 10
+    assert same_store(processes, local) > 10
+
+
+@pytest.mark.nightly
+def test_a_worker_that_does_not_see_the_files_gets_no_tile(processes: Processes, local: Region) -> None:
+    """Its machine has a folder of the name, which is its own; one that sees them makes the map beside it."""
+    folder = processes.store.parent
+    folder.mkdir()
+    own_folder = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(folder))
+    if subprocess.run((*own_folder, "true"), check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    processes.scheduler()
+    blind = processes.worker(*own_folder)
+    awaited(lambda: "Registered to" in (processes.folder / "worker.log").read_text())
+    assert processes.predict().wait(120) == 1
+    assert "it does not see" in processes.said()
+    assert "maps.zarr.lock as it is here; results lie in a folder that all machines share" in processes.said()
+    assert not processes.store.exists()
+    processes.worker()
+    awaited(lambda: (processes.folder / "worker.log").read_text().count("Registered to") == 2)
+    assert processes.predict().wait(240) == 0, processes.said()
+    assert "Traceback" not in processes.said()
+    assert blind.poll() is None
+    assert same_store(processes, local) > 10

@@ -60,7 +60,6 @@ def test_a_region_by_a_generic_scheduler_is_the_same(region: Region, local: Regi
 
 REFUSED = {
     "partition": (("--default-resources", "slurm_partition=nowhere"), "Invalid partition name", "slurm_partition"),
-    "account": (("--default-resources", "slurm_partition=paid"), "Invalid account or", "slurm_account"),
     "memory": (("--set-resources", "train:mem_mb=99999999"), "rule train: .*configuration is not", "mem_mb"),
     "GPU": (("--set-resources", "train:gpu_model=h1"), r"rule train: .*\(gres\)", "gpu, gpu_model or gres"),
 }
@@ -68,7 +67,6 @@ REFUSED = {
 
 
 def test_what_slurm_refuses_is_one_sentence_before_the_first_job(region: Region) -> None:
-    call("scontrol", "create", "PartitionName=paid", "Nodes=n1", "AllowAccounts=science", "State=UP")
     for name, (words, reason, key) in REFUSED.items():
         before = region.said() if region.runs else ""
         assert region.start(*SLURM, *words, "--", "all").wait(120) == 1, name
@@ -78,8 +76,8 @@ def test_what_slurm_refuses_is_one_sentence_before_the_first_job(region: Region)
         assert re.search(rf"{reason}.*in the profile: {key}", sentences[0])
         assert "Trying to restart" not in said
         assert "Traceback" not in said
+    assert call("squeue", "-h") == ""
     assert not (region.folder / ".snakemake/slurm_logs").exists()
-    call("scontrol", "delete", "PartitionName=paid")
 
 
 @pytest.fixture
@@ -102,6 +100,26 @@ def test_the_code_may_lie_where_nothing_can_be_written(read_only_code: Path, tmp
     region = Region(tmp_path / "region", read_only_code)
     region.run("--cores", "2", "--", "results/demo/observations/survey.parquet")
     assert "Read-only" not in region.said()
+
+
+@pytest.mark.nightly
+def test_a_node_that_does_not_see_the_folder_is_told(region: Region, slurm: Path) -> None:
+    """It has a folder of the name, which is its own."""
+    own_folder = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(region.folder))
+    if subprocess.run((*own_folder, "true"), check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    kill_daemon("n2", slurm)
+    call(*own_folder, "slurmd", "-N", "n2")
+    call("scontrol", "update", "NodeName=n1", "State=DRAIN", "Reason=test")
+    try:
+        assert region.start(*SLURM, "--retries", "1", "--", "results/demo/inputs/made.json").wait(180) == 1
+    finally:
+        kill_daemon("n2", slurm)
+        call("slurmd", "-N", "n2")
+        for node in ("n1", "n2"):
+            bring_back(node, slurm)
+    assert region.said().count("and 1 more left no log") == 1
+    assert "its node does not see this folder" in region.said()
 
 
 HELD = """#!/bin/bash

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,8 @@ from map_recipes import recipe_of
 
 from hybridmap.config import Config
 from hybridmap.errors import HybridmapError
+from hybridmap.grid import resumable_store
+from hybridmap.grid.tiles import Tile
 from hybridmap.predict import dask_cluster, dask_identity, run
 from hybridmap.predict.dask_cluster import Cluster
 from hybridmap.predict.dask_identity import UNSEEN, code_identity, worker_identity
@@ -229,6 +233,41 @@ def test_a_worker_that_sees_none_of_the_files_gets_no_tile(
     ):
         run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
     assert not (tmp_path / "dask.zarr").exists()
+
+
+@pytest.mark.nightly
+def test_a_lost_worker_that_writes_on_does_no_harm(
+    job: Callable[[str], Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both it and the one in its place are at the receipt of the same tile; the lost one is first."""
+    from distributed import LocalCluster
+
+    run.predict(job("here.zarr"), "t", Execution(1))
+    monkeypatch.setattr(dask_cluster, "POLL_S", 0.05)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        predict, sync = dask_cluster.workers.work, resumable_store.replace_durably
+        meet, lost = threading.Barrier(2), []
+
+        def met(partial: Path, path: Path) -> None:
+            if lost and path.name == lost[0]:
+                meet.wait(20)
+                if threading.get_ident() != lost[1]:
+                    time.sleep(0.3)
+            sync(partial, path)
+
+        def lose_the_worker(tile: Tile, key: str) -> object:
+            if not lost:
+                lost.extend([tile.name, threading.get_ident()])
+                worker = next(iter(cluster.workers.values())).address
+                cluster.loop.add_callback(cluster.scheduler.remove_worker, worker, stimulus_id="test")
+                cluster.scale(2)
+            return predict(tile, key)
+
+        monkeypatch.setattr(resumable_store, "replace_durably", met)
+        monkeypatch.setattr(dask_cluster.workers, "work", lose_the_worker)
+        run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+    assert not meet.broken
+    assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
 
 
 def test_a_scheduler_that_ends_is_told_and_the_next_run_goes_on(

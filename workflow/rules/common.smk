@@ -1,13 +1,14 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
 import inspect
 import shlex
+import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
 from hybridmap.check import inputs
 from hybridmap.check.clocks import refuse_future
-from hybridmap.check.slurm import Needs, refuse_what_slurm_refuses
+from hybridmap.check.slurm import Needs, jobs_without_log, refuse_what_slurm_refuses
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
