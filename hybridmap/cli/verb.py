@@ -49,12 +49,15 @@ class Verb(click.Command):
             _use_threads(ctx.params.pop("threads"))
             self.prepare(ctx)
             super().invoke(ctx)
-        except (Exception, KeyboardInterrupt) as error:
-            problem, code = _problem(error, ctx.params.get("out"))
+        except KeyboardInterrupt:
+            LOG.error("hybridmap %s: interrupted; run it again to go on.", self.name)
+            return INTERRUPTED
+        except Exception as error:
+            problem = _problem(error, ctx.params.get("out"))
             if not problem:
                 raise
             LOG.error("hybridmap %s: %s", self.name, problem)
-            return code
+            return 1
         return 0
 
     def prepare(self, ctx: click.Context) -> None:
@@ -94,16 +97,14 @@ def _use_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-def _problem(error: BaseException, out: Path | None) -> tuple[str, int]:
-    """What to say of an error that is no defect of hybridmap, and the exit code; nothing of one that is."""
+def _problem(error: Exception, out: Path | None) -> str:
+    """What to say of an error that is no defect of hybridmap; nothing of one that is."""
     from hybridmap.files.disk import problem_of_disk
 
     match error:
         case HybridmapError():
-            return str(error), 1
-        case KeyboardInterrupt():
-            return "interrupted; run it again to go on.", INTERRUPTED
+            return str(error)
         case ModuleNotFoundError():
-            return absent_package(error), 1
+            return absent_package(error)
     problem = problem_of_disk(error)
-    return problem and f"{getattr(error, 'filename', None) or out or 'an output'}: {problem}", 1
+    return problem and f"{getattr(error, 'filename', None) or out or 'an output'}: {problem}"

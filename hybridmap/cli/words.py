@@ -12,7 +12,7 @@ class Several(click.Option):
     """An option with as many words as follow it; each is a value."""
 
     def __init__(self, *names: Any, **settings: Any) -> None:
-        super().__init__(*names, **settings, multiple=True)
+        super().__init__(*names, **{**settings, "multiple": True})
 
     def make_metavar(self, ctx: click.Context) -> str:
         """As of one value, and dots."""

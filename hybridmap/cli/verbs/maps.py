@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -107,7 +107,7 @@ def _predict(
     predict(job, _map_title(config, experiment), execution, partial(export, *places))
 
 
-def _target(path: Path | None, option: partial[object]) -> Path:
+def _target(path: Path | None, option: partial[Any]) -> Path:
     """What a prediction writes; HybridmapError where its option was left out."""
     if path is None:
         about = str(option.keywords["help"]).removesuffix(".")
