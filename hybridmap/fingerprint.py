@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).parent
 VERBS = "cli.verbs"
+"""Package with the functions of the verbs, ``_some_verb`` for ``hybridmap some-verb``."""
 IGNORED = ("cli", "check", "fingerprint")
 """Rooms, and this module, that count for no stage: no result depends on them."""
 PROCESSES = "process"
@@ -82,8 +83,12 @@ class Code:
         return _read_sources({module: self.files[path] for module, path in self.modules.items()}, self.package)
 
     @cached_property
-    def _verbs(self) -> ast.Module:
-        return ast.parse(self.files[self.modules[f"{self.package.name}.{VERBS}"]])
+    def _verbs(self) -> dict[str, ast.Module]:
+        """Function of a verb, which is one with decorators → its module."""
+        start = f"{self.package.name}.{VERBS}."
+        trees = [ast.parse(self.files[path]) for module, path in self.modules.items() if module.startswith(start)]
+        nodes = [(node, tree) for tree in trees for node in tree.body]
+        return {node.name: tree for node, tree in nodes if isinstance(node, ast.FunctionDef) and node.decorator_list}
 
     def stage_modules(self, verb: str, process: str | None = None) -> set[str]:
         """Modules that a stage imports, directly or through others.
@@ -126,7 +131,8 @@ class Code:
         return set() if source.serves else {f"{self._package_of(module)}.{source.table[key]}" for key in keys}
 
     def _roots(self, verb: str, process: str | None) -> set[str]:
-        imports = [*_function_imports(self._verbs, f"_{verb.replace('-', '_')}"), *_user_imports(process)]
+        function = f"_{verb.replace('-', '_')}"
+        imports = [*_function_imports(self._verbs[function], function), *_user_imports(process)]
         return {name for entry in imports for name in self._imported(entry)}
 
     def _reached(self, roots: Iterable[str], process: str | None) -> set[str]:

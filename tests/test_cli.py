@@ -108,12 +108,13 @@ def test_a_full_disk_is_one_sentence_whoever_finds_it(
     assert said.startswith("hybridmap schema: " + (getattr(error, "filename", None) or "an output"))
 
 
-def test_other_failures_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), EOFError("no more")], ids=["I/O", "end"])
+def test_other_failures_keep_their_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
-        raise OSError(errno.EIO, "Input/output error")
+        raise error
 
     monkeypatch.setattr("hybridmap.config.reference_page.markdown", fail)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(type(error), match=error.args[-1]):
         main(["schema", "--markdown"])
 
 

@@ -17,7 +17,8 @@ import yaml
 from conftest import ROOT
 
 from hybridmap import fingerprint
-from hybridmap.cli import tools, verbs
+from hybridmap.cli.program import PROGRAM
+from hybridmap.cli.verb import Stage
 from hybridmap.files.sums import sums_file
 from hybridmap.files.tables import write_state
 from hybridmap.fingerprint import Code
@@ -30,6 +31,12 @@ BY_NAME: dict[str, Iterable[str]] = {
     "hybridmap.encoders.declarations": [f"hybridmap.encoders.{f.stem}" for f in ROOT.glob("hybridmap/encoders/*.py")],
 }
 """Modules that others load by their names; an import graph does not see these."""
+STAGES = {
+    name: verb.callback
+    for name, verb in PROGRAM.commands.items()
+    if isinstance(verb, Stage) and isinstance(verb.callback, FunctionType)
+}
+"""Verb → its function."""
 UNCOUNTED = "hybridmap.fingerprint"
 """A module that no result depends on."""
 TYPES_ALONE = re.compile(r"^if TYPE_CHECKING:\n(?:    .*\n|\n)+", re.MULTILINE)
@@ -67,9 +74,9 @@ class Graph:
         source = inspect.getsource(function)
         roots = set(re.findall(r"^ +from (hybridmap[\w.]*) import", source, re.MULTILINE))
         for name in names_of(function.__code__):
-            used = vars(verbs).get(name)
+            used = vars(sys.modules[function.__module__]).get(name)
             home = getattr(used, "__module__", "")
-            if isinstance(used, FunctionType) and home == verbs.__name__:
+            if isinstance(used, FunctionType) and home == function.__module__:
                 roots |= self.roots(used)
             elif home.startswith("hybridmap.") and home.split(".")[1] not in ("cli", "check"):
                 roots.add(home)
@@ -95,7 +102,7 @@ def names_of(code: CodeType) -> set[str]:
 def stages() -> dict[str, set[str]]:
     """Verb → modules that it imports."""
     graph = Graph()
-    return {verb: graph.reached(stage.run) for verb, stage in verbs.STAGES.items()}  # type: ignore[arg-type]
+    return {verb: graph.reached(function) for verb, function in STAGES.items()}
 
 
 @pytest.fixture
@@ -108,7 +115,7 @@ def copy(tmp_path: Path) -> Path:
 
 def digests(package: Path) -> dict[str, str]:
     code = Code(package)
-    return {verb: code.digest(verb) for verb in verbs.STAGES}
+    return {verb: code.digest(verb) for verb in STAGES}
 
 
 def replanned(package: Path, file: Path, original: dict[str, str]) -> set[str]:
@@ -159,11 +166,6 @@ def test_a_file_of_data_belongs_to_the_module_that_reads_it(copy: Path, stages: 
 def test_neither_command_line_nor_check_counts(stages: dict[str, set[str]]) -> None:
     rooms = {module.split(".")[1] for modules in stages.values() for module in modules if "." in module}
     assert not rooms & {"cli", "check", "fingerprint"}
-
-
-def test_the_function_of_a_verb_is_called_as_the_verb() -> None:
-    for verb, entry in {**verbs.STAGES, **tools.TOOLS}.items():
-        assert entry.run.__name__ == "_" + verb.replace("-", "_")
 
 
 def test_of_process_models_only_that_of_the_experiment_counts(copy: Path) -> None:
@@ -266,7 +268,7 @@ def snakemake(folder: Path, *options: str) -> str:
         ("observations/density.py", {"ingest", "build", "report"}, {"cube"}),
         ("process/clm5/solve.py", {"train_columns", "report"}, {"split", "train_pure", "train_hybrid", "predict"}),
         ("report/page.html.jinja", {"report"}, {"split", "evaluate", "stac"}),
-        ("cli/verbs.py", set(), {"ingest", "predict", "report"}),
+        ("cli/verbs/maps.py", set(), {"ingest", "predict", "report"}),
     ],
 )
 def test_snakemake_plans_the_stages_of_a_changed_file(
