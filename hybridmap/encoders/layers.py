@@ -67,7 +67,8 @@ class Dropout(nn.Module):
         self.share = share
         self.step = 0
         self.sampling = False
-        self.register_buffer("seed", torch.randint(2**31 - 1, ()))
+        # As `torch.randint`, which would import sympy where shapes alone are counted.
+        self.register_buffer("seed", torch.empty((), dtype=torch.int64).random_(2**31 - 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., site, unit) in and out."""

@@ -231,12 +231,17 @@ def _position(rows: pd.DataFrame, choice: Choice, ends: Mapping[str, Array]) -> 
     return np.asarray(np.mean(bins, axis=0))
 
 
+def _weighted_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """What a curve is fitted to: predictors, ``weight``, and ``error`` without its largest values."""
+    error = rows["error"].clip(upper=float(rows["error"].quantile(LARGEST)))
+    return rows[PREDICTORS].assign(weight=block_weights(rows), error=error)
+
+
 def _curve(rows: pd.DataFrame, choice: Choice, ends: Mapping[str, Array]) -> Any:
     """Isotonic regression of errors on positions, each step of a twentieth of the weight or so."""
     from sklearn.isotonic import IsotonicRegression
 
-    position, weights = _position(rows, choice, ends), block_weights(rows).to_numpy(float)
-    errors = rows["error"].clip(upper=float(rows["error"].quantile(LARGEST))).to_numpy(float)
+    position, weights, errors = _position(rows, choice, ends), *rows[["weight", "error"]].to_numpy(float).T
     order = np.argsort(position, kind="stable")
     cuts = np.searchsorted(np.cumsum(weights[order]), weights.sum() * np.arange(1, STEPS) / STEPS)
     # Sites at one position are in one step.
@@ -248,14 +253,14 @@ def _curve(rows: pd.DataFrame, choice: Choice, ends: Mapping[str, Array]) -> Any
 
 def _best_choice(rows: pd.DataFrame, ends: Mapping[str, Array]) -> Choice:
     """Predictors by which errors of regions are told best by all other regions, in squares."""
+    squares: dict[Choice, list[pd.Series]] = {choice: [] for choice in CHOICES}
+    for region, members in rows[rows["held_out"] == REGION].groupby("region"):
+        learned_from = _weighted_rows(rows[rows["region"] != region])
+        for choice in CHOICES:
+            curve = _curve(learned_from, choice, ends)
+            squares[choice].append((members["error"] - curve.predict(_position(members, choice, ends))) ** 2)
     weights = block_weights(rows)
-    losses = []
-    for choice in CHOICES:
-        squares = []
-        for region, members in rows[rows["held_out"] == REGION].groupby("region"):
-            curve = _curve(rows[rows["region"] != region], choice, ends)
-            squares.append((members["error"] - curve.predict(_position(members, choice, ends))) ** 2)
-        losses.append(weighted_mean(pd.concat(squares), weights))
+    losses = [weighted_mean(pd.concat(squares[choice]), weights) for choice in CHOICES]
     return CHOICES[int(np.argmin(losses))]
 
 
@@ -266,7 +271,7 @@ def _table(rows: pd.DataFrame, ends: Mapping[str, Array]) -> Array:
         *(np.arange(len(ends[name]) + 1) / max(len(ends[name]), 1) for name in PREDICTORS), indexing="ij"
     )
     position = np.mean([bins[PREDICTORS.index(name)] for name in choice], axis=0)
-    table: Array = _curve(rows, choice, ends).predict(position.ravel()).reshape(position.shape)
+    table: Array = _curve(_weighted_rows(rows), choice, ends).predict(position.ravel()).reshape(position.shape)
     return table
 
 

@@ -107,6 +107,5 @@ def _nested_ends(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: 
         if tested.empty or not (rest[f"observed.{target}"].notna() & rest[f"predicted.{target}"].notna()).any():
             continue
         rule = learn_rule(rest, sites.loc[rest.index], target, options)
-        columns = rule.columns(tested, sites.loc[tested.index])
-        ends = {end: columns[f"conformal_{end}.{target}"] for end in ("lower", "upper")}
-        yield pd.DataFrame({**ends, "observed": tested[f"observed.{target}"]})
+        lower, upper = rule.ends(tested, sites.loc[tested.index])
+        yield pd.DataFrame({"lower": lower, "upper": upper, "observed": tested[f"observed.{target}"]})

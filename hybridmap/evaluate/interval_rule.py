@@ -94,6 +94,10 @@ class IntervalRule:
     of_group: Mapping[str, HeldOutScores]
     notes: tuple[str, ...]
 
+    def ends(self, rows: pd.DataFrame, sites: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+        """Lower and upper end of some rows, in the unit of the target; arguments as of :meth:`columns`."""
+        return scale_of(rows, self.target, self.form).ends(self._factors(self._labels(rows, sites)))
+
     def columns(self, rows: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.Series]:
         """Interval of some rows, and where in it they lie.
 
@@ -110,7 +114,7 @@ class IntervalRule:
             ``conformal_lower.T`` and ``conformal_upper.T`` in the unit of the target; ``pit.T``, the share of the
             distribution below the observation, from 0 to 1.
         """
-        labels = group_labels(rows[f"predicted.{self.target}"], sites, self.options.groups, self.thresholds)
+        labels = self._labels(rows, sites)
         scale = scale_of(rows, self.target, self.form)
         lower, upper = scale.ends(self._factors(labels))
         is_below = rows[f"observed.{self.target}"] < rows[f"predicted.{self.target}"]
@@ -136,11 +140,14 @@ class IntervalRule:
         Series, shape (site,)
         """
         observed, predicted = (rows[f"{kind}.{self.target}"].astype(float) for kind in ("observed", "predicted"))
-        labels = group_labels(predicted, sites, self.options.groups, self.thresholds)
-        lower, upper = scale_of(rows, self.target, self.form).ends(self._factors(labels))
+        lower, upper = self.ends(rows, sites)
         centre = predicted if self.options.is_signed else predicted.clip(lower=0.0)
         half_width = (upper - centre).where(observed >= centre, centre - lower)
         return (observed - centre).abs() / half_width.clip(lower=SMALLEST_SPREAD)
+
+    def _labels(self, rows: pd.DataFrame, sites: pd.DataFrame) -> pd.Series:
+        """Group of each row."""
+        return group_labels(rows[f"predicted.{self.target}"], sites, self.options.groups, self.thresholds)
 
     def _factors(self, labels: pd.Series) -> pd.Series:
         """Factor of the group of each row; that of all where the group has none."""

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import nnls
 from scipy.spatial.distance import cdist
 
 Array = NDArray[np.float64]
@@ -221,6 +220,8 @@ def fit_covariance(means: Means, centre: float, ranges_km: Array) -> Covariance:
     Covariance
         Never negative; of the ranges those with a sill are left.
     """
+    from scipy.optimize import nnls
+
     squared = (means.error - centre) ** 2
     fit = np.full(1 + len(ranges_km), float(np.median(squared / means.geometry.mean(1))) / (1 + len(ranges_km)))
     for _ in range(ROUNDS):

@@ -156,8 +156,6 @@ class RegionGrid:
 
     def _projected_areas(self, tile: Tile) -> NDArray[np.float64]:
         """Area on the ellipsoid of small squares of the map at nodes every few cells, linear between."""
-        from scipy.interpolate import RegularGridInterpolator
-
         rows = np.linspace(tile.row0, tile.row1, tile.shape[0] // NODES + 2)
         cols = np.linspace(tile.col0, tile.col1, tile.shape[1] // NODES + 2)
         half = SQUARE_M / self.metres_per_unit()
@@ -165,6 +163,8 @@ class RegionGrid:
         nominal = (self.resolution * self.metres_per_unit()) ** 2
         if (abs(areas / nominal - 1.0) < EQUAL_AREA).all():
             return np.broadcast_to(np.float64(nominal), tile.shape)
+        from scipy.interpolate import RegularGridInterpolator
+
         row_centres, col_centres = np.arange(tile.row0, tile.row1) + 0.5, np.arange(tile.col0, tile.col1) + 0.5
         centres = np.stack(np.meshgrid(row_centres, col_centres, indexing="ij"), -1)
         return np.asarray(RegularGridInterpolator((rows, cols), areas)(centres))

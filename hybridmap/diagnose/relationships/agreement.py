@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
 
 from hybridmap.diagnose.relationships.effects import Effect, accumulated_effect
 from hybridmap.evaluate.importance import Function, shares
@@ -19,6 +19,12 @@ CORRELATED = 0.7
 """Inputs whose rank correlation is as strong stand for each other."""
 HALVES = 10
 """Random pairs of halves of the sites from which the floor of the divergence is taken."""
+
+
+def _ranks(values: Array) -> Array:
+    """Average ranks down the first axis, from 1; NaN of all that stand with a NaN."""
+    ranks: Array = pd.DataFrame(values).rank().to_numpy() + 0.0 * values.reshape(len(values), -1).sum(axis=0)
+    return ranks.reshape(values.shape)
 
 
 def rank_correlation(importance: Array) -> Array:
@@ -37,7 +43,7 @@ def rank_correlation(importance: Array) -> Array:
     count, inputs, outputs = importance.shape
     if count < 2 or inputs < 3:
         return np.full(outputs, np.nan)
-    ranks = rankdata(importance, axis=1)
+    ranks = np.stack([_ranks(values) for values in importance])
     ranks -= ranks.mean(axis=1, keepdims=True)
     size = np.sqrt((ranks**2).sum(axis=1))
     pairs = []
@@ -84,7 +90,7 @@ def correlated_inputs(x: Array, names: Sequence[str]) -> dict[str, list[dict[str
     """
     if len(names) < 2:
         return {name: [] for name in names}
-    r = np.atleast_2d(np.corrcoef(rankdata(x, axis=0), rowvar=False))
+    r = np.atleast_2d(np.corrcoef(_ranks(x), rowvar=False))
     rows: dict[str, list[dict[str, float | str]]] = {}
     for i, name in enumerate(names):
         near = sorted(
@@ -112,7 +118,7 @@ def direction(effect: Effect, output: int) -> str:
     curve = effect.effect[:, output]
     if len(curve) < 2 or not np.isfinite(curve).all() or np.ptp(curve) == 0:
         return ""
-    r = float(spearmanr(effect.points, curve).statistic)
+    r = float(np.corrcoef(_ranks(effect.points), _ranks(curve))[0, 1])
     return "rises" if r > 0.9 else "falls" if r < -0.9 else "turns"
 
 
