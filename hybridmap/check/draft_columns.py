@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hybridmap.observations.tables.source_table import SourceTable
 
@@ -52,6 +53,7 @@ CHOICES = {
 }
 """End of a field's name → units to choose from."""
 HAS_NO_UNIT = {"site_id", "lon", "lat", "x", "y", "year", "depth", "landcover"}
+MAY_BE_TEXT = {*HAS_NO_UNIT, "top_cm", "bottom_cm"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def draft_columns(table: SourceTable) -> dict[str, DraftColumn]:
     Returns
     -------
     dict of str to DraftColumn
-        By field; the first column that is spelled so. ``x``, ``y`` and ``depth`` (in words) are among them.
+        By field; the first column that is spelled so. ``x``, ``y`` and ``depth`` (in words) are among them. A column of
+        numbers that holds none is left out.
     """
     drafts: dict[str, tuple[str, str]] = {}
     for name in table.columns:
@@ -94,7 +97,8 @@ def draft_columns(table: SourceTable) -> dict[str, DraftColumn]:
                 drafts[field] = (name, "" if field in HAS_NO_UNIT else unit)
                 break
     rows = table.read([name for name, _ in drafts.values()])
-    return {field: DraftColumn(name, unit, span(rows[name])) for field, (name, unit) in drafts.items()}
+    drafted = {field: DraftColumn(name, unit, span(rows[name])) for field, (name, unit) in drafts.items()}
+    return {field: column for field, column in drafted.items() if column.values or field in MAY_BE_TEXT}
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -112,11 +116,16 @@ def _split(name: str) -> tuple[str, str]:
     return words, ""
 
 
-def numbers(cells: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Cells that look like numbers, with a decimal point or comma; for a glance, not for use."""
+def each_number(cells: pd.Series) -> NDArray[np.float64]:
+    """Cells that look like numbers, with a decimal point or comma, NaN for others; for a glance, not for use."""
     words = cells.astype("string").str.strip().str.replace(",", ".", regex=False)
-    values = pd.to_numeric(words, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
-    return np.asarray(values[np.isfinite(values)])
+    return np.asarray(pd.to_numeric(words, errors="coerce").to_numpy(dtype="float64", na_value=np.nan))
+
+
+def numbers(cells: pd.Series) -> NDArray[np.float64]:
+    """Those of :func:`each_number` that are finite."""
+    values = each_number(cells)
+    return values[np.isfinite(values)]
 
 
 def span(cells: pd.Series) -> str:
@@ -130,4 +139,4 @@ def span(cells: pd.Series) -> str:
     values = numbers(cells)
     if not len(values):
         return ""
-    return f"{values.min():.6g} to {values.max():.6g}, mostly near {np.median(values):.3g}"
+    return f"{values.min():.6g} to {values.max():.6g}, mostly near {np.median(values):.4g}"

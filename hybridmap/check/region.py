@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hybridmap.check.clm5 import AWAITED, awaits_raster, awaits_table, check_climate
 from hybridmap.check.demo import check_demo_layer, check_demo_table
+from hybridmap.check.exclusion import check_exclusion
 from hybridmap.check.extent import check_extent, split_checks
 from hybridmap.check.layers import check_forcing, check_scenarios, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
@@ -101,6 +102,8 @@ def _input_checks(config: Config) -> Iterator[Check]:
         yield f"observations {source.name}", partial(_source, config, source)
     for layer in (*config.auxiliary, *config.covariates, *config.forcing):
         yield f"layer {layer.name}", partial(_layer_of_each_year, config, layer)
+    for exclusion in config.exclude:
+        yield f"exclude {exclusion.layer}", partial(check_exclusion, config, exclusion)
     for layer in config.reference.layers if config.reference else ():
         yield f"reference {layer.name}", partial(_layer, config, layer)
     yield from polygon_checks(config)

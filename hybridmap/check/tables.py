@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -15,6 +16,7 @@ from hybridmap.observations.schema import SCHEMA, Schema, field_factor
 from hybridmap.observations.sources.opened_source import check_fields
 from hybridmap.observations.sources.quantity_fields import with_quantity_fields
 
+LOG = logging.getLogger("hybridmap")
 COORDINATES = ("lon", "lat")
 
 
@@ -144,10 +146,14 @@ def _mapping_fault(source: str, schema: Schema, field: str, column: Column) -> s
 
 
 def _fault(part: ObservationSource, data_root: str, grid: RegionGrid, schema: Schema) -> str:
+    level = LOG.level
+    LOG.setLevel(logging.ERROR)  # what is said of a part is not of the table
     try:
         read_source(part, data_root, grid, schema=schema)
     except HybridmapError as error:
         return str(error)
+    finally:
+        LOG.setLevel(level)
     return ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hybridmap.config.baselines import OF_LAYERS
+from hybridmap.config.exclusion import excluded_classes
 from hybridmap.config.layer_years import RULES
 from hybridmap.config.search import FEWEST_FOLDS, with_values
 from hybridmap.errors import nearest
@@ -60,6 +61,7 @@ def check_names(config: Config) -> None:
     _check_identifiability(config)
     _check_proda(config)
     _check_layers(config)
+    _check_exclusions(config)
     _check_shared_names(config)
     _check_years(config)
     _check_measured_forcing(config)
@@ -187,6 +189,17 @@ def _check_layers(config: Config) -> None:
         for number, split in enumerate(config.splits):
             if split.kind == "strata":
                 _known(f"split '{split.name}'", [str(split.layer)], layers, ("splits", number))
+
+
+def _check_exclusions(config: Config) -> None:
+    """What is left out is a class of a layer; the settings of some stages have no layers."""
+    layers = [*config.covariates, *config.auxiliary]
+    for number, exclusion in enumerate(config.exclude if layers else []):
+        try:
+            excluded_classes(exclusion, layers)
+        except ValueError as error:
+            place = ("exclude", number) if len(config.exclude) > 1 else ("exclude",)
+            raise MisplacedNameError(f"exclude: {error}", place) from None
 
 
 def _check_shared_names(config: Config) -> None:

@@ -6,13 +6,14 @@ Reading, overlaying and checking files is in :mod:`hybridmap.config.reading`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from hybridmap.config.baselines import BASELINES
 from hybridmap.config.climate_layers import ClimateLayers
 from hybridmap.config.cross_references import check_names
+from hybridmap.config.exclusion import Exclusion
 from hybridmap.config.experiment import Experiment
 from hybridmap.config.grid import Grid
 from hybridmap.config.identifiability import Identifiability
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     BaselineName = str
 else:
     BaselineName = Literal[tuple(BASELINES)]
+
+
+def _listed(value: Any) -> Any:
+    """One block alone as a list of it."""
+    return [value] if isinstance(value, dict) else value
 
 
 class Demo(Section):
@@ -81,6 +87,9 @@ class Config(Section):
         description="CSV under data_root with further covariates, one a row; columns are the keys of a raster.",
     )
     auxiliary: list[Raster] = Field([], description="Layers that only others are derived from.")
+    exclude: Annotated[
+        list[Exclusion], BeforeValidator(_listed, json_schema_input_type=Exclusion | list[Exclusion])
+    ] = Field(default=[], description="Land that is left out by its class: one block, or a list of them.")
     forcing: list[Forcing] = Field([], description="What drives the process model: npp [g C m-2 yr-1], mat [degC].")
     clm5_forcing: ClimateLayers | None = Field(
         None,

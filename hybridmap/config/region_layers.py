@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybridmap.config.exclusion import Exclusion
 from hybridmap.config.grid import Grid
 from hybridmap.config.layers import Raster
 from hybridmap.config.region import Config
@@ -26,6 +27,8 @@ class RegionLayers:
         Cells and mask.
     covariates, auxiliary, forcing : sequence of Raster
         What the network sees, what only other layers are derived from, and what drives the process model.
+    exclude : sequence of Exclusion
+        Land that is left out by its class.
     """
 
     region: str
@@ -35,14 +38,16 @@ class RegionLayers:
     covariates: Sequence[Raster]
     auxiliary: Sequence[Raster]
     forcing: Sequence[Raster]
+    exclude: Sequence[Exclusion] = ()
 
     @classmethod
     def of(cls, config: Config) -> RegionLayers:
         """Layers of a configuration."""
         title = config.title or config.region
         return cls(
-            config.region, title, config.data_root, config.grid, config.covariates, config.auxiliary, config.forcing
-        )
+            config.region, title, config.data_root, config.grid, config.covariates, config.auxiliary, config.forcing,
+            config.exclude,
+        )  # fmt: skip
 
     @property
     def mask(self) -> Path | None:

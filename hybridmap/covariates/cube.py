@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from hybridmap.covariates.excluded_cells import EXCLUDED
 from hybridmap.covariates.years import DatedLayer, YearChoice, chosen_years, year_words
 from hybridmap.errors import HybridmapError
 from hybridmap.grid.depth_axis import GRID_ARRAYS
@@ -133,6 +134,20 @@ class Cube:
         for key, year in self.map_years.items():
             complete &= self._step(key, MASK, year, tile).astype(bool)
         return complete
+
+    @property
+    def excluded_labels(self) -> list[str]:
+        """Layer and class in words of what is left out, by its number from 1; none where nothing is."""
+        if EXCLUDED not in self._root:
+            return []
+        labels: list[str] = [str(label) for label in self._array(EXCLUDED).attrs["labels"]]
+        return labels[1:]
+
+    def excluded(self, tile: Tile) -> NDArray[np.uint8]:
+        """Number of the class by which each cell of a tile is left out, (row, column); 0 for none."""
+        if EXCLUDED not in self._root:
+            return np.zeros(tile.shape, dtype="uint8")
+        return np.asarray(self._array(EXCLUDED)[tile.slices])
 
     def shard_files(self, tile: Tile) -> list[Path]:
         """Files of the shards that hold the cells of a tile, of all layers."""

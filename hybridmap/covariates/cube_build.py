@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from hybridmap.config.region_layers import RegionLayers
 from hybridmap.covariates.cube import FORMAT, FORMAT_WITH_YEARS, MASK
+from hybridmap.covariates.excluded_cells import EXCLUDED, ExcludedCells
 from hybridmap.covariates.layers import PreparedLayer, prepare_layers
 from hybridmap.covariates.prepared_years import PreparedYears
 from hybridmap.errors import HybridmapError
@@ -48,6 +49,10 @@ class _Content:
         Layers by name, in order.
     dated : mapping of str to PreparedYears
         Layers that have years, by key.
+    exclusion : ExcludedCells
+        What is left out by its class.
+    prepared : mapping of str to PreparedLayer
+        All layers by key, of which some tell where it is.
     """
 
     title: str
@@ -57,12 +62,22 @@ class _Content:
     covariates: Mapping[str, PreparedLayer]
     forcing: Mapping[str, PreparedLayer]
     dated: Mapping[str, PreparedYears]
+    exclusion: ExcludedCells
+    prepared: Mapping[str, PreparedLayer]
 
     def identity(self) -> str:
         """What the whole store depends on."""
         layers = [[layer.record["fingerprint"], layer.facts()] for layer in self._single_layers()]
         layers += [[layer.fingerprints(), layer.attributes()] for layer in self.dated.values()]
-        return json.dumps([self.title, layers, self.tile])
+        parts = [self.title, layers, self.tile]
+        if self.exclusion.blocks:
+            keys = sorted({one.key for classes, _ in self.exclusion.blocks for one in classes})
+            parts += [repr(self.exclusion), [self.prepared[key].record["fingerprint"] for key in keys]]
+        return json.dumps(parts)
+
+    def excluded(self, tile: Tile) -> NDArray[np.uint8]:
+        """Class by which each cell of a tile is left out, (row, column); 0 for none."""
+        return self.exclusion.numbers(lambda key: _read_all([self.prepared[key]], tile)[0])
 
     def _single_layers(self) -> list[PreparedLayer]:
         return [*self.covariates.values(), *self.forcing.values()]
@@ -102,16 +117,39 @@ def build_cube(layers: RegionLayers, out: Path, tile: int, folder: Path | None =
     records = {name: layer.record for name, layer in covariates.items()}
     _refuse_constant(records | {key: dated[key].attributes() for key in dated if not key.startswith("forcing.")})
     grid = RegionGrid.of(layers.grid)
-    content = _Content(layers.title, layers.region, grid, tile, covariates, forcing, dated)
+    exclusion = ExcludedCells.of(layers)
+    content = _Content(layers.title, layers.region, grid, tile, covariates, forcing, dated, exclusion, prepared)
     store = ResumableStore(out)
     with store.lock():
         store.resume_or_create(content.identity(), lambda path: _create(path, content))
         _write_tiles(store, content, workers)
         if not _complete(store, content):
+            excluded = _excluded_counts(store, content)
             store.discard()
-            raise HybridmapError("no cell of the region has all covariates and forcing; their data areas do not meet.")
+            raise _no_cell(excluded)
         store.finish()
         store.drop_receipts()
+
+
+def _no_cell(excluded: Mapping[str, int]) -> HybridmapError:
+    """What to say where nothing is left to map."""
+    if not sum(excluded.values()):
+        return HybridmapError("no cell of the region has all covariates and forcing; their data areas do not meet.")
+    words = ", ".join(f"{label}: {count:,}" for label, count in excluded.items() if count)
+    return HybridmapError(
+        f"no cell of the region is left: 'exclude' takes {sum(excluded.values()):,} ({words}), and the others lack a"
+        " covariate or forcing; leave a class out of it, or raise its share."
+    )
+
+
+def _excluded_counts(store: ResumableStore, content: _Content) -> dict[str, int]:
+    """Cells that each class takes, by its label."""
+    labels = content.exclusion.labels
+    counts = np.zeros(len(labels) + 1, dtype=int)
+    root: Any = zarr.open_group(str(store.partial), mode="r")
+    for tile in _tiles(content) if labels else []:
+        counts += np.bincount(np.asarray(root[EXCLUDED][tile.slices]).ravel(), minlength=len(counts))
+    return dict(zip(labels, counts[1:].tolist(), strict=True))
 
 
 def _refuse_constant(records: Mapping[str, Mapping[str, Any]]) -> None:
@@ -145,8 +183,19 @@ def _create(path: Path, content: _Content) -> None:
     of_years = " that have no years" if content.dated else ""
     long_name = f"all covariates and forcing{of_years} are known"
     complete.attrs.update({"long_name": long_name, "coordinates": "spatial_ref"})
+    if content.exclusion.blocks:
+        _create_excluded(root, content)
     if content.dated:
         _create_years(root.create_group("years"), content)
+
+
+def _create_excluded(root: zarr.Group, content: _Content) -> None:
+    """Lay out the array of what is left out by its class."""
+    labels = ["not excluded", *content.exclusion.labels]
+    meanings = " ".join(label.replace(" ", "_") for label in labels)
+    words = {"long_name": "class that the cell is left out by", "labels": labels, "units": "1"}
+    flags = {"flag_values": list(range(len(labels))), "flag_meanings": meanings}
+    create_layer(root, EXCLUDED, content.grid.sizes, content.tile, words | flags, dtype="uint8", fill=0)
 
 
 def _create_years(years: zarr.Group, content: _Content) -> None:
@@ -191,8 +240,19 @@ def _write_tile(store: ResumableStore, content: _Content, tile: Tile) -> None:
         arrays[f"years/{key}/{key}"] = steps = _read_all(dated.rasters.values(), tile)
         arrays[f"years/{key}/{MASK}"] = is_known = np.isfinite(steps).astype("uint8")
         in_latest &= is_known[-1].astype(bool)
+    if content.exclusion.blocks:
+        arrays[EXCLUDED] = excluded = content.excluded(tile)
+        _leave_out(arrays, excluded > 0)
+        complete, in_latest = complete & (excluded == 0), in_latest & (excluded == 0)
     counted = [complete, in_latest] if content.dated else [complete]
     store.write_tile(tile, arrays.items(), np.packbits(counted).tobytes())
+
+
+def _leave_out(arrays: Mapping[str, NDArray[Any]], is_excluded: NDArray[np.bool_]) -> None:
+    """Make the values of excluded cells unknown, of all layers (…, row, column)."""
+    for name, values in arrays.items():
+        if name != EXCLUDED:
+            values[..., is_excluded] = 0 if values.dtype == "uint8" else np.nan
 
 
 def _read_all(layers: Collection[PreparedLayer], tile: Tile) -> NDArray[np.float32]:
@@ -220,4 +280,6 @@ def _complete(store: ResumableStore, content: _Content) -> int:
     consolidate(store.partial)
     covariates = len(content.covariates) + sum(not key.startswith("forcing.") for key in content.dated)
     LOG.info("%d covariates on %d x %d cells, %d of them complete", covariates, *complete.shape, count)
+    for label, cells in _excluded_counts(store, content).items():
+        LOG.log(logging.INFO if cells else logging.WARNING, "excluded: %d cells by %s", cells, label)
     return count

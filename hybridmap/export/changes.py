@@ -89,7 +89,7 @@ def _today(totals: pd.DataFrame, name: str, stocks: Stocks) -> pd.DataFrame:
 
 def _with_changes(table: pd.DataFrame, stocks: Stocks, sums: Array, level: float) -> pd.DataFrame:
     """Changes of each polygon beside the totals of today."""
-    change, draws = sums[:, 2] / KG_PER_TG, sums[:, 4:] / KG_PER_TG
+    change, draws = sums[:, 3] / KG_PER_TG, sums[:, 5:] / KG_PER_TG
     members, has_blocks = draws.shape[1], table["interval"].astype(str).str.startswith(BLOCKS)
     with np.errstate(invalid="ignore", divide="ignore"):
         stock, middle = table["stock_Tg"].to_numpy(float), 0.5 * (table["lower_Tg"] + table["upper_Tg"]).to_numpy(float)

@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from hybridmap.covariates.excluded_cells import EXCLUDED
 from hybridmap.errors import HybridmapError
 from hybridmap.export.area_intervals import StockErrors
 from hybridmap.grid.depth_axis import Interval, IntervalMap, interval_maps, intervals_of, maps_of
@@ -43,6 +44,8 @@ class Stocks:
         Of each draw the same.
     applicable : array or None
         Where the model applies.
+    excluded : array or None
+        Class by which cells are left out, if any are.
     errors : StockErrors or None
         What held-out blocks taught.
     ends : sequence of (lower, upper, thickness)
@@ -61,6 +64,7 @@ class Stocks:
     ends: Sequence[tuple[Any, Any, float]]
     scenario: str = ""
     not_learned: str = ""
+    excluded: Any = None
 
     @property
     def has_area_intervals(self) -> bool:
@@ -124,7 +128,7 @@ def open_stocks(store: Path, quantities: Sequence[str], errors: Mapping[str, Sto
         Stocks(
             quantity, interval, grid_of(root), maps_of(root, name)[part],
             [draw[part] for draw in _draws(root, name)], root.get("applicable"), errors.get(quantity),
-            _ends(root, quantity, errors.get(quantity))[part],
+            _ends(root, quantity, errors.get(quantity))[part], excluded=root.get(EXCLUDED),
         )
         for quantity, name in mapped.items()
         for interval, part in _selections(root)

@@ -23,7 +23,7 @@ from hybridmap.files.paths import under
 from hybridmap.files.tables import write_csv
 from hybridmap.grid.mask import read_named_polygons
 from hybridmap.grid.region_grid import RegionGrid
-from hybridmap.grid.store import file_shape
+from hybridmap.grid.store import file_shape, read_map
 from hybridmap.grid.tiles import Tile, tiles_of
 
 LOG = logging.getLogger("hybridmap")
@@ -119,7 +119,10 @@ def whole_map(
 def _stock_table(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, level: float) -> pd.DataFrame:
     """Rows of one quantity and interval of soil, the last one of what no polygon covers."""
     cells = AreaCells(len(polygons) + 1, stocks.grid)
-    table = _table(total.name, polygons, polygon_sums(stocks, polygons, total, cells), level)
+    sums = polygon_sums(stocks, polygons, total, cells)
+    table = _table(total.name, polygons, sums, level)
+    if stocks.excluded is not None:
+        table.insert(4, "excluded_km2", sums[:, 2] / M2_PER_KM2)
     _add_intervals(table, stocks, cells)
     table.insert(1, "quantity", stocks.quantity)
     if stocks.interval is not None:
@@ -172,10 +175,11 @@ def polygon_sums(stocks: Stocks, polygons: gpd.GeoDataFrame, total: Total, area_
 
     Returns
     -------
-    array, shape (polygon + 1, 4 + draw)
-        Area [m2], area without data [m2], stock [kg], stock outside applicability [kg], then the stock of each draw.
+    array, shape (polygon + 1, 5 + draw)
+        Area [m2], area without data [m2], excluded area [m2], stock [kg], stock outside applicability [kg], then the
+        stock of each draw.
     """
-    sums = np.zeros((len(polygons) + 1, 4 + len(stocks.draws)))
+    sums = np.zeros((len(polygons) + 1, 5 + len(stocks.draws)))
     for tile in tiles_of(stocks.grid, file_shape(stocks.stock[0])[0]):
         window = np.s_[tile.row0 : tile.row1, tile.col0 : tile.col1]
         stock = added(stocks.stock, window)
@@ -223,7 +227,9 @@ def _weighted(stocks: Stocks, tile: Tile, stock: Array) -> Array:
     outside = (
         np.zeros(stock.shape, bool) if stocks.applicable is None else np.asarray(stocks.applicable[window]) != INSIDE
     )
-    fields = [valid, ~valid, np.where(valid, stock, 0.0), np.where(valid & outside, stock, 0.0)]
+    excluded = np.zeros_like(valid) if stocks.excluded is None else np.isfinite(read_map(stocks.excluded, window))
+    fields = [valid, ~valid & ~excluded, ~valid & excluded]
+    fields += [np.where(valid, stock, 0.0), np.where(valid & outside, stock, 0.0)]
     fields += [np.where(valid, added(draw, window), 0.0) for draw in stocks.draws]
     return np.stack([field * areas for field in fields]).reshape(len(fields), -1)
 
@@ -257,11 +263,11 @@ def _coverage(
 
 
 def _table(name: str, polygons: gpd.GeoDataFrame, sums: Array, level: float) -> pd.DataFrame:
-    draws = sums[:, 4:] / KG_PER_TG
+    draws = sums[:, 5:] / KG_PER_TG
     unknown = np.full(len(sums), np.nan)
     ends = np.quantile(draws, [0.5 * (1 - level), 0.5 * (1 + level)], axis=1) if draws.size else (unknown, unknown)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = sums[:, 2] / sums[:, 0]
+        mean = sums[:, 3] / sums[:, 0]
     return pd.DataFrame(
         {
             "totals": name,
@@ -269,8 +275,8 @@ def _table(name: str, polygons: gpd.GeoDataFrame, sums: Array, level: float) -> 
             "area_km2": sums[:, 0] / 1e6,
             "missing_km2": sums[:, 1] / 1e6,
             "mean_kg_m2": mean,
-            "stock_Tg": sums[:, 2] / KG_PER_TG,
-            "stock_outside_applicability_Tg": sums[:, 3] / KG_PER_TG,
+            "stock_Tg": sums[:, 3] / KG_PER_TG,
+            "stock_outside_applicability_Tg": sums[:, 4] / KG_PER_TG,
             "sd_Tg": draws.std(axis=1, ddof=1) if draws.size else unknown,
             "lower_Tg": ends[0],
             "upper_Tg": ends[1],

@@ -116,5 +116,5 @@ def read_source(
         check_ranges(path, layers, columns, schema)
         count_unfinished_differences(rows, columns, opened.source.name, drops)
     layers = derive_fields(judge_domains(layers, drops, schema), opened.source, opened.fields, path, drops)
-    check_one_place_a_site(path, layers)
+    check_one_place_a_site(path, layers, opened.fields)
     return layers[list(schema.layer_columns)]

@@ -10,16 +10,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube
+from hybridmap.covariates.excluded_cells import EXCLUDED
 from hybridmap.grid.depth_axis import DEPTH, TIME, Interval, create_depth_axis, write_interval, write_years
 from hybridmap.grid.resumable_store import ResumableStore
-from hybridmap.grid.store import consolidate, create_grid_store, create_layer
-from hybridmap.grid.tiles import Tile
+from hybridmap.grid.store import consolidate, create_grid_store, create_layer, shard_edge
+from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
-from hybridmap.predict.map_layers import MapLayer
+from hybridmap.predict.map_layers import CLASS_FILL, MapLayer
 from hybridmap.predict.origin import Origin
+from hybridmap.predict.portrayal import Portrayal
 from hybridmap.predict.recipe import Recipe
 from hybridmap.train.device import CPU
 
@@ -79,6 +82,8 @@ class MapStore(ResumableStore):
                 create_layer(
                     group, plain, sizes, edge, layer.attributes() | years | coordinates, layer.dtype, layer.fill
                 )
+            if cube.excluded_labels:
+                _copy_excluded(root, cube, edge, coordinates)
             consolidate(path)
 
         self.resume_or_create(identity, create)
@@ -124,6 +129,19 @@ class MapStore(ResumableStore):
         self.write_tile(tile, encoded, (key if device == CPU else f"{key} {device}").encode())
 
 
+def _copy_excluded(root: zarr.Group, cube: Cube, edge: int, coordinates: Mapping[str, str]) -> None:
+    """Write which cells are left out by their class: where a map has no value for that reason."""
+    codes = dict(enumerate(cube.excluded_labels, start=1))
+    words = "class by which the cell is left out of all maps"
+    layer = MapLayer("1", words, "class", codes, portrayal=Portrayal("trust", "Excluded land", "Set3", rank=3))
+    array = create_layer(
+        root, EXCLUDED, cube.grid.sizes, edge, layer.attributes() | coordinates, layer.dtype, layer.fill
+    )
+    for tile in tiles_of(cube.grid, shard_edge(edge)):
+        numbers = cube.excluded(tile)
+        array[tile.slices] = np.where(numbers > 0, numbers, CLASS_FILL)
+
+
 def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     """What a whole store depends on: everything but the values of the cube.
 
@@ -152,6 +170,8 @@ def identity_of(recipe: Recipe, cube: Cube, edge: int) -> str:
     digest.update(json.dumps([cube.grid.spatial_ref(), cube.grid.height, cube.grid.width], sort_keys=True).encode())
     digest.update(json.dumps([cube.covariate_names, cube.forcing_names]).encode())
     digest.update(cube.year_words().encode())
+    if cube.excluded_labels:
+        digest.update(json.dumps(cube.excluded_labels).encode() + cube.excluded(cube.grid.extent).tobytes())
     return digest.hexdigest()
 
 

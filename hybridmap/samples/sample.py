@@ -86,6 +86,7 @@ def sample_sites(
     row, col, inside = cube.grid.cell_of(np.asarray(x), np.asarray(y))
     sites = sites.assign(row=row, col=col, x=x, y=y, source_row=-1)
     sites = ladder.drop_rows(sites, pd.Series(~inside, index=sites.index), "off_grid", "outside the grid")
+    sites = _drop_excluded(sites, cube, ladder)
     sites = take_years(sites, cube.dated, ladder)
     covariates, forcing = _values_at(cube, sites["row"].to_numpy(), sites["col"].to_numpy())
     layers: dict[str, NDArray[np.float32]]
@@ -101,6 +102,17 @@ def sample_sites(
     reasons = {name: ("nodata", f"{name.replace('.', ' ', 1)} is nodata at the site") for name in layers}
     reasons |= {f"forcing.{n}": ("not_measured", f"forcing {n} was not measured at the site") for n in measured}
     return _drop_incomplete(table.assign(source_row=-1), reasons, ladder).drop(columns="source_row")
+
+
+def _drop_excluded(sites: pd.DataFrame, cube: Cube, ladder: DropCounts) -> pd.DataFrame:
+    """Drop the sites on cells that are left out by their class."""
+    if not (labels := cube.excluded_labels):
+        return sites
+    numbers = pd.Series(cube.excluded(cube.grid.extent)[sites["row"], sites["col"]], index=sites.index)
+    for number, label in enumerate(labels, start=1):
+        is_excluded = numbers.reindex(sites.index) == number
+        sites = ladder.drop_rows(sites, is_excluded, "excluded", f"excluded land: the cell is {label}")
+    return sites
 
 
 def _compare_medians(name: str, measured: NDArray[np.float32], layer: NDArray[np.float32]) -> None:

@@ -64,6 +64,82 @@ def test_a_draft_is_corrected_and_passes_check(folder: Path, capsys: pytest.Capt
     assert main(["init", "mine.yaml", "--table", "soil.csv", "--crs", "EPSG:5514"]) == 1  # nothing is lost
 
 
+RASTERS = {
+    "the names of a forcing": ({"mat": 8.0, "rain": 700.0, "npp": 500.0}, True),
+    "rain and no NPP": ({"mat": 8.0, "rain": 700.0, "elevation": 300.0}, True),
+    "Kelvin": ({"tas": 281.0, "prec": 700.0}, True),
+    "tenths of a Kelvin": ({"CHELSA_bio1": 2810.0, "CHELSA_bio12": 700.0}, True),
+    "kg of carbon": ({"npp": 0.5, "mat": 8.0}, True),
+    "NPP that is none": ({"npp": 90_000.0, "mat": 8.0}, False),
+    "temperature that is none": ({"mat": 90_000.0, "rain": 700.0}, False),
+    "months": ({"tas_01": 1.0, "tas_07": 17.0, "rain": 700.0}, False),
+    "no Latin letters": ({"температура": 8.0, "2020 ndvi": 0.5}, False),
+}
+
+
+@pytest.mark.parametrize(("fields", "is_driven"), RASTERS.values(), ids=RASTERS.keys())
+def test_a_draft_passes_its_own_check(
+    folder: Path, capsys: pytest.CaptureFixture[str], fields: dict[str, float], is_driven: bool
+) -> None:
+    for file in (folder / "rasters").iterdir():
+        file.unlink()
+    wave = 1 + 0.1 * np.sin(np.arange(100) / 9)
+    for name, value in fields.items():
+        field = value * wave if value < 200 else value * (1 + 0.01 * wave)
+        write_raster(
+            folder / f"rasters/{name}.tif", np.tile(field.astype("float32"), (80, 1)), 14.0, 50.5, 0.04, "EPSG:4326"
+        )
+    table = pd.read_csv("soil.csv", sep=";", decimal=",").drop(columns="Bulk density")
+    table.to_csv("soil.csv", sep=";", decimal=",", index=False)
+    assert main(["init", "mine.yaml", "--table", "soil.csv", "--rasters", "rasters", "--crs", "EPSG:5514"]) == 0
+    draft = yaml.safe_load(Path("mine.yaml").read_text())
+    if draft.get("experiments") is None:  # those of the packaged defaults take seconds to build
+        text = "experiments: [{name: hybrid, process: {name: five_pool}, neural: [cue], global: all}]\n"
+        Path("mine.yaml").write_text(Path("mine.yaml").read_text() + text)
+    capsys.readouterr()
+    assert main(["check", "mine.yaml"]) == 0, capsys.readouterr().err
+    assert bool(draft["forcing"]) == is_driven
+
+
+def test_classes_are_no_numbers_and_what_cannot_be_read_is_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = np.tile(np.arange(100) % 3 * 10, (80, 1)).astype("uint8")
+    write_raster(folder / "rasters/land_cover.tif", codes, 14.0, 50.5, 0.04, "EPSG:4326")
+    (folder / "rasters/broken.tif").write_bytes(b"no raster")
+    assert main(["init", "mine.yaml", "--table", "soil.csv", "--rasters", "rasters", "--crs", "EPSG:5514"]) == 0
+    assert "broken.tif cannot be read as a raster and is left out" in capsys.readouterr().err
+    text = Path("mine.yaml").read_text()
+    layer = next(layer for layer in yaml.safe_load(text)["covariates"] if layer["name"] == "land_cover")
+    assert layer["kind"] == "mode"
+    assert "# classes 0, 10, 20" in text
+    assert "# exclude: {layer: land_cover" in text
+
+
+@pytest.mark.parametrize(("lon", "lat"), [(0.0, 0.0), (np.nan, np.nan), (-9999.0, -9999.0), (15.0, np.nan)])
+def test_rows_that_are_no_place_leave_the_bounds_as_they_are(
+    folder: Path, capsys: pytest.CaptureFixture[str], lon: float, lat: float
+) -> None:
+    places = pd.DataFrame({"id": range(20), "lon": np.linspace(14, 16, 20), "lat": np.linspace(49, 50, 20), "oc": 10.0})
+    places.to_csv("places.csv", index=False)
+    pd.concat([places, pd.DataFrame({"id": [20], "lon": [lon], "lat": [lat], "oc": [10.0]})]).to_csv("more.csv")
+    for name in ("places", "more"):
+        assert main(["init", f"{name}.yaml", "--table", f"{name}.csv"]) == 0
+    said = capsys.readouterr().err
+    assert "more.csv: 1 rows" in said
+    assert "are left out of the bounds of the grid" in said
+    grids = [yaml.safe_load(Path(f"{name}.yaml").read_text())["grid"] for name in ("places", "more")]
+    assert grids[0] == grids[1]
+    places.assign(lon=0, lat=0).to_csv("none.csv")
+    assert main(["init", "none.yaml", "--table", "none.csv"]) == 1
+    assert "'lon' and 'lat' hold no place, in 20 rows" in capsys.readouterr().err
+
+
+def test_the_template_says_where_the_system_of_coordinates_stands(folder: Path) -> None:
+    assert main(["init", "empty.yaml"]) == 0
+    assert "# crs: EPSG:5514" in Path("empty.yaml").read_text()
+
+
 def test_without_climate_only_a_network_is_proposed(folder: Path) -> None:
     for name in ("bio1", "bio12"):
         (folder / f"rasters/{name}.tif").unlink()

@@ -179,8 +179,18 @@ class CoordinateReader:
         )
 
 
-def check_one_place_a_site(path: Path, layers: pd.DataFrame) -> None:
-    """Raise HybridmapError for a row without a site, or a site with two coordinates: an error, not an average."""
+def check_one_place_a_site(path: Path, layers: pd.DataFrame, columns: Mapping[str, Column]) -> None:
+    """Raise HybridmapError for a row without a site, or a site with two coordinates: an error, not an average.
+
+    Parameters
+    ----------
+    path : Path
+        Of the table, for the error.
+    layers : DataFrame
+        ``site_id``, ``lon``, ``lat`` and ``source_row``, a row a layer.
+    columns : mapping of str to Column
+        Those that the fields are read from, for the advice.
+    """
     empty = layers["site_id"] == ""
     if empty.any():
         row = int(layers.loc[empty, "source_row"].iloc[0])
@@ -195,10 +205,11 @@ def check_one_place_a_site(path: Path, layers: pd.DataFrame) -> None:
     is_far = (distance > SAME_PLACE_M) & (np.abs(lat) <= 90.0)
     if is_far.any():
         row, other_row = located[is_far].iloc[0], first[is_far].iloc[0]
+        names = [columns[axis].column or axis if axis in columns else axis for axis in ("lat", "lon")]
         raise HybridmapError(
             f"{path}: site '{row['site_id']}' has two coordinates, ({_degrees(other_row)}) in row"
             f" {int(other_row['source_row'])} and ({_degrees(row)}) in row {row['source_row']}; correct"
-            " the table, or make the identifier unique with 'also: [lat, lon]'."
+            f" the table, or make the identifier unique with 'also: [{', '.join(names)}]'."
         )
 
 
