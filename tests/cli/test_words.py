@@ -20,7 +20,7 @@ COMMAND = click.Command(
         Remainder(["--rest"]),
     ],
 )
-LETTERS = st.characters(exclude_characters="\0") | st.characters(
+LETTERS = st.characters(codec="utf-8", exclude_characters="\0") | st.characters(
     min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"]
 )
 """What a system passes to a program: no null byte, but bytes that are no UTF-8, as surrogates."""
