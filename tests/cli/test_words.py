@@ -20,7 +20,11 @@ COMMAND = click.Command(
         Remainder(["--rest"]),
     ],
 )
-WORDS = st.text(min_size=1).filter(lambda word: not word.startswith("--"))
+LETTERS = st.characters(codec="utf-8", exclude_characters="\0") | st.characters(
+    min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"]
+)
+"""What a system passes to a program: no null byte, but bytes that are no UTF-8, as surrogates."""
+WORDS = st.text(LETTERS, min_size=1).filter(lambda word: not word.startswith("--"))
 
 
 def values(*words: str) -> dict[str, object]:

@@ -91,8 +91,8 @@ def _expected_error(
 @options.predictions()
 @options.maps(required=False)
 @options.model()
-@click.option("--skill", type=options.FILE, help="skill.json of the evaluation.")
-@click.option("--held-out", type=options.FILE, help="summary.json of 'hybridmap expected-error'.")
+@click.option("--skill", type=options.FILE, help="Skill of the evaluation (skill.json).")
+@click.option("--held-out", type=options.FILE, help="Summary of 'hybridmap expected-error' (summary.json).")
 @options.identifiability(required=False)
 @options.out()
 def _diagnose(

@@ -27,7 +27,7 @@ LOG = logging.getLogger("hybridmap")
 @options.samples(required=False)
 @options.calibration(required=False)
 @options.applicability(required=False)
-@click.option("--expected-error", type=options.FILE, help="expected_error.npz of 'hybridmap expected-error'.")
+@click.option("--expected-error", type=options.FILE, help="File of 'hybridmap expected-error' (expected_error.npz).")
 @options.predictions(required=False)
 @options.out(required=False)
 @options.rasters(required=False)
@@ -111,7 +111,9 @@ def _target(path: Path | None, option: partial[Any]) -> Path:
     """What a prediction writes; HybridmapError where its option was left out."""
     if path is None:
         about = str(option.keywords["help"]).removesuffix(".")
-        raise HybridmapError(f"{option.args[0]} is missing: {about} (or --plan to only look ahead).")
+        raise HybridmapError(
+            f"{option.args[0]} is missing: {about[0].lower()}{about[1:]} (or --plan to only look ahead)."
+        )
     return path
 
 
@@ -225,7 +227,7 @@ def _catalog(config: Config, items: tuple[Path, ...], out: Path) -> None:
 
 
 @verb
-@click.argument("maps", type=options.FILE, help="maps.zarr of the experiment.")
+@click.argument("maps", type=options.FILE, help="Maps of the experiment (maps.zarr).")
 @click.argument("out", type=options.FILE, help="NetCDF file to write.")
 def _netcdf(maps: Path, out: Path) -> None:
     """Copy the maps of an experiment into one NetCDF file."""
