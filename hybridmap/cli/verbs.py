@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,18 +170,21 @@ def _predict(config: Config, args: argparse.Namespace) -> None:
     from hybridmap import __version__
     from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
+    from hybridmap.predict.colour_range import observed_limits
     from hybridmap.predict.origin import Origin
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
     execution = Execution(args.workers, args.scheduler, args.patience, args.part, args.device)
     origin = Origin.of_samples(args.samples, __version__) if args.samples else Origin()
-    job = Job(recipe, args.cube, args.out, origin)
+    job = Job(recipe, args.cube, args.out, replace(origin, publication=config.publication))
 
     def export() -> None:
         accepted = args.accept_implausible or config.predict.accept_implausible
         reasons = [] if accepted else implausible(config.experiment(args.experiment), args.model, evidence)
-        write_cogs(args.out, args.rasters, args.summary, withheld=_why_withheld(args.experiment, reasons))
+        observed = observed_limits(args.samples, config.all_quantities.values()) if args.samples else {}
+        withheld = _why_withheld(args.experiment, reasons)
+        write_cogs(args.out, args.rasters, args.summary, withheld=withheld, observed=observed)
 
     evidence = Evidence(args.predictions, args.out)
     predict(job, _map_title(config, args.experiment), execution, export)
@@ -204,7 +207,8 @@ def _stac(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.export.stac import Subject, write_stac
 
     title = _map_title(config, args.experiment)
-    subject = Subject(f"{config.region}-{args.experiment}".replace("_", "-"), title, config.build, args.catalog)
+    name = f"{config.region}-{args.experiment}".replace("_", "-")
+    subject = Subject(name, title, config.build, args.catalog, config.publication)
     write_stac(subject, args.maps, args.summary, args.samples, args.out)
     if args.project:
         from hybridmap.export.qgis_project import write_project

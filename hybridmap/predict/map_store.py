@@ -19,7 +19,7 @@ from hybridmap.grid.store import consolidate, create_grid_store, create_layer
 from hybridmap.grid.tiles import Tile
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import MapLayer
-from hybridmap.predict.origin import Origin
+from hybridmap.predict.origin import Origin, depth_attributes
 from hybridmap.predict.recipe import Recipe
 from hybridmap.train.device import CPU
 
@@ -45,7 +45,7 @@ class MapStore(ResumableStore):
         Parameters
         ----------
         identity : str
-            What the whole store depends on, see :func:`identity_of`.
+            What the whole store depends on, see :func:`identity_of`; behind a space what only its words depend on.
         layers : mapping of str to MapLayer
             Path of each map in the store, and its encoding.
         cube : Cube
@@ -60,9 +60,11 @@ class MapStore(ResumableStore):
             That one interval.
         """
         years = {YEARS: words} if (words := cube.year_words()) else {}
+        fingerprint = identity.partition(" ")[0]
 
         def create(path: Path) -> None:
-            root = create_grid_store(path, cube.grid, {**origin.attributes(), "model_fingerprint": identity, **years})
+            about = {**origin.attributes(), **depth_attributes(depths or ([interval] if interval else []))}
+            root = create_grid_store(path, cube.grid, {**about, "model_fingerprint": fingerprint, **years})
             if depths:
                 create_depth_axis(root, depths)
             elif interval is not None:
