@@ -91,7 +91,7 @@ def publication_attributes(publication: Publication) -> dict[str, str]:
         "id": publication.doi,
         "naming_authority": "org.doi" if publication.doi else "",
         "creator_name": "; ".join(author.name for author in authors),
-        "creator_type": "; ".join("person" for _ in authors),
+        "creator_type": "person" if authors else "",
         "creator_institution": "; ".join(dict.fromkeys(author.institution for author in authors if author.institution)),
         "creator_url": "; ".join(f"https://orcid.org/{author.orcid}" for author in authors if author.orcid),
         "creator_email": publication.contact,

@@ -182,10 +182,11 @@ def test_intervals_are_widened_far_from_the_sites_as_on_the_maps(region: Region,
     np.testing.assert_allclose(factor.where(is_far).mean(), 3.0, rtol=1e-3)
     np.testing.assert_allclose(factor.where(~is_far).mean(), 1.0, rtol=1e-3)
     table = experiment.samples
-    frame = experiment.predict(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        frame, row = experiment.predict(table), experiment.predict(table.iloc[3])
     expected_distance = SiteDensity(places).distance_km(*table[["lon", "lat"]].to_numpy("float64").T)
     np.testing.assert_allclose(frame["site_distance"], expected_distance, rtol=1e-5)
-    row = experiment.predict(table.iloc[3])
     assert row["soc_upper"] == pytest.approx(frame["soc_upper"].iloc[3], rel=1e-5)
     with pytest.warns(TableWarning, match="no lon and lat .*not widened"):
         narrow = experiment.predict(layers_of(experiment))
