@@ -200,6 +200,7 @@ def _write_maps(files: RegionFiles, name: str, grid: RegionGrid, seed: int, dept
         entry = {"name": variable, "file": f"maps/{variable}.tif", "units": layer.unit, "long_name": layer.description}
         entry |= {k: v for k, v in layer.attributes().items() if k.startswith(("figure_", "flag_"))}
         entry |= {"min": 0.0, "mean": 1.0, "max": 2.0, "cells": int(np.isfinite(field).sum())}
+        entry |= {} if layer.kind == "class" else {"colour_limits": [0.0, 50.0]}
         for top, bottom in depths if has_depth else []:
             entries.append(
                 {**entry, "name": f"{variable}_{top}-{bottom}cm", "depth_top_cm": top, "depth_bottom_cm": bottom}

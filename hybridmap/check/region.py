@@ -13,6 +13,7 @@ from hybridmap.check.extent import check_extent, split_checks
 from hybridmap.check.layers import check_forcing, check_scenarios, check_temperature
 from hybridmap.check.maps import check_interval_names, check_maps, model_of
 from hybridmap.check.polygons import polygon_checks
+from hybridmap.check.publication import check_publication
 from hybridmap.check.tables import check_mapping, check_table, check_targets
 from hybridmap.check.years import check_each_year, check_map_year, check_sampling_years, dated_layers
 from hybridmap.config import Config, Experiment, ObservationSource, Raster
@@ -69,6 +70,8 @@ def _checks(config: Config) -> Iterator[Check]:
     yield "build", partial(_pedotransfer, config)
     if config.quantities:
         yield "quantities", partial(_quantities, config)
+    if config.publication is not None:
+        yield "publication", partial(check_publication, config, config.publication)
     if config.downloads:
         yield "downloads", partial(_downloads, config)
     if config.clm5_forcing is not None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hybridmap.config.observations import ObservationSource as ObservationSource
     from hybridmap.config.overlay import merge as merge
     from hybridmap.config.proda import Proda as Proda
+    from hybridmap.config.publication import Publication as Publication
     from hybridmap.config.quantities import DeclaredQuantity as DeclaredQuantity
     from hybridmap.config.region import Config as Config
     from hybridmap.config.region import Demo as Demo
@@ -52,6 +53,7 @@ MODULES = {
     "ObservationSource": "observations",
     "Predict": "maps",
     "Proda": "proda",
+    "Publication": "publication",
     "Raster": "layers",
     "Reference": "layers",
     "Section": "section",

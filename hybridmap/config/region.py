@@ -22,6 +22,7 @@ from hybridmap.config.maps import Predict, Total
 from hybridmap.config.observations import Build, ObservationSource
 from hybridmap.config.overlay import merge, over_defaults
 from hybridmap.config.proda import Proda
+from hybridmap.config.publication import Publication
 from hybridmap.config.quantities import DeclaredQuantity, all_quantities
 from hybridmap.config.search import Search
 from hybridmap.config.section import File, Folder, Name, Results, Section, Seed
@@ -55,6 +56,9 @@ class Config(Section):
 
     region: Name = Field("demo", description="Name of the region and of its folder under results.")
     title: str = Field("", description="For the report.")
+    publication: Publication | None = Field(
+        None, description="Authors, citation, licence and version of the maps, which all files then say."
+    )
     data_root: Folder = Field(
         ".",
         description="Folder that relative paths start from; ${VARIABLE:-default} is expanded. If a synthetic region"

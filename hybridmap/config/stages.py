@@ -33,7 +33,9 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "identifiability": (*TRAINING, "identifiability"),
     "relationships": (*TRAINING, "demo"),
     "proda": (*TRAINING, "proda"),
-    "predict": ("region", "title", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
+    "predict": (
+        *("region", "title", "publication", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
+    ),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "forcing", "splits"),
     "report": tuple(key for key in Config.model_fields if key not in ("experiment_defaults", "search", "proda")),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from hybridmap.config.region_layers import RegionLayers
-from hybridmap.covariates.cube import FORMAT, FORMAT_WITH_YEARS, MASK
+from hybridmap.covariates.cube import FORCING, FORMAT, FORMAT_WITH_YEARS, MASK
 from hybridmap.covariates.excluded_cells import EXCLUDED, ExcludedCells
 from hybridmap.covariates.layers import PreparedLayer, prepare_layers
 from hybridmap.covariates.prepared_years import PreparedYears
@@ -31,6 +31,8 @@ from hybridmap.grid.tiles import Tile, tiles_of
 LOG = logging.getLogger("hybridmap")
 COMPLETE_CHUNK = 1024
 """Edge of the chunks of the array of complete cells."""
+CONTENT = {"coverage_content_type": "auxiliaryInformation"}
+"""What every layer is, by ISO 19115."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ class _Content:
     def excluded(self, tile: Tile) -> NDArray[np.uint8]:
         """Class by which each cell of a tile is left out, (row, column); 0 for none."""
         return self.exclusion.numbers(lambda key: _read_all([self.prepared[key]], tile)[0])
+
+    def about(self) -> dict[str, str]:
+        """Attributes of the store, by ACDD's names; the licence where that of each layer is known."""
+        records = [layer.record for layer in self._single_layers()]
+        records += [raster.record for layer in self.dated.values() for raster in layer.rasters.values()]
+        licences = sorted({str(record.get("licence", "")) for record in records})
+        names = [*self.covariates, *self.forcing, *(key.removeprefix(FORCING) for key in self.dated)]
+        attributes = {
+            "title": f"Covariates of {self.title}",
+            "summary": f"Covariates and forcing of {self.title} on one grid: {', '.join(dict.fromkeys(names))}",
+            "keywords": "covariates, forcing, digital soil mapping",
+            "source": "rasters whose files, licences and digests are attributes of each layer",
+            "history": "hybridmap: cube",
+            "processing_level": "rasters warped onto one grid",
+            "license": "; ".join(licences) if all(licences) else "",
+        }
+        return {name: text for name, text in attributes.items() if text}
 
     def _single_layers(self) -> list[PreparedLayer]:
         return [*self.covariates.values(), *self.forcing.values()]
@@ -164,19 +183,19 @@ def _refuse_constant(records: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _create(path: Path, content: _Content) -> None:
     """Lay out the empty store."""
-    root = create_grid_store(path, content.grid, {"title": f"Covariates of {content.title}"})
+    root = create_grid_store(path, content.grid, content.about())
     count, sizes = len(content.covariates), content.grid.sizes
     if count:
         band = root.create_array("band", shape=(count,), dtype=str, dimension_names=("band",))
         band[:] = np.array(list(content.covariates), dtype=object)
         band.attrs["long_name"] = "name of the covariate"
         bands = [layer.facts() for layer in content.covariates.values()]
-        words = {"long_name": "covariates of the network, each in its unit", "bands": bands}
+        words = {"long_name": "covariates of the network, each in its unit", "bands": bands, **CONTENT}
         create_layer(root, "covariates", {"band": count, **sizes}, content.tile, words)
     group = root.create_group("forcing")
     write_grid_axes(group, content.grid)
     for name, layer in content.forcing.items():
-        create_layer(group, name, sizes, content.tile, layer.facts())
+        create_layer(group, name, sizes, content.tile, layer.facts() | CONTENT)
     shape = tuple(sizes.values())
     chunks = tuple(min(COMPLETE_CHUNK, size) for size in shape)
     complete = root.create_array("complete", shape=shape, dtype="uint8", chunks=chunks, dimension_names=tuple(sizes))
@@ -208,7 +227,7 @@ def _create_years(years: zarr.Group, content: _Content) -> None:
         axis[:] = list(layer.rasters)
         axis.attrs.update({"long_name": "year", "units": "1"})
         sizes = {"year": len(layer.rasters), **content.grid.sizes}
-        create_layer(group, key, sizes, content.tile, layer.attributes())
+        create_layer(group, key, sizes, content.tile, layer.attributes() | CONTENT)
         words = {"long_name": f"{layer.layer.name} is known"}
         create_layer(group, MASK, sizes, content.tile, words, dtype="uint8", fill=0)
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridmap.predict.colour_range import scale_name
 from hybridmap.predict.portrayal import PREFIX, Portrayal
 
-INTERNAL = ("_FillValue", "coordinates", "grid_mapping", "scale_factor", "add_offset")
+INTERNAL = ("_FillValue", "coordinates", "grid_mapping", "scale_factor", "add_offset", "coverage_content_type")
 """Attributes of a store that mean nothing in a raster file."""
 
 
@@ -80,6 +81,11 @@ class Band:
     def portrayal(self) -> Portrayal:
         """How it is drawn."""
         return Portrayal.of(self.attributes)
+
+    @property
+    def scale_name(self) -> str:
+        """Name of its range of colours."""
+        return scale_name({"name": self.name, **self.attributes})
 
     def tags(self) -> dict[str, str]:
         """Metadata of a raster file; how the map is drawn is for figures alone."""

@@ -21,7 +21,7 @@ from rio_cogeo.cogeo import cog_validate
 from hybridmap.errors import HybridmapError
 from hybridmap.export.band import Band
 from hybridmap.export.class_names import write_class_names
-from hybridmap.export.qgis import Limits, limits_of, scale_of, write_style
+from hybridmap.export.qgis import limits_of, write_style
 from hybridmap.export.qgis_metadata import write_metadata
 from hybridmap.export.statistics import Statistics
 from hybridmap.export.vrt import write_vrt
@@ -33,6 +33,7 @@ from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import file_shape, grid_of
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.grid.verified_store import open_verified
+from hybridmap.predict.colour_range import COLOUR_LIMITS, Limits, joined, rounded
 from hybridmap.predict.colours import class_colours
 from hybridmap.predict.portrayal import PREFIX
 
@@ -43,7 +44,10 @@ CACHE_BYTES = 16 << 20
 """Blocks that GDAL may keep; its default is a share of the machine. rasterio takes the number for bytes, not for MB."""
 PIECE = 32_768
 """Largest edge of one GeoTIFF in cells; a larger map is several, with a VRT that shows them as one."""
-FILE_TAGS = ("title", "source", "history", "license", "product_version", "years_of_observations", "layer_years")
+FILE_TAGS = (
+    *("title", "source", "history", "license", "product_version", "years_of_observations", "layer_years"),
+    *("creator_name", "creator_email", "institution", "publisher_name", "citation", "references", "date_created"),
+)
 """Attributes of a store that every file of it repeats."""
 LISTED = (
     "depth_top_cm",
@@ -61,7 +65,14 @@ LISTED = (
 """Attributes that the list of maps repeats."""
 
 
-def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE, withheld: str = "") -> None:
+def write_cogs(
+    store: Path,
+    folder: Path,
+    summary: Path,
+    piece: int = PIECE,
+    withheld: str = "",
+    observed: Mapping[str, Limits] | None = None,
+) -> None:
     """Write every map of `store` into `folder` as ``{map}.tif``, one an interval of depth, and list them in `summary`.
 
     Parameters
@@ -74,6 +85,8 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE, wit
         Largest edge of one file in cells; beyond it a map is ``{variable}.vrt`` over files in ``{variable}/``.
     withheld : str
         Why there shall be no files: then maps are listed alone, and those of an earlier run are removed.
+    observed : mapping of str to (float, float), optional
+        Ends of the colours of quantities, as :func:`hybridmap.predict.colour_range.observed_limits` gives them.
 
     Raises
     ------
@@ -89,27 +102,22 @@ def write_cogs(store: Path, folder: Path, summary: Path, piece: int = PIECE, wit
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         bands = {name: Band.of(name, array) for name, array in maps.items()}
+        about = {key.upper(): str(root.attrs[key]) for key in FILE_TAGS if key in root.attrs}
         if withheld:
-            entries = [_listed(array, bands[name], grid, withheld) for name, array in maps.items()]
+            files = {name: _unwritten(array, bands[name], grid) for name, array in maps.items()}
         else:
-            about = {key.upper(): str(root.attrs[key]) for key in FILE_TAGS if key in root.attrs}
             files = {name: _write_map(array, bands[name], about, grid, folder, piece) for name, array in maps.items()}
-            _write_styles(bands, files)
-            for name, (path, _) in files.items():
-                write_metadata(path.with_suffix(".qmd"), bands[name], about, grid)
-            entries = [_summary(bands[n], f"{folder.name}/{f.path.name}", f.statistics) for n, f in files.items()]
+    limits = colour_limits(bands, {name: file.statistics for name, file in files.items()}, observed or {})
+    entries = [_summary(bands[n], file, limits.get(n)) for n, file in files.items()]
+    if withheld:
+        entries = [{**entry, "file": "", "withheld": withheld} for entry in entries]
+    else:
+        _write_styles(bands, files, limits)
+        for name, (path, _) in files.items():
+            write_metadata(path.with_suffix(".qmd"), bands[name], about, grid)
     write_sums(folder, folder, {}, "*.[tv][ir][ft]")  # styles are the user's to change
     write_json(entries, summary)
     LOG.info(*(("no GeoTIFFs: %s", withheld) if withheld else ("%d maps written as GeoTIFF", len(maps))))
-
-
-def _listed(array: Any, band: Band, grid: RegionGrid, withheld: str) -> dict[str, Any]:
-    """Entry of a map that has no file, with the reason."""
-    statistics = Statistics()
-    for tile in tiles_of(grid, PIECE):
-        for _, values in _strips(array, tile):
-            statistics = statistics.merged(Statistics.of(band.physical(values)))
-    return _summary(band, "", statistics) | {"withheld": withheld}
 
 
 class _Written(NamedTuple):
@@ -119,15 +127,48 @@ class _Written(NamedTuple):
     statistics: Statistics
 
 
-def _write_styles(bands: Mapping[str, Band], files: Mapping[str, _Written]) -> None:
-    """Style and names of classes beside each file; a quantity and the ends of its interval share their colours."""
-    limits: dict[str, Limits] = {}
-    for name, (_, statistics) in files.items():
-        scale, of_map = scale_of(bands[name]), limits_of(statistics)
-        low, high = limits.get(scale, of_map)
-        limits[scale] = min(low, of_map[0]), max(high, of_map[1])
+def _unwritten(array: Any, band: Band, grid: RegionGrid) -> _Written:
+    """Of a map that shall have no file."""
+    statistics = Statistics()
+    for tile in tiles_of(grid, PIECE):
+        for _, values in _strips(array, tile):
+            statistics = statistics.merged(Statistics.of(band.physical(values)))
+    return _Written(Path(), statistics)
+
+
+def colour_limits(
+    bands: Mapping[str, Band], statistics: Mapping[str, Statistics], observed: Mapping[str, Limits]
+) -> dict[str, Limits]:
+    """Ends of the colours of every map that is no class: one range for a quantity, its interval and all depths.
+
+    Parameters
+    ----------
+    bands, statistics : mapping of str to Band and Statistics
+        By the name of the map.
+    observed : mapping of str to (float, float)
+        Range of the observations of a quantity, by the name of its scale: it counts, whatever the maps hold.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        By the name of the map, between round numbers.
+    """
+    scales: dict[str, Limits] = {}
+    for name, band in bands.items():
+        of_map = limits_of(statistics[name])
+        scales[band.scale_name] = joined(scales.get(band.scale_name, of_map), of_map)
+    scales |= {name: limits for name, limits in observed.items() if name in scales}
+    return {
+        name: rounded(scales[band.scale_name], band.portrayal.symmetric)
+        for name, band in bands.items()
+        if not band.classes
+    }
+
+
+def _write_styles(bands: Mapping[str, Band], files: Mapping[str, _Written], limits: Mapping[str, Limits]) -> None:
+    """Style and names of classes beside each file."""
     for name, (path, statistics) in files.items():
-        write_style(path.with_suffix(".qml"), bands[name], statistics, limits[scale_of(bands[name])])
+        write_style(path.with_suffix(".qml"), bands[name], statistics, limits.get(name, (0.0, 1.0)))
         if bands[name].classes:
             write_class_names(path.with_name(path.name + ".aux.xml"), bands[name].classes)
 
@@ -153,12 +194,13 @@ def _write_map(
     return _Written(path, statistics)
 
 
-def _summary(band: Band, file: str, statistics: Statistics) -> dict[str, Any]:
+def _summary(band: Band, file: _Written, limits: Limits | None) -> dict[str, Any]:
     """Entry of a map in the list of maps."""
+    statistics = file.statistics
     attributes = {k: v for k, v in band.attributes.items() if k in LISTED or k.startswith(PREFIX)}
     return {
         "name": band.name,
-        "file": file,
+        "file": f"{file.path.parent.name}/{file.path.name}",
         "units": band.unit,
         "long_name": str(band.attributes["long_name"]),
         "type": band.dtype,
@@ -167,6 +209,7 @@ def _summary(band: Band, file: str, statistics: Statistics) -> dict[str, Any]:
         "mean": statistics.mean if statistics.count else None,
         "max": statistics.largest if statistics.count else None,
         "cells": statistics.count,
+        **({} if limits is None else {COLOUR_LIMITS: list(limits)}),
     }
 
 

@@ -14,6 +14,7 @@ from hybridmap.export.licence import LICENCE_PAGES, licence_of_map
 from hybridmap.files.reading import read_state
 from hybridmap.files.results import RegionFiles
 from hybridmap.files.tables import write_json
+from hybridmap.predict.origin import doi_page
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -26,6 +27,8 @@ WORKFLOW = "workflow/Snakefile"
 """The copy of the workflow in the crate."""
 COPIED = ("rules", "schemas", "report", "resources.yaml")
 """What the Snakefile reads, from its folder ``workflow``."""
+LICENCE_ADVICE = "The widest licence that the licences of all inputs allow; advice, and no legal one."
+LICENCE_GIVEN = "The licence that the region file gives."
 Entity = dict[str, Any]
 
 
@@ -73,7 +76,8 @@ def _copy_workflow(snakefile: Path, copy: Path) -> None:
 
 
 def _graph(record: Mapping[str, Any], results: Path) -> list[Entity]:
-    licence = licence_of_map(source["licence"] for source in record["sources"])
+    publication = record.get("publication", {})
+    licence = publication.get("licence") or licence_of_map(source["licence"] for source in record["sources"])
     times = [(results / name).stat().st_mtime for name in record["files"] if (results / name).is_file()]
     started, ended = _date(min(times)), _date(max(times))
     stored = [_file(name, entry) for name, entry in record["files"].items()]
@@ -86,7 +90,8 @@ def _graph(record: Mapping[str, Any], results: Path) -> list[Entity]:
         "@type": "Dataset",
         "name": record["title"],
         "description": f"Hybrid models and maps of soil carbon of the region {record['region']}, made with {software}.",
-        "datePublished": ended,
+        "datePublished": publication.get("date", ended),
+        **_of_publication(publication),
         "license": {"@id": LICENCE_PAGES.get(licence, "#licence")},
         "conformsTo": [{"@id": profile} for profile in PROFILES],
         "mainEntity": {"@id": WORKFLOW},
@@ -104,7 +109,31 @@ def _graph(record: Mapping[str, Any], results: Path) -> list[Entity]:
         "object": [{"@id": source["@id"]} for source in sources],
         "result": [{"@id": part["@id"]} for part in parts],
     }
-    return [*_descriptions(record, licence), root, run, *sources, *parts]
+    return [*_descriptions(record, licence), root, run, *_authors(publication), *sources, *parts]
+
+
+def _of_publication(publication: Mapping[str, Any]) -> dict[str, Any]:
+    """What the root of a crate says of a publication."""
+    facts = {
+        "identifier": doi_page(publication.get("doi", "")),
+        "version": publication.get("version", ""),
+        "creditText": publication.get("citation", ""),
+        "author": [{"@id": author["@id"]} for author in _authors(publication)],
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _authors(publication: Mapping[str, Any]) -> list[Entity]:
+    authors = publication.get("authors", [])
+    return [
+        {
+            "@id": f"https://orcid.org/{author['orcid']}" if "orcid" in author else f"#author-{number}",
+            "@type": "Person",
+            "name": author["name"],
+            **({"affiliation": author["institution"]} if "institution" in author else {}),
+        }
+        for number, author in enumerate(authors, 1)
+    ]
 
 
 def _descriptions(record: Mapping[str, Any], licence: str) -> list[Entity]:
@@ -142,7 +171,7 @@ def _descriptions(record: Mapping[str, Any], licence: str) -> list[Entity]:
             "@id": LICENCE_PAGES.get(licence, "#licence"),
             "@type": "CreativeWork",
             "name": licence,
-            "description": "The widest licence that the licences of all inputs allow; advice, and no legal one.",
+            "description": LICENCE_GIVEN if record.get("publication", {}).get("licence") else LICENCE_ADVICE,
         },
     ]
 

@@ -10,29 +10,16 @@ from xml.etree import ElementTree as ET
 from hybridmap.export.band import Band
 from hybridmap.export.statistics import Statistics
 from hybridmap.files.tables import write_text
-from hybridmap.predict.colours import ENDS, class_colours, colour_map, ramp
+from hybridmap.predict.colour_range import Limits, round_step
+from hybridmap.predict.colours import class_colours, colour_map, ramp
 
-Limits = tuple[float, float]
-MOST_STEPS = 25
-CLOSE = 1e-9
-"""Part of a step that is rounding error."""
 COLOURS = 9
 """Of a ramp; QGIS draws those between."""
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
-def scale_of(band: Band) -> str:
-    """Name of the range of colours of a map: the ends of an interval, and all depths, share that of their quantity."""
-    portrayal = band.portrayal
-    return (
-        f"quantity {portrayal.subject}"
-        if portrayal.subject and (portrayal.role in ENDS or portrayal.group == "quantity")
-        else band.name
-    )
-
-
 def write_style(path: Path, band: Band, statistics: Statistics, limits: Limits) -> None:
-    """Write a QGIS style: classes with their meaning, changes around zero, the rest over the bulk of their values.
+    """Write a QGIS style: classes with their meaning, counts, and colours over a range.
 
     Parameters
     ----------
@@ -43,7 +30,7 @@ def write_style(path: Path, band: Band, statistics: Statistics, limits: Limits) 
     statistics : Statistics
         Of its values.
     limits : (float, float)
-        Ends of its colours, in its unit.
+        Ends of its colours, in its unit, as :func:`hybridmap.predict.colour_range.rounded` gives them.
     """
     root = ET.Element("qgis", version="3.34", styleCategories="Symbology")
     pipe = ET.SubElement(root, "pipe")
@@ -67,17 +54,10 @@ def _add_palette(pipe: ET.Element, classes: Mapping[int, str], colours: Sequence
 
 
 def _add_ramp(pipe: ET.Element, band: Band, limits: Limits) -> None:
-    """Colours between two round numbers, or symmetric about zero, and a continuous legend with the unit."""
+    """Colours between two numbers, and a continuous legend with the unit."""
     low, high = limits
     colours = ramp(colour_map(band.portrayal, band.unit), COLOURS)
-    if band.portrayal.symmetric:
-        high = max(abs(low), abs(high))
-        low = -high
-    if not high > low:
-        low, high = low - 0.5, low + 0.5
-    step = round_step(high - low)
-    low, high = math.floor(low / step + CLOSE) * step, math.ceil(high / step - CLOSE) * step
-    decimals = max(0, -math.floor(math.log10(step)))
+    decimals = max(0, -math.floor(math.log10(round_step(high - low))))
     renderer = ET.SubElement(
         pipe, "rasterrenderer", type="singlebandpseudocolor", band="1", opacity="1", alphaBand="-1",
         classificationMin=repr(low), classificationMax=repr(high),
@@ -108,18 +88,6 @@ def _add_ramp(pipe: ET.Element, band: Band, limits: Limits) -> None:
 def _suffix(band: Band) -> str:
     """Unit behind a number; nothing where there is none."""
     return "" if band.unit == "1" else f" {band.unit}"
-
-
-def round_step(span: float) -> float:
-    """Distance of round numbers, of which a span has 10 to 25.
-
-    Examples
-    --------
-    >>> round_step(30.9), round_step(400.0)
-    (2.0, 20.0)
-    """
-    power = 10.0 ** math.floor(math.log10(span))
-    return next(power * part for part in (0.05, 0.1, 0.2, 0.5) if span / (power * part) <= MOST_STEPS)
 
 
 def limits_of(statistics: Statistics) -> Limits:

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pystac
-from pyproj import Transformer
 from pystac.extensions.projection import ProjectionExtension
 
 from hybridmap import __version__
-from hybridmap.config import Build
+from hybridmap.config import Build, Publication
 from hybridmap.export.catalog import relative_href
-from hybridmap.export.licence import LICENCE_PAGES, licence_of_map
+from hybridmap.export.licence import licence_of_map
+from hybridmap.export.stac_publication import publication_facts
 from hybridmap.export.thumbnail import main_map, write_thumbnail
 from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.tables import write_json
+from hybridmap.grid.outline import outline
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
 from hybridmap.grid.verified_store import open_verified
 
-EDGE_POINTS = 50
-"""Points along each edge of the grid when its outline is carried to degrees."""
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
 
@@ -42,12 +41,15 @@ class Subject:
         Block of the configuration, with the depth interval.
     catalog : Path or None
         STAC catalog that will link the item.
+    publication : Publication or None
+        Block of the configuration.
     """
 
     identifier: str
     title: str
     build: Build
     catalog: Path | None = None
+    publication: Publication | None = None
 
 
 def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out: Path) -> None:
@@ -69,6 +71,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     sites = read_parquet(samples, columns=["year", "licence"])
     licences = sites["licence"].dropna().astype(str)
     span = _time_span(sites["year"])
+    published = publication_facts(subject.publication or Publication(), licence_of_map(licences))
     geometry, bbox = outline(grid)
     item = pystac.Item(
         id=subject.identifier,
@@ -81,11 +84,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
         properties={
             "title": subject.title,
             "description": "Soil organic carbon, its fractions and process parameters at steady state.",
-            "license": "other",
-            "hybridmap:licence": licence_of_map(licences),
-            "providers": [
-                {"name": "hybridmap", "roles": ["processor"], "description": f"version {__version__}"},
-            ],
+            **published.properties,
             "processing:software": {"hybridmap": __version__},
             "hybridmap:model": str(root.attrs["model_fingerprint"]),
             "hybridmap:depth_cm": list(subject.build.span_cm),
@@ -94,7 +93,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     )
     item.set_self_href(str(out.absolute()))
     _add_projection(item, grid)
-    item.stac_extensions += [RASTER, PROCESSING]
+    item.stac_extensions += [RASTER, PROCESSING, *published.extensions]
     entries = read_json(summary)
     for entry in entries:
         if entry["file"]:  # a map of an implausible experiment has none
@@ -108,7 +107,7 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
     write_thumbnail(entries, summary.parent, thumbnail_of(out))
     if main_map(entries):
         item.add_asset("thumbnail", _thumbnail(thumbnail_of(out)))
-    item.add_links(_links(subject, licence_of_map(licences), out.parent))
+    item.add_links([*_links(subject, out.parent), *published.links])
     write_json(item.to_dict(include_self_link=False, transform_hrefs=False), out)
 
 
@@ -158,40 +157,9 @@ def _thumbnail(path: Path) -> pystac.Asset:
     return pystac.Asset(f"./{path.name}", title="preview", media_type=pystac.MediaType.PNG, roles=["thumbnail"])
 
 
-def _links(subject: Subject, licence: str, folder: Path) -> list[pystac.Link]:
-    """To the catalog, as root and parent, and to the text of the licence."""
-    links = []
-    if subject.catalog:
-        href = relative_href(subject.catalog, folder)
-        links = [pystac.Link(rel, href, media_type=pystac.MediaType.JSON) for rel in ("root", "parent")]
-    page = LICENCE_PAGES.get(licence)
-    return [*links, *([pystac.Link("license", page, media_type="text/html", title=licence)] if page else [])]
-
-
-def outline(grid: RegionGrid) -> tuple[dict[str, Any], list[float]]:
-    """GeoJSON geometry and bounding box of the grid in degrees; cut in two where it crosses the antimeridian."""
-    west, south, east, north = grid.bounds
-    along = np.linspace(0.0, 1.0, EDGE_POINTS)
-    x = np.concatenate([west + along * (east - west), np.full(EDGE_POINTS, east),
-                        east - along * (east - west), np.full(EDGE_POINTS, west)])  # fmt: skip
-    y = np.concatenate([np.full(EDGE_POINTS, north), north - along * (north - south),
-                        np.full(EDGE_POINTS, south), south + along * (north - south)])  # fmt: skip
-    lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
-    turned = np.rad2deg(np.unwrap(np.deg2rad(lon)))  # continuous along the edge, also across 180 degrees
-    turned -= 360.0 * np.floor((turned.mean() + 180.0) / 360.0)
-    ring = np.column_stack([turned, lat]).round(6)
-    low, high = float(turned.min()), float(turned.max())
-    bbox = [_wrapped(low), float(lat.min()), _wrapped(high), float(lat.max())]
-    if low >= -180.0 and high <= 180.0:
-        return {"type": "Polygon", "coordinates": [[*ring.tolist(), ring[0].tolist()]]}, bbox
-    from shapely import Polygon, box, union_all
-    from shapely.affinity import translate
-    from shapely.geometry import mapping
-
-    whole = Polygon(ring)
-    pieces = [translate(whole.intersection(box(-180 + k, -90, 180 + k, 90)), -k) for k in (-360, 0, 360)]
-    return dict(mapping(union_all([piece for piece in pieces if not piece.is_empty]))), bbox
-
-
-def _wrapped(longitude: float) -> float:
-    return float((longitude + 180.0) % 360.0 - 180.0) if abs(longitude) > 180.0 else longitude
+def _links(subject: Subject, folder: Path) -> list[pystac.Link]:
+    """To the catalog, as root and parent."""
+    if not subject.catalog:
+        return []
+    href = relative_href(subject.catalog, folder)
+    return [pystac.Link(rel, href, media_type=pystac.MediaType.JSON) for rel in ("root", "parent")]

@@ -216,6 +216,7 @@ class ExperimentFiles:
         self.maps = folder / "maps.zarr"
         self.map_list = folder / "maps.json"
         self.rasters = folder / "maps"
+        self.netcdf = folder / "maps.nc"
         self.stac_item = folder / "item.json"
         self.thumbnail = folder / "item.png"
         self.project = folder / "maps.qgs"

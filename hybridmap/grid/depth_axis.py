@@ -27,6 +27,7 @@ TIME_WORDS = {
     "long_name": "middle of the years of the observations",
     "units": "days since 1970-01-01",
     "calendar": "proleptic_gregorian",
+    "units_metadata": "leap_seconds: none",
     "axis": "T",
 }
 

@@ -16,6 +16,7 @@ from pyproj import CRS
 from zarr.codecs import BloscCodec
 from zarr.errors import ZarrUserWarning
 
+from hybridmap.grid.outline import place_attributes
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.tiles import Tile
 
@@ -25,6 +26,8 @@ WIDE = 512
 """Largest edge of a chunk of a single layer: each chunk costs time of its own."""
 SMALL_CELLS = 1 << 20
 """A grid of no more cells has a file a chunk: few files, which programs read that know no shards."""
+VOCABULARY = {"standard_name_vocabulary": "CF Standard Name Table v93"}
+"""In which the standard names of all stores stand."""
 COMPRESSION = BloscCodec(cname="lz4", clevel=3, shuffle="shuffle")
 """Neighbours share their leading bytes: about as small as zstd on warped layers, and quicker to read."""
 
@@ -47,7 +50,7 @@ def create_grid_store(path: Path, grid: RegionGrid, attributes: Mapping[str, Any
         The store, for its layers.
     """
     root = zarr.create_group(str(path), zarr_format=3, overwrite=True)
-    root.attrs.update({"Conventions": "CF-1.11, ACDD-1.3", **attributes})
+    root.attrs.update({"Conventions": "CF-1.11, ACDD-1.3", **VOCABULARY, **place_attributes(grid), **attributes})
     write_grid_axes(root, grid)
     return root
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ Outputs = Callable[[Tensor, dict[str, Tensor]], Mapping[str, Tensor]]
 """From covariates (site, covariate) and forcing (site,) to results (site, ...)."""
 
 
-def predict_table(model: TableModel, table: Any, outputs_of: Outputs) -> Any:
+def predict_table(model: TableModel, table: Any, outputs_of: Outputs, beside: Sequence[str] = ()) -> Any:
     """Predict for every row of a table that has all layers; the others have NaN.
 
     Parameters
@@ -31,6 +31,8 @@ def predict_table(model: TableModel, table: Any, outputs_of: Outputs) -> Any:
         As for :func:`hybridmap.model.tables.read_table`.
     outputs_of : callable
         What predicts.
+    beside : sequence of str
+        Forcing that `outputs_of` takes and the model does not.
 
     Returns
     -------
@@ -47,7 +49,10 @@ def predict_table(model: TableModel, table: Any, outputs_of: Outputs) -> Any:
     HybridmapError
         As :func:`~hybridmap.model.tables.read_table`, or if no row has all layers.
     """
-    layers = [*(("covariate", n) for n in model.covariate_names), *(("forcing", n) for n in model.forcing_names)]
+    layers = [
+        *(("covariate", n) for n in model.covariate_names),
+        *(("forcing", n) for n in (*model.forcing_names, *beside)),
+    ]
     rows = read_table(table, layers)
     is_known = np.isfinite(np.stack(list(rows.columns.values()))).all(axis=0)
     if not is_known.any():

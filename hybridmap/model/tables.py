@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridmap.errors import HybridmapError
+from hybridmap.model.cube_table import layers_of_cube
 
 Array = NDArray[np.float32]
 Layer = tuple[str, str]
@@ -36,8 +37,8 @@ def read_table(table: Any, layers: Sequence[Layer]) -> Table:
     Parameters
     ----------
     table : mapping, DataFrame, Series, or Dataset
-        Columns as ``covariate.NAME`` and ``forcing.NAME``, or by the plain name; of a Dataset its variables. A Series,
-        and a mapping of numbers, is one row.
+        Columns as ``covariate.NAME`` and ``forcing.NAME``, or by the plain name; of a Dataset its variables, or the
+        bands of a cube. A Series, and a mapping of numbers, is one row.
     layers : sequence of Layer
         What is needed.
 
@@ -57,6 +58,7 @@ def read_table(table: Any, layers: Sequence[Layer]) -> Table:
     >>> rows.columns["covariate", "clay"].tolist(), rows.restore({"soc": np.float32([3.0, 4.0])})["soc"].tolist()
     ([1.0, 2.0], [3.0, 4.0])
     """
+    table = layers_of_cube(table)
     keys = {layer: column_name(table, *layer) for layer in layers}
     if hasattr(table, "data_vars"):
         return _of_dataset(table, keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -16,16 +16,23 @@ from hybridmap.config import Config
 from hybridmap.config.reading import load_config
 from hybridmap.files.reading import read_csv, read_json, read_parquet
 from hybridmap.files.results import ExperimentFiles, RegionFiles, metadata
+from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.model import Model
 from hybridmap.model.ensemble import Ensemble
 from hybridmap.model.ensemble import load as load_trained
 from hybridmap.model.table_prediction import predict_table
 from hybridmap.model.training_range import TableWarning
-from hybridmap.notebook.parts import Part, as_html, as_text
+from hybridmap.notebook.parts import Part, as_html, as_text, existing
+from hybridmap.notebook.site_distance import COLUMN, with_site_distance
 from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Recipe
 from hybridmap.samples.folds import MAP_FOLD
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hybridmap.notebook.figures import ReportFigures
 
 BATCH = 65_536
 """Rows that are predicted at a time."""
@@ -130,13 +137,16 @@ class Experiment:
                 stacklevel=3,
             )
             predict = predict.model_copy(update={"intervals": "spread"})
+        applicability = existing(self.files.applicability)
         return Predictor(
             Recipe(
                 self._path("model"),
                 predict,
                 experiment.uncertainty,
                 modelled_interval(config.build),
-                calibration=conformal if conformal.is_file() else None,
+                calibration=existing(conformal),
+                applicability=applicability,
+                expected_error=existing(self.files.expected_error.table) if applicability else None,
                 trust=self.trust,
                 depths=mapped_depths(config.build, predict),
             )
@@ -148,29 +158,47 @@ class Experiment:
         Parameters
         ----------
         table : mapping, DataFrame, Series or Dataset
-            As of :meth:`hybridmap.model.TableModel.predict`; ``region.covariates`` is one.
+            As of :meth:`hybridmap.model.TableModel.predict`; ``region.covariates`` is one. With ``lon`` and ``lat``
+            in degrees, or of a Dataset ``x`` and ``y`` of the grid, intervals are widened far from the sites.
 
         Returns
         -------
         dict of array, DataFrame, Series or Dataset
             Of the kind of the table, with its index or coordinates: the maps by name, with ``NAME_lower`` and
-            ``NAME_upper``. Ends are calibrated on held-out blocks where the region has a calibration; maps widen them
-            further where expected errors are larger, far from all sites.
+            ``NAME_upper``. Ends are calibrated on held-out blocks where the region has a calibration, and widened where
+            expected errors are larger, by the rule and the files of the maps.
 
         Raises
         ------
         HybridmapError
             If there is no model, or a column is missing.
         """
-        return predict_table(self.predictor.model, table, self._maps_of)
+        placed = with_site_distance(table, self.predictor.extent, RegionGrid.of(self.settings.grid))
+        beside = [COLUMN] if self.predictor.extent.needs_places and COLUMN in placed else []
+        return predict_table(self.predictor.model, placed, self._maps_of, beside)
 
     def _maps_of(self, covariates: Tensor, forcing: dict[str, Tensor]) -> dict[str, Tensor]:
-        starts = range(0, len(covariates), BATCH)
-        pieces = [
-            self.predictor(covariates[k : k + BATCH], {n: v[k : k + BATCH] for n, v in forcing.items()}) for k in starts
-        ]
+        distance, pieces = forcing.pop(COLUMN, None), []
+        for k in range(0, len(covariates), BATCH):
+            batch = slice(k, k + BATCH)
+            driven = {name: values[batch] for name, values in forcing.items()}
+            pieces.append(self.predictor(covariates[batch], driven, None if distance is None else distance[batch]))
         # Depths go last, as columns of their own.
         return {name: torch.cat([piece[name].movedim(-1, 0) for piece in pieces]) for name in pieces[0]}
+
+    @cached_property
+    def _figures(self) -> ReportFigures:
+        from hybridmap.notebook.figures import ReportFigures
+
+        return ReportFigures(self.region_files, self.name)
+
+    def figures(self) -> dict[str, str]:
+        """Figures of the report by name, and how each is read."""
+        return self._figures.captions()
+
+    def figure(self, name: str) -> Figure:
+        """A figure of the report, as matplotlib has it; HybridmapError where there is none of this name."""
+        return self._figures.draw(name)
 
     @property
     def title(self) -> str:

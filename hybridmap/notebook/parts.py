@@ -49,6 +49,11 @@ class Part(NamedTuple):
         return self.path
 
 
+def existing(path: Path) -> Path | None:
+    """A file, or None where it is not made."""
+    return path if path.is_file() else None
+
+
 def as_text(title: str, parts: Sequence[Part]) -> str:
     """Title and a line a part."""
     width = max(len(part.name) for part in parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
@@ -17,6 +17,11 @@ from hybridmap.model.ensemble import Ensemble
 from hybridmap.notebook.cube import cube_dataset
 from hybridmap.notebook.experiment import Experiment
 from hybridmap.notebook.parts import Part, as_html, as_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hybridmap.notebook.figures import ReportFigures
 
 
 class Region:
@@ -126,6 +131,20 @@ class Region:
                 f"region '{self.name}': {part} of which experiment? region['NAME']; there are {names}."
             )
         return next(iter(self.experiments.values()))
+
+    @cached_property
+    def _figures(self) -> ReportFigures:
+        from hybridmap.notebook.figures import ReportFigures
+
+        return ReportFigures(self.files)
+
+    def figures(self) -> dict[str, str]:
+        """Figures of the report by name, and how each is read."""
+        return self._figures.captions()
+
+    def figure(self, name: str) -> Figure:
+        """A figure of the report, as matplotlib has it; HybridmapError where there is none of this name."""
+        return self._figures.draw(name)
 
     @property
     def title(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")
+if "IPython" not in sys.modules:  # a notebook has chosen how it shows figures
+    matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -42,7 +44,10 @@ SERIES = [
     "#b79bc4",
 ]
 
-__all__ = ["ACCENT", "CARBON", "COUNTS", "INK", "NO_DATA", "PARAMETER", "SERIES", "WARNING", "marked", "plt", "save"]
+__all__ = [
+    *("ACCENT", "CARBON", "COUNTS", "INK", "NO_DATA", "PARAMETER", "SERIES", "WARNING"),
+    *("gathered", "marked", "plt", "save"),
+]
 
 plt.rcParams.update(
     {
@@ -60,6 +65,7 @@ plt.rcParams.update(
 
 
 _MARK: ContextVar[str] = ContextVar("mark", default="")
+_GATHERED: ContextVar[dict[str, Figure] | None] = ContextVar("gathered", default=None)
 
 
 @contextmanager
@@ -72,11 +78,26 @@ def marked(text: str) -> Iterator[None]:
         _MARK.reset(token)
 
 
+@contextmanager
+def gathered() -> Iterator[dict[str, Figure]]:
+    """Keep figures that are saved inside, by the name of their file, and write none."""
+    figures: dict[str, Figure] = {}
+    token = _GATHERED.set(figures)
+    try:
+        yield figures
+    finally:
+        _GATHERED.reset(token)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write `figure` as PNG under a temporary name, rename, and close it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if mark := _MARK.get():
         figure.text(0.5, 1.01, mark, ha="center", va="bottom", color="white", weight="bold", backgroundcolor=WARNING)
+    if (figures := _GATHERED.get()) is not None:
+        figures[path.stem] = figure
+        plt.close(figure)  # of pyplot; the figure itself stays whole
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     # No software version in the file: the same numbers give the same bytes.
     with room_for(path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pyproj import Transformer
 from torch import Tensor
 
@@ -99,6 +100,16 @@ class ExtentOfSites:
         lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
         distance = self._density.distance_km(lon, lat).reshape(len(row), len(column))
         return torch.from_numpy(distance[np.ix_(row_of, column_of)].astype("float32"))
+
+    @property
+    def needs_places(self) -> bool:
+        """Whether what it says of cells depends on how far they are from the sites."""
+        return self._density is not None
+
+    def point_distances_km(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance [km] from points in degrees to the fifth nearest place, (point,); only where places are needed."""
+        assert self._density is not None
+        return self._density.distance_km(lon, lat)
 
     def of(self, covariates: Tensor, distance_km: Tensor | None) -> CellExtent | None:
         """What is known of some cells.

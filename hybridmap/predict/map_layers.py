@@ -19,6 +19,10 @@ from hybridmap.quantities import QUANTITIES, Quantity
 DENSITY = QUANTITIES["soc"].unit
 PARAMETER = "parameter."
 """Begins the name of an output that is a parameter of the process model."""
+OF_QUALITY = ("interval", "trust")
+"""Groups of maps that say how good others are."""
+CELL_METHODS = {DENSITY: "area: depth: mean"}
+"""What the outputs of a unit are of a cell and an interval, by CF."""
 CLASS_FILL = 255
 PACKED_FILL, PACKED_LIMIT = -32768, 32767
 
@@ -70,7 +74,9 @@ class MapLayer:
 
     def attributes(self) -> dict[str, Any]:
         """CF attributes of the array, and how it is drawn."""
-        attributes: dict[str, Any] = {"units": self.unit, "long_name": self.description, **self.about}
+        content = "qualityInformation" if self.portrayal.group in OF_QUALITY else "modelResult"
+        words = {"units": self.unit, "long_name": self.description, "coverage_content_type": content}
+        attributes: dict[str, Any] = {**words, **self.about}
         if self.kind == "class" and self.codes:
             attributes["flag_values"] = list(self.codes)
             attributes["flag_meanings"] = " ".join(text.replace(" ", "_") for text in self.codes.values())
@@ -146,6 +152,7 @@ def _output_layer(model: Model, declared: Variable, unit: str, description: str)
         description,
         "class" if declared.classes else "continuous",
         declared.classes,
+        about={"cell_methods": CELL_METHODS[unit]} if unit in CELL_METHODS else {},
         portrayal=portrayal,
         needs_steady_state=declared.needs_steady_state,
         has_depth=model.process is None or not model.process.has_layers or LAYER in declared.dims,

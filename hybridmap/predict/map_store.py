@@ -21,7 +21,7 @@ from hybridmap.grid.store import consolidate, create_grid_store, create_layer, s
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import CLASS_FILL, MapLayer
-from hybridmap.predict.origin import Origin
+from hybridmap.predict.origin import Origin, depth_attributes
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.predict.recipe import Recipe
 from hybridmap.train.device import CPU
@@ -48,7 +48,7 @@ class MapStore(ResumableStore):
         Parameters
         ----------
         identity : str
-            What the whole store depends on, see :func:`identity_of`.
+            What the whole store depends on, see :func:`identity_of`; behind a space what only its words depend on.
         layers : mapping of str to MapLayer
             Path of each map in the store, and its encoding.
         cube : Cube
@@ -63,9 +63,11 @@ class MapStore(ResumableStore):
             That one interval.
         """
         years = {YEARS: words} if (words := cube.year_words()) else {}
+        fingerprint = identity.partition(" ")[0]
 
         def create(path: Path) -> None:
-            root = create_grid_store(path, cube.grid, {**origin.attributes(), "model_fingerprint": identity, **years})
+            about = {**origin.attributes(), **depth_attributes(depths or ([interval] if interval else []))}
+            root = create_grid_store(path, cube.grid, {**about, "model_fingerprint": fingerprint, **years})
             if depths:
                 create_depth_axis(root, depths)
             elif interval is not None:

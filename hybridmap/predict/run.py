@@ -161,8 +161,8 @@ def workers_of(predictor: Predictor, cube: Cube, workers: int) -> int:
 
 def _begin(store: MapStore, job: Job, inputs: Inputs, title: str) -> None:
     origin = replace(job.origin, title=title)
-    identity = f"{identity_of(job.recipe, inputs.cube, inputs.edge)} {origin}"
-    identity = hashlib.sha256(identity.encode()).hexdigest()
+    # A title changes what the store says, and neither its maps nor their fingerprint.
+    identity = f"{identity_of(job.recipe, inputs.cube, inputs.edge)} {hashlib.sha256(str(origin).encode()).hexdigest()}"
     store.begin(
         identity, inputs.predictor.layers, inputs.cube, inputs.edge, origin, job.recipe.depths, job.recipe.interval
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from hybridmap.plot.relationships import draw_relationships
 from hybridmap.plot.reliability import reliability_figure
 from hybridmap.plot.residuals import residuals_figure
 from hybridmap.plot.scores import comparison_figure, curves_figure, scatter_figure
+from hybridmap.predict.colour_range import Limits, scale_name
 from hybridmap.predict.colours import colour_map
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.process import Capacity
@@ -36,10 +38,13 @@ from hybridmap.report.first_screen import main_map
 from hybridmap.report.ladder import TITLES, rungs_of
 from hybridmap.report.map_figures import draw_maps, labelled_maps
 from hybridmap.report.results import Maps, Results
-from hybridmap.report.scales import Limits, scale_name, scales_of
+from hybridmap.report.scales import scales_of
 
 IMPLAUSIBLE = "physics fails: not a possible soil"
 """Above every figure of an experiment that fails its checks."""
+MAP_FIGURES = ("soc", "trust", "scenarios", "pools", "parameters")
+"""Figures that :func:`~hybridmap.report.map_figures.draw_maps` draws."""
+Drawing = Callable[[], dict[str, float] | None]
 CURVES = 6
 """Covariates of each parameter whose curves are drawn, the most important first."""
 
@@ -65,7 +70,8 @@ def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str
     names = [experiment.name for experiment in results.config.experiments]
     count = min(processes, len(names))
     if count == 1:
-        _draw_region(results, folder)
+        for draw in region_parts(results, folder).values():
+            draw()
         correlations = _draw_experiments(results, names, folder)
     else:
         with ProcessPoolExecutor(count, get_context("spawn")) as pool:
@@ -73,7 +79,8 @@ def draw_figures(results: Results, folder: Path, processes: int = 1) -> dict[str
             parts = [names[i::count] for i in range(count)]
             scales = results.scales
             parts_drawn = [pool.submit(_draw_part, settings, results.folder, scales, part, folder) for part in parts]
-            _draw_region(results, folder)
+            for draw in region_parts(results, folder).values():
+                draw()
             correlations = {}
             for part in parts_drawn:
                 correlations |= part.result()
@@ -128,43 +135,83 @@ def draw_cover(results: Results, experiment: str, folder: Path) -> str:
     return f"{quantity[:1].upper()}{quantity[1:]}{depth}"
 
 
-def _draw_region(results: Results, folder: Path) -> None:
-    """Observations, splits, and all models side by side."""
-    _draw_observations(results, map_frame(results), folder)
-    test, scheme = _test_scores(results), results.first_scheme
-    comparison_figure(test[test["scheme"] == scheme], scheme, folder / "comparison.png", results.config.all_quantities)
-    _draw_ladders(results, folder)
+def region_parts(results: Results, folder: Path) -> dict[tuple[str, ...], Drawing]:
+    """What draws the figures of a region, by their names: observations, splits, and all models side by side."""
+    frame = partial(map_frame, results)
+    ladders = tuple(f"ladder_{target}" for target in results.config.all_quantities)
+    return {
+        ("quality", "dropped", "distributions", "distances", "splits"): (
+            lambda: _draw_observations(results, frame(), folder)
+        ),
+        ("comparison",): lambda: _draw_comparison(results, folder),
+        ladders: lambda: _draw_ladders(results, folder),
+    }
+
+
+def experiment_parts(results: Results, name: str, frame: MapFrame, folder: Path) -> dict[tuple[str, ...], Drawing]:
+    """What draws the figures of an experiment, by their names; that of the truth gives correlations with it.
+
+    Parameters
+    ----------
+    results : Results
+        Of the region.
+    name : str
+        Of the experiment.
+    frame : MapFrame
+        What maps are drawn in.
+    folder : Path
+        Of the PNG files ``{experiment}_{figure}.png``.
+
+    Returns
+    -------
+    dict of tuple of str to callable
+        Some of the figures have nothing to show, and are not drawn.
+    """
+    experiment = results.config.experiment(name)
+    parts: dict[tuple[str, ...], Drawing] = {
+        ("scatter", "reliability", "residuals", "curves"): lambda: _draw_skill(results, experiment, folder),
+        ("edges",): lambda: _draw_edges(results, experiment, folder),
+        ("relationships",): lambda: _draw_relationships(results, experiment, folder),
+    }
+    maps = results.maps(name) if experiment.map else None
+    if maps:
+        title = experiment.title or name
+        parts[MAP_FIGURES] = lambda: draw_maps(results, name, title, frame, folder)
+        parts["extrapolation",] = lambda: _draw_extrapolation(results, experiment, folder)
+    if experiment.process is not None:
+        parts["saturation",] = lambda: _draw_saturation(results, experiment, maps, frame, folder)
+        if maps and results.truth:
+            parts["truth",] = lambda: _draw_truth(results, name, folder)
+    return parts
+
+
+def mark_of(results: Results, experiment: str) -> str:
+    """What stands above every figure of an experiment; "" where nothing is wrong."""
+    return IMPLAUSIBLE if results.verdict(experiment).get("physics") == "fails" else ""
 
 
 def _draw_experiments(results: Results, names: Sequence[str], folder: Path) -> dict[str, dict[str, float]]:
     """Figures of some experiments; correlations of learned and true quantities where the truth is known."""
-    frame, test = map_frame(results), _test_scores(results)
-    correlations = {}
-    for experiment in map(results.config.experiment, names):
-        fails = results.verdict(experiment.name).get("physics") == "fails"
-        with style.marked(IMPLAUSIBLE if fails else ""):
-            if correlation := _draw_experiment(results, experiment, test, frame, folder):
-                correlations[experiment.name] = correlation
+    frame, correlations = map_frame(results), {}
+    for name in names:
+        with style.marked(mark_of(results, name)):
+            for draw in experiment_parts(results, name, frame, folder).values():
+                if correlation := draw():
+                    correlations[name] = correlation
     return correlations
 
 
-def _draw_experiment(
-    results: Results, experiment: Experiment, test: pd.DataFrame, frame: MapFrame, folder: Path
-) -> dict[str, float]:
-    """Figures of one experiment; correlations of learned and true quantities where the truth is known."""
-    _draw_skill(results, experiment, test, folder)
-    _draw_edges(results, experiment, folder)
+def _draw_comparison(results: Results, folder: Path) -> None:
+    """Scores of all models side by side."""
+    test, scheme = _test_scores(results), results.first_scheme
+    comparison_figure(test[test["scheme"] == scheme], scheme, folder / "comparison.png", results.config.all_quantities)
+
+
+def _draw_relationships(results: Results, experiment: Experiment, folder: Path) -> None:
+    """What the models of an experiment have learned, where that was asked for."""
     if (files := results.of(experiment.name).relationships).summary.is_file():
         name = experiment.name
         draw_relationships(files, experiment.title or name, folder / f"{name}_relationships.png")
-    maps = results.maps(experiment.name) if experiment.map else None
-    if maps:
-        draw_maps(results, experiment.name, experiment.title or experiment.name, frame, folder)
-        _draw_extrapolation(results, experiment, folder)
-    if experiment.process is None:
-        return {}
-    _draw_saturation(results, experiment, maps, frame, folder)
-    return _draw_truth(results, experiment.name, folder) if maps and results.truth else {}
 
 
 def _draw_ladders(results: Results, folder: Path) -> None:
@@ -194,8 +241,9 @@ def _site_folds(results: Results, scheme: str) -> SiteFolds:
     return SiteFolds(f"folds of '{scheme}'", sites["x"].to_numpy(), sites["y"].to_numpy(), table["fold"].to_numpy())
 
 
-def _draw_skill(results: Results, experiment: Experiment, test: pd.DataFrame, folder: Path) -> None:
+def _draw_skill(results: Results, experiment: Experiment, folder: Path) -> None:
     """Predicted against observed, what intervals hold, and learning curves."""
+    test = _test_scores(results)
     name, title = experiment.name, experiment.title or experiment.name
     pooled = test[(test["experiment"] == name) & (test["fold"] == POOLED) & (test["model"] == name)]
     pooled = pooled[pooled["scheme"] == experiment.splits[0]].set_index("target")

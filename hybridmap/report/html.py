@@ -23,7 +23,7 @@ from hybridmap.report.figures import draw_cover, draw_figures, map_frame
 from hybridmap.report.first_screen import agreement_of, first_screen
 from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
 from hybridmap.report.physics import physics_rows
-from hybridmap.report.provenance import config_text, input_hashes, versions
+from hybridmap.report.provenance import config_text, input_hashes, published, versions
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
@@ -128,6 +128,7 @@ def _region(results: Results) -> dict[str, Any]:
         "first_scheme": results.first_scheme,
         "targets": {name: quantity.label for name, quantity in config.all_quantities.items()},
         "versions": versions(),
+        "publication": published(config.publication) if config.publication else {},
         "inputs": input_hashes(config, results.folder),
         "config": config_text(config),
     }

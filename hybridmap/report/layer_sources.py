@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from hybridmap.covariates.cube import Cube, open_cube
 from hybridmap.grid.store import every_kth
 from hybridmap.grid.tiles import Tile
+from hybridmap.predict.colour_range import Limits, scale_name, variable_of
 from hybridmap.predict.colours import class_colours, colour_map
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.report.map_figures import classes_of
 from hybridmap.report.results import Results
-from hybridmap.report.scales import Limits, scale_name, variable_of
 
 STRIP = 512
 """Rows of the cube that are read at a time."""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from hybridmap.plot.maps import Layer, MapFrame, map_figure
+from hybridmap.predict.colour_range import scale_name, variable_of
 from hybridmap.predict.colours import colour_map
 from hybridmap.predict.portrayal import Group, Portrayal
 from hybridmap.report.expected import MAIN
 from hybridmap.report.results import Results
-from hybridmap.report.scales import scale_name, variable_of
 
 ROLES = ("sd", "lower", "upper")
 WIDE, MANY = 5, 9

@@ -10,11 +10,12 @@ from typing import Any
 import yaml
 
 from hybridmap import __version__
-from hybridmap.config import Config
+from hybridmap.config import Config, Publication
 from hybridmap.covariates.cube import open_cube
 from hybridmap.files.digest import sha256_of
 from hybridmap.files.paths import under
 from hybridmap.files.results import RegionFiles
+from hybridmap.predict.origin import doi_page
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
 
@@ -23,6 +24,32 @@ def versions() -> dict[str, str]:
     """Versions of hybridmap, Python and the packages that numbers depend on."""
     language = {"hybridmap": __version__, "python": platform.python_version()}
     return language | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def published(publication: Publication) -> dict[str, str]:
+    """Lines about a publication; what the region file leaves out has none.
+
+    Examples
+    --------
+    >>> published(Publication(authors=[{"name": "Anna"}, {"name": "Bo", "institution": "ETH"}], version="2"))
+    {'Authors': 'Anna; Bo (ETH)', 'Version': '2'}
+    """
+    authors = [f"{a.name} ({a.institution})" if a.institution else a.name for a in publication.authors]
+    lines = {
+        "Authors": "; ".join(authors),
+        "Institution": publication.institution,
+        "Citation": publication.citation,
+        "DOI": doi_page(publication.doi),
+        "Page": publication.url,
+        "Version": publication.version,
+        "Date": publication.date,
+        "Licence": publication.licence,
+        "Contact": publication.contact,
+        "Publisher": publication.publisher.name if publication.publisher else "",
+        "Project": publication.project,
+        "Acknowledgement": publication.acknowledgement,
+    }
+    return {name: text for name, text in lines.items() if text}
 
 
 def input_hashes(config: Config, results: Path) -> list[dict[str, Any]]:

@@ -70,6 +70,7 @@ def write_run_record(config: Config, results: Path, out: Path, workflow: Path = 
     record = {
         "region": config.region,
         "title": config.title,
+        "publication": config.publication.stated() if config.publication else {},
         "software": versions(),
         "sources": _sources(config, results),
         "devices": noted_devices(results),

@@ -16,18 +16,16 @@ import rasterio
 from map_stores import CLASSES, CONTINUOUS, europe, holed, store_of
 from matplotlib.colors import to_rgba
 from matplotlib.image import imread
-from pyproj import CRS
 from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from hybridmap.config import Build, Config
 from hybridmap.export.catalog import write_catalog
 from hybridmap.export.cog import write_cogs
-from hybridmap.export.stac import Subject, outline, write_stac
+from hybridmap.export.stac import Subject, write_stac
 from hybridmap.export.thumbnail import write_thumbnail
 from hybridmap.files.geotiff import is_cut_off
 from hybridmap.files.results import RegionFiles
-from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.predict.colours import ramp
 from hybridmap.predict.map_layers import MapLayer
 from hybridmap.predict.portrayal import Portrayal
@@ -183,21 +181,6 @@ def test_a_catalog_leads_to_the_items_and_their_pictures(tmp_path: Path) -> None
     entries = json.loads((moved / "experiments/deep/maps.json").read_text())
     write_thumbnail(entries, moved / "experiments/deep", picture)
     assert picture.read_bytes() == before
-
-
-def test_an_outline_across_the_antimeridian_is_cut_there() -> None:
-    grid = RegionGrid(CRS.from_epsg(3832), 2.5e6, 7e6, 10_000.0, 200, 100)  # Pacific Mercator, about 150 E
-    geometry, bbox = outline(grid)
-    assert geometry["type"] == "MultiPolygon"
-    assert bbox[0] > 150
-    assert bbox[2] < -150  # west of the eastern end, as GeoJSON asks for
-    box = shape(geometry)
-    assert box.is_valid
-    assert -180 <= box.bounds[0] < -150
-    assert 150 < box.bounds[2] <= 180
-    plain, small = outline(europe(100, 100))
-    assert plain["type"] == "Polygon"
-    assert small[0] < small[2]
 
 
 FULL = """

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,13 @@ import hybridmap as hm
 from hybridmap.config.reading import load_config
 from hybridmap.config.stages import stage_settings
 from hybridmap.errors import HybridmapError
+from hybridmap.evaluate.expected_error import ExpectedError
+from hybridmap.evaluate.site_distance import SiteDensity
+from hybridmap.files.results import ExperimentFiles
 from hybridmap.model.training_range import TableWarning
 from hybridmap.notebook.experiment import Experiment
 from hybridmap.notebook.region import Region
+from hybridmap.samples.clustered_regions import unit_vectors
 
 NAMES = {"single": {"method": "mc_dropout", "passes": 10}, "several": {"method": "ensemble", "members": 3}}
 
@@ -125,6 +130,68 @@ def test_predictions_for_the_cube_are_the_maps(region: Region) -> None:
         np.testing.assert_allclose(predicted[name], single.maps[name], rtol=2e-4)
     np.testing.assert_array_equal(predicted["y"], single.maps["y"])
     assert (predicted["soc_lower"] < predicted["soc_upper"]).sum() > 100
+
+
+def test_a_cube_as_xarray_opens_it_is_predicted_like_its_layers(region: Region) -> None:
+    raw = xr.open_zarr(region.folder / "covariates.zarr").isel(y=slice(4, 20))
+    single = region["single"]
+    for model in (single, single.model):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TableWarning)
+            whole, part = model.predict(region.covariates), model.predict(raw)
+        np.testing.assert_array_equal(part["soc"], whole["soc"].isel(y=slice(4, 20)))
+    with pytest.warns(TableWarning, match=r"clay: all of .* rows lie outside"):
+        single.model.predict(raw.assign(covariates=raw["covariates"] * xr.where(raw["band"] == "clay", 100.0, 1.0)))
+    alone = xr.Dataset({"covariates": raw["covariates"]})
+    with pytest.raises(HybridmapError, match="no forcing 'npp'"):
+        single.model.predict(alone)
+
+
+def test_intervals_are_widened_far_from_the_sites_as_on_the_maps(region: Region, tmp_path: Path) -> None:
+    """A rule of expected errors that grow with the distance; its file is of the shape that the workflow writes."""
+    folder, file = tmp_path / "tiny", region.folder.parent / "region.yaml"
+    files = ExperimentFiles(folder / "experiments" / "single")
+    shutil.copytree(region["single"].folder, files.folder, ignore=shutil.ignore_patterns("maps*"))
+    for name in ("samples.parquet", "splits.parquet", "covariates.zarr", "settings"):
+        (folder / name).symlink_to(region.folder / name)
+    tables = "--samples", folder / "samples.parquet", "--splits", folder / "splits.parquet"
+    model = "--model", files.fold("all").model
+    verb("applicability", file, "--experiment", "single", *model, *tables, "--out", files.applicability)
+    sites = pd.read_parquet(folder / "samples.parquet", columns=["lon", "lat"])
+    places, middle = unit_vectors(*sites.to_numpy().T), float(SiteDensity.of(*sites.to_numpy().T).distance_km(
+        *sites.to_numpy().T).mean())  # fmt: skip
+    errors = ExpectedError("soc", "", "single", np.zeros(0), np.array([middle]), np.array([[1.0, 1.5]]), 1e9, 1e9, 1.0,
+                           np.zeros(0), np.array([3.0]), places)  # fmt: skip
+    errors.save(files.expected_error.table)
+    rules = "--calibration", files.scores.conformal, "--applicability", files.applicability
+    maps = "--out", files.maps, "--rasters", files.rasters, "--summary", files.map_list
+    cube, expected = ("--cube", folder / "covariates.zarr"), ("--expected-error", files.expected_error.table)
+    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, *maps)
+    experiment = Experiment(files.folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        plain = region["single"].predict(region.covariates)
+        widened = experiment.predict(region.covariates)
+        part = experiment.predict(xr.open_zarr(folder / "covariates.zarr").isel(x=slice(3, 9)))
+    for name in ("soc", "soc_lower", "soc_upper", "applicable", "site_distance"):
+        np.testing.assert_allclose(widened[name], experiment.maps[name], rtol=2e-4)
+        np.testing.assert_allclose(part[name], experiment.maps[name].isel(x=slice(3, 9)), rtol=2e-4)
+    factor = (widened["soc_upper"] - widened["soc"]) / (plain["soc_upper"] - plain["soc"])
+    is_far = experiment.maps["site_distance"] > middle
+    assert 10 < int(is_far.sum()) < int(factor.notnull().sum()) - 10
+    np.testing.assert_allclose(factor.where(is_far).mean(), 3.0, rtol=1e-3)
+    np.testing.assert_allclose(factor.where(~is_far).mean(), 1.0, rtol=1e-3)
+    table = experiment.samples
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        frame, row = experiment.predict(table), experiment.predict(table.iloc[3])
+    expected_distance = SiteDensity(places).distance_km(*table[["lon", "lat"]].to_numpy("float64").T)
+    np.testing.assert_allclose(frame["site_distance"], expected_distance, rtol=1e-5)
+    assert row["soc_upper"] == pytest.approx(frame["soc_upper"].iloc[3], rel=1e-5)
+    with pytest.warns(TableWarning, match="no lon and lat .*not widened"):
+        narrow = experiment.predict(layers_of(experiment))
+    np.testing.assert_array_equal(narrow["soc"], frame["soc"].iloc[:5])
+    assert (narrow["soc_upper"] <= frame["soc_upper"].iloc[:5].to_numpy() * (1 + 1e-6)).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

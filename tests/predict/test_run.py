@@ -24,7 +24,7 @@ from map_recipes import recipe_of
 from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.cli import main
-from hybridmap.config import Config
+from hybridmap.config import Config, Publication
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.export.cog import write_cogs
@@ -35,6 +35,7 @@ from hybridmap.model.draws import ensemble_draws, mean_of
 from hybridmap.predict import memory, preview, progress, run, worker_start, workers
 from hybridmap.predict.estimate import estimate
 from hybridmap.predict.map_store import MapStore, tile_keys
+from hybridmap.predict.origin import Origin
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution
@@ -86,6 +87,23 @@ def test_maps_equal_the_model_at_every_cell(small_region: tuple[Config, Path], t
         assert ((found[~valid] == 255) if name == "feasible" else np.isnan(found[~valid])).all()
     np.testing.assert_allclose(np.asarray(store["q_max"])[valid], out["parameter.q_max"], rtol=1e-5)
     assert (~valid).any()
+
+
+def test_a_title_and_a_publication_change_no_map(
+    small_region: tuple[Config, Path], trained: Path, tmp_path: Path
+) -> None:
+    config, folder = small_region
+    plain = recipe(trained / "some_neural/all/model", config)
+    published = Origin(publication=Publication(citation="Muster (2026)", licence="CC0-1.0"))
+    for name, origin in {"one": Origin(), "two": published}.items():
+        run.predict(Job(plain, folder / "cube.zarr", tmp_path / f"{name}.zarr", origin), f"title {name}", Execution(2))
+    one, two = tmp_path / "one.zarr", tmp_path / "two.zarr"
+    files = [path.relative_to(one) for path in sorted(one.rglob("*")) if path.is_file()]
+    assert [path for path in files if (one / path).read_bytes() != (two / path).read_bytes()] == [Path("zarr.json")]
+    about = [dict(zarr.open_group(store, mode="r").attrs) for store in (one, two)]
+    assert about[0]["model_fingerprint"] == about[1]["model_fingerprint"]
+    assert (about[1]["citation"], about[1]["title"]) == ("Muster (2026)", "title two")
+    assert "citation" not in about[0]
 
 
 def test_interrupted_prediction_ends_the_same(

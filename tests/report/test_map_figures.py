@@ -24,7 +24,11 @@ PASSPORT = [{"parameter": "z", "identified": "yes"}, {"parameter": "a", "identif
 
 
 def entry(name: str, portrayal: Portrayal, **more: Any) -> dict[str, Any]:
-    return {"name": name, "units": "u", **portrayal.attributes(), **more}
+    return {"name": name, "units": "u", "colour_limits": [0.0, 95.0], **portrayal.attributes(), **more}
+
+
+def change(label: str, subject: str) -> Portrayal:
+    return Portrayal("scenario", label, "BrBG", symmetric=True, subject=subject)
 
 
 def figures_of(
@@ -58,10 +62,16 @@ def test_maps_are_drawn_as_they_declare(monkeypatch: pytest.MonkeyPatch) -> None
             entry("moc", Portrayal("quantity", "MOC", "YlOrBr", rank=2, subject="moc")),
             entry("poc", Portrayal("quantity", "POC", "YlOrBr", rank=1, subject="poc")),
             entry("soc", Portrayal("quantity", "SOC", "YlOrBr", subject="soc")),
-            entry("z", Portrayal("parameter", "z", rank=0)),
+            entry("z", Portrayal("parameter", "z", rank=0), colour_limits=[2.0, 5.0]),
             entry("a", Portrayal("parameter", "a", rank=1)),
-            entry("shift", Portrayal("scenario", "Change", "BrBG", symmetric=True, subject="soc")),
-            entry("shift_of_moc", Portrayal("scenario", "Change of MOC", "BrBG", symmetric=True, subject="moc")),
+            entry(
+                "shift", Portrayal("scenario", "Change", "BrBG", symmetric=True, subject="soc"), colour_limits=[-4, 4]
+            ),
+            entry(
+                "shift_of_moc",
+                Portrayal("scenario", "Change of MOC", "BrBG", symmetric=True, subject="moc"),
+                colour_limits=[-6, 6],
+            ),
             entry(
                 "ok", Portrayal("trust", "Inside", "RdYlBu", rank=1), flag_values=[0, 1], flag_meanings="outside inside"
             ),
@@ -80,8 +90,8 @@ def test_maps_are_drawn_as_they_declare(monkeypatch: pytest.MonkeyPatch) -> None
         "e_parameters.png": ["z", "a (not identified)"],
     }
     assert figures["e_soc.png"][0].limits == (0.0, 95.0)
-    assert figures["e_scenarios.png"][0].limits == (-6.0, 6.0)
-    assert figures["e_parameters.png"][0].limits == (4.0, pytest.approx(4.004))  # a map of one value
+    assert figures["e_scenarios.png"][0].limits == (-4.0, 4.0)
+    assert figures["e_parameters.png"][0].limits == (2.0, 5.0)
     assert [layer.is_hatched for layer in figures["e_parameters.png"]] == [False, True]
     assert figures["e_trust.png"][1].classes == {0: "outside", 1: "inside"}
 

@@ -199,6 +199,34 @@ rule catalog:
         "hybridmap catalog {input.settings:q} --items {input.described:q} --out {output.catalog:q} --log {log:q}"
 
 
+rule netcdf_of_experiment:
+    """All maps of an experiment in one NetCDF file, which GDAL before 3.13 reads, so QGIS and R."""
+    input:
+        maps=metadata(EXPERIMENT.maps),
+    output:
+        file=EXPERIMENT.netcdf,
+    log:
+        f"{LOGS}/netcdf/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/netcdf/{{experiment}}.tsv"
+    conda:
+        "../../envs/hybridmap.yaml"
+    threads: NEEDS["netcdf_of_experiment"]["threads"]
+    resources:
+        **needs("netcdf_of_experiment"),
+    params:
+        maps=subpath(input.maps, parent=True),
+    shell:
+        "hybridmap netcdf {params.maps:q} {output.file:q} 2> {log:q}"
+
+
+rule netcdf:
+    """Stage on request: maps as NetCDF."""
+    input:
+        expand(EXPERIMENT.netcdf, experiment=MAPPED),
+    localrule: True
+
+
 rule totals:
     """Totals of polygons with intervals, and changes under scenarios."""
     input:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ def _predict(
     from hybridmap import __version__
     from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
+    from hybridmap.predict.colour_range import observed_limits
     from hybridmap.predict.origin import Origin
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
@@ -98,12 +100,13 @@ def _predict(
     def export(folder: Path, listing: Path) -> None:
         accepted = accept_implausible or config.predict.accept_implausible
         reasons = [] if accepted else implausible(section, model, Evidence(predictions, store))
-        write_cogs(store, folder, listing, withheld=_why_withheld(experiment, reasons))
+        observed = observed_limits(samples, config.all_quantities.values()) if samples else {}
+        write_cogs(store, folder, listing, withheld=_why_withheld(experiment, reasons), observed=observed)
 
     places = () if part else (_target(rasters, options.rasters), _target(summary, options.summary))
     execution = Execution(workers, scheduler, patience, part, device)
     origin = Origin.of_samples(samples, __version__) if samples else Origin()
-    job = Job(recipe, cube, store, origin)
+    job = Job(recipe, cube, store, replace(origin, publication=config.publication))
     predict(job, _map_title(config, experiment), execution, partial(export, *places))
 
 
@@ -206,7 +209,8 @@ def _stac(
     from hybridmap.export.stac import Subject, write_stac
 
     title = _map_title(config, experiment)
-    subject = Subject(f"{config.region}-{experiment}".replace("_", "-"), title, config.build, catalog)
+    name = f"{config.region}-{experiment}".replace("_", "-")
+    subject = Subject(name, title, config.build, catalog, config.publication)
     write_stac(subject, maps, summary, samples, out)
     if project:
         from hybridmap.export.qgis_project import write_project

@@ -12,6 +12,8 @@ from hybridmap.units import factor_between
 
 CARBON, TURNOVER = "soc", "turnover_time"
 STOCK_UNIT = "kg m-2"
+CELL_METHODS = {"cell_methods": "area: mean depth: sum"}
+"""What a stock is of a cell and an interval, by CF."""
 
 
 class Stock(NamedTuple):
@@ -76,7 +78,7 @@ class DerivedMaps(MapKind):
         # Of several depths each map says its own.
         depth = "" if self.source.recipe.depths else f" to {100 * interval.thickness_m:g} cm"
         for name, stock in self.stocks.items():
-            layers[name] = MapLayer(STOCK_UNIT, f"{stock.title}{depth}")
+            layers[name] = MapLayer(STOCK_UNIT, f"{stock.title}{depth}", about=CELL_METHODS)
         if self.losses:
             layers[TURNOVER] = MapLayer("yr", "soil organic carbon over its inputs at steady state")
         return layers
