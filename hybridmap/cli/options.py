@@ -84,6 +84,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Options that stages share; one without a default or an action must be given."""
 
+
+
+def whole_number(text: str) -> int:
+    """A count, also as 6e9.
+
+    Examples
+    --------
+    >>> whole_number("6e9")
+    6000000000
+    """
+    value = float(text)
+    if value <= 0 or value != int(value):
+        raise ValueError(text)
+    return int(value)
+
+
 SCENARIO = ("warming", "precipitation_factor", "npp_factor")
 """Assumptions that are options of their own."""
 FORCING_ARGUMENTS: Arguments = (
@@ -118,6 +134,21 @@ FORCING_ARGUMENTS: Arguments = (
     argument("--out", type=Path, required=True, help="NetCDF (sites) or npz (region) to write"),
 )
 """Those of ``hybridmap clm5-forcing``."""
+
+PLAN_ARGUMENTS: Arguments = (
+    argument("config", nargs="+", type=Path, help="region files, laid over the packaged defaults"),
+    argument("--cells", type=whole_number, default=0, help="cells with data, as 6e9; by default all of the grid"),
+    argument("--covariates", type=whole_number, default=0, help="how many; by default those of the region"),
+    argument("--resolution", type=float, default=0.0, help="cell size, in units of the CRS of the region"),
+    argument("--sites", type=whole_number, default=0, help="sites to train on; without it training is not counted"),
+    argument("--hours", type=float, default=24.0, help="in which the work shall be done (24)"),
+    argument("--node-cores", type=whole_number, default=32, help="cores of a node (32)"),
+    argument("--node-memory-gb", type=float, default=0.0, help="memory of the largest node, held against every job"),
+    argument("--core-hour-price", type=float, default=0.0, help="of a core for an hour, in any currency"),
+    argument("--tb-month-price", type=float, default=0.0, help="of a terabyte for a month"),
+    argument("--months", type=float, default=1.0, help="that layers and maps are kept (1)"),
+)
+"""Those of ``hybridmap plan``."""
 
 
 def option(text: str) -> Argument:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybridmap.cli.options import FORCING_ARGUMENTS, SCENARIO, Arguments, argument
+from hybridmap.cli.options import FORCING_ARGUMENTS, PLAN_ARGUMENTS, SCENARIO, Arguments, argument
 from hybridmap.errors import HybridmapError
 
 LOG = logging.getLogger("hybridmap")
@@ -143,6 +143,18 @@ def _deploy(args: argparse.Namespace) -> None:
     LOG.info("%s: %s", args.folder, ", ".join(DEPLOYED))
 
 
+def _plan(args: argparse.Namespace) -> None:
+    from dataclasses import fields
+
+    from hybridmap.check.region_plan import Wish, plan_lines
+    from hybridmap.cli.workflow import default_file, job_needs
+    from hybridmap.config.reading import load_config
+
+    wish = Wish(**{field.name: getattr(args, field.name) for field in fields(Wish)})
+    for line in plan_lines(load_config(default_file(), *args.config), wish, job_needs()):
+        sys.stdout.write(f"{line}\n")
+
+
 def _verify(args: argparse.Namespace) -> None:
     from hybridmap.report.verification import verify
 
@@ -257,6 +269,11 @@ TOOLS = {
                 help="all that follows goes to snakemake",
             ),
         ),
+    ),
+    "plan": Tool(
+        _plan,
+        "what a region will take before anything is there: jobs, hours, nodes, storage, cost",
+        PLAN_ARGUMENTS,
     ),
     "deploy": Tool(
         _deploy,
