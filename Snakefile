@@ -14,6 +14,10 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# What jobs run in with --sdm apptainer; docs/cluster.md says how it is built.
+container: "hybridmap.sif"
+
+
 onstart:
     PLAN["is_made"] = True
     look_ahead()
@@ -84,3 +88,6 @@ rule all:
         RESULTS,
         rules.provenance.output,
     localrule: True
+
+
+check_profile()

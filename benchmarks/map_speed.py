@@ -147,14 +147,15 @@ def product(folder: Path) -> None:
     predict_maps(folder, product=True)
 
 
-def stages(folder: Path) -> None:
-    """Reading, computing and writing of some tiles alone in one process of one thread; CPU seconds for all tiles."""
+def stage_seconds(folder: Path) -> dict[str, float]:
+    """CPU seconds of reading, computing and writing all tiles in one process of one thread, from some of them."""
     import torch
     import zarr
 
     from hybridmap.covariates.cube import open_cube
     from hybridmap.grid.tiles import tiles_of
     from hybridmap.predict.map_store import MapStore
+    from hybridmap.predict.origin import Origin
     from hybridmap.predict.predictor import Predictor
     from hybridmap.predict.tile import predict_tile
 
@@ -162,7 +163,7 @@ def stages(folder: Path) -> None:
     zarr.config.set({"threading.max_workers": 1})
     predictor, cube = Predictor(recipe(folder)), open_cube(folder / "cube.zarr")
     store = MapStore(folder / "stages.zarr")
-    store.begin("", predictor.layers, cube, TILE, "")
+    store.begin("", predictor.layers, cube, TILE, Origin(""))
     tiles = list(tiles_of(cube.grid, TILE))
     timed_tiles = tiles[:: max(1, len(tiles) // 12)]
     predict_tile(predictor, cube, timed_tiles[0])  # warm
@@ -179,6 +180,12 @@ def stages(folder: Path) -> None:
         for name, value in (("read", read), ("compute", read_and_compute - read), ("write", write)):
             seconds[name] += value * len(tiles) / len(timed_tiles)
     shutil.rmtree(folder / "stages.zarr.partial")
+    return seconds
+
+
+def stages(folder: Path) -> None:
+    """Reading, computing and writing of some tiles alone."""
+    seconds = stage_seconds(folder)
     limit = sum(seconds.values()) / (os.cpu_count() or 1)
     listing = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     print(f"      stages alone, CPU-s of all tiles: {listing}; over the cores {limit:.1f} s", flush=True)

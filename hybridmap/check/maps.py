@@ -136,6 +136,11 @@ def check_interval_names(config: Config) -> str:
     return f"intervals of {', '.join(config.predict.interval_of) or 'nothing'}"
 
 
+def map_names(config: Config, experiment: Experiment) -> set[str]:
+    """Names of the maps of an experiment, of a model that is not trained yet."""
+    return _maps_of(config, experiment, model_of(config, experiment)[0])[0]
+
+
 def _names_or_none(config: Config, experiment: Experiment) -> set[str]:
     """Maps of the model of an experiment; none where it cannot be built, which its own check says."""
     try:

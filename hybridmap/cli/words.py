@@ -1,4 +1,4 @@
-"""Options that take several words, as ``--folds one two``: click knows only options that are repeated."""
+"""Words of options: counts, and options that take several words, as ``--folds one two``: click knows only options that are repeated."""
 
 from __future__ import annotations
 
@@ -17,6 +17,29 @@ class Several(click.Option):
     def make_metavar(self, ctx: click.Context) -> str:
         """As of one value, and dots."""
         return f"{super().make_metavar(ctx)}..."
+
+
+class WholeNumber(click.ParamType[int]):
+    """A count above 0, also as 6e9."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a count.
+
+        Examples
+        --------
+        >>> WholeNumber().convert("6e9", None, None)
+        6000000000
+        """
+        try:
+            number = float(value)
+            whole = int(number)
+        except (ValueError, OverflowError):
+            number, whole = 0.5, 0
+        if whole != number or whole < 0:
+            self.fail(f"{value!r} is not a whole number.", param, ctx)
+        return whole
 
 
 class Remainder(Several):

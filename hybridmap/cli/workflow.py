@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from hybridmap.cli.run_progress import RunProgress, job_seconds
 from hybridmap.errors import HybridmapError
 
@@ -36,6 +38,14 @@ def default_file() -> Path:
     """The ``config.yaml`` that region files are laid over: that of this folder, or that of the package."""
     local = Path("config.yaml")
     return local if local.is_file() else workflow_folder() / "config.yaml"
+
+
+def job_needs() -> dict[str, dict[str, int]]:
+    """Memory [MB], time [min] and threads of a job of each rule: ``workflow/resources.yaml`` of this folder, or that of the package."""
+    name = Path("workflow/resources.yaml")
+    file = name if name.is_file() else workflow_folder() / name
+    needs: dict[str, dict[str, int]] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return needs
 
 
 def snakemake_command(files: Sequence[Path], cores: str, words: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from hybridmap.check.clocks import refuse_future
 from hybridmap.check.slurm import Needs, jobs_without_log, refuse_what_slurm_refuses
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
-from hybridmap.errors import HybridmapError
+from hybridmap.errors import HybridmapError, nearest
 from hybridmap.files.paths import expand as expand_path
 from hybridmap.files.results import RegionFiles, metadata
 from hybridmap.files.sources import MEMORY, Digests
@@ -132,6 +132,26 @@ def content(files, wildcard: str = ""):
         return DIGESTS.of(files(CONFIG, *names))
 
     return digest
+
+
+def check_profile():
+    """Refuse what Snakemake would not say: numbers for rules that are not there, and an image that is not there."""
+    if workflow.modifier.parent_modifier is not None:
+        return  # used as a module, whose rules have other names
+    settings = workflow.resource_settings
+    names = {rule.name for rule in workflow.rules}
+    for rule in (*settings.overwrite_resources, *settings.overwrite_threads):
+        if rule not in names:
+            raise WorkflowError(
+                f"profile: set-resources or set-threads names the rule '{rule}'{nearest(rule, names)}, which this version of"
+                " the workflow has not; 'snakemake --list' says which there are."
+            )
+    methods = {method.name for method in workflow.deployment_settings.deployment_method}
+    if "APPTAINER" in methods and not Path("hybridmap.sif").is_file():
+        raise WorkflowError(
+            "hybridmap.sif: no such image in this folder; 'apptainer build hybridmap.sif envs/hybridmap.def' in a clone"
+            " of hybridmap makes it, or start without --sdm apptainer."
+        )
 
 
 NEEDS = yaml.safe_load(

@@ -6,12 +6,13 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hybridmap.cli import options
 from hybridmap.cli.verb import verb
-from hybridmap.cli.words import Remainder
+from hybridmap.cli.words import Remainder, WholeNumber
 from hybridmap.errors import HybridmapError
 
 LOG = logging.getLogger("hybridmap")
@@ -85,6 +86,31 @@ def _status(results: Path) -> None:
     from hybridmap.report.summary import region_of, summary_lines
 
     for line in summary_lines(region_of(results), results):
+        sys.stdout.write(f"{line}\n")
+
+
+COUNT = WholeNumber()
+
+
+@verb
+@click.argument("config", nargs=-1, required=True, type=options.FILE, help="Region files, over the packaged defaults.")
+@click.option("--cells", type=COUNT, default=0, help="Cells with data, as 6e9; by default all of the grid.")
+@click.option("--covariates", type=COUNT, default=0, help="How many; by default those of the region.")
+@click.option("--resolution", type=float, default=0.0, help="Cell size, in units of the CRS of the region.")
+@click.option("--sites", type=COUNT, default=0, help="Sites to train on; without it training is not counted.")
+@click.option("--hours", type=float, default=24.0, help="In which the work shall be done (24).")
+@click.option("--node-cores", type=COUNT, default=32, help="Cores of a node (32).")
+@click.option("--node-memory-gb", type=float, default=0.0, help="Memory of the largest node, held against every job.")
+@click.option("--core-hour-price", type=float, default=0.0, help="Of a core for an hour, in any currency.")
+@click.option("--tb-month-price", type=float, default=0.0, help="Of a terabyte for a month.")
+@click.option("--months", type=float, default=1.0, help="That layers and maps are kept (1).")
+def _plan(config: tuple[Path, ...], **wishes: Any) -> None:
+    """What a region will take before anything is there: jobs, hours, nodes, storage, cost."""
+    from hybridmap.check.region_plan import Wish, plan_lines
+    from hybridmap.cli.workflow import default_file, job_needs
+    from hybridmap.config.reading import load_config
+
+    for line in plan_lines(load_config(default_file(), *config), Wish(**wishes), job_needs()):
         sys.stdout.write(f"{line}\n")
 
 

@@ -1,0 +1,59 @@
+"""Profiles, container and environment of the workflow, without a cluster."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+PROFILES = sorted((ROOT / "workflow/profiles").iterdir())
+NEEDS: dict[str, dict[str, int]] = yaml.safe_load((ROOT / "workflow/resources.yaml").read_text())
+RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def profile(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "workflow/profiles" / name / "config.yaml").read_text())
+    return content
+
+
+def commands() -> dict[str, str]:
+    """Rule → the verb that it runs."""
+    shared = (ROOT / "workflow/rules/common.smk").read_text()
+    of_maps = re.search(r'start = \("hybridmap", "(\w+)"', shared)
+    assert of_maps
+    rules = [rule for file in (ROOT / "workflow/rules").glob("*.smk") for rule in RULE.findall(file.read_text())]
+    verbs = {name: re.search(r"\"hybridmap ([\w-]+)", text) for name, text in rules}
+    return {name: verb[1] for name, verb in verbs.items() if verb} | {
+        name: of_maps[1] for name, text in rules if "MAP_JOB" in text
+    }
+
+
+def test_the_gpu_profile_asks_for_a_gpu_where_the_command_takes_a_device() -> None:
+    verbs = commands()
+    with_device = {rule for rule, verb in verbs.items() if verb in ("train", "predict")}
+    assert with_device == {"train", "predict_part", "predict"}
+    given = {rule for rule, numbers in profile("gpu")["set-resources"].items() if numbers.get("gpu")}
+    assert given == with_device
+
+
+@pytest.mark.parametrize("name", [path.name for path in PROFILES])
+def test_profiles_name_rules_that_are_there_and_bound_retries(name: str) -> None:
+    content = profile(name)
+    assert set(content.get("set-resources", {})) <= set(NEEDS)
+    if "executor" in content:
+        assert content["retries"] in (1, 2, 3)
+        assert content["max-threads"] >= 1
+
+
+def test_image_and_definition_install_the_same() -> None:
+    docker, definition = ((ROOT / "envs" / name).read_text() for name in ("Dockerfile", "hybridmap.def"))
+    installs = [re.findall(r"pip install [^&\n]*[^&\s]", text) for text in (docker, definition)]
+    assert installs[0] == installs[1]
+    assert len(installs[0]) == 2
+    assert re.search(r"^FROM (\S+)", docker, re.MULTILINE)[1] == re.search(r"^From: (\S+)", definition, re.MULTILINE)[1]  # type: ignore[index]
+    for name in re.findall(r"^    (\S+) /opt/hybridmap/", definition, re.MULTILINE):
+        assert (ROOT / name).exists()
+    build = (ROOT / "pyproject.toml").read_text()
+    for name in re.findall(r'^"(\S+)" = "hybridmap/deployed', build, re.MULTILINE):
+        assert f"    {name} /opt/hybridmap/{name}\n" in definition
