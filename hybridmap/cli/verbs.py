@@ -256,8 +256,8 @@ def _diagnose(config: Config, args: argparse.Namespace) -> None:
     borders = None
     if config.boundaries and config.boundaries_attribute:
         borders = Borders(under(config.data_root, config.boundaries), config.boundaries_attribute)
-    evidence = Evidence(args.predictions, args.maps, args.skill, args.held_out, borders, args.identifiability)
-    diagnose(config.experiment(args.experiment), evidence, args.model, args.out)
+    paths = (args.predictions, args.maps, args.skill, args.held_out, borders, args.identifiability, args.samples)
+    diagnose(config.experiment(args.experiment), Evidence(*paths), args.model, args.out)
 
 
 def _identifiability(config: Config, args: argparse.Namespace) -> None:
@@ -378,7 +378,7 @@ STAGES = {
     "diagnose": Stage(
         _diagnose,
         "the verdict: physics, skill, intervals and parameters",
-        "--experiment --predictions --maps? --model --skill? --held-out? --identifiability? --out",
+        "--experiment --predictions --maps? --model --skill? --held-out? --identifiability? --samples? --out",
     ),
     "identifiability": Stage(
         _identifiability,

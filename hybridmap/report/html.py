@@ -24,6 +24,7 @@ from hybridmap.report.first_screen import agreement_of, first_screen
 from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
 from hybridmap.report.physics import physics_rows
 from hybridmap.report.provenance import config_text, input_hashes, versions
+from hybridmap.report.questions import questions
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
@@ -96,6 +97,7 @@ def _context(results: Results, folder: Path, missing: list[str], processes: int)
     embedded = explorer(results, first["best"], map_frame(results))
     return {
         **_region(results), **_tables(results, truth), "first": first, "cover": cover,
+        "questions": questions(results, first["best"]),
         "figures": Figures(folder, names), "captions": REGION, "ladder_caption": LADDER,
         "experiment_captions": EXPERIMENT, "explorer": embedded.facts, "packed": embedded.texts, "parts": PARTS,
         "scripts": SCRIPTS if embedded.texts else SCRIPTS[-1:],
