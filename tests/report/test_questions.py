@@ -12,6 +12,7 @@ from finished_region import region_of, without_models, write_finished
 
 from hybridmap.config import Config
 from hybridmap.files.results import RegionFiles
+from hybridmap.predict.mapped_depths import mapped_depths
 from hybridmap.report.html import report
 
 TOTALS = [{"name": "districts", "polygons": "d.gpkg", "attribute": "name"}]
@@ -77,3 +78,33 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 def test_without_districts_the_key_is_named(tmp_path: Path) -> None:
     text = answers(region_of(tmp_path, [{"name": "one"}]), [district("D", 1.0, 0.0)], {})
     assert "No polygons are asked for. A file of districts under totals" in text
+
+
+@pytest.mark.parametrize(
+    ("build", "depths", "says"),
+    [
+        ({}, [], "Stock to 30 cm and 100 cm: not given, the model holds to 20 cm."),
+        ({"bottom_cm": 30}, [], "Stock to 100 cm: not given, the model holds to 30 cm."),
+        ({"bottom_cm": 100}, [], "Stock to 30 cm: not given, no interval ends at 30 cm."),
+        ({"top_cm": 10, "bottom_cm": 100}, [], "Stock to 30 cm and 100 cm: not given, the model begins at 10 cm."),
+        ({"layers": {"bottom_cm": 60}}, [], "Stock to 100 cm: not given, the model holds to 60 cm."),
+        ({"layers": {"bottom_cm": 100}}, [(0, 30), (60, 100)],
+         "Stock to 100 cm: not given, the intervals above have gaps."),
+        ({"layers": {"bottom_cm": 100}}, [], ""),
+    ],
+)  # fmt: skip
+def test_stocks_that_are_not_given_say_why(
+    tmp_path: Path, build: dict[str, Any], depths: list[tuple[int, int]], says: str
+) -> None:
+    predict = {"predict": {"depths": [list(pair) for pair in depths]}} if depths else {}
+    config = region_of(tmp_path, [{"name": "one"}], build=build, **predict)
+    mapped = mapped_depths(config.build, config.predict)
+    folder = write_finished(config, [(int(i.top_cm), int(i.bottom_cm)) for i in mapped])
+    files = RegionFiles(folder)
+    report(config, folder, files.report, files.figures)
+    page = files.report.read_text(encoding="utf-8")
+    assert says in page
+    assert ("not given" in page) == bool(says)
+    if not says:
+        assert "0–30 cm" in page
+        assert "0–100 cm" in page
