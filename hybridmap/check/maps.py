@@ -60,7 +60,7 @@ def check_maps(config: Config, experiment: Experiment, model: Model) -> list[str
     mistakes = []
     try:
         depths = mapped_depths(config.build, config.predict)
-        check_depths(model, depths)
+        check_depths(model, depths, modelled_interval(config.build))
         if config.reference is not None and depths:
             interval_weights(config.reference, depths)
     except HybridmapError as error:

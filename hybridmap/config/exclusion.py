@@ -8,12 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from hybridmap.config.layers import Raster
+from hybridmap.config.layers import CODED, Raster
 from hybridmap.config.section import Name, Section
 from hybridmap.errors import nearest
-
-CODED = ("categorical", "mode")
-"""Kinds of layers whose values are the codes of classes."""
 
 
 def _code(value: Any) -> Any:

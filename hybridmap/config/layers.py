@@ -11,6 +11,8 @@ from hybridmap.config.section import File, Name, Section, Unit
 
 LARGEST = 1e20
 """Factor or value beyond which single precision overflows, or there is no such unit."""
+CODED = ("categorical", "mode")
+"""Kinds of layers whose values are the codes of classes."""
 
 
 class Derive(Section):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hybridmap.config import Experiment
+from hybridmap.diagnose.drivers import drivers, sentence
 from hybridmap.diagnose.extent import Borders, extent_of
 from hybridmap.diagnose.saturation import checked_outputs, share_name, summarise
 from hybridmap.evaluate.predictions import output_values
@@ -45,6 +46,8 @@ class Evidence(NamedTuple):
         Countries in which the map may not apply.
     identifiability : Path or None
         ``identifiability.json``; without it nothing is said of parameters.
+    samples : Path or None
+        ``samples.parquet``; without it nothing is said of what drives the predictions.
     """
 
     predictions: Path | None
@@ -53,6 +56,7 @@ class Evidence(NamedTuple):
     held_out: Path | None = None
     borders: Borders | None = None
     identifiability: Path | None = None
+    samples: Path | None = None
 
 
 def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: Path) -> None:
@@ -77,14 +81,32 @@ def diagnose(experiment: Experiment, evidence: Evidence, model_dir: Path, out: P
     verdict |= _identified(evidence.identifiability) if evidence.identifiability else {}
     extent = extent_of(maps, evidence.held_out, evidence.borders) if maps else {}
     verdict |= {"extent": extent} if extent else {}
+    verdict |= _driven(model, experiment.targets[0], evidence)
     write_json(summaries, out / "saturation.json")
     write_json({"experiment": experiment.name, **verdict}, out / "verdict.json")
     physics = "; ".join(verdict["reasons"]) or f"physics: {verdict['physics']}"
     LOG.info(
         "%s: %s",
         experiment.name,
-        "; ".join([physics, *verdict.get("sentences", []), *_sentences(verdict.get("parameters"), extent)]),
+        "; ".join(
+            [
+                physics,
+                *verdict.get("sentences", []),
+                *_sentences(verdict.get("parameters"), extent, verdict.get("drivers")),
+            ]
+        ),
     )
+
+
+def _driven(model: Model, target: str, evidence: Evidence) -> dict[str, Any]:
+    """What drives the first quantity of an experiment, and the sentence about it; nothing without samples."""
+    if evidence.samples is None or target not in model.output_info():
+        return {}
+    rows = drivers(model, read_parquet(evidence.samples), target)
+    if not rows:
+        return {}
+    quantity = model.quantities[target]
+    return {"drivers": {"target": target, "inputs": rows, "sentence": sentence(rows, quantity.label, quantity.unit)}}
 
 
 def implausible(experiment: Experiment, model_dir: Path, evidence: Evidence) -> list[str]:

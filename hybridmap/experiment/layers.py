@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from hybridmap.config import Build, Raster
+from hybridmap.config.layers import CODED
 from hybridmap.experiment.site_data import COVARIATE, FORCING, names_in
 from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.quantities import QUANTITIES, Quantity
@@ -92,7 +93,7 @@ def class_codes(covariates: Sequence[Raster], samples: pd.DataFrame) -> dict[str
 
 
 def _categorical(covariates: Sequence[Raster]) -> list[str]:
-    return [layer.name for layer in covariates if layer.kind == "categorical"]
+    return [layer.name for layer in covariates if layer.kind in CODED]
 
 
 def _codes(names: Sequence[str] | dict[str, list[float]], samples: pd.DataFrame) -> dict[str, list[float]]:

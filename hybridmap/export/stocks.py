@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from hybridmap.covariates.excluded_cells import EXCLUDED
 from hybridmap.errors import HybridmapError
 from hybridmap.export.area_intervals import StockErrors
-from hybridmap.grid.depth_axis import Interval, IntervalMap, interval_maps, intervals_of, maps_of
+from hybridmap.grid.depth_axis import (
+    STOCKS_CM,
+    Interval,
+    IntervalMap,
+    interval_maps,
+    intervals_of,
+    intervals_to,
+    maps_of,
+)
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of, read_map
 from hybridmap.grid.verified_store import open_verified
@@ -158,11 +166,15 @@ def open_changes(root: zarr.Group, quantities: Sequence[str]) -> list[Stocks]:
 
 
 def _selections(root: zarr.Group) -> list[tuple[Interval | None, slice]]:
-    """Intervals of soil that are summed up: each, and all that touch; or the one that maps without a depth have."""
+    """Intervals of soil that are summed up: each, those to 30 and 100 cm, all that touch; or one without a depth."""
     intervals = intervals_of(root)
     if not intervals:
         return [(None, slice(None))]
     selections: list[tuple[Interval | None, slice]] = [(i, slice(k, k + 1)) for k, i in enumerate(intervals)]
+    for bottom in STOCKS_CM:
+        count = intervals_to(intervals, bottom)
+        if 1 < count < len(intervals):
+            selections.append((Interval(0, bottom), slice(0, count)))
     if len(intervals) > 1 and all(a.bottom_cm == b.top_cm for a, b in pairwise(intervals)):
         selections.append((Interval(intervals[0].top_cm, intervals[-1].bottom_cm), slice(None)))
     return selections

@@ -71,3 +71,11 @@ def lost_file(store: Path) -> str:
         if not path.is_file() or path.stat().st_size != size:
             return f"{store.name}/{name}"
     return ""
+
+
+def changed_file(store: Path) -> str:
+    """Return the first file that a store lacks or that is not what was written, "" if none; contents are read."""
+    if missing := lost_file(store):
+        return missing
+    sums = read_state(sums_file(store)) if sums_file(store).is_file() else {}
+    return next((f"{store.name}/{name}" for name, total in sums.items() if sum_of(store / name) != total), "")

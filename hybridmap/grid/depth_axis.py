@@ -15,6 +15,8 @@ TIME, TIME_BOUNDS = "time", "time_bounds"
 GRID_ARRAYS = ("x", "y", "spatial_ref", DEPTH, BOUNDS, TIME, TIME_BOUNDS)
 """Arrays of a store that are no maps."""
 CM_PER_M = 100.0
+STOCKS_CM = (30, 100)
+"""Depths to which stocks from the surface down are reported everywhere: those of the IPCC and of most maps."""
 DEPTH_WORDS = {
     "standard_name": "depth",
     "long_name": "middle of the interval below the surface",
@@ -57,6 +59,60 @@ class Interval:
     def thickness_m(self) -> float:
         """Thickness [m]."""
         return (self.bottom_cm - self.top_cm) / CM_PER_M
+
+
+def intervals_to(intervals: Sequence[Interval], bottom_cm: float) -> int:
+    """How many of the first intervals make up the soil from the surface to a depth; 0 where they do not.
+
+    Parameters
+    ----------
+    intervals : sequence of Interval
+        From the surface down.
+    bottom_cm : float
+        The depth.
+
+    Examples
+    --------
+    >>> layers = [Interval(0, 15), Interval(15, 30), Interval(30, 60)]
+    >>> intervals_to(layers, 30), intervals_to(layers, 100), intervals_to(layers[1:], 30)
+    (2, 0, 0)
+    """
+    reached = 0.0
+    for count, interval in enumerate(intervals, start=1):
+        if interval.top_cm != reached:
+            return 0
+        reached = interval.bottom_cm
+        if reached == bottom_cm:
+            return count
+    return 0
+
+
+def not_given(intervals: Sequence[Interval], bottom_cm: float) -> str:
+    """Why maps of some intervals give no stock from the surface to a depth; "" where they do.
+
+    Parameters
+    ----------
+    intervals : sequence of Interval
+        From the surface down: those that are mapped, or the one that is modelled.
+    bottom_cm : float
+        The depth.
+
+    Examples
+    --------
+    >>> not_given([Interval(0, 20)], 30)
+    'not given: the model holds to 20 cm'
+    >>> not_given([Interval(0, 100)], 30)
+    'not given: no interval ends at 30 cm'
+    """
+    if intervals_to(intervals, bottom_cm):
+        return ""
+    if intervals[0].top_cm > 0:
+        return f"not given: the model begins at {intervals[0].top_cm:g} cm"
+    if intervals[-1].bottom_cm < bottom_cm:
+        return f"not given: the model holds to {intervals[-1].bottom_cm:g} cm"
+    if any(interval.bottom_cm == bottom_cm for interval in intervals):
+        return "not given: the intervals above have gaps"
+    return f"not given: no interval ends at {bottom_cm:g} cm"
 
 
 def create_depth_axis(root: zarr.Group, intervals: Sequence[Interval]) -> None:

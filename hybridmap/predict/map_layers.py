@@ -50,6 +50,8 @@ class MapLayer:
         algebra.
     has_depth : bool
         Whether it differs between depths, where several are mapped.
+    is_sum : bool
+        Whether its values of all depths are added up.
     """
 
     unit: str
@@ -61,6 +63,7 @@ class MapLayer:
     portrayal: Portrayal = field(default_factory=Portrayal)
     needs_steady_state: bool = True
     has_depth: bool = True
+    is_sum: bool = False
 
     @property
     def dtype(self) -> str:

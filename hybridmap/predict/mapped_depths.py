@@ -49,11 +49,33 @@ def mapped_depths(build: Build, predict: Predict) -> tuple[Interval, ...]:
     return tuple(Interval(top, bottom) for top, bottom in cut if top < bottom) or (Interval(first, last),)
 
 
-def check_depths(model: Model, depths: tuple[Interval, ...]) -> None:
-    """Raise HybridmapError where several depths are asked of a model that has none."""
+def check_depths(model: Model, depths: tuple[Interval, ...], modelled: Interval) -> None:
+    """Refuse depths that a model does not know.
+
+    Parameters
+    ----------
+    model : HybridModel or NetworkModel
+        That maps are made of.
+    depths : tuple of Interval
+        Those that are asked of it; none for the one interval.
+    modelled : Interval
+        That, or the span that its layers were taken from.
+
+    Raises
+    ------
+    HybridmapError
+        If it has no depth, or has seen no layer so deep and its process is no column that reaches there.
+    """
     has_layers = model.process is not None and model.process.has_layers
-    if depths and LAYER_TOP not in model.forcing_names and not has_layers:
+    if not depths or has_layers:
+        return
+    if LAYER_TOP not in model.forcing_names:
         raise HybridmapError(
             "predict.depths: this model has no depth, so every interval would be the same map; train it on layers"
             " (build.layers), or leave predict.depths out."
+        )
+    if depths[-1].bottom_cm > modelled.bottom_cm:
+        raise HybridmapError(
+            f"predict.depths: {depths[-1]} lies below the layers that models learn from, which end at"
+            f" {modelled.bottom_cm:g} cm; set build.layers.bottom_cm, or leave it out."
         )

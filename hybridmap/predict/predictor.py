@@ -55,7 +55,7 @@ class Predictor:
         self.model: Model = self.members[0]
         self._sampler = dropout_sampler(recipe.model, self.model, recipe.uncertainty, recipe.trust)
         has_spread = self._sampler is not None or len(self.members) > 1
-        check_depths(self.model, recipe.depths)
+        check_depths(self.model, recipe.depths, recipe.interval)
         maps = model_maps(self.model)
         self.extent = ExtentOfSites(recipe, self.model)
         sources = [Source(recipe, self.model, maps, has_spread, interval, self.extent) for interval in recipe.intervals]
@@ -107,10 +107,7 @@ class Predictor:
             by_interval = [self._maps(k, columns, covariates, forcing, extent) for k in range(len(self._kinds))]
         if not self.recipe.depths:
             return by_interval[0]
-        return {
-            name: torch.stack([maps[name] for maps in by_interval]) if layer.has_depth else by_interval[0][name]
-            for name, layer in self.layers.items()
-        }
+        return {name: _of_depths(layer, [maps[name] for maps in by_interval]) for name, layer in self.layers.items()}
 
     def _maps(
         self,
@@ -181,6 +178,13 @@ class Column(NamedTuple):
     features: Tensor
     encoded: Tensor
     run: Run
+
+
+def _of_depths(layer: MapLayer, values: list[Tensor]) -> Tensor:
+    """One map of its values at each depth (site,): all of them (depth, site), their sum, or what all depths share."""
+    if layer.is_sum:
+        return torch.stack(values).sum(0)
+    return torch.stack(values) if layer.has_depth else values[0]
 
 
 def _ends_of(interval: Interval) -> dict[str, float]:

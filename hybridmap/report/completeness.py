@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hybridmap.config import Config, Experiment
+from hybridmap.errors import HybridmapError
+from hybridmap.files.reading import read_json
 from hybridmap.files.results import ExperimentFiles, RegionFiles
+from hybridmap.files.sums import changed_file
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 
@@ -77,7 +80,22 @@ def _judged(experiment: Experiment, config: Config, files: RegionFiles, missing:
     if experiment.map and not (of.map_list.is_file() and (of.maps / "zarr.json").is_file()):
         missing.append(f"Experiment “{experiment.name}” has no maps yet.")
         return experiment.model_copy(update={"map": False})
+    if experiment.map and (fault := _fault_of_maps(of)):
+        missing.append(
+            f"Experiment “{experiment.name}” has damaged maps, which are left out: {fault} is not what was written;"
+            " delete it and run again."
+        )
+        return experiment.model_copy(update={"map": False})
     return experiment
+
+
+def _fault_of_maps(files: ExperimentFiles) -> str:
+    """The first file of the maps that is lost or damaged; "" where all are whole."""
+    try:
+        entries = read_json(files.map_list)
+    except HybridmapError:
+        return files.map_list.name
+    return changed_file(files.maps) if isinstance(entries, list) else files.map_list.name
 
 
 def _judging_files(experiment: Experiment, config: Config, files: ExperimentFiles) -> Iterator[Path]:

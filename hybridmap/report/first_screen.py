@@ -14,8 +14,9 @@ from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.predictions import POOLED
 from hybridmap.export.area_intervals import read_stock_errors
 from hybridmap.export.totals import whole_map
+from hybridmap.grid.depth_axis import STOCKS_CM, not_given
 from hybridmap.grid.store import every_kth
-from hybridmap.predict.mapped_depths import modelled_interval
+from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
 from hybridmap.report.linear_share import linear_share
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
@@ -130,18 +131,20 @@ def first_screen(results: Results, missing: list[str], today: datetime.date | No
     Returns
     -------
     dict
-        ``best`` and its ``title``, ``sentences``, ``stocks``, ``warnings`` and ``date``.
+        ``best`` and its ``title``, ``sentences``, ``stocks``, ``not_given`` (which stocks and why), ``warnings`` and
+        ``date``.
     """
     date = (today or datetime.datetime.now(datetime.UTC).date()).isoformat()
     best = best_experiment(results)
     if best is None:
         text = "No experiment of this region has maps, so this page has tables and figures of held-out sites alone."
-        return {"best": None, "title": "", "sentences": [text], "stocks": [], "warnings": missing, "date": date}
+        return {"best": None, "title": "", "sentences": [text], "stocks": [], "not_given": "",
+                "warnings": missing, "date": date}  # fmt: skip
     experiment = results.config.experiment(best)
     sentences = [_skill_sentence(results, best), _trust_sentence(results, best), _meaning_sentence(results, best)]
     warnings = [*missing, *_warnings(results, best)]
     return {"best": best, "title": experiment.title or best, "sentences": sentences, "stocks": _stocks(results, best),
-            "warnings": warnings, "date": date}  # fmt: skip
+            "not_given": _not_given(results), "warnings": warnings, "date": date}  # fmt: skip
 
 
 def _skill_sentence(results: Results, name: str) -> str:
@@ -240,6 +243,16 @@ def _stocks(results: Results, name: str) -> list[dict[str, Any]]:
     except HybridmapError:  # no stock among the maps
         return []
     return [_stock(row, results, level) for row in table.to_dict("records")][::-1]
+
+
+def _not_given(results: Results) -> str:
+    """Why there are no stocks to 30 and 100 cm, where there are none: nothing is continued below what is modelled."""
+    build, predict = results.config.build, results.config.predict
+    intervals = mapped_depths(build, predict) or (modelled_interval(build),)
+    reasons = {bottom: reason for bottom in STOCKS_CM if (reason := not_given(intervals, bottom))}
+    depths = " and ".join(f"{bottom} cm" for bottom in reasons)
+    words = dict.fromkeys(reason.removeprefix("not given: ") for reason in reasons.values())
+    return f"Stock to {depths}: not given, {', and '.join(words)}." if reasons else ""
 
 
 def _stock(row: Mapping[Any, Any], results: Results, level: float) -> dict[str, Any]:

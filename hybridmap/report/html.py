@@ -24,6 +24,7 @@ from hybridmap.report.first_screen import agreement_of, first_screen
 from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
 from hybridmap.report.physics import physics_rows
 from hybridmap.report.provenance import config_text, input_hashes, published, versions
+from hybridmap.report.questions import questions
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
@@ -108,6 +109,7 @@ def _context(results: Results, folder: Path, missing: list[str], processes: int)
     names = [f"{name}.png" for name in ("cover", *REGION)] + [f"{first['best']}_{name}.png" for name in EXPERIMENT]
     return {
         **_region(results), **_tables(results, truth), "first": first, "cover": cover,
+        "questions": questions(results, first["best"]),
         "figures": Figures(folder, names), "captions": REGION, "ladder_caption": LADDER,
         "experiment_captions": EXPERIMENT, "parts": PARTS,
     }  # fmt: skip

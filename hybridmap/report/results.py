@@ -150,8 +150,8 @@ class Results:
         return Maps(self.of(experiment).maps)
 
     def map_list(self, experiment: str) -> list[dict[str, Any]]:
-        """Name, unit, description and range of the maps."""
-        return _read_json(self.of(experiment).map_list) or []
+        """Name, unit, description and range of the maps; none of an experiment whose maps are left out."""
+        return (_read_json(self.of(experiment).map_list) or []) if self.config.experiment(experiment).map else []
 
     def verdict(self, experiment: str) -> dict[str, Any]:
         """Verdict of the diagnostics."""

@@ -23,10 +23,14 @@ def test_verdict_of_a_sound_model_and_of_none(small_region: tuple[Config, Path],
         evaluate(experiment, *tables, models, out)
         write_ladder(experiment, *tables, out / "predictions.parquet", {}, out)
         for skill in (None, out / "skill.json"):
-            diagnose(experiment, Evidence(out / "predictions.parquet", skill=skill), trained / name / "all/model", out)
+            evidence = Evidence(out / "predictions.parquet", skill=skill, samples=tables[0] if skill else None)
+            diagnose(experiment, evidence, trained / name / "all/model", out)
             verdict = json.loads((out / "verdict.json").read_text())
             assert verdict["physics"] == physics
             assert ("skill" in verdict) == (skill is not None)
+            assert ("drivers" in verdict) == (skill is not None)
+        assert verdict["drivers"]["target"] == "soc"
+        assert verdict["drivers"]["sentence"].startswith("SOC ")
         table = pd.read_csv(out / "ladder.csv").query("rung == @name and stratum == 'all'")
         nse = table.query("target == 'soc' and score == 'nse'").iloc[0]
         assert verdict["skill"]["quantity"] == "soc"

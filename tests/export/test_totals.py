@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,33 @@ def test_every_interval_has_its_rows_and_all_that_touch_a_sum(tmp_path: Path) ->
     np.testing.assert_allclose(rows.loc[(0, 60), "mean_kg_m2"], 5.0, rtol=1e-6)
     np.testing.assert_allclose(rows.loc[(0, 60), "area_km2"], rows.loc[(30, 60), "area_km2"])
     np.testing.assert_allclose(rows.loc[(0, 60), "upper_Tg"] / rows.loc[(0, 60), "stock_Tg"], 1.18, rtol=1e-3)
+
+
+def test_totals_have_rows_to_30_and_100_cm(tmp_path: Path) -> None:
+    grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 20, 30)
+    root = create_grid_store(tmp_path / "maps.zarr", grid, {"title": "t"})
+    ends = [0, 5, 30, 60, 100, 200]
+    create_depth_axis(root, [Interval(top, bottom) for top, bottom in pairwise(ends)])
+    sizes, thickness = {DEPTH: 5, **grid.sizes}, np.diff(ends)[:, None, None] / 100
+    density = np.array([50.0, 40.0, 20.0, 10.0, 5.0])[:, None, None] * np.ones((5, 30, 20))
+    for name, values in (
+        ("soc_stock", density * thickness), ("soc_lower", 0.8 * density), ("soc_upper", 1.2 * density),
+    ):  # fmt: skip
+        create_layer(root, name, sizes, 64, {"units": "u", "long_name": name})[:] = values.astype("float32")
+    polygons = gpd.GeoDataFrame({"name": ["all"]}, geometry=[box(4e6, 2.97e6, 4.02e6, 3e6)], crs=3035)
+    errors = stock_errors()
+    sets = config(tmp_path, polygons).totals
+    totals(sets, str(tmp_path), 0.9, tmp_path / "maps.zarr", tmp_path / "totals.csv", ("soc",), errors)
+    table = pd.read_csv(tmp_path / "totals.csv")
+    rows = table[table["polygon"] == "all"].set_index(["top_cm", "bottom_cm"])
+    assert list(rows.index)[5:] == [(0, 30), (0, 100), (0, 200)]
+    assert rows.loc[(0, 30), "mean_kg_m2"] == pytest.approx(0.05 * 50 + 0.25 * 40)
+    assert rows.loc[(0, 100), "mean_kg_m2"] == pytest.approx(0.05 * 50 + 0.25 * 40 + 0.3 * 20 + 0.4 * 10)
+    assert (rows["lower_Tg"] < rows["stock_Tg"]).all()
+    assert (rows["stock_Tg"] < rows["upper_Tg"]).all()
+    width = rows["upper_Tg"] - rows["lower_Tg"]
+    # Errors at several depths of a cell count as one.
+    assert width[(0, 30)] == pytest.approx(width[(0, 5)] + width[(5, 30)])
 
 
 def with_ends(folder: Path, stock: np.ndarray, half_width: float, grid: RegionGrid = GRID) -> Path:

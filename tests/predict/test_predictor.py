@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -470,3 +471,25 @@ def test_maps_of_a_column_are_those_of_each_interval(tmp_path: Path) -> None:
         torch.testing.assert_close(one["soc"][0], maps["soc"][k], rtol=0, atol=0)
         torch.testing.assert_close(one["soc_change_warmer"][0], maps["soc_change_warmer"][k], rtol=0, atol=0)
         torch.testing.assert_close(one["soc_stock"][0], maps["soc"][k] * interval.thickness_m, rtol=1e-6, atol=0)
+
+
+def test_stocks_to_30_and_100_cm_are_sums_over_the_mapped_intervals(tmp_path: Path) -> None:
+    model, block = column_model(tmp_path), Predict(intervals="none", applicability=False)
+    covariates, forcing = torch.randn(7, 2), {"mat": torch.linspace(0, 20, 7)}
+
+    def maps_of(*ends: int) -> dict[str, torch.Tensor]:
+        depths = tuple(Interval(top, bottom) for top, bottom in pairwise(ends))
+        recipe = Recipe(model, block, UncertaintyOptions(), Interval(0, 100), trust=True, depths=depths)
+        predictor = Predictor(recipe)
+        for name in ("soc_stock_0_30cm", "soc_stock_0_100cm"):
+            assert name not in predictor.layers or predictor.lead(name) == ()
+        return predictor(covariates, forcing)
+
+    maps = maps_of(0, 5, 30, 100, 120)
+    torch.testing.assert_close(maps["soc_stock_0_30cm"], maps["soc_stock"][:2].sum(0))
+    torch.testing.assert_close(maps["soc_stock_0_100cm"], maps["soc_stock"][:3].sum(0))
+    # However finely the soil is cut.
+    torch.testing.assert_close(maps_of(0, 10, 20, 30)["soc_stock_0_30cm"], maps["soc_stock_0_30cm"])
+    # Nothing is continued, and one interval has its own map.
+    assert not {"soc_stock_0_30cm", "soc_stock_0_100cm"} & maps_of(0, 20, 60).keys()
+    assert "soc_stock_0_30cm" not in maps_of(0, 30, 60)

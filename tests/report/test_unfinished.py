@@ -116,3 +116,36 @@ def test_moved_results_open(tmp_path: Path) -> None:
     page = page_of(config, folder)
     assert "not at hand" in page  # the table that it was made from
     assert not re.search(r'(?:href|src)="(?:/|file:|http)', page)  # links lead to files beside the page
+
+
+@pytest.mark.nightly
+def test_two_hundred_mapped_experiments_stay_one_page_that_opens(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": f"e{k}"} for k in range(200)])
+    page = page_of(config, write_finished(config))
+    assert page.count('class="experiment"') == 200
+    assert len({layer["experiment"] for layer in facts_of(page)["layers"]} - {""}) == 200
+    assert len(page) < 15_000_000
+
+
+def test_a_region_without_forcing_opens(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one"}], forcing=[])
+    assert {layer["experiment"] for layer in facts_of(page_of(config, write_finished(config)))["layers"]} == {"one", ""}
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "gone", "list"])
+def test_a_damaged_map_file_is_named_and_the_page_opens(tmp_path: Path, damage: str) -> None:
+    config = region_of(tmp_path, [{"name": "whole"}, {"name": "damaged"}])
+    folder = write_finished(config)
+    of = RegionFiles(folder).experiment("damaged")
+    file = next(path for path in sorted((of.maps / "soc").rglob("*")) if path.is_file() and path.name != "zarr.json")
+    if damage == "list":
+        of.map_list.write_text("{no list")
+    elif damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:10] if damage == "cut" else bytes(100))
+    page = page_of(config, folder)
+    assert 'id="experiment-whole"' in page
+    name = of.map_list.name if damage == "list" else f"maps.zarr/{file.relative_to(of.maps).as_posix()}"
+    assert f"Experiment “damaged” has damaged maps, which are left out: {name} is not what was written" in page
+    assert {layer["experiment"] for layer in facts_of(page)["layers"]} == {"whole", ""}

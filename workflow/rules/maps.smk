@@ -276,6 +276,7 @@ rule diagnose_experiment:
         experiment=EXPERIMENT.settings,
         predictions=EXPERIMENT.scores.predictions,
         skill=EXPERIMENT.scores.skill,
+        samples=FILES.samples,
         trained=lambda wildcards: expand(
             trained(folds_of(wildcards.experiment)[-1]),
             experiment=wildcards.experiment,
@@ -320,7 +321,7 @@ rule diagnose_experiment:
     shell:
         "hybridmap diagnose {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q} --predictions {input.predictions:q}"
         " {params.maps:q} {params.held_out:q} --model {params.model:q} --skill {input.skill:q}"
-        " --identifiability {input.identifiability:q} --out {params.folder:q} --log {log:q}"
+        " --identifiability {input.identifiability:q} --samples {input.samples:q} --out {params.folder:q} --log {log:q}"
 
 
 rule diagnose:

@@ -94,6 +94,7 @@ def _expected_error(
 @click.option("--skill", type=options.FILE, help="Skill of the evaluation (skill.json).")
 @click.option("--held-out", type=options.FILE, help="Summary of 'hybridmap expected-error' (summary.json).")
 @options.identifiability(required=False)
+@options.samples(required=False)
 @options.out()
 def _diagnose(
     config: Config,
@@ -104,6 +105,7 @@ def _diagnose(
     skill: Path | None,
     held_out: Path | None,
     identifiability: Path | None,
+    samples: Path | None,
     out: Path,
 ) -> None:
     """The verdict: physics, skill, intervals and parameters."""
@@ -114,7 +116,7 @@ def _diagnose(
     borders = None
     if config.boundaries and config.boundaries_attribute:
         borders = Borders(under(config.data_root, config.boundaries), config.boundaries_attribute)
-    evidence = Evidence(predictions, maps, skill, held_out, borders, identifiability)
+    evidence = Evidence(predictions, maps, skill, held_out, borders, identifiability, samples)
     diagnose(config.experiment(experiment), evidence, model, out)
 
 

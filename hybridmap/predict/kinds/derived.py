@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
 
 from hybridmap.errors import HybridmapError
+from hybridmap.grid.depth_axis import STOCKS_CM, Interval, intervals_to
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
 from hybridmap.predict.map_layers import DENSITY, MapLayer
 from hybridmap.quantities import stock_name
@@ -46,6 +51,32 @@ def stocks_of(source: Source) -> dict[str, Stock]:
     return stocks
 
 
+def stocks_to(name: str, source: Source) -> dict[str, int]:
+    """Maps of a stock from the surface down, and its depth [cm]: where several mapped intervals end there.
+
+    Parameters
+    ----------
+    name : str
+        Of the map of the stock.
+    source : Source
+        Its recipe has the intervals.
+    """
+    depths = source.recipe.depths
+    return {f"{name}_0_{bottom}cm": bottom for bottom in STOCKS_CM if intervals_to(depths, bottom) > 1}
+
+
+def stock_to(title: str, bottom_cm: int, about: Mapping[str, Any] | None = None) -> MapLayer:
+    """Layer of a stock from the surface to a depth, or of an end of its interval."""
+    attributes = {**CELL_METHODS, "depth_top_cm": 0, "depth_bottom_cm": bottom_cm, **(about or {})}
+    description = f"{title}, 0-{bottom_cm} cm"
+    return MapLayer(STOCK_UNIT, description, about=attributes, has_depth=False, is_sum=True)
+
+
+def part_of(values: Tensor, interval: Interval, bottom_cm: int) -> Tensor:
+    """What an interval adds to a stock from the surface to a depth: all of it, or 0 from below."""
+    return values if interval.bottom_cm <= bottom_cm else torch.zeros_like(values)
+
+
 def _losses(source: Source) -> tuple[str, ...]:
     """Outputs that add up to the yearly losses of carbon, where the process model has them and carbon."""
     info, process = source.model.output_info(), source.model.process
@@ -79,6 +110,7 @@ class DerivedMaps(MapKind):
         depth = "" if self.source.recipe.depths else f" to {100 * interval.thickness_m:g} cm"
         for name, stock in self.stocks.items():
             layers[name] = MapLayer(STOCK_UNIT, f"{stock.title}{depth}", about=CELL_METHODS)
+            layers |= {to: stock_to(stock.title, bottom) for to, bottom in stocks_to(name, self.source).items()}
         if self.losses:
             layers[TURNOVER] = MapLayer("yr", "soil organic carbon over its inputs at steady state")
         return layers
@@ -88,6 +120,8 @@ class DerivedMaps(MapKind):
         maps, outputs = {}, batch.outputs
         for name, stock in self.stocks.items():
             maps[name] = outputs[stock.output] * (stock.factor * self.source.interval.thickness_m)
+            for to, bottom in stocks_to(name, self.source).items():
+                maps[to] = part_of(maps[name], self.source.interval, bottom)
         if self.losses:
             first, *further = (outputs[name] for name in self.losses)
             maps[TURNOVER] = outputs[CARBON] / sum(further, first)

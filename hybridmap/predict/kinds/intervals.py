@@ -17,6 +17,7 @@ from hybridmap.model.draws import ends_for_another, within_bounds
 from hybridmap.predict.calibration import MapRule, calibrated_rules
 from hybridmap.predict.draws import central_interval
 from hybridmap.predict.kinds.base import Batch, MapKind, Maps, Source
+from hybridmap.predict.kinds.derived import Stock, part_of, stock_to, stocks_of, stocks_to
 from hybridmap.predict.map_layers import DENSITY, PARAMETER, MapLayer, label_of
 from hybridmap.predict.portrayal import Portrayal
 
@@ -76,7 +77,21 @@ class IntervalMaps(MapKind):
                 layers[f"{name}_{role}"] = MapLayer(
                     layer.unit, description, about=about, portrayal=portrayal, has_depth=layer.has_depth
                 )
+            layers |= {
+                f"{to}_{end}": stock_to(f"{texts[end]} {stock.title}", bottom, about)
+                for stock, to, bottom in self._stocks_of(name)
+                for end in ("lower", "upper")
+            }
         return layers
+
+    def _stocks_of(self, name: str) -> list[tuple[Stock, str, int]]:
+        """Stocks to 30 and 100 cm that a density makes, with the name of the map and its depth [cm]."""
+        return [
+            (stock, to, bottom)
+            for stock_map, stock in stocks_of(self.source).items()
+            if stock.output == name
+            for to, bottom in stocks_to(stock_map, self.source).items()
+        ]
 
     def values(self, batch: Batch) -> Maps:
         """Ends around the map that they belong to, farther from it where larger errors are expected."""
@@ -84,15 +99,20 @@ class IntervalMaps(MapKind):
         for name in self.names:
             output = self.source.model_maps[name].output
             if self.has_heads:
-                interval = self._head_interval(name, batch.outputs)
+                maps |= self._head_interval(name, batch.outputs)
             else:
-                interval = self._interval(name, batch.outputs[output], batch.draws.get(output))
-            maps |= interval
+                maps |= self._interval(name, batch.outputs[output], batch.draws.get(output))
             if batch.extent is not None:
                 ends, least = (f"{name}_lower", f"{name}_upper"), self._least(name)
                 centre = batch.outputs[output].clamp(min=least)
                 lower, upper = (_farther(maps[end], centre, batch.extent.interval_factor) for end in ends)
                 maps |= dict(zip(ends, (lower.clamp(min=least), upper), strict=True))
+            # Errors at several depths of a cell count as one error, so ends are added up.
+            interval = self.source.interval
+            for stock, to, bottom in self._stocks_of(name):
+                for end in ("lower", "upper"):
+                    density = maps[f"{name}_{end}"] * (stock.factor * interval.thickness_m)
+                    maps[f"{to}_{end}"] = part_of(density, interval, bottom)
         return maps
 
     def _head_interval(self, target: str, outputs: Mapping[str, Tensor]) -> Maps:
