@@ -22,6 +22,8 @@ ATTEMPTS = 3
 """Of a job in the profiles of clusters; the last gets so many times the memory and time."""
 ARRAYS = 4
 """Arrays of a cube, with a file a tile each: covariates, two of forcing, and where all are complete."""
+MOST_TILES = 20_000
+"""Tiles of a map, each a file, beyond which a larger one is advised."""
 HOUR_S = 3600.0
 GB, TB = 1e9, 1e12
 
@@ -264,12 +266,14 @@ def _hours(value: float | None) -> str:
 def _total_lines(costs: list[RuleCost], wish: Wish) -> list[str]:
     core_h = sum(cost.core_h or 0.0 for cost in costs)
     nodes = math.ceil(core_h / wish.hours / wish.node_cores)
+    chain = [f"`{cost.rule}`" for cost in costs if cost.core_h]
+    chain_h = sum(cost.job_h for cost in costs)
     lines = [
         f"* {sum(cost.jobs for cost in costs):,} jobs, {core_h:,.0f} core hours where rates are measured; memory, limit"
         f" and threads are those of the first attempt (`workflow/resources.yaml`), attempt {ATTEMPTS} gets {ATTEMPTS}"
         " times as much.",
-        f"* In {wish.hours:g} h of work without gaps: {nodes:,} nodes of {wish.node_cores} cores, as far as jobs can be"
-        " shared out (below).",
+        f"* In {wish.hours:g} h of work without gaps: {nodes:,} nodes of {wish.node_cores} cores; {chain_h:,.1f} h at the"
+        f" least, the jobs of {' and '.join(chain)} one after another.",
     ]
     if wish.core_hour_price:
         lines.append(f"* Computing: {core_h * wish.core_hour_price:,.2f} at {wish.core_hour_price:g} a core hour.")
@@ -303,6 +307,10 @@ def _limit_lines(costs: list[RuleCost], size: Size, rates: Mapping[str, Mapping[
                 f"* A job of `{cost.rule}` needs {cost.job_h:,.1f} h on {cost.threads} threads and is given"
                 f" {cost.limit_h:g} h: {advice}, `set-threads` or another `max-threads` in the profile."
             )
+    if size.tiles > MOST_TILES:
+        lines.append(
+            f"* {size.tiles:,} tiles make many files: a larger `predict.tile`, such as {_larger_edge(size):,}, makes fewer."
+        )
     if not size.sites:
         lines.append("* Training: give `--sites`, the number of sites.")
     memory = float(rates["map_memory"]["value"])
@@ -312,6 +320,11 @@ def _limit_lines(costs: list[RuleCost], size: Size, rates: Mapping[str, Mapping[
     )
     lines += ["* Devices: cores of a CPU. No GPU was measured, so none is counted.", ""]
     return lines
+
+
+def _larger_edge(size: Size) -> int:
+    """The smallest power of two that leaves no more than :data:`MOST_TILES`."""
+    return 1 << math.ceil(math.log2(math.sqrt(size.cells / MOST_TILES)))
 
 
 def _rate_lines(rates: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -107,7 +107,11 @@ def _benchmarks(files: Sequence[Path]) -> Path:
 def _follow(command: Sequence[str], progress: RunProgress, quiet: bool) -> int:
     """Run Snakemake, print its messages or, if `quiet`, the last of them where it failed, and what `progress` adds."""
     start, recent = time.monotonic(), deque[str](maxlen=RECENT)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+    # Jobs call `hybridmap`, which is of this environment also where nobody has activated it.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, errors="replace", env={**os.environ, "PATH": path}
+    ) as process:
         try:
             for line in process.stderr or ():
                 recent.append(line)

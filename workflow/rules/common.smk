@@ -1,4 +1,5 @@
 # Names and helpers that all rules share. Never imports torch, so a dry run stays quick.
+import gc
 import inspect
 import shlex
 import sys
@@ -28,14 +29,34 @@ from hybridmap.report.expected import (
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
 
+# A plan of thousands of jobs is millions of objects that live to its end: to look for garbage among them again and again
+# took an eighth of the time.
+gc.set_threshold(100_000, 50, 50)
+
+
+def results_under_prefix() -> dict[str, str]:
+    """The key `results` under the prefix that a module may have.
+
+    All names start from there, so it is put before them here, once: commands take them too, not the rules alone.
+    """
+    modifier, results = workflow.modifier.path_modifier, str(config.get("results", "results"))
+    moved = modifier.replace_prefix(results)
+    workflow.modifier.path_modifier = type(modifier)(None, None, workflow)
+    return {} if moved == results else {"results": moved}
+
+
 def read_config():
     """The configuration, read from its files again: snakemake keeps no lines, and takes the last of two equal keys."""
     over = workflow.config_settings.configfiles
     files = [f for f in workflow.configfiles if Path(f).absolute() not in over]
+    parent, moved = workflow.modifier.parent_modifier, results_under_prefix()
+    # As a module of another workflow with a part of its configuration, or with one from no file.
+    is_given = parent is not None and parent.globals["config"] != config
     try:
-        if not (files or over):  # used as a module of another workflow
-            return parse_config(config, "configuration")
-        return load_config(*files, *over, over=workflow.config_settings.config)
+        if is_given or not (files or over):
+            return parse_config({**config, **moved}, "configuration")
+        values = {**workflow.config_settings.config, **moved}
+        return load_config(*files, *over, over=values)
     except HybridmapError as error:
         raise WorkflowError(str(error)) from None
 
