@@ -80,9 +80,8 @@ def stock_to(title: str, bottom_cm: int, about: Mapping[str, Any] | None = None)
     MapLayer
         Whose values of all intervals are added up.
     """
-    attributes = {"depth_top_cm": 0, "depth_bottom_cm": bottom_cm, **(about or {})}
     description = f"{title}, 0-{bottom_cm} cm"
-    return MapLayer(STOCK_UNIT, description, about=attributes, has_depth=False, is_sum=True)
+    return MapLayer(STOCK_UNIT, description, about=about or {}, has_depth=False, is_sum=True)
 
 
 def part_of(values: Tensor, interval: Interval, bottom_cm: int) -> Tensor:
