@@ -19,6 +19,10 @@ EUROPE, UNITED_STATES = ((-25, 34, 45, 72), "EPSG:3035"), ((-125, 24, -66, 50), 
 STEPS = (1.0, 2.0, 5.0)
 CELLS = 400
 """About as many cells along the longer side, and no fewer than 100."""
+BLOCKS = (6, 8, 10, 12, 16)
+"""About as many blocks of a fold along the shorter side."""
+PLACES, FILLED = 5, 24
+"""Places of a block, and blocks with so many, from which on a little loss leaves intervals of areas (5 and 20)."""
 CODES = (999.0, 9999.0, 99999.0, 999999.0, 9999999.0)
 """Sizes of coordinates that mean "not known"."""
 Box = tuple[float, float, float, float]
@@ -26,11 +30,27 @@ Box = tuple[float, float, float, float]
 
 
 class Extent(NamedTuple):
-    """CRS of the grid, its bounds (west, south, east, north) and the edge of a cell, in units of the CRS."""
+    """The grid, and folds that fit the places.
+
+    Attributes
+    ----------
+    crs : str
+        Of the grid, in metres.
+    bounds : (west, south, east, north)
+        In units of the CRS.
+    resolution : float
+        Edge of a cell in units of the CRS.
+    block_km : float
+        Edge of the blocks of a split.
+    filled_blocks : int
+        Blocks with enough places.
+    """
 
     crs: str
     bounds: Box
     resolution: float
+    block_km: float
+    filled_blocks: int
 
 
 def extent_of(table: SourceTable, columns: Mapping[str, DraftColumn], crs: str) -> tuple[Extent, list[str]]:
@@ -80,7 +100,26 @@ def extent_of(table: SourceTable, columns: Mapping[str, DraftColumn], crs: str) 
         np.ceil((east + margin) / step) * step,
         np.ceil((north + margin) / step) * step,
     )
-    return Extent(target, bounds, step), note
+    return Extent(target, bounds, step, *_blocks(places, crs or "EPSG:4326", target, bounds)), note
+
+
+def _blocks(places: NDArray[np.float64], crs: str, target: str, bounds: Box) -> tuple[float, int]:
+    """Edge [km] of blocks, and how many of them have places enough.
+
+    The largest that fill as many as intervals of areas need; where none do, a sixth of the shorter side.
+    """
+    x, y = Transformer.from_crs(CRS(crs), CRS(target), always_xy=True).transform(*np.unique(places, axis=1))
+    west, south, east, north = bounds
+    edges_km = [nice(min(east - west, north - south) / 1000.0 / number) for number in BLOCKS]
+    counts = {edge: _filled(x, y, 1000.0 * edge) for edge in edges_km}
+    edge_km = next((edge for edge, count in counts.items() if count >= FILLED), edges_km[0])
+    return edge_km, counts[edge_km]
+
+
+def _filled(x: NDArray[np.float64], y: NDArray[np.float64], edge: float) -> int:
+    """Squares of the grid with so many places."""
+    squares = np.stack([np.floor(x / edge), np.floor(y / edge)])
+    return int((np.unique(squares, axis=1, return_counts=True)[1] >= PLACES).sum())
 
 
 def _places(rows: pd.DataFrame, names: list[str], table: SourceTable) -> tuple[NDArray[np.float64], list[str]]:
@@ -94,7 +133,7 @@ def _places(rows: pd.DataFrame, names: list[str], table: SourceTable) -> tuple[N
             f"{table.path}: '{names[0]}' and '{names[1]}' hold no place, in {len(rows)} rows; expected numbers."
         )
     counts = {"without coordinates": int(is_absent.sum()), "at (0, 0)": int(is_origin.sum())}
-    words = " and ".join(f"{count} rows {where}" for where, count in counts.items() if count)
+    words = " and ".join(f"{count} rows {place}" for place, count in counts.items() if count)
     return places, [f"{table.path.name}: {words} are left out of the bounds of the grid"] if words else []
 
 

@@ -148,9 +148,9 @@ def _roles(files: Sequence[Path]) -> dict[Path, str]:
     roles: dict[Path, str] = {}
     for role, spelling in DRIVERS.items():
         exact = [file for file in files if re.fullmatch(spelling, file.stem.lower())]
-        begun = [file for file in files if re.fullmatch(spelling, re.sub(r"_\d.*$", "", file.stem.lower()))]
-        if exact or len(begun) == 1:  # several are months or years
-            roles[(exact or begun)[0]] = role
+        numbered = [file for file in files if re.fullmatch(spelling, re.sub(r"_\d.*$", "", file.stem.lower()))]
+        if exact or len(numbered) == 1:  # several are months or years
+            roles[(exact or numbered)[0]] = role
     return roles
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hybridmap.check.draft_columns import CHOICES, HAS_NO_UNIT, DraftColumn, draft_columns
-from hybridmap.check.draft_extent import Extent, extent_of, nice
+from hybridmap.check.draft_extent import Extent, extent_of
 from hybridmap.check.draft_layers import DraftLayer, draft_layers, driving_layers, quoted
 from hybridmap.config.template import region_name
 from hybridmap.errors import HybridmapError
@@ -15,8 +15,6 @@ from hybridmap.observations.tables.source_table import SourceTable, open_table
 
 RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc", ".nc")
 CARBON = {"oc_g_kg": "soc", "poc_g_kg": "poc", "moc_g_kg": "moc", "mbc_g_kg": "mbc"}
-BLOCKS = 6
-"""About as many blocks of a fold along the shorter side."""
 
 
 def write_region_draft(path: Path, table: Path, rasters: Path | None = None, crs: str = "") -> list[str]:
@@ -179,11 +177,10 @@ def _experiments(layers: Sequence[DraftLayer], columns: Mapping[str, DraftColumn
 
 
 def _splits(extent: Extent) -> str:
-    """Folds of blocks, some of them along the shorter side."""
-    west, south, east, north = extent.bounds
-    edge_km = nice(min(east - west, north - south) / 1000.0 / BLOCKS)
+    """Folds of blocks, as large as lets enough of them have places."""
+    note = f"   # {extent.filled_blocks} blocks have five places or more; intervals of districts need 20"
     return f"""splits:
-  - {{name: block, kind: block, folds: 5, size_km: {edge_km:g}}}
+  - {{name: block, kind: block, folds: 5, size_km: {extent.block_km:g}}}{note}
   - {{name: random, kind: random, folds: 5}}
 """
 

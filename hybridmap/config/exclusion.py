@@ -83,8 +83,8 @@ def excluded_classes(exclusion: Exclusion, layers: Sequence[Raster]) -> list[Exc
     name = exclusion.layer
     members = [layer for layer in layers if name in (layer.group, layer.name)]
     if not members:
-        known = sorted({layer.group or layer.name for layer in layers if layer.equals or layer.kind in CODED})
-        raise ValueError(f"no layer '{name}'{nearest(name, known)}; layers with classes are {known}")
+        with_classes = sorted({layer.group or layer.name for layer in layers if layer.equals or layer.kind in CODED})
+        raise ValueError(f"no layer '{name}'{nearest(name, with_classes)}; layers with classes are {with_classes}")
     if any(layer.years for layer in members):
         raise ValueError(f"layer '{name}' has years; name one of a single year, which may stand under auxiliary")
     if any(layer.derive or (layer.equals is None and layer.kind not in CODED) for layer in members):

@@ -73,7 +73,7 @@ class _Content:
         layers += [[layer.fingerprints(), layer.attributes()] for layer in self.dated.values()]
         parts = [self.title, layers, self.tile]
         if self.exclusion.blocks:
-            keys = sorted({one.key for classes, _ in self.exclusion.blocks for one in classes})
+            keys = sorted({excluded.key for classes, _ in self.exclusion.blocks for excluded in classes})
             parts += [repr(self.exclusion), [self.prepared[key].record["fingerprint"] for key in keys]]
         return json.dumps(parts)
 

@@ -37,7 +37,7 @@ class ExcludedCells:
     @property
     def labels(self) -> list[str]:
         """Layer and class in words, by the number of the class from 1."""
-        return [one.label for classes, _ in self.blocks for one in classes]
+        return [excluded.label for classes, _ in self.blocks for excluded in classes]
 
     def numbers(self, read: Callable[[str], Field]) -> NDArray[np.uint8]:
         """Class by which each cell of a tile is left out.
@@ -54,7 +54,7 @@ class ExcludedCells:
         """
         first, numbers = 1, np.zeros((), dtype="uint8")
         for classes, share in self.blocks:
-            shares = np.stack([_share(one, read(one.key)) for one in classes])
+            shares = np.stack([_share(excluded, read(excluded.key)) for excluded in classes])
             is_excluded = shares.sum(axis=0) >= np.float32(share)
             largest = (shares.argmax(axis=0) + first).astype("uint8")
             numbers = np.where((numbers == 0) & is_excluded, largest, numbers).astype("uint8")
@@ -62,7 +62,7 @@ class ExcludedCells:
         return numbers
 
 
-def _share(one: ExcludedClass, values: Field) -> Field:
+def _share(excluded: ExcludedClass, values: Field) -> Field:
     """Share of a class in each cell; 0 where the layer is unknown."""
-    shares = values if one.code is None else (values == np.float32(one.code)).astype("float32")
+    shares = values if excluded.code is None else (values == np.float32(excluded.code)).astype("float32")
     return np.nan_to_num(shares, nan=0.0)

@@ -21,7 +21,7 @@ QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Of an input over the sites: the values that it is given."""
 ONE_WAY = 0.8
 """Share of all movement of the mean from which on it counts as one direction."""
-RISES, FALLS, BOTH, BY_CLASS = "rises", "falls", "rises and falls", "differs by class"
+RISES, FALLS, UP_AND_DOWN, BY_CLASS = "rises", "falls", "rises and falls", "differs by class"
 NAMED = 3
 """Inputs that a sentence names, of each direction."""
 LEAST = 0.1
@@ -52,7 +52,7 @@ def drivers(model: Model, samples: pd.DataFrame, target: str) -> list[dict[str, 
         (rises, falls, rises and falls, differs by class); ``change`` of the mean from the 10th to the 90th percentile
         and these two as ``low`` and ``high``, None for classes.
     """
-    covariates, forcing = model.tensors(_some(samples))
+    covariates, forcing = model.tensors(_thinned(samples))
     columns = [] if model.inputs is None else model.inputs.class_columns
     classes = [model.covariate_names[column] for column in columns]
     names = [*model.covariate_names, *(n for n in model.forcing_names if n not in model.covariate_names)]
@@ -64,7 +64,7 @@ def drivers(model: Model, samples: pd.DataFrame, target: str) -> list[dict[str, 
     return sorted((row for row in rows if row is not None), key=lambda row: -float(row["effect"]))
 
 
-def _some(samples: pd.DataFrame) -> pd.DataFrame:
+def _thinned(samples: pd.DataFrame) -> pd.DataFrame:
     """At most so many sites, spread over the table."""
     step = -(-len(samples) // SITES)
     return samples.iloc[:: max(step, 1)]
@@ -75,8 +75,8 @@ def _driver(
 ) -> dict[str, Any] | None:
     """What one input does; None where it has one value, or nothing is predicted."""
     values = covariates[:, model.covariate_names.index(name)] if name in model.covariate_names else forcing[name]
-    known = values[values.isfinite()].double().numpy()
-    points = np.unique(known) if is_class else np.unique(np.quantile(known, QUANTILES)) if known.size else known
+    sites = values[values.isfinite()].double().numpy()
+    points = np.unique(sites) if is_class else np.unique(np.quantile(sites, QUANTILES)) if sites.size else sites
     if points.size < 2:
         return None
     curves = np.stack([_predicted(model, covariates, forcing, name, float(point), target) for point in points])
@@ -114,7 +114,7 @@ def _direction(mean: Array) -> str:
     steps = np.diff(mean)
     total = float(np.abs(steps).sum())
     up = float(steps[steps > 0].sum()) / total if total > 0 else 0.5
-    return RISES if up >= ONE_WAY else FALLS if up <= 1 - ONE_WAY else BOTH
+    return RISES if up >= ONE_WAY else FALLS if up <= 1 - ONE_WAY else UP_AND_DOWN
 
 
 def sentence(rows: Sequence[dict[str, Any]], label: str, unit: str) -> str:
@@ -141,7 +141,7 @@ def sentence(rows: Sequence[dict[str, Any]], label: str, unit: str) -> str:
     """
     strongest = [row for row in rows if row["effect"] >= LEAST * rows[0]["effect"] > 0]
     parts = []
-    for direction in (RISES, FALLS, BOTH, BY_CLASS):
+    for direction in (RISES, FALLS, UP_AND_DOWN, BY_CLASS):
         inputs = [row for row in strongest if row["direction"] == direction][:NAMED]
         words = [f"{row['input']} ({_size(row)})" for row in inputs]
         if words:

@@ -137,7 +137,7 @@ def _copy_excluded(root: zarr.Group, cube: Cube, edge: int, coordinates: Mapping
     words = "class by which the cell is left out of all maps"
     layer = MapLayer("1", words, "class", codes, portrayal=Portrayal("trust", "Excluded land", "Set3", rank=3))
     array = create_layer(
-        root, EXCLUDED, cube.grid.sizes, edge, layer.attributes() | coordinates, layer.dtype, layer.fill
+        root, EXCLUDED, cube.grid.sizes, edge, {**layer.attributes(), **coordinates}, layer.dtype, layer.fill
     )
     for tile in tiles_of(cube.grid, shard_edge(edge)):
         numbers = cube.excluded(tile)

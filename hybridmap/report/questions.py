@@ -45,12 +45,12 @@ def questions(results: Results, experiment: str | None) -> dict[str, Any]:
     rows = _districts(results, experiment)
     verdict = results.verdict(experiment)
     driven = verdict.get("drivers", {})
-    shown = sorted(rows, key=lambda row: -float(row["stock_Tg"]))[:DISTRICTS]
+    largest = sorted(rows, key=lambda row: -float(row["stock_Tg"]))[:DISTRICTS]
     quantity = results.config.all_quantities[results.config.experiment(experiment).targets[0]]
     return {
         "set": results.config.totals[0].name if rows else "",
-        "districts": [_district(row) for row in shown],
-        "more": len(rows) - len(shown),
+        "districts": [_district(row) for row in largest],
+        "more": len(rows) - len(largest),
         "sure": f"{_cells_sure(verdict.get('intervals', {}))} {_sure(rows)}".strip(),
         "trust": _trust(rows, verdict.get("extent", {}).get("sentence", "")),
         "driven": str(driven.get("sentence", "")),
@@ -95,13 +95,17 @@ def _sure(rows: Sequence[Row]) -> str:
     """How wide intervals of districts are, or why there are none."""
     if not rows:
         return ""
-    known = [row for row in rows if np.isfinite(row["lower_Tg"]) and row["stock_Tg"] > 0]
-    if not known:
+    with_interval = [row for row in rows if np.isfinite(row["lower_Tg"]) and row["stock_Tg"] > 0]
+    if not with_interval:
         return f"Districts have no interval: {str(rows[0]['interval']).removeprefix('none: ')}."
-    widths = [50.0 * (row["upper_Tg"] - row["lower_Tg"]) / row["stock_Tg"] for row in known]
+    widths = [50.0 * (row["upper_Tg"] - row["lower_Tg"]) / row["stock_Tg"] for row in with_interval]
     low, middle, high = (float(np.quantile(widths, q)) for q in (0, 0.5, 1))
-    every = "" if len(known) == len(rows) else f"{len(known)} of {len(rows)} districts have an interval. "
-    return f"{every}Half the width of a district's interval is {middle:.2g} % of its stock ({low:.2g} to {high:.2g} %)."
+    how_many = (
+        "" if len(with_interval) == len(rows) else f"{len(with_interval)} of {len(rows)} districts have an interval. "
+    )
+    return (
+        f"{how_many}Half the width of a district's interval is {middle:.2g} % of its stock ({low:.2g} to {high:.2g} %)."
+    )
 
 
 def _trust(rows: Sequence[Row], extent: str) -> str:

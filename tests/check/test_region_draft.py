@@ -135,6 +135,20 @@ def test_rows_that_are_no_place_leave_the_bounds_as_they_are(
     assert "'lon' and 'lat' hold no place, in 20 rows" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("sites", "filled"), [(2000, 24), (400, 24), (60, 0), (1, 0)])
+def test_blocks_are_as_large_as_lets_enough_of_them_have_sites(folder: Path, sites: int, filled: int) -> None:
+    random = np.random.default_rng(1)
+    lon, lat = random.uniform(9, 16, sites), random.uniform(47, 51, sites)
+    pd.DataFrame({"id": range(sites), "lon": lon, "lat": lat, "oc": 10.0}).to_csv("places.csv", index=False)
+    assert main(["init", "places.yaml", "--table", "places.csv"]) == 0
+    text = Path("places.yaml").read_text()
+    said = re.search(r"# (\d+) blocks have five places or more", text)
+    assert said
+    assert int(said.group(1)) >= filled
+    west, south, east, north = yaml.safe_load(text)["grid"]["bounds"]
+    assert yaml.safe_load(text)["splits"][0]["size_km"] <= min(east - west, north - south) / 1000
+
+
 def test_the_template_says_where_the_system_of_coordinates_stands(folder: Path) -> None:
     assert main(["init", "empty.yaml"]) == 0
     assert "# crs: EPSG:5514" in Path("empty.yaml").read_text()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from conftest import write_raster
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from hybridmap.covariates.cube_build import build_cube
 from hybridmap.covariates.excluded_cells import ExcludedCells
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.quality.drop_counts import DropCounts
+from hybridmap.predict.map_store import MapStore
+from hybridmap.predict.origin import Origin
 from hybridmap.samples.sample import sample_sites
 
 WEST, NORTH, SIDE = 4_000_000.0, 2_640_000.0, 20
@@ -85,6 +88,21 @@ def _degrees(cube: Any, rows: Any, columns: Any) -> Any:
 
     to_degrees = Transformer.from_crs(cube.grid.crs, "EPSG:4326", always_xy=True)
     return to_degrees.transform(cube.grid.x[columns], cube.grid.y[rows])
+
+
+def test_maps_say_which_class_took_a_cell(tmp_path: Path, raw: dict[str, Any]) -> None:
+    config = region(raw, NAMED, {"layer": "cover", "classes": ["urban", "water"]})
+    build_cube(RegionLayers.of(config), tmp_path / "cube.zarr", 16)
+    cube, store = open_cube(tmp_path / "cube.zarr"), MapStore(tmp_path / "maps.zarr")
+    with store.lock():
+        store.begin("identity", {}, cube, 16, Origin())
+        root = zarr.open_group(str(store.partial), mode="r")
+        attributes, values = dict(root["excluded"].attrs), np.asarray(root["excluded"])
+    assert attributes["flag_meanings"] == "cover_urban cover_water"
+    assert attributes["_FillValue"] == 255
+    assert (values[URBAN] == 1).all()
+    assert (values[WATER] == 2).all()
+    assert (values[10:] == 255).all()
 
 
 def test_a_region_that_excludes_nothing_has_the_cube_that_it_had(tmp_path: Path, raw: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybridmap.diagnose.drivers import BOTH, BY_CLASS, FALLS, RISES, drivers, sentence
+from hybridmap.diagnose.drivers import BY_CLASS, FALLS, RISES, UP_AND_DOWN, drivers, sentence
 
 NAMES = ["rain", "mat", "slope", "constant", "cover"]
 
@@ -48,7 +48,7 @@ def test_directions_and_changes_are_those_of_the_model(samples: pd.DataFrame) ->
     assert next(iter(rows)) == "rain"
     assert "constant" not in rows
     assert {name: row["direction"] for name, row in rows.items()} == {
-        "rain": RISES, "mat": FALLS, "slope": BOTH, "cover": BY_CLASS, "litter": RISES,
+        "rain": RISES, "mat": FALLS, "slope": UP_AND_DOWN, "cover": BY_CLASS, "litter": RISES,
     }  # fmt: skip
     assert rows["rain"]["change"] == pytest.approx(10 * 0.8, rel=0.05)
     # A covariate and a forcing of one name move together.

@@ -197,6 +197,33 @@ def test_every_interval_has_its_rows_and_all_that_touch_a_sum(tmp_path: Path) ->
     np.testing.assert_allclose(rows.loc[(0, 60), "upper_Tg"] / rows.loc[(0, 60), "stock_Tg"], 1.18, rtol=1e-3)
 
 
+def test_excluded_land_is_told_apart_from_missing_cells(tmp_path: Path) -> None:
+    grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 20, 30)
+    root = create_grid_store(tmp_path / "maps.zarr", grid, {"title": "t"})
+    stock = np.full((30, 20), 3.0, "float32")
+    stock[:10] = np.nan
+    create_layer(root, "soc_stock", grid.sizes, 64, {"units": "kg m-2", "long_name": "stock"})[:] = stock
+    polygons = gpd.GeoDataFrame({"name": ["all"]}, geometry=[box(4e6, 2.97e6, 4.02e6, 3e6)], crs=3035)
+
+    def row() -> pd.Series:
+        sets = config(tmp_path, polygons).totals
+        totals(sets, str(tmp_path), 0.9, tmp_path / "maps.zarr", tmp_path / "totals.csv")
+        return pd.read_csv(tmp_path / "totals.csv").set_index("polygon").loc["all"]
+
+    before = row()
+    assert "excluded_km2" not in before
+    assert before["missing_km2"] == pytest.approx(200)
+    excluded = np.full((30, 20), 255, "uint8")
+    excluded[:4], excluded[4:7] = 1, 2
+    about = {"units": "1", "long_name": "class", "_FillValue": 255}
+    create_layer(root, "excluded", grid.sizes, 64, about, "uint8", 255)[:] = excluded
+    after = row()
+    assert after["excluded_km2"] == pytest.approx(140)
+    assert after["missing_km2"] == pytest.approx(60)
+    assert after["area_km2"] == pytest.approx(400)
+    assert after["stock_Tg"] == before["stock_Tg"]
+
+
 def test_totals_have_rows_to_30_and_100_cm(tmp_path: Path) -> None:
     grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 20, 30)
     root = create_grid_store(tmp_path / "maps.zarr", grid, {"title": "t"})

@@ -66,14 +66,43 @@ def stocks_to(name: str, source: Source) -> dict[str, int]:
 
 
 def stock_to(title: str, bottom_cm: int, about: Mapping[str, Any] | None = None) -> MapLayer:
-    """Layer of a stock from the surface to a depth, or of an end of its interval."""
-    attributes = {**CELL_METHODS, "depth_top_cm": 0, "depth_bottom_cm": bottom_cm, **(about or {})}
+    """Layer of a stock from the surface to a depth, or of an end of its interval.
+
+    Parameters
+    ----------
+    title : str
+        Of the stock, in words.
+    bottom_cm : int
+        The depth.
+    about : mapping of str to Any, optional
+        Further attributes.
+
+    Returns
+    -------
+    MapLayer
+        Whose values of all intervals are added up.
+    """
     description = f"{title}, 0-{bottom_cm} cm"
-    return MapLayer(STOCK_UNIT, description, about=attributes, has_depth=False, is_sum=True)
+    return MapLayer(STOCK_UNIT, description, about={**CELL_METHODS, **(about or {})}, has_depth=False, is_sum=True)
 
 
 def part_of(values: Tensor, interval: Interval, bottom_cm: int) -> Tensor:
-    """What an interval adds to a stock from the surface to a depth: all of it, or 0 from below."""
+    """What an interval adds to a stock from the surface to a depth.
+
+    Parameters
+    ----------
+    values : Tensor, shape (site,)
+        Stock of the interval [kg m-2].
+    interval : Interval
+        Of soil.
+    bottom_cm : int
+        The depth.
+
+    Returns
+    -------
+    Tensor, shape (site,)
+        All of it, or 0 where it lies below.
+    """
     return values if interval.bottom_cm <= bottom_cm else torch.zeros_like(values)
 
 
