@@ -117,7 +117,7 @@ def position(process: ProcessModel, name: str, value: Array) -> Array:
 
 
 def demo(neural: Sequence[str], shared: Sequence[str], seed: int = 0) -> Truth:
-    """The landscape of the demo, or with another seed one like it."""
+    """The landscape of the demo with sites everywhere, or with another seed one like it."""
     constants = {} if "a_p" in (*neural, *shared) else AS_IN_TRUTH
     return five_pool(make_landscape(seed=seed), neural, shared, constants)
 

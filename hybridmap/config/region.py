@@ -46,6 +46,9 @@ class Demo(Section):
 
     sites: int = Field(1500, ge=100, le=10_000_000, description="Number of sampled places.")
     seed: Seed = Field(0, description="Same seed, same landscape.")
+    highest_site_m: float = Field(
+        10_000.0, ge=0.0, description="Elevation above which no place is sampled, as surveys leave mountains out."
+    )
     build: Build = Field(
         Build(), description="How the demo's layers become sites, below 'build'; no other region takes of it."
     )

@@ -18,6 +18,7 @@ from hybridmap.grid.depth_axis import STOCKS_CM, not_given
 from hybridmap.grid.store import every_kth
 from hybridmap.predict.mapped_depths import mapped_depths, modelled_interval
 from hybridmap.report.linear_share import linear_share
+from hybridmap.report.map_errors import error_sentence
 from hybridmap.report.results import Results
 from hybridmap.units import typeset
 
@@ -177,7 +178,9 @@ def _trust_sentence(results: Results, name: str) -> str:
             f"Its {intervals['level']:.0%} intervals held {intervals['coverage']:.0%} of the held-out observations and"
             f" {sharp[intervals.get('sharper_than_climatology')]} those of the climatology, which knows no place"
         )
-    return f"{sure}. {extent[:1].upper()}{extent[1:]}." if extent else f"{sure}; where the map ends was not judged."
+    if not extent:
+        return f"{sure}; where the map ends was not judged."
+    return f"{sure}. {extent[:1].upper()}{extent[1:]}. {error_sentence(results, name)}".rstrip()
 
 
 def _meaning_sentence(results: Results, name: str) -> str:

@@ -22,6 +22,7 @@ from hybridmap.report.explorer import explorer
 from hybridmap.report.figures import draw_cover, draw_figures, map_frame
 from hybridmap.report.first_screen import agreement_of, first_screen
 from hybridmap.report.ladder import COLUMNS, badges, ladder_tables
+from hybridmap.report.map_errors import error_rows
 from hybridmap.report.physics import physics_rows
 from hybridmap.report.provenance import config_text, input_hashes, published, versions
 from hybridmap.report.questions import questions
@@ -147,6 +148,7 @@ def _tables(results: Results, truth: dict[str, dict[str, float]]) -> dict[str, A
         "score_names": list(COLUMNS),
         "scores": _scores(results),
         "intervals": _intervals(results),
+        "map_errors": list(error_rows(results)),
         "physics": physics_rows(results),
         "experiments": [_experiment(results, e.name, truth) for e in results.config.experiments],
         "totals": [{"experiment": e, "rows": rows} for e in results.mapped if (rows := results.totals(e))],

@@ -64,14 +64,14 @@ def write_landscape(config: Config, out: Path) -> None:
     Raises
     ------
     HybridmapError
-        If the region has no ``demo`` section.
+        If the region has no ``demo`` section, or no land is as low as its sites must be.
     """
     if config.demo is None:
         raise HybridmapError(f"region '{config.region}' has no 'demo' section, so its inputs are not made but read.")
     grid = RegionGrid.of(config.grid)
     demo = config.demo
     rows, columns = grid.height + 2 * MARGIN, grid.width + 2 * MARGIN
-    landscape = make_landscape(rows, columns, demo.sites, demo.seed)
+    landscape = make_landscape(rows, columns, demo.sites, demo.seed, highest_site_m=demo.highest_site_m)
     (out / "covariates").mkdir(parents=True, exist_ok=True)
     (out / "made.json").unlink(missing_ok=True)
     outer = RegionGrid(

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from hybridmap.errors import HybridmapError
 from hybridmap.process import get_process
 
 Field = NDArray[np.float64]
@@ -81,6 +82,7 @@ def make_landscape(
     seed: int = 0,
     depth_m: float = 0.2,
     relations: Relations | None = None,
+    highest_site_m: float = np.inf,
 ) -> Landscape:
     """Make a landscape: coast in the west, lakes, hills, correlated covariates, and sparse noisy observations.
 
@@ -96,10 +98,17 @@ def make_landscape(
         Layer thickness [m] of the process model.
     relations : callable, optional
         Covariates → parameters; :func:`true_parameters` by default.
+    highest_site_m : float
+        Elevation [m] above which no place is sampled, as surveys leave mountains out.
 
     Returns
     -------
     Landscape
+
+    Raises
+    ------
+    HybridmapError
+        If no land is as low as that.
     """
     random = np.random.default_rng(seed)
     covariates, land = _fields(rows, columns, random)
@@ -110,7 +119,11 @@ def make_landscape(
     forcing = {"npp": np.clip(npp, 60.0, 1300.0), "mat": covariates["temperature"]}
     parameters = (relations or true_parameters)(covariates)
     pools = _run(parameters, forcing, depth_m)
-    row, col = _site_cells(land, sites, random)
+    surveyed = land & (covariates["elevation"] <= highest_site_m)
+    if not surveyed.any():
+        lowest = covariates["elevation"][land].min()
+        raise HybridmapError(f"demo.highest_site_m: {highest_site_m:g}, but no land is lower than {lowest:.0f} m.")
+    row, col = _site_cells(surveyed, sites, random)
     observed = {name: pools[name][row, col] * random.lognormal(0.0, sd, sites) for name, sd in NOISE.items()}
     no_fractions = random.random(sites) < MISSING["poc"]
     no_biomass = random.random(sites) < MISSING["mbc"]
@@ -181,16 +194,16 @@ def _fields(rows: int, columns: int, random: np.random.Generator) -> tuple[dict[
 
 
 def _site_cells(
-    land: NDArray[np.bool_], sites: int, random: np.random.Generator
+    surveyed: NDArray[np.bool_], sites: int, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and column of the sites: half spread evenly over land, half around survey centres."""
-    row, col = np.nonzero(land)
+    """Row and column of the sites: half spread evenly over what is surveyed, half around survey centres."""
+    row, col = np.nonzero(surveyed)
     even = random.choice(len(row), size=sites - sites // 2)
     centres = random.choice(len(row), size=max(4, sites // 60))
     near = random.choice(centres, size=sites // 2)
-    radius = min(land.shape) / 30.0
-    r = np.clip(np.rint(row[near] + random.normal(0, radius, sites // 2)), 0, land.shape[0] - 1).astype(int)
-    c = np.clip(np.rint(col[near] + random.normal(0, radius, sites // 2)), 0, land.shape[1] - 1).astype(int)
-    wet = ~land[r, c]
-    r[wet], c[wet] = row[near][wet], col[near][wet]
+    radius = min(surveyed.shape) / 30.0
+    r = np.clip(np.rint(row[near] + random.normal(0, radius, sites // 2)), 0, surveyed.shape[0] - 1).astype(int)
+    c = np.clip(np.rint(col[near] + random.normal(0, radius, sites // 2)), 0, surveyed.shape[1] - 1).astype(int)
+    astray = ~surveyed[r, c]
+    r[astray], c[astray] = row[near][astray], col[near][astray]
     return np.concatenate([row[even], r]), np.concatenate([col[even], c])

@@ -146,6 +146,17 @@ def test_no_width_scrolls_sideways(visit: Visit, width: int) -> None:
     assert visit.page.locator("canvas").bounding_box()["width"] > 0.5 * min(width, 700)
 
 
+BROKEN_WORDS = """[...document.querySelectorAll('main td, main th')].filter(e => e.checkVisibility()).flatMap(cell => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [], range = document.createRange();
+    for (let text; text = texts.nextNode();) for (const word of text.data.matchAll(/\\p{L}{2,20}/gu)) {
+        range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1) broken.push(word[0]);
+    }
+    return cell.closest('[aria-label="Inputs"]') ? [] : broken;
+})"""
+"""Words of tables that go over two lines, but those of paths."""
+
+
 def test_print_has_everything(visit: Visit, tmp_path: Path) -> None:
     visit.page.set_viewport_size({"width": 1280, "height": 900})
     visit.page.emulate_media(media="print")
@@ -156,6 +167,7 @@ def test_print_has_everything(visit: Visit, tmp_path: Path) -> None:
     clipped = """[...document.querySelectorAll('main table, main img')]
         .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > 701).map(e => e.outerHTML.slice(0, 80))"""
     assert visit.page.evaluate(clipped) == []
+    assert visit.page.evaluate(BROKEN_WORDS) == []
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert visit.page.locator("main details:not([open])").count() > 3
     pdf = visit.page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)

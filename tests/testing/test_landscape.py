@@ -9,6 +9,7 @@ import zarr
 
 import hybridmap
 from hybridmap.config import Config
+from hybridmap.errors import HybridmapError
 from hybridmap.process import get_process
 from hybridmap.testing.landscape import COVARIATES, NOISE, make_landscape
 
@@ -47,6 +48,18 @@ def test_observations_are_sparse_and_noisy() -> None:
     for name, sd in NOISE.items():
         ratio = np.log(land.observed[name] / land.pools[name][land.row, land.col])
         assert np.nanstd(ratio) == pytest.approx(sd, rel=0.15)
+
+
+def test_mountains_are_left_out_where_the_survey_stays_below() -> None:
+    land = make_landscape(60, 80, 300, highest_site_m=800.0)
+    elevation = land.covariates["elevation"]
+    assert elevation[land.row, land.col].max() <= 800.0
+    assert land.land[land.row, land.col].all()
+    assert 0.1 < (elevation[land.land] > 800.0).mean() < 0.6
+    everywhere = make_landscape(60, 80, 300)
+    np.testing.assert_array_equal(everywhere.pools["soc"], land.pools["soc"])
+    with pytest.raises(HybridmapError, match="highest_site_m: 5, but no land is lower than"):
+        make_landscape(60, 80, 300, highest_site_m=5.0)
 
 
 def test_covariates_are_correlated_as_real_ones() -> None:
