@@ -186,7 +186,9 @@ def _core_hours(
     elif maps:
         seconds["predict"] = predicting + rasters
     if size.sites:
-        epochs = sum(e.training.max_epochs * _networks(e) * (len(_folds(config, e)) + e.map) for e in config.experiments)
+        epochs = sum(
+            e.training.max_epochs * _networks(e) * (len(_folds(config, e)) + e.map) for e in config.experiments
+        )
         seconds["train"] = size.sites * epochs / 1e6 * rate["train"]
     return {rule: value / HOUR_S for rule, value in seconds.items()}
 
@@ -330,4 +332,3 @@ def _larger_edge(size: Size) -> int:
 def _rate_lines(rates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = [f"| {r['title']} | {r['value']} {r['unit']} | `{r['command']}` |" for r in rates.values()]
     return ["| rate | value | measured by |", "|---|---|---|", *rows]
-

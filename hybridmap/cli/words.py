@@ -1,4 +1,4 @@
-"""Words of options: counts, and options that take several words, as ``--folds one two``: click knows only options that are repeated."""
+"""Words of options: counts, and several words of one option, as ``--folds one two``, where click repeats the option."""
 
 from __future__ import annotations
 
@@ -26,6 +26,20 @@ class WholeNumber(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a count.
+
+        Parameters
+        ----------
+        value : Any
+            As it was typed, or the default.
+        param : click.Parameter, optional
+            Whose value it is.
+        ctx : click.Context, optional
+            Of the command.
+
+        Returns
+        -------
+        int
+            Not below 0.
 
         Examples
         --------

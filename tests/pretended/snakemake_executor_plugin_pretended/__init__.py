@@ -51,9 +51,7 @@ class Executor(RemoteExecutor):
             return KINDS[0]
         return KINDS[digits[1] % len(KINDS)] if int.from_bytes(digits[2:4]) / 65536 < SHARE else "well"
 
-    async def check_active_jobs(
-        self, active_jobs: list[SubmittedJobInfo]
-    ) -> AsyncGenerator[SubmittedJobInfo, None]:
+    async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncGenerator[SubmittedJobInfo, None]:
         """End all jobs; none goes on."""
         for info in active_jobs:
             kind, files = info.aux["kind"], [*map(Path, info.job.output), Path(info.job.benchmark)]
