@@ -3,12 +3,15 @@
 #   snakemake --cores 4                                                          the embedded demo region
 #   snakemake --cores 4 --configfile resources/regions/conus_open.yaml           another region, laid over config.yaml
 #   snakemake --cores 4 observations | covariates | fit | diagnose | maps | report    stages by name
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.19")
 
 
-configfile: "config.yaml"
+# The defaults of the folder that is run in, else those beside this file: with --directory there are often none.
+configfile: "config.yaml" if Path("config.yaml").is_file() else workflow.source_path("config.yaml")
 
 
 report: "workflow/report/workflow.rst"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from conftest import ROOT
 
 PRETENDED = ROOT / "tests/pretended"
 RETRIES = 3
+JOBS = 20
+"""Jobs in flight at a time."""
 PARTS = 60
 REGION: dict[str, Any] = {
     "fan_out": True,
@@ -24,17 +27,24 @@ REGION: dict[str, Any] = {
 }
 
 
-def run(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Snakemake in a folder, its jobs pretended."""
+def start(folder: Path, *words: str, **settings: str) -> "subprocess.Popen[str]":
+    """Begin Snakemake in a folder, its jobs pretended."""
     (folder / "region.yaml").write_text(yaml.safe_dump(REGION))
     path = os.pathsep.join([str(PRETENDED / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
     python = os.pathsep.join([str(ROOT), str(PRETENDED)])
-    start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    start += ["--executor", "pretended", "--jobs", "100", "--retries", str(RETRIES), "--keep-going"]
-    start += ["--latency-wait", "0", "--seconds-between-status-checks", "0", "--rerun-triggers", "mtime"]
-    files = ["--configfile", str(ROOT / "config.yaml"), str(folder / "region.yaml")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--executor", "pretended", "--jobs", str(JOBS), "--retries", str(RETRIES), "--keep-going"]
+    command += ["--latency-wait", "0", "--seconds-between-status-checks", "0", "--rerun-triggers", "mtime", *words]
+    command += ["--configfile", str(ROOT / "config.yaml"), str(folder / "region.yaml")]
     environment = {**os.environ, "PATH": path, "PYTHONPATH": python, **settings}
-    return subprocess.run([*start, *words, *files], capture_output=True, text=True, env=environment)
+    with (folder / "said.log").open("w") as said:
+        return subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def run(folder: Path, *words: str, **settings: str) -> tuple[int, str]:
+    """Snakemake in a folder to its end, its jobs pretended: exit code and what it said."""
+    code = start(folder, *words, **settings).wait()
+    return code, (folder / "said.log").read_text()
 
 
 def events(folder: Path) -> dict[str, list[str]]:
@@ -48,8 +58,8 @@ def events(folder: Path) -> dict[str, list[str]]:
 
 @pytest.mark.nightly
 def test_two_hundred_jobs_of_which_a_fifth_fail(tmp_path: Path) -> None:
-    done = run(tmp_path, PRETENDED_FAILURES="0.2", PRETENDED_SEED="5")
-    assert done.returncode == 0, done.stderr[-3000:]
+    code, said = run(tmp_path, PRETENDED_FAILURES="0.2", PRETENDED_SEED="5")
+    assert code == 0, said[-3000:]
     ends = events(tmp_path)
     assert len(ends) > 200
     assert {kind for kinds in ends.values() for kind in kinds} == {"well", "before", "half", "absent"}
@@ -59,23 +69,44 @@ def test_two_hundred_jobs_of_which_a_fifth_fail(tmp_path: Path) -> None:
         assert len(kinds) <= RETRIES + 1, name
     parts = list((tmp_path / "results/demo/experiments").glob("*/parts/*.done"))
     assert len(parts) == 3 * PARTS
-    again = run(tmp_path, "--dry-run")
-    assert "Nothing to be done" in again.stdout + again.stderr, (again.stdout + again.stderr)[-2000:]
+    assert "Nothing to be done" in run(tmp_path, "--dry-run")[1]
 
 
 @pytest.mark.nightly
 def test_a_job_that_always_fails_is_tried_no_more_than_retries_allow_and_the_others_go_on(tmp_path: Path) -> None:
     bad = "second/parts/7of"
-    done = run(tmp_path, PRETENDED_FAILURES="0", PRETENDED_NEVER=bad)
-    assert done.returncode == 1
+    assert run(tmp_path, PRETENDED_FAILURES="0", PRETENDED_NEVER=bad)[0] == 1
     ends = events(tmp_path)
     (name,) = (name for name in ends if bad in name)
     assert ends[name] == ["before"] * (RETRIES + 1)
     assert all(kinds == ["well"] for job, kinds in ends.items() if job != name)
     assert not any(job.startswith("predict ") and "second" in job for job in ends)
     (tmp_path / "events.log").unlink()
-    assert run(tmp_path, PRETENDED_FAILURES="0").returncode == 0
+    assert run(tmp_path, PRETENDED_FAILURES="0")[0] == 0
     rest = events(tmp_path)  # what had ended well is not run again
     assert name in rest
     assert not any(job.startswith(("train ", "cube ")) for job in rest)
     assert sum(job.startswith("predict_part ") for job in rest) == 1
+
+
+@pytest.mark.nightly
+def test_a_killed_run_goes_on_and_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
+    process = start(tmp_path, PRETENDED_FAILURES="0.1", PRETENDED_SEED="2")
+    log = tmp_path / "events.log"
+    while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 100):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    first = events(tmp_path)
+    assert 50 < len(first) < 200
+    log.unlink()
+    assert run(tmp_path, "--unlock")[0] == 0
+    code, said = run(tmp_path, "--rerun-incomplete", PRETENDED_FAILURES="0.1", PRETENDED_SEED="3")
+    assert code == 0, said[-3000:]
+    second = events(tmp_path)
+    assert len(first.keys() | second.keys()) > 200
+    assert all("well" in first.get(name, []) + second.get(name, []) for name in first.keys() | second.keys())
+    assert all(len(kinds) <= RETRIES + 1 for kinds in second.values())
+    twice = [name for name in second if "well" in first.get(name, [])]
+    assert len(twice) <= JOBS
+    assert "Nothing to be done" in run(tmp_path, "--dry-run")[1]

@@ -18,13 +18,17 @@ from hybridmap.errors import HybridmapError
 
 DEPLOYED = ("Snakefile", "config.yaml", "workflow", "envs")
 """Files and folders of the workflow."""
+OWN = ("Snakefile", "config.yaml", "workflow/rules/common.smk")
+"""Files by which a copy of it is known."""
 RECENT = 60
 """Lines of Snakemake that a quiet run prints when it fails."""
 _PACKAGE = Path(__file__).parents[1]
 
 
 def workflow_folder() -> Path:
-    """Where the Snakefile lies: in the package of a wheel, or above the package in a clone."""
+    """Where the Snakefile lies: in this folder if the workflow was copied here, in the wheel, or above the package."""
+    if all(Path(part).is_file() for part in OWN):
+        return Path.cwd()
     folders = (_PACKAGE / "deployed", _PACKAGE.parent)
     source = next((folder for folder in folders if (folder / "Snakefile").is_file()), None)
     if source is None:
@@ -41,9 +45,8 @@ def default_file() -> Path:
 
 
 def job_needs() -> dict[str, dict[str, int]]:
-    """Memory [MB], time [min] and threads of a job of each rule: ``workflow/resources.yaml`` of this folder, or that of the package."""
-    name = Path("workflow/resources.yaml")
-    file = name if name.is_file() else workflow_folder() / name
+    """Memory [MB], time [min] and threads of a job of each rule: ``workflow/resources.yaml``."""
+    file = workflow_folder() / "workflow" / "resources.yaml"
     needs: dict[str, dict[str, int]] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return needs
 

@@ -72,8 +72,22 @@ def test_a_copy_is_whole_and_overwrites_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(HybridmapError, match=r"Snakefile, config.yaml, workflow, envs exist there already"):
         deploy(tmp_path / "copy")
     monkeypatch.setattr(workflow, "_PACKAGE", tmp_path / "core" / "hybridmap")
+    monkeypatch.chdir(tmp_path / "copy")
+    assert workflow.workflow_folder() == tmp_path / "copy"  # what was changed there is run
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(HybridmapError, match=r"the workflow is not part of this installation"):
         deploy(tmp_path / "other")
+
+
+def test_jobs_get_the_program_of_this_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    show = "import os, sys; sys.stderr.write(os.environ['PATH'])"
+    monkeypatch.setattr(workflow, "snakemake_command", lambda *words: [sys.executable, "-c", show])
+    assert main(["run"]) == 0
+    assert f"{Path(sys.executable).parent}:/usr/bin" in capsys.readouterr().err
 
 
 @pytest.mark.nightly
