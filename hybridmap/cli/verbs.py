@@ -69,7 +69,7 @@ def _sample(config: Config, args: argparse.Namespace) -> None:
     from hybridmap.samples.sample import sample
 
     columns = {f.name: config.all_quantities[f.measured].column for f in config.forcing if f.measured is not None}
-    sample(args.observations, args.cube, args.out, args.quality, columns)
+    sample(args.observations, args.cube, args.out, args.quality, columns, args.dropped)
 
 
 def _split(config: Config, args: argparse.Namespace) -> None:
@@ -338,7 +338,7 @@ STAGES = {
     "build": Stage(_build, "densities, quality control, one row a site", "--observations+ --out --quality --dropped"),
     "clm5-cells": Stage(_clm5_cells, "forcing of CLM5 from the climate of the region", "--out"),
     "cube": Stage(_cube, "warp all rasters onto the grid of the region", "--out --workers"),
-    "sample": Stage(_sample, "covariates at the observations", "--observations --cube --out --quality"),
+    "sample": Stage(_sample, "covariates at the observations", "--observations --cube --out --quality --dropped?"),
     "split": Stage(_split, "deal sites into folds", "--samples --cube? --out"),
     "train": Stage(
         _train, "train folds side by side", "--experiment --fold+ --samples --splits --out --sums? --device"
