@@ -37,6 +37,7 @@ class RegionFiles:
         self.cube = folder / "covariates.zarr"
         self.samples = folder / "samples.parquet"
         self.sample_quality = folder / "quality_samples.csv"
+        self.sample_dropped = folder / "dropped_samples.parquet"
         self.splits = folder / "splits.parquet"
         # Which job made each file, from what, and the digests of all.
         self.provenance = folder / "provenance.json"

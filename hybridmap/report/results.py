@@ -70,8 +70,10 @@ class Results:
 
     @cached_property
     def dropped(self) -> pd.DataFrame:
-        """Rows and values that quality control dropped."""
-        return read_parquet(self.files.dropped)
+        """Rows and values that quality control dropped, and sites without covariates or on excluded land."""
+        paths = (self.files.dropped, self.files.sample_dropped)
+        tables = [read_parquet(path) for path in paths if path.is_file()]
+        return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
     @cached_property
     def layers(self) -> pd.DataFrame:

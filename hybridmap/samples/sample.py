@@ -30,9 +30,14 @@ FAR = 3.0
 
 
 def sample(
-    observations: Path, cube_path: Path, out: Path, quality: Path, measured: Mapping[str, str] = NONE_MEASURED
+    observations: Path,
+    cube_path: Path,
+    out: Path,
+    quality: Path,
+    measured: Mapping[str, str] = NONE_MEASURED,
+    dropped: Path | None = None,
 ) -> None:
-    """Write ``samples.parquet`` and the ladder of sites that have no covariates.
+    """Write ``samples.parquet``, and the sites that have no covariates or lie on excluded land, counted and listed.
 
     Parameters
     ----------
@@ -42,6 +47,8 @@ def sample(
         Samples and table of counted drops to write.
     measured : mapping of str to str
         Forcing that is taken as it was measured at the sites → its column of the observations.
+    dropped : Path, optional
+        Table of the sites that are left out, each with its reason, to write.
 
     Raises
     ------
@@ -55,6 +62,8 @@ def sample(
         raise HybridmapError(f"{observations}: no site lies on a cell with all covariates; check the region's layers.")
     LOG.info("%d of %d sites have all covariates", len(samples), len(sites))
     write_csv(ladder.table(), quality)
+    if dropped is not None:
+        write_parquet(ladder.dropped_rows(), dropped)
     write_parquet(samples, out)
 
 

@@ -23,7 +23,7 @@ from hybridmap.errors import HybridmapError
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.predict.map_store import MapStore
 from hybridmap.predict.origin import Origin
-from hybridmap.samples.sample import sample_sites
+from hybridmap.samples.sample import sample, sample_sites
 
 WEST, NORTH, SIDE = 4_000_000.0, 2_640_000.0, 20
 NAMED = {"name": "cover", "path": "cover.tif", "classes": {10: "forest", 50: "urban", "80,90": "water"}}
@@ -81,6 +81,13 @@ def test_excluded_cells_have_no_value_and_their_sites_a_reason(
     assert reasons.loc["a", "reason"] == f"excluded land: the cell is cover {'50' if layer is CODED else 'urban'}"
     assert reasons.loc["c", "reason"] == f"excluded land: the cell is cover {'90' if layer is CODED else 'water'}"
     assert reasons.loc["e", "rule"] == "nodata"
+
+    sites.to_parquet(tmp_path / "o.parquet")
+    tables = [tmp_path / name for name in ("s.parquet", "q.csv")]
+    sample(tmp_path / "o.parquet", tmp_path / "cube.zarr", *tables, dropped=tmp_path / "d.parquet")
+    written = pd.read_parquet(tmp_path / "d.parquet").set_index("site_id")["reason"]
+    assert written.to_dict() == reasons["reason"].to_dict()
+    assert set(pd.read_csv(tables[1])["rule"]) == {"excluded", "nodata"}
 
 
 def _degrees(cube: Any, rows: Any, columns: Any) -> Any:

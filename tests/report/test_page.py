@@ -34,7 +34,13 @@ class Anything(dict[str, Any]):
 CAPTION = Caption(EVIL, EVIL, EVIL)
 PAGE: dict[str, Any] = {
     "figures": SimpleNamespace(has=lambda _: True, source=lambda _: EVIL, size=lambda _: (1, 1)),
+    "questions": {
+        "set": EVIL, "label": EVIL, "unit": EVIL, "sure": EVIL, "trust": EVIL, "more": 1,
+        "districts": [{"name": EVIL, "stock_Tg": 1.0, "lower_Tg": 0.5, "upper_Tg": 2.0, "mean_kg_m2": 1.0}],
+        "drivers": [{"name": EVIL, "arrow": EVIL, "direction": EVIL, "change": 1.0, "effect": 1.0}],
+    },
     "first": {
+        "not_given": EVIL,
         "best": EVIL, "title": EVIL, "sentences": [EVIL], "warnings": [EVIL] * 5, "date": EVIL,
         "stocks": [{"label": EVIL, "depth": EVIL, "source": EVIL, "note": EVIL, "stock_Tg": 1.0, "lower_Tg": 1.0,
                     "upper_Tg": 1.0, "level": 0.9, "area_km2": 1.0, "mean_kg_m2": 1.0}] * 2,

@@ -66,6 +66,7 @@ rule sample:
     output:
         table=FILES.samples,
         quality=FILES.sample_quality,
+        dropped=FILES.sample_dropped,
     log:
         f"{LOGS}/sample.log",
     benchmark:
@@ -80,7 +81,7 @@ rule sample:
         code=stage_code("sample"),
     shell:
         "hybridmap sample {input.settings:q} --observations {input.observations:q} --cube {params.store:q}"
-        " --out {output.table:q} --quality {output.quality:q} --log {log:q}"
+        " --out {output.table:q} --quality {output.quality:q} --dropped {output.dropped:q} --log {log:q}"
 
 
 rule split:

@@ -24,6 +24,7 @@ rule report:
         quality=FILES.quality,
         dropped=FILES.dropped,
         quality_samples=FILES.sample_quality,
+        dropped_samples=FILES.sample_dropped,
         samples=FILES.samples,
         splits=FILES.splits,
         store=metadata(FILES.cube),

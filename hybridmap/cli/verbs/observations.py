@@ -60,7 +60,7 @@ def _ingest(config: Config, source: str, out: Path, quality: Path | None) -> Non
 @options.observations(cls=Several, help="Tables of observations.")
 @options.out()
 @options.quality()
-@click.option("--dropped", type=options.FILE, required=True, help="Table of dropped rows to write.")
+@options.dropped()
 def _build(config: Config, observations: tuple[Path, ...], out: Path, quality: Path, dropped: Path) -> None:
     """Densities, quality control, one row a site."""
     from hybridmap.observations.build import build

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 @options.cube()
 @options.out()
 @options.quality()
-def _sample(config: Config, observations: Path, cube: Path, out: Path, quality: Path) -> None:
+@options.dropped(required=False)
+def _sample(config: Config, observations: Path, cube: Path, out: Path, quality: Path, dropped: Path | None) -> None:
     """Covariates at the observations."""
     from hybridmap.samples.sample import sample
 
     columns = {f.name: config.all_quantities[f.measured].column for f in config.forcing if f.measured is not None}
-    sample(observations, cube, out, quality, columns)
+    sample(observations, cube, out, quality, columns, dropped)
 
 
 @stage
