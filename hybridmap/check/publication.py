@@ -32,11 +32,13 @@ def check_publication(config: Config, publication: Publication) -> str:
     """
     authors = f"{len(publication.authors)} author{'s' if len(publication.authors) != 1 else ''}"
     licence = publication.licence or "no licence"
-    layers = (*config.observations, *config.covariates, *config.forcing)
+    licences = {source.name: source.licence for source in config.observations}
+    licences |= {layer.name: layer.licence for layer in config.covariates}
+    licences |= {layer.name: layer.licence for layer in config.forcing}
     doubts = [
-        f"{layer.name} ({layer.licence}) {words}"
-        for layer in layers
-        if publication.licence and (words := asks_for_more(layer.licence, publication.licence))
+        f"{name} ({text}) {words}"
+        for name, text in licences.items()
+        if publication.licence and (words := asks_for_more(text, publication.licence))
     ]
     return f"{authors}, {licence}{'; but ' if doubts else ''}{', '.join(doubts)}"
 

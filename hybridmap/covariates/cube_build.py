@@ -94,6 +94,7 @@ class _Content:
             "source": "rasters whose files, licences and digests are attributes of each layer",
             "history": "hybridmap: cube",
             "processing_level": "rasters warped onto one grid",
+            "comment": "the array complete is 1 where every layer has a value",
             "license": "; ".join(licences) if all(licences) else "",
         }
         return {name: text for name, text in attributes.items() if text}
@@ -201,7 +202,7 @@ def _create(path: Path, content: _Content) -> None:
     complete = root.create_array("complete", shape=shape, dtype="uint8", chunks=chunks, dimension_names=tuple(sizes))
     of_years = " that have no years" if content.dated else ""
     long_name = f"all covariates and forcing{of_years} are known"
-    complete.attrs.update({"long_name": long_name, "coordinates": "spatial_ref"})
+    complete.attrs.update({"long_name": long_name, "units": "1", "coordinates": "spatial_ref", **CONTENT})
     if content.exclusion.blocks:
         _create_excluded(root, content)
     if content.dated:

@@ -45,8 +45,18 @@ SERIES = [
 ]
 
 __all__ = [
-    *("ACCENT", "CARBON", "COUNTS", "INK", "NO_DATA", "PARAMETER", "SERIES", "WARNING"),
-    *("gathered", "marked", "plt", "save"),
+    "ACCENT",
+    "CARBON",
+    "COUNTS",
+    "INK",
+    "NO_DATA",
+    "PARAMETER",
+    "SERIES",
+    "WARNING",
+    "gathered",
+    "marked",
+    "plt",
+    "save",
 ]
 
 plt.rcParams.update(

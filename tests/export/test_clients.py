@@ -214,6 +214,24 @@ def test_qgis_shows_units_round_numbers_and_one_range(exported: Path) -> None:
     assert seen["out_of_range.tif"]["labels"] == ["0", "1", "2", "3"]
 
 
+NETCDF = """
+import json, sys
+from qgis.core import QgsApplication, QgsRasterLayer
+app = QgsApplication([], False)
+app.initQgis()
+layer = QgsRasterLayer(sys.argv[1], "map")
+print(json.dumps([layer.isValid(), layer.crs().authid(), layer.dataProvider().bandStatistics(1).mean]))
+"""
+
+
+def test_qgis_reads_netcdf(exported: Path) -> None:
+    """Its GDAL reads no Zarr of format 3."""
+    if subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode:
+        pytest.skip("no QGIS")
+    seen = json.loads(command([SYSTEM_PYTHON, "-c", NETCDF, f'NETCDF:"{exported / "maps.nc"}":soc']))
+    assert seen == [True, "EPSG:3035", pytest.approx(np.nanmean(xr.open_zarr(exported / "maps.zarr")["soc"]), rel=1e-5)]
+
+
 def test_qgis_opens_the_project_wherever_it_lies(exported: Path, tmp_path: Path) -> None:
     if subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode:
         pytest.skip("no QGIS")

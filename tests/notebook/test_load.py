@@ -140,8 +140,9 @@ def test_a_cube_as_xarray_opens_it_is_predicted_like_its_layers(region: Region) 
             warnings.simplefilter("ignore", TableWarning)
             whole, part = model.predict(region.covariates), model.predict(raw)
         np.testing.assert_array_equal(part["soc"], whole["soc"].isel(y=slice(4, 20)))
+    factor = xr.DataArray(np.where(raw["band"] == "clay", 100.0, 1.0), dims="band")
     with pytest.warns(TableWarning, match=r"clay: all of .* rows lie outside"):
-        single.model.predict(raw.assign(covariates=raw["covariates"] * xr.where(raw["band"] == "clay", 100.0, 1.0)))
+        single.model.predict(raw.assign(covariates=raw["covariates"] * factor))
     alone = xr.Dataset({"covariates": raw["covariates"]})
     with pytest.raises(HybridmapError, match="no forcing 'npp'"):
         single.model.predict(alone)

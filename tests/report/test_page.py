@@ -110,6 +110,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         ],
         references=[reference],
         versions={"hybridmap": EVIL},
+        publication={EVIL: EVIL},
         inputs=[Anything()],
         config=EVIL,
     )
