@@ -65,6 +65,7 @@ def small_region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path
     raw["data_root"] = str(folder / "inputs")
     raw["grid"]["bounds"] = (4_000_000, 2_600_000, 4_160_000, 2_720_000)
     raw["demo"]["sites"] = 500
+    raw["demo"]["highest_site_m"] = 10_000  # sites everywhere
     raw["splits"] = [{"name": "block", "folds": 3, "size_km": 20}]
     for experiment in raw["experiments"]:
         experiment["splits"] = ["block"]

@@ -75,6 +75,7 @@ def write_region(folder: Path) -> Path:
     """Rasters, a table of profiles, the model of the page and the region file; returns the latter."""
     raw = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     raw["demo"]["sites"], raw["grid"]["bounds"] = 200, BOUNDS
+    raw["demo"]["highest_site_m"] = 10_000  # sites everywhere
     raw["data_root"] = str(folder / "inputs")
     config = parse_config(raw, "test")
     write_landscape(config, folder / "inputs")

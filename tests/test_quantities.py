@@ -38,6 +38,7 @@ def write_region(folder: Path) -> Path:
     """A small landscape whose table measures nitrogen, inorganic carbon and radiocarbon too, and its region file."""
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
     raw["demo"]["sites"], raw["grid"]["bounds"] = 900, BOUNDS
+    raw["demo"]["highest_site_m"] = 10_000  # sites everywhere
     write_landscape(parse_config(raw, "test"), folder / "inputs")
     table = pd.read_csv(folder / "inputs/observations.csv", sep=";")
     generator = np.random.default_rng(1)

@@ -38,16 +38,16 @@ def map_errors(true: Field, maps: Mapping[str, Field], name: str) -> list[dict[s
     """
     is_known = np.isfinite(true) & np.isfinite(maps[name])
     of_part = {part: is_known & (maps["applicable"] == code) for part, code in PARTS.items()}
-    return [{"part": part, **_errors(true, maps, name, chosen)} for part, chosen in of_part.items() if chosen.any()]
+    return [{"part": part, **_errors(true, maps, name, members)} for part, members in of_part.items() if members.any()]
 
 
-def _errors(true: Field, maps: Mapping[str, Field], name: str, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    truth = true[chosen].astype("float64")
-    error = maps[name][chosen] - truth
+def _errors(true: Field, maps: Mapping[str, Field], name: str, members: NDArray[np.bool_]) -> dict[str, Any]:
+    truth = true[members].astype("float64")
+    error = maps[name][members] - truth
     scores = {"cells": len(truth), "true": truth.mean(), "bias": error.mean(), "rmse": np.sqrt((error**2).mean())}
     if f"{name}_lower" not in maps:
         return {**scores, "width": None, "held": None}
-    lower, upper = (maps[f"{name}_{end}"][chosen] for end in ("lower", "upper"))
+    lower, upper = (maps[f"{name}_{end}"][members] for end in ("lower", "upper"))
     return {**scores, "width": (upper - lower).mean(), "held": ((lower <= truth) & (truth <= upper)).mean()}
 
 
