@@ -215,7 +215,7 @@ def _create_excluded(root: zarr.Group, content: _Content) -> None:
     meanings = " ".join(label.replace(" ", "_") for label in labels)
     words = {"long_name": "class that the cell is left out by", "labels": labels, "units": "1"}
     flags = {"flag_values": list(range(len(labels))), "flag_meanings": meanings}
-    create_layer(root, EXCLUDED, content.grid.sizes, content.tile, words | flags, dtype="uint8", fill=0)
+    create_layer(root, EXCLUDED, content.grid.sizes, content.tile, words | flags | CONTENT, dtype="uint8", fill=0)
 
 
 def _create_years(years: zarr.Group, content: _Content) -> None:
