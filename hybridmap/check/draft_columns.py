@@ -139,4 +139,5 @@ def span(cells: pd.Series) -> str:
     values = numbers(cells)
     if not len(values):
         return ""
-    return f"{values.min():.6g} to {values.max():.6g}, mostly near {np.median(values):.4g}"
+    middle = float(np.median(values))
+    return f"{values.min():.6g} to {values.max():.6g}, mostly near {middle:{'.3g' if abs(middle) < 1000 else '.0f'}}"
