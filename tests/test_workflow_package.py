@@ -82,7 +82,9 @@ def test_an_installed_wheel_runs_and_deploys_where_nobody_has_activated_its_envi
     hybridmap(user, "run", "--cores", "1", "--snakemake", "results/demo/inputs/made.json")
     assert (user / "results/demo/inputs/observations.csv").is_file()
     hybridmap(user, "deploy", "copy")
-    hybridmap(user / "copy", "run", "--cores", "1", "--snakemake", "results/demo/inputs/made.json", "--directory", "../other")
+    hybridmap(
+        user / "copy", "run", "--cores", "1", "--snakemake", "results/demo/inputs/made.json", "--directory", "../other"
+    )
     assert (user / "other/results/demo/inputs/observations.csv").is_file()
     said = hybridmap(user, "plan", "copy/config.yaml")
     assert "| `cube` | 1 |" in said

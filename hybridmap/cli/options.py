@@ -85,7 +85,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Options that stages share; one without a default or an action must be given."""
 
 
-
 def whole_number(text: str) -> int:
     """A count, also as 6e9.
 

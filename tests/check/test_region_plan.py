@@ -85,7 +85,9 @@ def test_jobs_are_those_that_snakemake_plans(tmp_path: Path, over: dict[str, Any
     (tmp_path / "over.yaml").write_text(yaml.safe_dump(over or {"region": "demo"}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
     files = ["--configfile", str(ROOT / "config.yaml"), str(tmp_path / "over.yaml")]
-    done = subprocess.run([*command, "--dry-run", "--quiet", "rules", *files], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, "--dry-run", "--quiet", "rules", *files], capture_output=True, text=True, check=True
+    )
     planned = Counter({rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE)})
     assert planned["cube"] == 1
     counts = job_counts(demo(**over))
