@@ -77,7 +77,7 @@ class Size:
 
 @dataclass(frozen=True)
 class RuleCost:
-    """Jobs of a rule: how many; threads, memory [MB] and time limit [h] of one; CPU time of all [h], None if unknown."""
+    """Jobs of a rule: how many; threads, memory [MB] and time limit [h] of one; CPU time of all [h] or None."""
 
     rule: str
     jobs: int
@@ -286,7 +286,7 @@ def _total_lines(costs: list[RuleCost], wish: Wish) -> list[str]:
         f"* {sum(cost.jobs for cost in costs):,} jobs, {core_h:,.0f} core hours where rates are measured; memory, limit"
         f" and threads are those of the first attempt (`workflow/resources.yaml`), attempt {ATTEMPTS} gets {ATTEMPTS}"
         " times as much.",
-        f"* In {wish.hours:g} h of work without gaps: {nodes:,} {nodes_word} of {wish.node_cores} cores; {chain_h:,.1f} h at"
+        f"* In {wish.hours:g} h without gaps: {nodes:,} {nodes_word} of {wish.node_cores} cores; {chain_h:,.1f} h at"
         f" the least, the jobs of {', '.join(chain)} one after another.",
     ]
     if wish.core_hour_price:
