@@ -1,4 +1,4 @@
-"""Hundreds of jobs through an executor that computes nothing and lets some fail: nothing is lost, retries are bounded."""
+"""Hundreds of jobs through an executor that computes nothing and lets some fail: none is lost, retries are bounded."""
 
 import os
 import subprocess

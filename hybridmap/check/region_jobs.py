@@ -30,7 +30,7 @@ class Counted(NamedTuple):
         return sum(len([i for i in ids if e.map or i != MAP_FOLD]) for e, ids in folds)
 
 
-def _each(region: Counted) -> int:
+def _experiments(region: Counted) -> int:
     return len(region.config.experiments)
 
 
@@ -49,17 +49,17 @@ JOBS: dict[str, Callable[[Counted], int]] = {
     "sample": _once,
     "split": _once,
     "train": lambda region: region.trainings,
-    "evaluate": _each,
+    "evaluate": _experiments,
     "baseline": lambda region: len(region.config.baselines),
-    "ladder": _each,
-    "identifiability_of_folds": _each,
+    "ladder": _experiments,
+    "identifiability_of_folds": _experiments,
     "applicability": lambda region: _mapped(region) if region.config.predict.applicability else 0,
     "expected_error": lambda region: _mapped(region) if region.config.predict.applicability else 0,
     "predict_part": lambda region: _mapped(region) * region.config.predict.parts * (region.config.predict.parts > 1),
     "predict": _mapped,
     "stac": _mapped,
     "totals": lambda region: len(with_stock(region.config)) if region.config.totals else 0,
-    "diagnose_experiment": _each,
+    "diagnose_experiment": _experiments,
     "reference": lambda region: len(with_main_target(region.config)) if region.config.reference else 0,
     "report": _once,
     "provenance": _once,

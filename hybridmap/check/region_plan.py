@@ -77,7 +77,7 @@ class Size:
 
 @dataclass(frozen=True)
 class RuleCost:
-    """Jobs of a rule: how many, threads, memory [MB] and time limit [h] of one, and CPU time of all [h]; None unknown."""
+    """Jobs of a rule: how many; threads, memory [MB] and time limit [h] of one; CPU time of all [h] or None."""
 
     rule: str
     jobs: int
@@ -129,7 +129,7 @@ def plan_lines(config: Config, wish: Wish, needs: Mapping[str, Mapping[str, int]
         *_table(costs),
         *_total_lines(costs, wish),
         *_storage_lines(storage, wish),
-        *_limit_lines(costs, size, rates),
+        *_limit_lines(costs, size, rates, _map_seconds(config, size, maps, _values(rates))),
         *_rate_lines(rates),
     ]
 
@@ -137,6 +137,10 @@ def plan_lines(config: Config, wish: Wish, needs: Mapping[str, Mapping[str, int]
 def _read_rates() -> dict[str, dict[str, Any]]:
     rates: dict[str, dict[str, Any]] = yaml.safe_load(RATES.read_text(encoding="utf-8"))
     return rates
+
+
+def _values(rates: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    return {name: float(entry["value"]) for name, entry in rates.items()}
 
 
 def _size(config: Config, wish: Wish) -> Size:
@@ -163,24 +167,20 @@ def _costs(
     """Of every rule of the workflow that has jobs, in its order."""
     hours = _core_hours(config, size, maps, rates)
     for rule, jobs in job_counts(config).items():
-        need = needs[rule]
-        runtime = need["runtime"] * (2 if rule == "train" and not config.fan_out else 1)
-        yield RuleCost(rule, jobs, need["threads"], need["mem_mb"], runtime / 60, hours.get(rule))
+        granted = needs[rule]
+        runtime = granted["runtime"] * (2 if rule == "train" and not config.fan_out else 1)
+        yield RuleCost(rule, jobs, granted["threads"], granted["mem_mb"], runtime / 60, hours.get(rule))
 
 
 def _core_hours(
     config: Config, size: Size, maps: Mapping[str, int], rates: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, float]:
     """CPU time [h] of all jobs of the rules whose rates are measured."""
-    million = size.cells / 1e6
-    rate = {name: float(entry["value"]) for name, entry in rates.items()}
-    predicting = sum(
-        million * (rate["read"] * size.layers + _computing(config.experiment(name), size.layers, rate))
-        + million * count * rate["write"]
-        for name, count in maps.items()
-    )
-    seconds = {"cube": million * size.layers * rate["cube"]}
-    rasters = million * sum(maps.values()) * rate["rasters"]
+    rate = _values(rates)
+    of_maps = _map_seconds(config, size, maps, rate)
+    rasters = of_maps["GeoTIFFs"]
+    predicting = sum(of_maps.values()) - rasters
+    seconds = {"cube": size.cells / 1e6 * size.layers * rate["cube"]}
     if config.predict.parts > 1:
         seconds |= {"predict_part": predicting, "predict": rasters}
     elif maps:
@@ -191,6 +191,17 @@ def _core_hours(
         )
         seconds["train"] = size.sites * epochs / 1e6 * rate["train"]
     return {rule: value / HOUR_S for rule, value in seconds.items()}
+
+
+def _map_seconds(config: Config, size: Size, maps: Mapping[str, int], rate: Mapping[str, float]) -> dict[str, float]:
+    """CPU seconds of what all maps are made by."""
+    million, count = size.cells / 1e6, sum(maps.values())
+    return {
+        "reading": million * rate["read"] * size.layers * len(maps),
+        "network and process": million * sum(_computing(config.experiment(name), size.layers, rate) for name in maps),
+        "writing": million * count * rate["write"],
+        "GeoTIFFs": million * count * rate["rasters"],
+    }
 
 
 def _computing(experiment: Experiment, layers: int, rate: Mapping[str, float]) -> float:
@@ -268,14 +279,15 @@ def _hours(value: float | None) -> str:
 def _total_lines(costs: list[RuleCost], wish: Wish) -> list[str]:
     core_h = sum(cost.core_h or 0.0 for cost in costs)
     nodes = math.ceil(core_h / wish.hours / wish.node_cores)
+    nodes_word = "node" if nodes == 1 else "nodes"
     chain = [f"`{cost.rule}`" for cost in costs if cost.core_h]
     chain_h = sum(cost.job_h for cost in costs)
     lines = [
         f"* {sum(cost.jobs for cost in costs):,} jobs, {core_h:,.0f} core hours where rates are measured; memory, limit"
         f" and threads are those of the first attempt (`workflow/resources.yaml`), attempt {ATTEMPTS} gets {ATTEMPTS}"
         " times as much.",
-        f"* In {wish.hours:g} h of work without gaps: {nodes:,} nodes of {wish.node_cores} cores; {chain_h:,.1f} h at the"
-        f" least, the jobs of {' and '.join(chain)} one after another.",
+        f"* In {wish.hours:g} h without gaps: {nodes:,} {nodes_word} of {wish.node_cores} cores; {chain_h:,.1f} h at"
+        f" the least, the jobs of {', '.join(chain)} one after another.",
     ]
     if wish.core_hour_price:
         lines.append(f"* Computing: {core_h * wish.core_hour_price:,.2f} at {wish.core_hour_price:g} a core hour.")
@@ -295,12 +307,16 @@ def _storage_lines(storage: Storage, wish: Wish) -> list[str]:
     return lines
 
 
-def _limit_lines(costs: list[RuleCost], size: Size, rates: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What bounds the run: jobs longer than their time, what cannot be shared out, and the first look at all rasters."""
+def _limit_lines(
+    costs: list[RuleCost], size: Size, rates: Mapping[str, Mapping[str, Any]], of_maps: Mapping[str, float]
+) -> list[str]:
+    """What bounds the run: parts of the maps, jobs longer than their time, the first look at all rasters."""
+    parts = ", ".join(f"{name} {_hours(seconds / HOUR_S)} h" for name, seconds in of_maps.items())
     digest_h = size.cells * size.layers * 2 / GB / float(rates["digest"]["value"]) / HOUR_S
     lines = [
-        f"* The first plan reads all source rasters once for their digests: {digest_h:,.1f} h of one core at two bytes"
-        " a cell and layer; later plans remember them.",
+        f"* Maps, in core hours: {parts}.",
+        f"* The first plan reads all source rasters once for their digests: {_hours(digest_h)} h of one core at two"
+        " bytes a cell and layer; later plans remember them.",
     ]
     for cost in costs:
         if cost.job_h > cost.limit_h:
@@ -311,7 +327,8 @@ def _limit_lines(costs: list[RuleCost], size: Size, rates: Mapping[str, Mapping[
             )
     if size.tiles > MOST_TILES:
         lines.append(
-            f"* {size.tiles:,} tiles make many files: a larger `predict.tile`, such as {_larger_edge(size):,}, makes fewer."
+            f"* {size.tiles:,} tiles make many files: a larger `predict.tile`, such as {_larger_edge(size)}, makes"
+            " fewer."
         )
     if not size.sites:
         lines.append("* Training: give `--sites`, the number of sites.")

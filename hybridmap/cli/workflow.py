@@ -18,7 +18,7 @@ from hybridmap.errors import HybridmapError
 
 DEPLOYED = ("Snakefile", "config.yaml", "workflow", "envs")
 """Files and folders of the workflow."""
-OWN = ("Snakefile", "config.yaml", "workflow/rules/common.smk")
+COPY_MARKS = ("Snakefile", "config.yaml", "workflow/rules/common.smk")
 """Files by which a copy of it is known."""
 RECENT = 60
 """Lines of Snakemake that a quiet run prints when it fails."""
@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 def workflow_folder() -> Path:
     """Where the Snakefile lies: in this folder if the workflow was copied here, in the wheel, or above the package."""
-    if all(Path(part).is_file() for part in OWN):
+    if all(Path(part).is_file() for part in COPY_MARKS):
         return Path.cwd()
     folders = (_PACKAGE / "deployed", _PACKAGE.parent)
     source = next((folder for folder in folders if (folder / "Snakefile").is_file()), None)

@@ -93,3 +93,13 @@ def test_jobs_are_those_that_snakemake_plans(tmp_path: Path, over: dict[str, Any
     counts = job_counts(demo(**over))
     assert {rule: planned[rule] for rule in counts} == counts
     assert not [rule for rule in JOBS if rule not in counts and planned[rule]]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("region", "cells"), [("europe", 6e9), ("conus", 128e6)])
+def test_the_page_shows_what_the_command_prints(region: str, cells: float) -> None:
+    config = load_config(ROOT / "config.yaml", ROOT / f"resources/regions/{region}.yaml")
+    printed = plan_lines(config, Wish(cells=int(cells), covariates=170, sites=20_000), job_needs())
+    blocks = re.findall(r"```markdown\n(.*?)```", (ROOT / "docs/continental.md").read_text(), re.DOTALL)
+    (shown,) = (block for block in blocks if block.startswith(f"{cells / 1e6:,.0f} million cells"))
+    assert set(shown.splitlines()) <= set(printed)

@@ -28,7 +28,6 @@ from hybridmap.report.expected import (
 )
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
 
-
 # A plan of thousands of jobs is millions of objects that live to its end: to look for garbage among them again and again
 # took an eighth of the time.
 gc.set_threshold(100_000, 50, 50)
@@ -39,7 +38,9 @@ def results_under_prefix() -> dict[str, str]:
 
     All names start from there, so it is put before them here, once: commands take them too, not the rules alone.
     """
-    modifier, results = workflow.modifier.path_modifier, str(config.get("results", "results"))
+    modifier, results = workflow.modifier.path_modifier, str(
+        config.get("results", "results")
+    )
     moved = modifier.replace_prefix(results)
     workflow.modifier.path_modifier = type(modifier)(None, None, workflow)
     return {} if moved == results else {"results": moved}

@@ -1,6 +1,6 @@
 """An executor of Snakemake that computes nothing: a job ends at the next look at it, well or not, as a seed says.
 
-What happens is written to ``events.log`` in the folder of the run, a line each: rule and files of the job, attempt, kind.
+What happens is written to ``events.log`` in the folder of the run, a line each: rule, files, attempt, kind.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ SEED, SHARE = os.environ.get("PRETENDED_SEED", "0"), float(os.environ.get("PRETE
 NEVER = os.environ.get("PRETENDED_NEVER", "\0")
 """A job whose files hold this text never ends well."""
 KINDS = "before", "half", "absent"
-"""Failures: before anything is written, with some files written, and a job that says it ended well and wrote nothing."""
+"""Failures: before anything is written, with some files written, and a good end without any."""
 
 common_settings = CommonSettings(
     non_local_exec=True,
