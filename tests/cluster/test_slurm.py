@@ -39,7 +39,7 @@ def test_a_region_is_the_same_though_a_job_lacks_memory_and_its_driver_is_killed
     """Killed hard while its jobs train, after a second one was refused; its jobs go on beside those of the next one."""
     words = (*SLURM, "--retries", "5", "--set-resources", "ingest:mem_mb=150*attempt*attempt", "--")
     first = region.start(*words)
-    assert until(lambda: list((region.results / TRAINING).glob("*")), first, 300), region.said()[-5000:]
+    assert until(lambda: list((region.results / TRAINING).glob("*")), first, 600), region.said()[-5000:]
     assert region.start(*words).wait(120) != 0
     assert "cannot be locked" in region.said()
     first.kill()
