@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from conftest import ROOT
 from rio_cogeo.cogeo import cog_validate
@@ -142,6 +143,16 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
     assert makers["quality.csv"] == "build"
     assert makers["experiments/own/maps.sums"] == "predict"
     assert makers["experiments/own/diagnostics/verdict.json"] == "diagnose_experiment"
+
+
+@pytest.mark.slow
+def test_netcdf_is_made_on_request_alone(finished: Path) -> None:
+    file = finished / "results/demo/experiments/own/maps.nc"
+    assert not file.exists()
+    snakemake(finished, {}, "results/demo/experiments/own/maps.nc")
+    with xr.open_dataset(file) as made:
+        assert {"soc", "soc_lower"} <= set(made)
+    file.unlink()
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ def _copy_workflow(snakefile: Path, copy: Path) -> None:
 def _graph(record: Mapping[str, Any], results: Path) -> list[Entity]:
     publication = record.get("publication", {})
     licence = publication.get("licence") or licence_of_map(source["licence"] for source in record["sources"])
+    cited = publication.get("citation", "")
     times = [(results / name).stat().st_mtime for name in record["files"] if (results / name).is_file()]
     started, ended = _date(min(times)), _date(max(times))
     stored = [_file(name, entry) for name, entry in record["files"].items()]
@@ -89,7 +90,8 @@ def _graph(record: Mapping[str, Any], results: Path) -> list[Entity]:
         "@id": "./",
         "@type": "Dataset",
         "name": record["title"],
-        "description": f"Hybrid models and maps of soil carbon of the region {record['region']}, made with {software}.",
+        "description": f"Hybrid models and maps of soil carbon of the region {record['region']}, made with {software}."
+        f"{' Cite as: ' if cited else ''}{cited}",
         "datePublished": publication.get("date", ended),
         **_of_publication(publication),
         "license": {"@id": LICENCE_PAGES.get(licence, "#licence")},
@@ -117,7 +119,6 @@ def _of_publication(publication: Mapping[str, Any]) -> dict[str, Any]:
     facts = {
         "identifier": doi_page(publication.get("doi", "")),
         "version": publication.get("version", ""),
-        "creditText": publication.get("citation", ""),
         "author": [{"@id": author["@id"]} for author in _authors(publication)],
     }
     return {name: value for name, value in facts.items() if value}

@@ -1,6 +1,7 @@
 """What a notebook does with results: open, look, predict from tables of any kind, copy; bad tables get a sentence."""
 
 import copy
+import json
 import pickle
 import shutil
 import warnings
@@ -27,6 +28,7 @@ from hybridmap.files.results import ExperimentFiles
 from hybridmap.model.training_range import TableWarning
 from hybridmap.notebook.experiment import Experiment
 from hybridmap.notebook.region import Region
+from hybridmap.predict.colour_range import rounded
 from hybridmap.samples.clustered_regions import unit_vectors
 
 NAMES = {"single": {"method": "mc_dropout", "passes": 10}, "several": {"method": "ensemble", "members": 3}}
@@ -167,7 +169,10 @@ def test_intervals_are_widened_far_from_the_sites_as_on_the_maps(region: Region,
     rules = "--calibration", files.scores.conformal, "--applicability", files.applicability
     maps = "--out", files.maps, "--rasters", files.rasters, "--summary", files.map_list
     cube, expected = ("--cube", folder / "covariates.zarr"), ("--expected-error", files.expected_error.table)
-    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, *maps)
+    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, *maps, *tables[:2])
+    limits = {entry["name"]: entry.get("colour_limits") for entry in json.loads(files.map_list.read_text())}
+    most = float(pd.read_parquet(folder / "samples.parquet")["soc_density_kg_m3"].quantile(0.95))
+    assert limits["soc"] == limits["soc_lower"] == limits["soc_upper"] == list(rounded((0.0, most)))
     experiment = Experiment(files.folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)

@@ -12,6 +12,7 @@ from hybridmap.config.reading import load_config
 from hybridmap.errors import HybridmapError
 from hybridmap.export.crate import CONTEXT, write_crate
 from hybridmap.files.job_records import read_job_records
+from hybridmap.files.reading import read_state
 from hybridmap.files.sums import write_sums
 from hybridmap.files.tables import write_state
 from hybridmap.report import run_record
@@ -190,6 +191,23 @@ def test_a_crate_names_workflow_sources_and_results(results: Path, tmp_path: Pat
     for name, entry in graph.items():
         assert entry.keys() <= WORDS
         assert "File" not in entry["@type"] or (results / name).is_file()
+
+
+def test_a_crate_names_authors_and_licence_of_a_publication(results: Path, tmp_path: Path) -> None:
+    anna, bo = {"name": "Anna", "orcid": "0000-0002-1825-0097"}, {"name": "Bo", "institution": "ETH"}
+    block = {"authors": [anna, bo], "doi": "10.5281/zenodo.1", "citation": "Anna (2026)", "licence": "CC-BY-NC-4.0",
+             "version": "1.0", "date": "2026-11-27"}  # fmt: skip
+    write_state({**read_state(results / "provenance.json"), "publication": block}, results / "provenance.json")
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    write_crate(results, tmp_path / "Snakefile")
+    graph = {entry["@id"]: entry for entry in json.loads((results / "ro-crate-metadata.json").read_text())["@graph"]}
+    root = graph["./"]
+    assert [graph[author["@id"]]["name"] for author in root["author"]] == ["Anna", "Bo"]
+    assert root["author"][0]["@id"] == "https://orcid.org/0000-0002-1825-0097"
+    assert (root["identifier"], root["version"]) == ("https://doi.org/10.5281/zenodo.1", "1.0")
+    assert root["datePublished"] == "2026-11-27"
+    assert root["description"].endswith("Cite as: Anna (2026)")
+    assert graph[root["license"]["@id"]]["name"] == "CC-BY-NC-4.0"
 
 
 def test_a_state_that_is_no_record_of_this_release_is_no_traceback(tmp_path: Path) -> None:
