@@ -23,7 +23,7 @@ container: "hybridmap.sif"
 
 onstart:
     PLAN["is_made"] = True
-    look_ahead()
+    refuse_hopeless_jobs()
 
 
 onerror:

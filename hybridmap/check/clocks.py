@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hybridmap.errors import HybridmapError
 
-AHEAD_S = 10.0
+CLOCK_TOLERANCE_S = 10.0
 """Seconds that a file may be ahead of the clock of its file system: no job is over sooner than that."""
 
 
@@ -32,10 +32,10 @@ def refuse_future(files: Iterable[Path]) -> None:
     """
     changed = {file: file.stat().st_mtime for file in files if file.is_file()}
     newest = max(changed, key=lambda file: changed[file], default=None)
-    if newest is None or changed[newest] <= time.time() + AHEAD_S:
+    if newest is None or changed[newest] <= time.time() + CLOCK_TOLERANCE_S:
         return
     lead_s = changed[newest] - _file_clock(newest.parent)
-    if lead_s > AHEAD_S:
+    if lead_s > CLOCK_TOLERANCE_S:
         raise HybridmapError(
             f"{newest}: it was changed {lead_s:.0f} s after now, so the clocks of machines or of the disk differ; set"
             f" them right, then 'touch {newest}' and what was made from it."

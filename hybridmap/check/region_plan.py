@@ -206,9 +206,9 @@ def _map_seconds(config: Config, size: Size, maps: Mapping[str, int], rate: Mapp
 
 def _computing(experiment: Experiment, layers: int, rate: Mapping[str, float]) -> float:
     """CPU seconds of a million cells, reading and writing apart; every draw is computed once more."""
-    is_clm5 = experiment.process is not None and experiment.process.name.startswith("clm5")
-    once = rate["compute_clm5"] if is_clm5 else rate["compute"] + rate["compute_layer"] * layers
-    return once * _draws(experiment)
+    family = experiment.process.name.partition("_")[0] if experiment.process else ""
+    light = rate["compute"] + rate["compute_layer"] * layers
+    return rate.get(f"process_{family}", light) * _draws(experiment)
 
 
 def _draws(experiment: Experiment) -> int:

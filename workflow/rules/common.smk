@@ -190,7 +190,7 @@ def needs(rule: str, time: int = 1):
     }
 
 
-def look_ahead():
+def refuse_hopeless_jobs():
     """Refuse, before the first job, what would fail job by job and attempt by attempt."""
     jobs = list(workflow.dag.needrun_jobs())
     try:
