@@ -22,6 +22,8 @@ ATTEMPTS = 3
 """Of a job in the profiles of clusters; the last gets so many times the memory and time."""
 ARRAYS = 4
 """Arrays of a cube, with a file a tile each: covariates, two of forcing, and where all are complete."""
+OF_MODEL = "model_"
+"""Begin of the rates that are of one process model, its name behind."""
 MOST_TILES = 20_000
 """Tiles of a map, each a file, beyond which a larger one is advised."""
 HOUR_S = 3600.0
@@ -206,8 +208,10 @@ def _map_seconds(config: Config, size: Size, maps: Mapping[str, int], rate: Mapp
 
 def _computing(experiment: Experiment, layers: int, rate: Mapping[str, float]) -> float:
     """CPU seconds of a million cells, reading and writing apart; every draw is computed once more."""
-    is_clm5 = experiment.process is not None and experiment.process.name.startswith("clm5")
-    once = rate["compute_clm5"] if is_clm5 else rate["compute"] + rate["compute_layer"] * layers
+    process = experiment.process.name if experiment.process else ""
+    # A process model with a rate of its own, network included; others are counted as the five pools.
+    of_model = [value for key, value in rate.items() if process.startswith(key.removeprefix(OF_MODEL))]
+    once = of_model[0] if process and of_model else rate["compute"] + rate["compute_layer"] * layers
     return once * _draws(experiment)
 
 
