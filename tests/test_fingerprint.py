@@ -145,6 +145,7 @@ def test_a_change_in_any_module_replans_the_stages_that_import_it_and_no_others(
 def test_a_file_of_data_belongs_to_the_module_that_reads_it(copy: Path, stages: dict[str, set[str]]) -> None:
     formats = next(m for m, f in Code(copy).modules.items() if b"def format_names" in (copy.parent / f).read_bytes())
     readers = {
+        "check/rates.yaml": "hybridmap.check.region_plan",
         "config/template.yaml": "hybridmap.config.template",
         "fetch/downloads.yaml": "hybridmap.fetch.catalogue",
         "process/atmosphere_14c.csv": "hybridmap.process.radiocarbon",

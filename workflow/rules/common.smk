@@ -161,11 +161,11 @@ def check_profile():
     if workflow.modifier.parent_modifier is not None:
         return  # used as a module, whose rules have other names
     settings = workflow.resource_settings
-    names = {rule.name for rule in workflow.rules}
-    for rule in (*settings.overwrite_resources, *settings.overwrite_threads):
-        if rule not in names:
+    names = {entry.name for entry in workflow.rules}
+    for name in (*settings.overwrite_resources, *settings.overwrite_threads):
+        if name not in names:
             raise WorkflowError(
-                f"profile: set-resources or set-threads names the rule '{rule}'{nearest(rule, names)}, which this version of"
+                f"profile: set-resources or set-threads names the rule '{name}'{nearest(name, names)}, which this version of"
                 " the workflow has not; 'snakemake --list' says which there are."
             )
     methods = {method.name for method in workflow.deployment_settings.deployment_method}
