@@ -27,8 +27,7 @@ onstart:
 
 
 onerror:
-    if sentence := jobs_without_log(Path(log).read_text(errors="replace")):
-        print(sentence, file=sys.stderr)
+    tell_unseen_folder(log)
 
 
 onsuccess:

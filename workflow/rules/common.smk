@@ -204,6 +204,14 @@ def refuse_hopeless_jobs():
         raise WorkflowError(str(error)) from None
 
 
+def tell_unseen_folder(logs):
+    """Say, after a run that failed, if a node does not see this folder; the logs are those of snakemake."""
+    files = [Path(file) for file in ([logs] if isinstance(logs, (str, Path)) else logs)]
+    messages = (f.read_text(errors="replace") for f in files if f.is_file())
+    if sentence := jobs_without_log("".join(messages)):
+        print(sentence, file=sys.stderr)
+
+
 PLAN = {"is_made": False}
 
 
