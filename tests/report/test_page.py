@@ -103,6 +103,7 @@ def test_the_page_escapes_what_it_is_given() -> None:
         first_scheme=EVIL,
         rungs=[rungs],
         physics=physics,
+        map_errors=[Anything(cells=1, true=1.0, bias=1.0, rmse=1.0, width=1.0, held=1.0)],
         score_names=[EVIL],
         scores=[],
         intervals=[],
