@@ -157,9 +157,9 @@ def main() -> None:
     print(f"below 0 at {beyond.mean():.1%}; DOC is negative at {(soils['doc'][over] < 0).mean():.0%} of those above 1,")
     print(f"the margin of uptake at {(soils['margin_uptake'][over] < 0).mean():.0%}.")
     constrained = soils["saturation_constrained"]
-    same = constrained[over | beyond]
+    impossible = constrained[over | beyond]
     print(f"constrained: {constrained.min():.3f} to {constrained.max():.4f}.")
-    print(f"the impossible ones, constrained: {same.min():.2f} to {same.max():.2f}, median {same.median():.2f}.")
+    print(f"the impossible ones, constrained: {impossible.min():.2f} to {impossible.max():.2f}, median {impossible.median():.2f}.")
     for name in ("npp", "mat"):
         medians = [soils[name][part].median() for part in (over, ~over)]
         print(f"median {name}: {medians[0]:.0f} where above 1, {medians[1]:.0f} elsewhere")
