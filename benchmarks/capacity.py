@@ -159,7 +159,7 @@ def main() -> None:
     constrained = soils["saturation_constrained"]
     impossible = constrained[over | beyond]
     print(f"constrained: {constrained.min():.3f} to {constrained.max():.4f}.")
-    print(f"the impossible ones, constrained: {impossible.min():.2f} to {impossible.max():.2f}, median {impossible.median():.2f}.")
+    print(f"the impossible ones: {impossible.min():.2f} to {impossible.max():.2f}, median {impossible.median():.2f}.")
     for name in ("npp", "mat"):
         medians = [soils[name][part].median() for part in (over, ~over)]
         print(f"median {name}: {medians[0]:.0f} where above 1, {medians[1]:.0f} elsewhere")
