@@ -137,7 +137,7 @@ def _scores(model: Model, table: pd.DataFrame, form: RbForm) -> Scores:
         "kl_quantiles": metrics.kl_importance(*at_quantiles),
         "latent_r2": metrics.nse(latent, test["rb"]),
         "kl": metrics.kl_importance(true, learned),
-        "q10": float(out["parameter.q10"][0]),
+        "q10": float(np.asarray(out["parameter.q10"])[0]),
     }
 
 
