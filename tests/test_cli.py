@@ -59,7 +59,7 @@ def test_check_of_the_default_passes() -> None:
     assert "experiment all_neural: 13 neural" in done.stderr
 
 
-@pytest.mark.parametrize("region", ["conus_open", "europe_open"])
+@pytest.mark.parametrize("region", [pytest.param("conus_open", marks=pytest.mark.nightly), "europe_open"])
 def test_check_of_the_open_regions_passes(shared: Path, region: str) -> None:
     done = run("check", "config.yaml", f"resources/regions/{region}.yaml")
     assert done.returncode == 0, done.stderr

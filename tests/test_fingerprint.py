@@ -127,7 +127,7 @@ def replanned(package: Path, file: Path, original: dict[str, str]) -> set[str]:
     return {verb for verb, digest in original.items() if changed[verb] != digest}
 
 
-@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("step", [16, pytest.param(1, marks=pytest.mark.nightly)])
 def test_a_change_in_any_module_replans_the_stages_that_import_it_and_no_others(
     copy: Path, stages: dict[str, set[str]], step: int
 ) -> None:

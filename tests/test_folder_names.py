@@ -78,7 +78,9 @@ def test_every_command_takes_the_folder_as_one_word(name: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["-a $(touch PWNED) 'b' \"c\" #&;{é", "{a b}`touch PWNED`"])
+@pytest.mark.parametrize(
+    "name", ["-a $(touch PWNED) 'b' \"c\" #&;{é", pytest.param("{a b}`touch PWNED`", marks=pytest.mark.nightly)]
+)
 def test_the_inputs_are_made_and_read_in_an_odd_folder(name: str, tmp_path: Path) -> None:
     done = snakemake(tmp_path, name, "observations")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -114,6 +114,7 @@ def test_available_water_and_what_carbon_does_to_it_from_a_region_file(tmp_path:
     assert "theta_33_change_more" not in maps
 
 
+@pytest.mark.nightly
 def test_the_carbon_of_the_sites_teaches_more_than_that_of_a_map(tmp_path: Path) -> None:
     water_landscape(tmp_path)
     of_the_map = {**WATER, "forcing": [{k: v for k, v in WATER["forcing"][0].items() if k != "measured"}]}

@@ -242,12 +242,12 @@ def test_a_unit_a_boundary_and_a_mask_plan_what_reads_them(finished: Path) -> No
     [
         ("experiments/some_neural/maps.zarr/soc/c/0/0", "predict"),
         ("experiments/some_neural/block-1/model/weights.safetensors", "train some_neural"),
-        ("splits.parquet", "split"),
         ("report/figures/comparison.png", "report"),
-        ("inputs/observations.csv", "demo"),
         *(
             pytest.param(*pair, marks=pytest.mark.nightly)
             for pair in (
+                ("splits.parquet", "split"),
+                ("inputs/observations.csv", "demo"),
                 ("experiments/some_neural/maps/soc.tif", "predict"),
                 ("experiments/some_neural/maps.zarr/zarr.json", "predict"),
                 ("experiments/some_neural/block-1/model/members.safetensors", "train some_neural"),

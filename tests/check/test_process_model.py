@@ -41,6 +41,7 @@ def test_models_of_the_package_pass_their_own_check(name: str, tmp_path: Path) -
     assert lines[10].startswith("skip region: " if name == "clm5" else "ok   region: trained on")
 
 
+@pytest.mark.nightly
 def test_the_model_of_the_docs_passes(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(model_file)]) == 0
     assert capsys.readouterr().err.count("ok ") == 11
@@ -130,6 +131,7 @@ def test_what_the_workflow_refuses_the_check_refuses(model_file: Path, old: str,
     assert says in str(error.value)
 
 
+@pytest.mark.nightly
 def test_any_output_can_be_a_quantity_of_the_region(model_file: Path) -> None:
     renamed = SOURCE.replace('"poc"', '"respiration"').replace('"moc"', '"leaching"').replace('"soc"', '"extinct"')
     model_file.write_text(re.sub(r"    checks = .*\n", "", renamed))

@@ -84,7 +84,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch, out: Path, identity: s
     return is_killed
 
 
-@pytest.mark.parametrize("earlier", ["none", "finished and unfinished"])
+@pytest.mark.parametrize("earlier", [pytest.param("none", marks=pytest.mark.nightly), "finished and unfinished"])
 def test_a_kill_at_any_moment_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: str) -> None:
     make(tmp_path / "whole.zarr")
     expected, kills = digest(tmp_path / "whole.zarr"), 0

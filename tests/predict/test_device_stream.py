@@ -57,7 +57,7 @@ def predicted(plain: Recipe, folder: Path, out: Path, device: str) -> dict[str, 
     return maps_in(out)
 
 
-@pytest.mark.parametrize("intervals", ["none", "spread"])
+@pytest.mark.parametrize("intervals", [pytest.param("none", marks=pytest.mark.nightly), "spread"])
 def test_a_gpu_maps_what_the_cpu_maps(gpu, small_region, trained, tmp_path, intervals) -> None:
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config, intervals=intervals)

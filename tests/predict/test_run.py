@@ -224,15 +224,11 @@ def test_a_full_disk_ends_with_one_sentence_and_can_be_continued(
     config, folder = small_region
     arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
 
-    original = resumable_store.write_bytes
-
-    def full(receipt: bytes, path: Path) -> None:
-        if path.name != "identity":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        original(receipt, path)
+    def full(partial: Path, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(resumable_store, "write_bytes", full)
+        patch.setattr(resumable_store, "replace_durably", full)
         with pytest.raises(HybridmapError, match="the disk is full; make room and run again"):
             run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
     run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))

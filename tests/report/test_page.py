@@ -45,10 +45,6 @@ PAGE: dict[str, Any] = {
         "stocks": [{"label": EVIL, "depth": EVIL, "source": EVIL, "note": EVIL, "stock_Tg": 1.0, "lower_Tg": 1.0,
                     "upper_Tg": 1.0, "level": 0.9, "area_km2": 1.0, "mean_kg_m2": 1.0}] * 2,
     },
-    "map_errors": [
-        {"experiment": EVIL, "target": EVIL, "part": EVIL, "unit": EVIL, "cells": 1,
-         **dict.fromkeys(("true", "bias", "rmse", "width", "held"), 1.0)},
-    ],
     "cover": EVIL, "captions": dict.fromkeys(REGION, CAPTION), "ladder_caption": CAPTION,
     "experiment_captions": {EVIL: CAPTION}, "explorer": {"layers": [{"label": EVIL}], "borders": []},
     "packed": ["AA=="],

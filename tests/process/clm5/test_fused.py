@@ -108,6 +108,7 @@ def test_kernels_agree_with_extended_precision(shared):
     assert_gradients_close(gradient, expected)
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of the interpreter, at the bad sites
 def test_bad_sites_are_nan_and_leave_the_others_alone():
     f, para = mixed_forcing(7), torch.full((7, 21), 0.4, dtype=torch.float64)
