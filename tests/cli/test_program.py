@@ -117,3 +117,12 @@ def test_the_core_without_click_says_what_to_install() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("hybridmap: needs the package 'click', which is not installed: pip install")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("--hours", "0"), ("--node-cores", "0"), ("--resolution", "-5"), ("--months", "-1"), ("--cells", "1.5")]
+)
+def test_a_plan_of_nothing_is_one_sentence(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "region.yaml", *words]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert words[0] in sentence

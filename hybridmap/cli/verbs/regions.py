@@ -90,20 +90,22 @@ def _status(results: Path) -> None:
 
 
 COUNT = WholeNumber()
+AMOUNT = click.FloatRange(min=0)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 @verb
 @click.argument("config", nargs=-1, required=True, type=options.FILE, help="Region files, over the packaged defaults.")
 @click.option("--cells", type=COUNT, default=0, help="Cells with data, as 6e9; by default all of the grid.")
 @click.option("--covariates", type=COUNT, default=0, help="How many; by default those of the region.")
-@click.option("--resolution", type=float, default=0.0, help="Cell size, in units of the CRS of the region.")
+@click.option("--resolution", type=AMOUNT, default=0.0, help="Cell size, in units of the CRS of the region.")
 @click.option("--sites", type=COUNT, default=0, help="Sites to train on; without it training is not counted.")
-@click.option("--hours", type=float, default=24.0, help="In which the work shall be done (24).")
-@click.option("--node-cores", type=COUNT, default=32, help="Cores of a node (32).")
-@click.option("--node-memory-gb", type=float, default=0.0, help="Memory of the largest node, held against every job.")
-@click.option("--core-hour-price", type=float, default=0.0, help="Of a core for an hour, in any currency.")
-@click.option("--tb-month-price", type=float, default=0.0, help="Of a terabyte for a month.")
-@click.option("--months", type=float, default=1.0, help="That layers and maps are kept (1).")
+@click.option("--hours", type=POSITIVE, default=24.0, help="In which the work shall be done (24).")
+@click.option("--node-cores", type=click.IntRange(min=1), default=32, help="Cores of a node (32).")
+@click.option("--node-memory-gb", type=AMOUNT, default=0.0, help="Memory of the largest node, held against every job.")
+@click.option("--core-hour-price", type=AMOUNT, default=0.0, help="Of a core for an hour, in any currency.")
+@click.option("--tb-month-price", type=AMOUNT, default=0.0, help="Of a terabyte for a month.")
+@click.option("--months", type=AMOUNT, default=1.0, help="That layers and maps are kept (1).")
 def _plan(config: tuple[Path, ...], **wishes: Any) -> None:
     """What a region will take before anything is there: jobs, hours, nodes, storage, cost."""
     from hybridmap.check.region_plan import Wish, plan_lines
