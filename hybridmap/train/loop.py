@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from hybridmap.encoders.layers import BatchNorm
-from hybridmap.model import Model
+from hybridmap.model import HybridModel, Model
 from hybridmap.train.data import SiteData
 from hybridmap.train.group import Group, Report
 from hybridmap.train.member import Epoch, Member
@@ -69,7 +69,7 @@ def fit_members(
     Parameters
     ----------
     members : sequence of Member
-        Models that differ in weights, rows and seed only.
+        Models of one architecture and process; bounds of their parameters may differ.
     data : SiteData
         All sites, on the device of the models.
     options : TrainingOptions
@@ -103,15 +103,24 @@ def fit_members(
 
 
 def _groups(members: Sequence[Member], options: TrainingOptions) -> list[list[int]]:
-    """Numbers of the members that can train together: those with as many steps an epoch, or one by one.
+    """Numbers of the members that can train together: of as many steps an epoch and the same bounds, or one by one.
 
-    Members with another number of steps would age the others' optimiser.
+    Members with another number of steps would age the others' optimiser; those of other bounds would be trained between
+    those of the first.
     """
     groups: dict[object, list[int]] = {}
     for k, member in enumerate(members):
         alone = options.optimiser == "lbfgs" or any(isinstance(m, BatchNorm) for m in member.model.modules())
-        groups.setdefault(k if alone else (round(len(member.training) / options.batch_size),), []).append(k)
+        alike = (round(len(member.training) / options.batch_size), _bounds(member.model))
+        groups.setdefault(k if alone else alike, []).append(k)
     return list(groups.values())
+
+
+def _bounds(model: Model) -> tuple[tuple[float, float], ...]:
+    """Of the parameters that a hybrid model learns, in their units."""
+    if not isinstance(model, HybridModel):
+        return ()
+    return tuple(model.bounds_of(name) for name in (*model.neural_names, *model.shared_names))
 
 
 def evaluate_loss(model: Model, data: SiteData, options: TrainingOptions | None = None) -> dict[str, float]:

@@ -119,6 +119,21 @@ def test_together_equals_alone(encoder):
             torch.testing.assert_close(value, together[k].model.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
+def test_members_of_other_bounds_equal_those_alone():
+    data, _ = landscape(120)
+    options = TrainingOptions(max_epochs=4, batch_size=40, learning_rate=0.05)
+
+    def members():
+        bounds = {}, {"cue": [0.2, 0.9]}
+        specs = [SPEC | {"bounds": other} for other in bounds]
+        return [Member(model_of(specs[k], seed=k), *parts, seed=k) for k, parts in enumerate(folds(120, 2))]
+
+    together = members()
+    histories = fit_members(together, data, options)
+    for k, one in enumerate(members()):
+        assert fit_members([one], data, options)[0] == histories[k]
+
+
 @pytest.mark.parametrize("optimiser", ["adamw", "rmsprop", "lbfgs"])
 def test_members_resume_bitwise(tmp_path, optimiser):
     data, _ = landscape(120)
