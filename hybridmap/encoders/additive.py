@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridmap.encoders.interface import Encoder
-from hybridmap.encoders.layers import Dropout, Linear, activation_class
+from hybridmap.encoders.layers import Dropout, Linear, activation_class, normal_weights
 from hybridmap.options.encoder import Activation, DroppedShare
 from hybridmap.options.limits import Count
 
@@ -80,9 +80,9 @@ class NAM(Encoder):
     ) -> None:
         super().__init__()
         self.n_inputs, self.n_outputs, self.units = n_inputs, n_outputs, units
-        self.slope = nn.Parameter(torch.randn(n_inputs, units))
-        self.offset = nn.Parameter(torch.randn(n_inputs, units))
-        self.weight = nn.Parameter(torch.randn(n_inputs, units, units) / math.sqrt(units))
+        self.slope = nn.Parameter(normal_weights(n_inputs, units))
+        self.offset = nn.Parameter(normal_weights(n_inputs, units))
+        self.weight = nn.Parameter(normal_weights(n_inputs, units, units, divisor=math.sqrt(units)))
         self.bias = nn.Parameter(torch.zeros(n_inputs, units))
         self.activation = activation_class(activation)()
         self.dropout = Dropout(dropout)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hybridmap.encoders.layers import normal_weights
 from hybridmap.encoders.spline import basis_rows, local_basis, spline_sum
 
 
@@ -31,10 +32,12 @@ class KANLayer(nn.Module):
         self.register_buffer("lower", torch.full((n_inputs,), -0.5 * span))
         self.register_buffer("step", torch.full((n_inputs,), span / intervals))
         self.register_buffer("alive", torch.ones(n_inputs, n_outputs, dtype=torch.bool))
-        self.coefficients = nn.Parameter(0.02 * torch.randn(n_outputs, n_inputs, size) / math.sqrt(n_inputs))
+        self.coefficients = nn.Parameter(
+            normal_weights(n_outputs, n_inputs, size, factor=0.02, divisor=math.sqrt(n_inputs))
+        )
         bound = 0.1 / math.sqrt(n_inputs)
         has_base = base != "zero"
-        self.base_weight = nn.Parameter(torch.randn(n_inputs, n_outputs) * bound) if has_base else None
+        self.base_weight = nn.Parameter(normal_weights(n_inputs, n_outputs, factor=bound)) if has_base else None
         self.scale = nn.Parameter(torch.ones(n_inputs, n_outputs)) if affine else None
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.pruned = False

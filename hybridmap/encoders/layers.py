@@ -32,6 +32,15 @@ def activation_class(name: str) -> type[nn.Module]:
     return ACTIVATIONS[name]
 
 
+def normal_weights(*shape: int, factor: float = 1.0, divisor: float = 1.0) -> Tensor:
+    """Normal weights of mean 0 and standard deviation `factor` / `divisor`; none are drawn on the meta device.
+
+    There torch would load its compiler for arithmetic, which takes longer than reading a model.
+    """
+    weights = torch.empty(shape)
+    return weights if weights.is_meta else weights.normal_().mul_(factor).div_(divisor)
+
+
 class Linear(nn.Linear):
     """Affine map, with or without a member axis."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from hybridmap.evaluate import metrics
 from hybridmap.evaluate.block_sums import FEWEST_BLOCKS
-from hybridmap.evaluate.interval_rule import IntervalRule, RuleOptions, group_labels, learn_rule
+from hybridmap.evaluate.interval_rule import IntervalRule, RuleOptions, better_form, group_labels, learn_rule
+from hybridmap.evaluate.interval_scale import ScaleForm
 from hybridmap.model.draws import BLOCK, SITE
 
 AUTO, UNGROUPED = "auto", "none"
@@ -69,9 +70,8 @@ def choose_options(
     RuleOptions
         One of `candidates`.
     """
-    scores = {
-        c: _nested_score(rows, sites, target, c) for c in candidates if _is_possible(rows, sites, target, c.groups)
-    }
+    possible = [c for c in candidates if _is_possible(rows, sites, target, c.groups)]
+    scores = {c: _interval_score(ends, c.level) for c, ends in _nested_ends(rows, sites, target, possible).items()}
     first = candidates[0]
     best = min(scores, key=lambda name: scores[name]) if scores else first
     return best if best != first and scores[best] < (1.0 - LEAST_GAIN) * scores[first] else first
@@ -89,23 +89,35 @@ def _is_possible(rows: pd.DataFrame, sites: pd.DataFrame, target: str, groups: s
     return int((blocks >= FEWEST_BLOCKS).sum()) > 1
 
 
-def _nested_score(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions) -> float:
-    """Interval score of every fold by a rule of the others; infinite where a fold has no others or no interval."""
-    ends = list(_nested_ends(rows, sites, target, options))
+def _interval_score(ends: Sequence[pd.DataFrame], level: float) -> float:
+    """Interval score of all folds; infinite where none has an interval."""
     if not ends:
         return np.inf
     table = pd.concat(ends)
-    columns = (table["lower"], table["upper"], table["observed"])
-    score = metrics.interval_score(*columns, options.level)
+    score = metrics.interval_score(table["lower"], table["upper"], table["observed"], level)
     return score if np.isfinite(score) and np.isfinite(table[["lower", "upper"]].to_numpy()).all() else np.inf
 
 
-def _nested_ends(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions) -> Iterator[pd.DataFrame]:
-    for fold, tested in rows.groupby("fold"):
-        rest = rows[rows["fold"] != fold]
-        tested = tested[tested[f"observed.{target}"].notna() & tested[f"predicted.{target}"].notna()]
-        if tested.empty or not (rest[f"observed.{target}"].notna() & rest[f"predicted.{target}"].notna()).any():
+def _nested_ends(
+    rows: pd.DataFrame, sites: pd.DataFrame, target: str, candidates: Sequence[RuleOptions]
+) -> dict[RuleOptions, list[pd.DataFrame]]:
+    """Ends and observations of every fold by rules of the others, for each candidate."""
+    ends: dict[RuleOptions, list[pd.DataFrame]] = {options: [] for options in candidates}
+    is_observed = rows[f"observed.{target}"].notna() & rows[f"predicted.{target}"].notna()
+    for fold in rows.groupby("fold").groups:
+        is_tested = rows["fold"] == fold
+        if not (is_tested & is_observed).any() or not (~is_tested & is_observed).any():
             continue
-        rule = learn_rule(rest, sites.loc[rest.index], target, options)
-        lower, upper = rule.ends(tested, sites.loc[tested.index])
-        yield pd.DataFrame({"lower": lower, "upper": upper, "observed": tested[f"observed.{target}"]})
+        tested, rest = rows[is_tested & is_observed], rows[~is_tested]
+        tested_sites, rest_sites = sites.loc[tested.index], sites.loc[rest.index]
+        forms: dict[RuleOptions, ScaleForm] = {}
+        for options in candidates:
+            key = options._replace(groups=UNGROUPED)
+            if key not in forms:
+                forms[key] = better_form(rest, rest_sites["block"], target, key)
+            rule = learn_rule(rest, rest_sites, target, options, forms[key])
+            lower, upper = rule.ends(tested, tested_sites)
+            ends[options].append(
+                pd.DataFrame({"lower": lower, "upper": upper, "observed": tested[f"observed.{target}"]})
+            )
+    return ends

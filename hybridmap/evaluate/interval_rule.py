@@ -176,7 +176,9 @@ class IntervalRule:
         }
 
 
-def learn_rule(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions) -> IntervalRule:
+def learn_rule(
+    rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: RuleOptions, form: ScaleForm | None = None
+) -> IntervalRule:
     """Learn how predictions of a target become intervals.
 
     Parameters
@@ -189,6 +191,8 @@ def learn_rule(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: Ru
         The target.
     options : RuleOptions
         Level and groups.
+    form : ScaleForm, optional
+        What :func:`better_form` gave for these rows, where it is known: it does not depend on groups.
 
     Returns
     -------
@@ -204,7 +208,7 @@ def learn_rule(rows: pd.DataFrame, sites: pd.DataFrame, target: str, options: Ru
         raise HybridmapError(
             f"uncertainty.groups: {options.groups}, but no sample has a {options.groups}; set it to none or tercile."
         )
-    form = _better_form(rows, sites["block"], target, options)
+    form = form or better_form(rows, sites["block"], target, options)
     predicted = rows[f"predicted.{target}"]
     is_observed = rows[f"observed.{target}"].notna() & predicted.notna()
     thresholds: tuple[float, ...] = ()
@@ -252,8 +256,24 @@ def group_labels(
     return pd.Series("", index=predicted.index)
 
 
-def _better_form(rows: pd.DataFrame, blocks: pd.Series, target: str, options: RuleOptions) -> ScaleForm:
-    """Plain or on logarithms, whichever gives the lower interval score here; plain where they are equal."""
+def better_form(rows: pd.DataFrame, blocks: pd.Series, target: str, options: RuleOptions) -> ScaleForm:
+    """Plain or on logarithms, whichever gives the lower interval score here; plain where they are equal.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Held-out sites, as for :func:`learn_rule`.
+    blocks : Series
+        Block of the same rows.
+    target : str
+        The target.
+    options : RuleOptions
+        All but the groups, which the form does not depend on.
+
+    Returns
+    -------
+    ScaleForm
+    """
     observed = rows[f"observed.{target}"].astype(float)
     least = -math.inf if options.is_signed else 0.0
     residuals = (observed - rows[f"predicted.{target}"].astype(float).clip(lower=least)).dropna()

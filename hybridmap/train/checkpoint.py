@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,9 @@ def save(folder: Path, snapshot: Snapshot) -> None:
         slots[str(number)] = _describe(optimiser, f"optimiser{number}.", tensors)
     content = tensor_bytes({name: tensor.clone() for name, tensor in tensors.items()})
     write_durably(content, partial / TENSORS)
-    record = {"training": asdict(snapshot.state), "slots": slots, "tensors": sha256(content)}
+    # Not `asdict`: it copies the history of every member again at each checkpoint.
+    state = vars(snapshot.state) | {"progress": [vars(progress) for progress in snapshot.state.progress]}
+    record = {"training": state, "slots": slots, "tensors": sha256(content)}
     write_durably(sealed(json.dumps(record)), partial / STATE)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
