@@ -22,6 +22,7 @@ from rio_cogeo.cogeo import cog_validate
 from whole_workflow import workflow_command
 
 from hybridmap.config.reading import load_config, parse_config
+from hybridmap.files.results import RegionFiles
 from hybridmap.model import HybridModel
 from hybridmap.report.results import Results
 from hybridmap.report.verification import verify
@@ -234,6 +235,24 @@ def test_a_unit_a_boundary_and_a_mask_plan_what_reads_them(finished: Path) -> No
     rules = {job.split()[0] for job in plan_of(finished, {"boundaries": "lines.geojson"})}
     assert rules == {"diagnose_experiment", "report"}
     assert "cube" in plan_of(finished, {"grid": {**SMALL["grid"], "mask": "mask.geojson"}})
+
+
+@pytest.mark.slow
+def test_random_starts_are_kept_up_to_date_once_they_are_made(finished: Path) -> None:
+    assert "identifiability_of_starts own" in plan_of(finished, None, "identifiability")
+    # A record of results that a change has made worthless: what made them belongs to the region from now on.
+    summary = RegionFiles(finished / "results/demo").experiment("own").starts.summary
+    assert not summary.exists()
+    assert not plan_of(finished)
+    summary.parent.mkdir()
+    summary.write_text("{}")
+    try:
+        plan = plan_of(finished)
+    finally:
+        shutil.rmtree(summary.parent)
+    assert {"identifiability_of_starts own", "diagnose_experiment own", "report"} <= plan
+    assert "identifiability_of_starts some_neural" not in plan
+    assert not plan_of(finished)
 
 
 @pytest.mark.slow
