@@ -35,11 +35,11 @@ def row_of(name: str, words: list[str], folder: Path) -> None:
     """Print what Snakemake took: time, CPU and memory of its process."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     begin = time.monotonic()
-    with (folder / "said.log").open("w") as said:
-        process = subprocess.Popen([*command, *words], stdout=said, stderr=subprocess.STDOUT)
+    with (folder / "messages.log").open("w") as messages:
+        process = subprocess.Popen([*command, *words], stdout=messages, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    seconds, text = time.monotonic() - begin, (folder / "said.log").read_text()
+    seconds, text = time.monotonic() - begin, (folder / "messages.log").read_text()
     if process.returncode:
         raise SystemExit(f"{name}: {text[-2000:]}")
     total = re.search(r"^total +(\d+)$", text, re.MULTILINE)

@@ -65,7 +65,9 @@ def tell(ends: dict[str, list[str]], seconds: float) -> None:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     submissions = Counter(len(kinds) for kinds in ends.values())
     kinds = Counter(kind for kinds in ends.values() for kind in kinds)
-    print(f"{len(ends)} jobs, {kinds.total()} submissions, of which failed {kinds.total() - kinds['well']}: {dict(kinds)}")
+    print(
+        f"{len(ends)} jobs, {kinds.total()} submissions, of which failed {kinds.total() - kinds['well']}: {dict(kinds)}"
+    )
     print("submissions of a job: " + ", ".join(f"{n} of {count} jobs" for n, count in sorted(submissions.items())))
     cpu_s, peak_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
     print(f"{seconds:.0f} s, {cpu_s:.0f} s of CPU (local jobs included), {peak_mb:.0f} MB at the peak")
