@@ -1,4 +1,4 @@
-"""Numbers of a profile that no job can have: refused by name, where Snakemake would speak of each rule or not at all."""
+"""Numbers of a profile that no job can have: refused by name; Snakemake speaks of each rule or not at all."""
 
 from __future__ import annotations
 
