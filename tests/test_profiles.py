@@ -1,11 +1,13 @@
 """Profiles, container and environment of the workflow, without a cluster."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from conftest import ROOT
+from whole_workflow import run_workflow
 
 PROFILES = sorted((ROOT / "workflow/profiles").iterdir())
 NEEDS: dict[str, dict[str, int]] = yaml.safe_load((ROOT / "workflow/resources.yaml").read_text())
@@ -44,6 +46,30 @@ def test_profiles_name_rules_that_are_there_and_bound_retries(name: str) -> None
     if "executor" in content:
         assert content["retries"] in (1, 2, 3)
         assert content["max-threads"] >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            {"set-resources": {"cube": {"mem_mb": "lots"}}},
+            "profile: set-resources: cube: mem_mb: lots: expected a number",
+        ),
+        ({"set-threads": {"cube": "many"}}, "profile: set-threads: cube: many: expected a number above 0"),
+        ({"set-threads": {"cub": 2}}, "names the rule 'cub' (did you mean 'cube'?)"),
+    ],
+)
+def test_a_number_that_no_job_can_have_is_refused_before_any_job(
+    tmp_path: Path, content: dict[str, Any], sentence: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/config.yaml").write_text(yaml.safe_dump(content))
+    done = run_workflow(tmp_path, ROOT / "config.yaml", options=("--dry-run", "--profile", str(tmp_path / "mine")))
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert sentence in said
+    assert len(said.splitlines()) < 10
 
 
 def test_image_and_definition_install_the_same() -> None:

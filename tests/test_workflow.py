@@ -336,6 +336,28 @@ def test_a_fold_that_is_a_job_of_its_own_misses_its_files(finished: Path, tmp_pa
     assert not plan_of(tmp_path, {"fan_out": True}, f"{fold}.sums")
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
+def test_the_shares_of_a_map_are_planned_again_with_what_they_read(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    shared: dict[str, Any] = {"predict": {"parts": 2}}
+    shares = [f"results/demo/experiments/{name}/parts/{k}of2.done" for name in ("own", "some_neural") for k in (1, 2)]
+    done = snakemake(tmp_path, shared, *shares)
+    assert done.returncode == 0, done.stderr[-4000:]
+    listed = (tmp_path / "results/demo/experiments/own/parts/inputs.txt").read_text().splitlines()
+    named = {line.split()[-1].removeprefix("results/demo/") for line in listed}
+    assert {"settings/predict.json", "samples.parquet", "covariates.zarr/zarr.json", "experiments/own.sums"} <= named
+    assert not plan_of(tmp_path, shared, *shares)
+    with altered(tmp_path / "two_pools.py"):
+        plan = plan_of(tmp_path, shared, *shares)
+    assert {"predict_inputs own", "predict_part own"} <= plan
+    assert not any("some_neural" in job for job in plan)
+    longer = {**SMALL["experiment_defaults"], "training": {"max_epochs": 13, "patience": 13}}
+    plan = plan_of(tmp_path, {**shared, "experiment_defaults": longer}, *shares)
+    assert {"predict_part own", "predict_part some_neural"} <= plan
+    assert not plan_of(tmp_path, shared, *shares)
+
+
 def _interruptible() -> None:
     """Heed an interrupt also where the tests themselves run in the background, which ignores it and hands that down."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

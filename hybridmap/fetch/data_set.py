@@ -93,7 +93,7 @@ def _check_files_by_hand(name: str, entry: CatalogueEntry, folder: Path) -> None
     if missing:
         raise HybridmapError(
             f"'{name}' cannot be fetched by a program (licence: {entry.licence}); get it at {entry.request} and put"
-            f" {', '.join(missing)} into {folder}, then run again."
+            f" {', '.join(missing)} into {folder}, or into a folder of --from or downloads_from, and run again."
         )
 
 

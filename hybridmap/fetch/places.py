@@ -71,6 +71,18 @@ class Places(NamedTuple):
         LOG.info("%s: copied from %s", name, copy)
         return True
 
+    def _advice(self, name: str) -> str:
+        """Where a copy of a file would be taken from."""
+        if self._is_address:
+            return f"With a copy in a folder, FOLDER/{self.data_set}/{name}: --from FOLDER."
+        if self.origin:
+            folder = Path(self.origin)
+            return f"Neither {folder / self.data_set / name} nor {folder / name} is there, where a copy would be taken."
+        return (
+            f"With a copy of one's own, as FOLDER/{self.data_set}/{name} or FOLDER/{name}: hybridmap fetch"
+            f" {self.data_set} --from FOLDER, or downloads_from: FOLDER in the region file; --offline lists all files."
+        )
+
     def addresses(self, file: CatalogueFile) -> list[str]:
         """Of a file: that of the copy of one's own, the published one, and its mirrors."""
         copies = [f"{self.origin.rstrip('/')}/{self.data_set}/{file.name}"] if self._is_address else []
@@ -114,8 +126,7 @@ class Places(NamedTuple):
                 LOG.warning("%s%s", error, "" if is_last else f" Trying {addresses[number + 1]}")
         else:
             failed = f" {len(addresses)} addresses failed; the first: {failures[0]}" if len(addresses) > 1 else ""
-            advice = "" if self.origin else " Where you have a copy: hybridmap fetch --from FOLDER."
-            raise HybridmapError(f"{failures[-1]}{failed}{advice}")
+            raise HybridmapError(f"{failures[-1]}{failed} {self._advice(file.name)}")
         for part in path.parent.glob(f"{path.name}.*part*"):
             part.unlink()
         return address

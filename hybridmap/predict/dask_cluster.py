@@ -210,12 +210,31 @@ def _open_client(scheduler: str, patience_s: float) -> Any:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     is_file = scheduler.endswith(".json")
     address = _address_in(Path(scheduler), patience_s) if is_file else scheduler
+    place = f"{scheduler} ({address})" if is_file else scheduler
+    _check_address(address, place)
     connect: Any = Client  # its types are not declared
     try:
         return connect(address, timeout=min(ANSWER_S, max(patience_s, 1.0)), set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        place = f"{scheduler} ({address})" if is_file else scheduler
         raise HybridmapError(f"--scheduler {place}: no dask scheduler answers there ({error}).") from None
+
+
+def _check_address(address: str, place: str) -> None:
+    """Raise HybridmapError for what is no address: a client that was given such a one cannot be closed."""
+    from distributed.comm.addressing import get_address_host_port, parse_address
+
+    try:
+        scheme, _ = parse_address(address)
+        if scheme == "inproc":  # of this process, without a port
+            return
+        _, port = get_address_host_port(address)
+        if not 0 < port < 65536:
+            raise ValueError(f"no port {port}")
+    except ValueError as error:
+        raise HybridmapError(
+            f"--scheduler {place}: is no address ({error}); expected one such as tcp://host:8786, or a file of a"
+            " scheduler, whose name ends in .json."
+        ) from None
 
 
 def _address_in(file: Path, patience_s: float) -> str:

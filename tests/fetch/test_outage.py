@@ -1,18 +1,19 @@
 """Data services fail: each of ten sources is taken down in turn, each in another way."""
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty_server import BODY, Server, running_server
+from faulty_server import BODY, Server, running_server, zipped
 
 from hybridmap.cli import main
 from hybridmap.errors import HybridmapError
 from hybridmap.fetch import download, places
-from hybridmap.fetch.catalogue import CatalogueEntry, catalogue
+from hybridmap.fetch.catalogue import CatalogueEntry, catalogue, expand_files
 from hybridmap.fetch.data_set import fetch
 from hybridmap.files.reading import read_json
 
@@ -79,7 +80,7 @@ def test_without_a_second_address_the_run_ends_in_a_sentence(server, tmp_path, s
     assert list(said) == [source]
     assert "\n" not in said[source]
     assert any(words in said[source] for words in FAULTS[fault][1].split("|")), said[source]
-    assert "hybridmap fetch --from FOLDER" in said[source]
+    assert f"as FOLDER/{source}/layer.bin or FOLDER/layer.bin: hybridmap fetch {source} --from FOLDER" in said[source]
     left = {path.name for path in (tmp_path / source).iterdir()}
     assert not left & {"layer.bin", "fetched.json", "checksums.json"}
     assert all((tmp_path / name / "layer.bin").read_bytes() == BODY for name in SOURCES if name != source)
@@ -148,5 +149,53 @@ def test_a_drip_ends_in_time(server, tmp_path) -> None:
 
 
 def test_every_data_set_to_fetch_tells_its_size() -> None:
-    untold = [name for name, e in catalogue().items() if e.files and not (e.gigabytes or e.size)]
+    untold = [name for name, e in catalogue().items() if e.files and not (e.gigabytes and e.size)]
     assert untold == []
+
+
+@pytest.fixture
+def nobody(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address of the catalogue answers."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def copies_of(name: str, folder: Path) -> list[Path]:
+    """Files of a data set as a person may have them: as they are sent."""
+    known, copies = catalogue()[name], []
+    for file in [*(f.name for f in expand_files(known)), *known.files_by_hand]:
+        copies.append(folder / file)
+        copies[-1].parent.mkdir(parents=True, exist_ok=True)
+        copies[-1].write_bytes(zipped((f"{file}.tsv", b"1")) if file.endswith(".zip") else BODY)
+    return copies
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize("name", catalogue())
+def test_each_source_of_the_catalogue_is_down_and_then_comes_from_a_folder(tmp_path, capsys, name) -> None:
+    copies = copies_of(name, tmp_path / "copies" / name)
+    words = ["fetch", name, "--to", str(tmp_path / "data")]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    known, error = catalogue()[name], said.splitlines()[-1]
+    if known.files:
+        assert f"hybridmap fetch {name} --from FOLDER" in error
+        assert f"FOLDER/{name}/{copies[0].name}" in error
+        assert re.search(f"{name}: about .* GB to fetch, .* at 1 MB/s", said)
+        assert said.index("to fetch") < said.index(error)
+    else:
+        assert all(copy.name in error for copy in copies)
+        assert known.request in error
+        assert "--from" in error
+    assert not (tmp_path / "data" / name / "fetched.json").exists()
+    assert main([*words, "--from", str(tmp_path / "copies")]) == 0
+    assert len(read_json(tmp_path / "data" / name / "fetched.json")["files"]) == len(copies)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_folder_that_lacks_the_file_is_told_with_the_name_it_should_have(tmp_path, capsys) -> None:
+    (tmp_path / "copies").mkdir()
+    assert main(["fetch", "elevation", "--to", str(tmp_path / "data"), "--from", str(tmp_path / "copies")]) == 1
+    (name,) = (file.name for file in expand_files(catalogue()["elevation"]))
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"Neither {tmp_path / 'copies/elevation' / name} nor {tmp_path / 'copies' / name} is there" in error

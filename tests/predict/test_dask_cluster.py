@@ -139,6 +139,18 @@ def test_the_file_of_a_dead_cluster_is_named(tmp_path: Path) -> None:
         dask_cluster._open_client(str(file), 1.0)
 
 
+@pytest.mark.parametrize("address", ["nonsense", "host:many", "tcp://host", "http://host:1", "tcp://host:99999", "5"])
+@pytest.mark.parametrize("is_in_file", [False, True])
+def test_what_is_no_address_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, is_in_file: bool
+) -> None:
+    monkeypatch.setattr("distributed.Client", None)
+    (tmp_path / "dask.json").write_text(json.dumps({"address": address}))
+    scheduler = str(tmp_path / "dask.json") if is_in_file else address
+    with pytest.raises(HybridmapError, match=rf"^--scheduler .*{address}\)?: is no address .*tcp://host:8786"):
+        dask_cluster._open_client(scheduler, 0.0)
+
+
 @pytest.fixture
 def job(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> Callable[[str], Job]:
     """A map of a small region into a store of this name."""

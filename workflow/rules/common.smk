@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from hybridmap.check import inputs
 from hybridmap.check.clocks import refuse_future
+from hybridmap.check.profile import refuse_amount
 from hybridmap.check.slurm import Needs, jobs_without_log, refuse_what_slurm_refuses
 from hybridmap.config.reading import load_config, parse_config
 from hybridmap.config.stages import stage_settings
@@ -156,11 +157,26 @@ def content(files, wildcard: str = ""):
     return digest
 
 
+def check_amounts(settings):
+    """Refuse numbers of a profile that no job can have."""
+    given = {"default-resources": settings.default_resources or {}}
+    given |= {f"set-resources: {r}": v for r, v in settings.overwrite_resources.items()}
+    given["set-threads"] = settings.overwrite_threads
+    try:
+        refuse_amount("max-threads", settings.max_threads)
+        for key, values in given.items():
+            for name, value in values.items():
+                refuse_amount(f"{key}: {name}", getattr(value, "raw", value))
+    except HybridmapError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def check_profile():
     """Refuse what Snakemake would not say: numbers for rules that are not there, and an image that is not there."""
     if workflow.modifier.parent_modifier is not None:
         return  # used as a module, whose rules have other names
     settings = workflow.resource_settings
+    check_amounts(settings)
     names = {entry.name for entry in workflow.rules}
     for name in (*settings.overwrite_resources, *settings.overwrite_threads):
         if name not in names:

@@ -80,7 +80,7 @@ rule predict_inputs:
         code=code_of("predict"),
         tables=content(inputs.experiment_files, "experiment"),
     shell:
-        "{{ printf '%s\\n' {params.code:q} {params.tables:q} && cksum {input:q}; }} > {output:q} 2> {log:q}"
+        "hybridmap sums {input:q} --also {params.code:q} {params.tables:q} --out {output:q} --log {log:q}"
 
 
 # With predict.parts above 1, that many jobs share the tiles; the rule below then finishes the store.

@@ -110,6 +110,17 @@ def _predict(
     predict(job, _map_title(config, experiment), execution, partial(export, *places))
 
 
+@verb
+@click.argument("files", nargs=-1, required=True, type=options.FILE, help="What is read to make a map.")
+@click.option("--also", cls=Several, help="Texts that count too, as fingerprints of code.")
+@options.out()
+def _sums(files: tuple[Path, ...], also: tuple[str, ...], out: Path) -> None:
+    """Checksums and sizes of files in one, which stands for them: the shares of a map wait for it."""
+    from hybridmap.files.sum_list import write_sum_list
+
+    write_sum_list(files, also, out)
+
+
 def _target(path: Path | None, option: partial[Any]) -> Path:
     """What a prediction writes; HybridmapError where its option was left out."""
     if path is None:
