@@ -354,9 +354,9 @@ def test_an_own_process_without_derivatives_or_with_a_mistake_is_one_sentence(tm
 
 
 @pytest.mark.parametrize("loss", ["kge", "nse"])
-def test_a_target_that_is_the_same_everywhere_is_named(loss):
+def test_targets_that_are_the_same_everywhere_are_named(loss):
     data, _ = landscape(60)
-    targets = data.targets | {"moc": torch.full_like(data.targets["moc"], 3.0)}
+    targets = {"moc": torch.full_like(data.targets["moc"], 3.0)}
     data = SiteData(data.covariates, data.forcing, targets)
     with pytest.raises(HybridmapError, match="target 'moc' is 3 at all 60 training sites, and the loss may divide by"):
-        fit(model_of(), data, data, TrainingOptions(max_epochs=2, loss=LossOptions(loss)))
+        fit(model_of(SPEC | {"targets": ["moc"]}), data, data, TrainingOptions(max_epochs=2, loss=LossOptions(loss)))
