@@ -16,11 +16,11 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
+from hybridmap.covariates.attributes import numbers_of, refuse_other_numbers
 from hybridmap.errors import HybridmapError
 
 ABSURD = 1e19
 """No covariate is so large: such pixels of real numbers are fill values of another program."""
-SCALE_TAGS, OFFSET_TAGS = ("scale_factor", "SCALE_FACTOR"), ("add_offset", "ADD_OFFSET")
 CODE_TAGS = ("_FillValue", "missing_value")
 Field = NDArray[np.float32]
 
@@ -85,12 +85,14 @@ class KnownPixels:
         Raises
         ------
         HybridmapError
-            If the pixels are complex numbers, cannot hold a nodata value of the region file, or may be packed.
+            If the pixels are complex numbers, cannot hold a nodata value of the region file, or may be in another
+            unit or packed.
         """
         dtype = np.dtype(dataset.dtypes[band - 1])
         if dtype.kind == "c":
             raise HybridmapError(f"{label}: its pixels are complex numbers ({dtype}); write one part as a file.")
-        _check_packing(dataset, band, layer, label)
+        if layer.equals is None and layer.kind not in ("categorical", "mode"):
+            refuse_other_numbers(dataset, band, layer, label)
         scale = dataset.scales[band - 1] if layer.scale is None else layer.scale
         offset = dataset.offsets[band - 1] if layer.offset is None else layer.offset
         is_masked = _is_masked(dataset, band, layer)
@@ -198,35 +200,13 @@ def _declared_limits(dataset: Any, band: int, layer: Raster) -> tuple[float, flo
     tags = dataset.tags(band)
     low, high = -np.inf, np.inf
     if layer.valid_range is None and layer.nodata is None:
-        ends = _numbers(tags.get("valid_range")) if len(_numbers(tags.get("valid_range"))) == 2 else []
-        low = max([low, *ends[:1], *_numbers(tags.get("valid_min"))[:1]])
-        high = min([high, *ends[1:], *_numbers(tags.get("valid_max"))[:1]])
+        ends = numbers_of(tags.get("valid_range")) if len(numbers_of(tags.get("valid_range"))) == 2 else []
+        low = max([low, *ends[:1], *numbers_of(tags.get("valid_min"))[:1]])
+        high = min([high, *ends[1:], *numbers_of(tags.get("valid_max"))[:1]])
     is_packed = dataset.scales[band - 1] != 1.0 or dataset.offsets[band - 1] != 0.0
     if is_packed and not all(number.is_integer() for number in (low, high) if np.isfinite(number)):
         return -np.inf, np.inf
     return low, high
-
-
-def _check_packing(dataset: Any, band: int, layer: Raster, label: str) -> None:
-    """Raise HybridmapError for an attribute that would unpack pixels, where GDAL does not follow it."""
-    if layer.equals is not None or layer.kind in ("categorical", "mode"):
-        return
-    tags, bands = {**dataset.tags(), **dataset.tags(band)}, (dataset.scales[band - 1], dataset.offsets[band - 1])
-    if bands != (1.0, 0.0):
-        return
-    for key, names, unpacked in (("scale", SCALE_TAGS, 1.0), ("offset", OFFSET_TAGS, 0.0)):
-        text = next((tags[name] for name in names if name in tags), None)
-        if getattr(layer, key) is None and any(number != unpacked for number in _numbers(text)[:1]):
-            raise HybridmapError(
-                f"{label}: an attribute of the file says {text} by a name that means '{key}', but not in a way that"
-                f" GDAL follows; give the '{key}' by which its pixels become values, or '{key}: {unpacked:g}' if they"
-                " are values already."
-            )
-
-
-def _numbers(tag: Any) -> list[float]:
-    """Numbers that an attribute lists."""
-    return [float(n) for n in re.findall(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?)", str(tag or ""))]
 
 
 def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
@@ -244,7 +224,7 @@ def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
     declared = [dataset.nodatavals[band - 1]]
     tags = dataset.tags(band)
     for name in CODE_TAGS:
-        declared += _numbers(tags.get(name))
+        declared += numbers_of(tags.get(name))
     return [_cast(code, dtype) for code in declared if code is not None and _fits(float(code), dtype)]
 
 

@@ -32,11 +32,11 @@ def load_folds(folders: Mapping[str, Path], trust_process: bool) -> dict[str, Mo
     models = {fold: load_model(folder, trust_process) for fold, folder in folders.items()}
     first = next(iter(models))
     for fold, model in models.items():
-        for what, names in _settings(model).items():
-            if names != _settings(models[first])[what]:
+        for setting, names in _settings(model).items():
+            if names != _settings(models[first])[setting]:
                 raise HybridmapError(
-                    f"{folders[fold]}: fold '{fold}' has the {what} {list(names)}, and fold '{first}' has"
-                    f" {list(_settings(models[first])[what])}; train all folds anew with the same settings."
+                    f"{folders[fold]}: fold '{fold}' has the {setting} {list(names)}, and fold '{first}' has"
+                    f" {list(_settings(models[first])[setting])}; train all folds anew with the same settings."
                 )
     return models
 

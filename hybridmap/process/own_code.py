@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from hybridmap.errors import HybridmapError
 
-OWN = "hybridmap_user_model_"
+USER_MODULE = "hybridmap_user_model_"
 """How the names of modules begin that are files of users."""
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def own_errors() -> Iterator[None]:
     """Run a process model; what the code of a user raises becomes one sentence, anything else goes on as it is.
 
     Raises
@@ -26,15 +26,15 @@ def told() -> Iterator[None]:
     except HybridmapError:
         raise
     except Exception as error:
-        own = [
+        frames = [
             (frame.f_code.co_filename, line)
             for frame, line in traceback.walk_tb(error.__traceback__)
-            if str(frame.f_globals.get("__name__")).startswith(OWN)
+            if str(frame.f_globals.get("__name__")).startswith(USER_MODULE)
         ]
-        if not own:
+        if not frames:
             raise
-        file, line = own[-1]
-        said = (str(error).splitlines() or [""])[0].rstrip(".")
+        file, line = frames[-1]
+        message = (str(error).splitlines() or [""])[0].rstrip(".")
         raise HybridmapError(
-            f"process model {file}, line {line}: {type(error).__name__}: {said}; correct the model."
+            f"process model {file}, line {line}: {type(error).__name__}: {message}; correct the model."
         ) from error

@@ -101,11 +101,11 @@ class Group:
         """What to do about a loss that is never finite: a target without a spread is the first to look for."""
         for part, rows in (("training", member.training), ("validation", member.validation)):
             for name, values in self.data.rows(rows).targets.items():
-                known = values[~torch.isnan(values)]
-                if len(known) and bool((known == known[0]).all()):
+                observed = values[~torch.isnan(values)]
+                if len(observed) and bool((observed == observed[0]).all()):
                     return (
-                        f"target '{name}' is {float(known[0]):.4g} at all {len(known)} {part} sites, and the loss may"
-                        " divide by its spread: leave the target out, or look whether its column was mapped right"
+                        f"target '{name}' is {float(observed[0]):.4g} at all {len(observed)} {part} sites, and the loss"
+                        " may divide by its spread: leave the target out, or look whether its column was mapped right"
                     )
         return "lower training.learning_rate, or choose a form of the process model that is finite everywhere"
 

@@ -115,6 +115,27 @@ def test_an_attribute_that_would_unpack_pixels_is_followed_or_asked_about(tmp_pa
     np.testing.assert_allclose(warped(tmp_path, **keys), warped(tmp_path, scale=1, **keys) / 10, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("said", "unit"), [("K", "degC"), ("cm", "m"), ("kg/m2", "g C m-2"), ("percent", "1")])
+def test_a_unit_of_the_file_that_is_another_one_is_asked_about(tmp_path: Path, said: str, unit: str) -> None:
+    write(tmp_path / "a.tif", field("float32", 3))
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.units = (said,)
+    with pytest.raises(HybridmapError, match=f"values are in '{said}', and 'unit' says {unit}; give the 'scale'"):
+        warped(tmp_path, unit=unit)
+    assert np.isfinite(warped(tmp_path, unit=unit, scale=1)).all()
+    assert np.isfinite(warped(tmp_path, unit=said)).all()
+
+
+@pytest.mark.parametrize(
+    ("said", "unit"), [("metre", "m"), ("m", "1"), ("kg m**-2", "kg/m2"), ("1", "pct"), ("?!", "m")]
+)
+def test_a_unit_of_the_file_that_is_the_same_or_none_passes(tmp_path: Path, said: str, unit: str) -> None:
+    write(tmp_path / "a.tif", field("float32", 3))
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.units = (said,)
+    assert np.isfinite(warped(tmp_path, unit=unit)).all()
+
+
 def test_metres_that_are_called_degrees_are_named(tmp_path: Path) -> None:
     write(tmp_path / "a.tif", field("float32", 3), transform=from_origin(4e6, 3e6, 1000, 1000))
     with pytest.raises(HybridmapError, match="which are no degrees, but its coordinate reference system is 'WGS 84'"):
