@@ -66,6 +66,9 @@ def _kind(dataset: Any, axes: tuple[str, str] | None) -> str:
     if axes is not None and min(dataset.width, dataset.height) == 1:
         size = f"{dataset.width} x {dataset.height} pixels"
         return f"it is {size}, so that its axes do not say how large they are; give a GeoTIFF with its corners"
+    if axes is not None and not any(axis.endswith(("latitude", "longitude")) for axis in axes):
+        text = f"its axes ({axes[0]}, {axes[1]}) are uneven, or do not say by 'standard_name' what they are"
+        return f"{text}; correct the attributes (ncatted), or {REMEDY} (cdo remapbil)"
     if axes is not None:
         return f"the steps of its axes ({axes[0]}, {axes[1]}) are uneven; {REMEDY} (cdo remapbil)"
     if dataset.tags(ns="GEOLOCATION"):

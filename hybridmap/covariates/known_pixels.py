@@ -16,6 +16,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from hybridmap.config import Raster
+from hybridmap.covariates.attributes import numbers_of, refuse_other_numbers
 from hybridmap.errors import HybridmapError
 
 ABSURD = 1e19
@@ -84,11 +85,14 @@ class KnownPixels:
         Raises
         ------
         HybridmapError
-            If the pixels are complex numbers, or cannot hold a nodata value of the region file.
+            If the pixels are complex numbers, cannot hold a nodata value of the region file, or may be in another
+            unit or packed.
         """
         dtype = np.dtype(dataset.dtypes[band - 1])
         if dtype.kind == "c":
             raise HybridmapError(f"{label}: its pixels are complex numbers ({dtype}); write one part as a file.")
+        if layer.equals is None and layer.kind not in ("categorical", "mode"):
+            refuse_other_numbers(dataset, band, layer, label)
         scale = dataset.scales[band - 1] if layer.scale is None else layer.scale
         offset = dataset.offsets[band - 1] if layer.offset is None else layer.offset
         is_masked = _is_masked(dataset, band, layer)
@@ -196,18 +200,13 @@ def _declared_limits(dataset: Any, band: int, layer: Raster) -> tuple[float, flo
     tags = dataset.tags(band)
     low, high = -np.inf, np.inf
     if layer.valid_range is None and layer.nodata is None:
-        ends = _numbers(tags.get("valid_range")) if len(_numbers(tags.get("valid_range"))) == 2 else []
-        low = max([low, *ends[:1], *_numbers(tags.get("valid_min"))[:1]])
-        high = min([high, *ends[1:], *_numbers(tags.get("valid_max"))[:1]])
+        ends = numbers_of(tags.get("valid_range")) if len(numbers_of(tags.get("valid_range"))) == 2 else []
+        low = max([low, *ends[:1], *numbers_of(tags.get("valid_min"))[:1]])
+        high = min([high, *ends[1:], *numbers_of(tags.get("valid_max"))[:1]])
     is_packed = dataset.scales[band - 1] != 1.0 or dataset.offsets[band - 1] != 0.0
     if is_packed and not all(number.is_integer() for number in (low, high) if np.isfinite(number)):
         return -np.inf, np.inf
     return low, high
-
-
-def _numbers(tag: Any) -> list[float]:
-    """Numbers that an attribute lists."""
-    return [float(n) for n in re.findall(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?)", str(tag or ""))]
 
 
 def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
@@ -225,7 +224,7 @@ def _codes(dataset: Any, band: int, layer: Raster, label: str) -> list[Any]:
     declared = [dataset.nodatavals[band - 1]]
     tags = dataset.tags(band)
     for name in CODE_TAGS:
-        declared += _numbers(tags.get(name))
+        declared += numbers_of(tags.get(name))
     return [_cast(code, dtype) for code in declared if code is not None and _fits(float(code), dtype)]
 
 

@@ -282,6 +282,11 @@ def _check_overlap(source: RasterSource, places: Places) -> None:
     if finite.any():
         x, y = dataset.transform @ (column[finite], line[finite])
         region = "needs (" + ", ".join(f"{v:.6g}" for v in (x.min(), y.min(), x.max(), y.max())) + ")"
+    if crs.is_geographic and max(abs(left), abs(right)) > 540.0:
+        raise HybridmapError(
+            f"{source.label}: its pixels lie at ({extent}), which are no degrees, but its coordinate reference system"
+            f" is '{crs.name}'; assign the right one to the file (gdal_edit -a_srs), or correct 'crs'."
+        )
     advice = " (its axes look swapped)" if crs.is_geographic and abs(high) > 90.5 else ""
     raise HybridmapError(
         f"{source.label}: does not overlap the region; it covers ({extent}) in its own CRS{advice}, the region"

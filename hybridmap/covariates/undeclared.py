@@ -13,6 +13,10 @@ LEAST = 0.001
 """Share of the pixels from which on a code is spoken of."""
 SIZES = (99.0, 999.0, 9999.0, 99999.0, 999999.0, 255.0, 32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0)
 """Sizes that fill values have beside the ends of the type of a file."""
+MOST_STRAY, FEWEST_VALUES = 4, 10
+"""Distinct numbers at most that may be codes which programs do not share, and least of all numbers to tell by."""
+STRAY = 10.0
+"""Such codes are further from the rest than this times its reach."""
 UNMISTAKABLE = (9999.0, 99999.0, 999999.0)
 
 
@@ -32,7 +36,8 @@ def undeclared_code(pixels: NDArray[Any]) -> tuple[Any, float] | None:
     Notes
     -----
     Fill values of real numbers beyond any quantity always count. Others are the smallest or the largest of the pixels,
-    a number that programs use for nodata, and further from the rest than the rest reaches from end to end.
+    a number that programs use for nodata, and further from the rest than the rest reaches from end to end; or any
+    other number but 0, in many pixels, and ten times as far.
 
     Examples
     --------
@@ -48,6 +53,22 @@ def undeclared_code(pixels: NDArray[Any]) -> tuple[Any, float] | None:
         enough = share > LEAST or (values.dtype.kind == "f" and abs(float(values[end])) > ABSURD)
         if _is_code(values[end]) and enough and _is_apart(float(values[end]), body):
             return values[end], share
+    return _stray(values, counts)
+
+
+def _stray(values: NDArray[Any], counts: NDArray[np.int64]) -> tuple[Any, float] | None:
+    """A few numbers, each in many pixels, far from all others: a code whatever it is; 0 alone means none of it."""
+    for ascending in (True, False):
+        sorted_values, sizes = (values, counts) if ascending else (values[::-1], counts[::-1])
+        few = sorted_values[: MOST_STRAY + 1].astype("float64")
+        if values.size < FEWEST_VALUES or not (few[:1] != 0).all():
+            continue
+        place = int(np.argmax(np.abs(np.diff(few)))) + 1
+        reach = abs(float(sorted_values[-1]) - float(sorted_values[place]))
+        is_far = abs(few[place] - few[place - 1]) > STRAY * reach
+        is_many = sizes[:place].sum() > max(LEAST * counts.sum(), 2 * place - 1)
+        if is_far and is_many and place <= MOST_STRAY and not (few[:place] == 0).any():
+            return sorted_values[0], float(sizes[0] / counts.sum())
     return None
 
 

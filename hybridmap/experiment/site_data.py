@@ -56,8 +56,7 @@ def site_data(
     """
 
     def tensor(column: str) -> torch.Tensor:
-        if column not in samples:
-            raise HybridmapError(f"samples have no column '{column}'; run build and sample again.")
+        _check_column(samples, column)
         return torch.tensor(samples[column].to_numpy("float32"), device=device)
 
     covariates = samples[[c for c in samples.columns if c.startswith(COVARIATE)]].to_numpy("float32")
@@ -70,6 +69,36 @@ def site_data(
         {quantity.name: tensor(quantity.column) for quantity in targets},
         torch.tensor(column_numbers(samples), device=device) if has_columns else None,
     )
+
+
+def _check_column(samples: pd.DataFrame, column: str) -> None:
+    if column not in samples:
+        raise HybridmapError(f"samples have no column '{column}'; run build and sample again.")
+
+
+def is_observed(samples: pd.DataFrame, targets: Iterable[Quantity]) -> NDArray[np.bool_]:
+    """Whether each sample has an observation of a target.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Of the sample stage.
+    targets : iterable of Quantity
+        What counts.
+
+    Returns
+    -------
+    array of bool, shape (row,)
+
+    Raises
+    ------
+    HybridmapError
+        If a target's column is not in the table.
+    """
+    columns = [quantity.column for quantity in targets]
+    for column in columns:
+        _check_column(samples, column)
+    return np.asarray(samples[columns].notna().any(axis=1))
 
 
 def column_numbers(samples: pd.DataFrame) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from hybridmap.model.spread_head import SpreadHead
 from hybridmap.model.table_model import Run, TableModel
 from hybridmap.options.layer_depth import LAYER_INPUTS
 from hybridmap.process import Parameter, ProcessModel
+from hybridmap.process.own_code import own_errors
 
 
 class HybridModel(TableModel):
@@ -204,7 +205,8 @@ class HybridModel(TableModel):
         sizes = () if flat else (shape.numel(),)
         driven = {**flat, **{n: constants[n].expand(sizes) for n in self.forcing_constants}}
         run = self._process.traced if is_traced else self._process
-        return run({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
+        with own_errors():
+            return run({**{n: constants[n] for n in self._fixed}, **learned}, self.depth.forcing_of(driven))
 
     def learned_positions(self, covariates: Tensor, forcing: Mapping[str, Tensor]) -> Tensor:
         """Neural, then shared parameters between their bounds, 0 at the lower and 1 at the upper.

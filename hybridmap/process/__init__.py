@@ -13,6 +13,7 @@ from types import ModuleType
 
 from hybridmap.process.base import Parameter, ProcessModel, Variable, check_inputs
 from hybridmap.process.declarations import Capacity, Check
+from hybridmap.process.own_code import USER_MODULE
 
 __all__ = [
     "Capacity",
@@ -82,7 +83,7 @@ def get_process(name: str, **options: object) -> ProcessModel:
 
 
 def _load_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"hybridmap_user_model_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise ValueError(f"no process model file {path}; check the path.")
     module = importlib.util.module_from_spec(spec)

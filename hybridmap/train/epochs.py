@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hybridmap.encoders.layers import set_step
+from hybridmap.errors import HybridmapError
 from hybridmap.train.data import Batch, SiteData, epoch_batches, pad
 from hybridmap.train.member import Epoch, Member, Stack
 from hybridmap.train.optimisers import gradients, member_norms, scale_members, untouched
@@ -107,6 +108,7 @@ def _step(stack: Stack, batch: Batch, valid: Tensor, clip_norm: float) -> tuple[
     value = stack.objective(run, batch.targets, stack.model, valid)
     for optimiser in stack.optimisers:
         optimiser.zero_grad(set_to_none=True)
+    check_differentiable(value.total)
     observed = torch.stack([~torch.isnan(value.terms[t]) for t in batch.targets]).any(0)
     torch.autograd.backward(torch.where(torch.isfinite(value.total) & observed, value.total, 0.0).sum())
     grads = gradients(stack.optimisers)
@@ -118,6 +120,15 @@ def _step(stack: Stack, batch: Batch, valid: Tensor, clip_norm: float) -> tuple[
         for optimiser in stack.optimisers:
             optimiser.step()
     return {"loss": value.total.detach(), **value.terms, "gradient_norm": norms}, stepped
+
+
+def check_differentiable(total: Tensor) -> None:
+    """Raise HybridmapError where a loss does not follow what is learned, as of a process that detaches its outputs."""
+    if not total.requires_grad:
+        raise HybridmapError(
+            "no output of the process model follows a learned parameter by differentiable operations, so there is"
+            " nothing to train by; look in the model for detach, numpy, item or no_grad."
+        )
 
 
 def lbfgs_epoch(stack: Stack, member: Member, data: SiteData) -> list[Epoch]:
@@ -149,6 +160,7 @@ def lbfgs_epoch(stack: Stack, member: Member, data: SiteData) -> list[Epoch]:
         value = stack.objective(
             stack.model.run(part.covariates, part.forcing, part.column_of), part.targets, stack.model
         )
+        check_differentiable(value.total)
         total: Tensor = value.total.sum()
         torch.autograd.backward(total)
         if not first:

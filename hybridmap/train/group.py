@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from hybridmap.errors import HybridmapError
 from hybridmap.model.members import member_state
 from hybridmap.train import checkpoint
@@ -89,11 +91,23 @@ class Group:
         for member, best, progress in zip(self.members, self.best, self.progress, strict=True):
             if not math.isfinite(progress.best_loss):
                 raise HybridmapError(
-                    f"{member.label}: no epoch of {len(progress.history)} had a finite validation loss; lower"
-                    " training.learning_rate, or choose a form of the process model that is finite everywhere."
+                    f"{member.label}: no epoch of {len(progress.history)} had a finite validation loss;"
+                    f" {self._advice(member)}."
                 )
             member.model.load_state_dict(best)
             member.model.eval()
+
+    def _advice(self, member: Member) -> str:
+        """What to do about a loss that is never finite: a target without a spread is the first to look for."""
+        for part, rows in (("training", member.training), ("validation", member.validation)):
+            for name, values in self.data.rows(rows).targets.items():
+                observed = values[~torch.isnan(values)]
+                if len(observed) and bool((observed == observed[0]).all()):
+                    return (
+                        f"target '{name}' is {float(observed[0]):.4g} at all {len(observed)} {part} sites, and the loss"
+                        " may divide by its spread: leave the target out, or look whether its column was mapped right"
+                    )
+        return "lower training.learning_rate, or choose a form of the process model that is finite everywhere"
 
     def _drop_stopped(self) -> None:
         """Leave out members that have not improved for `patience` epochs, or have had all their epochs."""

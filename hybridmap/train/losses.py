@@ -261,6 +261,8 @@ LOSSES: dict[str, Loss] = {
 }
 MEAN_BASED = ("kge", "kge_2012", "pb_kge")
 """Losses that divide by the observed mean, and so make no sense for a target whose mean is near zero."""
+SPREAD_BASED = (*MEAN_BASED, "kge_bias_sd", "nse")
+"""Losses that divide by the observed spread, and so say nothing of a target that is the same everywhere."""
 
 
 def multi_task_loss(

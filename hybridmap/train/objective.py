@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
@@ -15,9 +16,19 @@ from hybridmap.model.spread_head import ABOVE, BELOW, SPREAD, head_name, log_off
 from hybridmap.options import LossOptions
 from hybridmap.options.loss import OF_SPREAD, ON_LOGARITHMS, QUANTILES
 from hybridmap.train.log_losses import LOG_LOSSES, QUANTILE_LOSSES, log_and_square_loss, smooth_l1_log_loss
-from hybridmap.train.losses import LOSSES, MEAN_BASED, Loss, gaussian_loss, multi_task_loss, smooth_l1_loss
+from hybridmap.train.losses import (
+    LOSSES,
+    MEAN_BASED,
+    MIN_OBSERVATIONS,
+    SPREAD_BASED,
+    Loss,
+    gaussian_loss,
+    multi_task_loss,
+    smooth_l1_loss,
+)
 from hybridmap.train.penalties import penalties_of
 
+LOG = logging.getLogger("hybridmap")
 NEAR_ZERO = 1e-3
 """A target whose mean is nearer to zero than this share of its spread is refused by losses that divide by it."""
 COUNT_POWERS = {"inverse_count": -1.0, "sqrt_count": 0.5}
@@ -58,6 +69,7 @@ class Objective(nn.Module):
         self.losses = {target: options.name_of(target) for target in targets}
         observed = {t: v[~torch.isnan(v)].double() for t, v in targets.items()}
         for target, values in observed.items():
+            _warn_of_constant(self.losses[target], target, values)
             _check_mean(self.losses[target], target, values)
         self.penalties = penalties_of(model, options.penalties)
         _check_sd(options, self.losses)
@@ -188,6 +200,15 @@ def _check_logarithms(losses: Mapping[str, str], observed: Mapping[str, Tensor])
                 f"target '{target}' has values below 0, to {float(values.min()):.3g}: the loss '{losses[target]}' takes"
                 " logarithms; use mse, smooth_l1 or gaussian for it."
             )
+
+
+def _warn_of_constant(loss: str, target: str, values: Tensor) -> None:
+    if loss in SPREAD_BASED and len(values) >= MIN_OBSERVATIONS and bool((values == values[0]).all()):
+        LOG.warning(
+            "target '%s' is %.4g at all %d training sites: the loss '%s' divides by its spread, so nothing is learned"
+            " of it; look whether its column was mapped right, or leave it out",
+            target, values[0], len(values), loss,
+        )  # fmt: skip
 
 
 def _check_mean(loss: str, target: str, values: Tensor) -> None:

@@ -376,3 +376,24 @@ D_MISSING = [
 @parametrised("D_missing", D_MISSING)
 def test_missing_codes_are_a_list_of_the_user(case: Case, tmp_path: Path) -> None:
     holds(case, tmp_path)
+
+
+U11 = [
+    Case("full_width", table("oc", "２０", "20"), (refuses(r"t\.csv", "'oc'", "row 2 holds '２０'", "number"),)),
+    Case("arabic", table("oc", "٢٠", "20"), (refuses(r"t\.csv", "'oc'", "row 2 holds '٢٠'", "number"),)),
+    Case("in_a_depth", table("oc", "20").replace(",20,", ",２０,"), (refuses("'bot'", "row 2 holds '２０'"),)),
+    Case(
+        "in_a_depth_in_words",
+        "id,lon,lat,d,oc\nA,10,50,０-２０,20\n",
+        (refuses("'d'", "row 2", at_ingest=True),),
+        depth="top_cm: {column: d, pick: first, unit: cm}, bottom_cm: {column: d, pick: second, unit: cm}",
+    ),
+    Case("point_alone", table("oc", ".", "20"), (refuses("'oc'", r"row 2 holds '\.', expected a number", "missing"),)),
+    Case("point_by_key", table("oc", ".", "20"), (layers(oc_g_kg={"A": None, "B": 20.0}),), source="missing: ['.']"),
+    Case("comma_alone", table("oc", '","', "20"), (refuses("'oc'", r"row 2 holds ',', expected a number"),)),
+]
+
+
+@parametrised("U11", U11)
+def test_digits_of_other_scripts_and_signs_without_digits_are_no_numbers(case: Case, tmp_path: Path) -> None:
+    holds(case, tmp_path)

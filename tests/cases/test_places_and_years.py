@@ -369,3 +369,32 @@ U1 = [
 @parametrised("U1", U1)
 def test_longitudes_of_0_to_360_are_turned_or_said(case: Case, tmp_path: Path) -> None:
     holds(case, tmp_path)
+
+
+def minutes(*hundredths: int, trust: str = "") -> str:
+    """Sixty sites in as many degrees of Europe, with parts behind the point in turn."""
+    rows = [
+        f"M{k},{8 + k % 6}.{hundredths[k % len(hundredths)]:02d}{k % 60:02d},"
+        f"{46 + k // 6 % 6}.{hundredths[(k + 3) % len(hundredths)]:02d}{(7 * k) % 60:02d},0,20,{20 + k}"
+        for k in range(60)
+    ]
+    return "id,lon,lat,top,bot,oc\n" + "\n".join(rows) + "\n"
+
+
+PACKED = (0, 5, 11, 24, 33, 45, 59)
+M1 = [
+    Case("packed", minutes(*PACKED), (refuses(r"t\.csv", r"row 2", r"DD\.MMSS", "decimal degrees"),)),
+    Case("one_above", minutes(*PACKED, 61), (silent_about("MMSS"), layers(lon={"M0": 8.0}))),
+    Case("in_one_degree", ring(10.0, 10.1, 10.2).replace(",40,", ",50,"), (silent_about("MMSS"),)),
+    Case(
+        "trusted",
+        minutes(*PACKED),
+        (layers(lon={"M1": 9.0501}),),
+        place="site_id: id, lon: {column: lon, trust_unit: true}, lat: lat",
+    ),
+]
+
+
+@parametrised("M1", M1)
+def test_minutes_behind_the_point_are_no_decimals(case: Case, tmp_path: Path) -> None:
+    holds(case, tmp_path)

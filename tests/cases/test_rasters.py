@@ -113,7 +113,12 @@ def one_line(path: Path) -> None:
     write_netcdf(path, {"lat": LAT[:1], "lon": LON}, FIELD[:1].astype("float32"))
 
 
+def unnamed(path: Path) -> None:
+    write_netcdf(path, {"y": LAT * 1000, "x": LON * 1000}, FIELD.astype("float32"))
+
+
 UNPLACED = {
+    "no_standard_name": (unnamed, r"its axes \(y, x\) are uneven, or do not say by 'standard_name' what they are"),
     "r06": (curvilinear, "it is curvilinear, each pixel has a longitude and a latitude of its own"),
     "r16": (swapped, "its axes are swapped, lines are longitude and columns latitude"),
     "r17": (uneven, r"the steps of its axes \(latitude, longitude\) are uneven"),

@@ -84,6 +84,64 @@ def test_undeclared_codes_are_refused_and_the_advice_works(tmp_path: Path, dtype
     assert np.nanmax(abs(found)) < 30
 
 
+@pytest.mark.parametrize("codes", [(-9998,), (-32765,), (5555,), (-9999, -9998), (-3, -4444, -4445)])
+def test_codes_that_no_list_has_are_known_by_their_distance(tmp_path: Path, codes: tuple[int, ...]) -> None:
+    values = field("float32", 0) + 7.5
+    for number, code in enumerate(codes):
+        values[4 + number, 4:12] = code
+    write(tmp_path / "a.tif", values)
+    with pytest.raises(HybridmapError, match=f"are {min(codes) if codes[0] < 0 else codes[0]}, which looks like"):
+        warped(tmp_path)
+    assert np.isfinite(warped(tmp_path, valid_range=[-1e6, 1e6])).all()
+
+
+@pytest.mark.parametrize("far", [0, -70, 120])
+def test_pixels_that_are_far_but_may_be_values_pass(tmp_path: Path, far: float) -> None:
+    write(tmp_path / "a.tif", np.where(np.arange(14)[None] == 7, far, field("float32", 0) + 20).astype("float32"))
+    assert np.isfinite(warped(tmp_path)).all()
+
+
+@pytest.mark.parametrize("keys", [{"kind": "continuous"}, {"kind": "average"}])
+def test_an_attribute_that_would_unpack_pixels_is_followed_or_asked_about(tmp_path: Path, keys: dict[str, Any]) -> None:
+    write(tmp_path / "a.tif", field("int16", 3) * 10)
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.update_tags(scale_factor="0.1")
+    with pytest.raises(HybridmapError, match=r"says 0.1 .*; give the 'scale' by which .*, or 'scale: 1'"):
+        warped(tmp_path, **keys)
+    np.testing.assert_allclose(warped(tmp_path, scale=0.1, **keys), warped(tmp_path, scale=1, **keys) / 10, rtol=1e-5)
+    assert np.isfinite(warped(tmp_path, classes={30: "x"})).all(), "classes are compared as they are"
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.scales = (0.1,)
+    np.testing.assert_allclose(warped(tmp_path, **keys), warped(tmp_path, scale=1, **keys) / 10, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("said", "unit"), [("K", "degC"), ("cm", "m"), ("kg/m2", "g C m-2"), ("percent", "1")])
+def test_a_unit_of_the_file_that_is_another_one_is_asked_about(tmp_path: Path, said: str, unit: str) -> None:
+    write(tmp_path / "a.tif", field("float32", 3))
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.units = (said,)
+    with pytest.raises(HybridmapError, match=f"values are in '{said}', and 'unit' says {unit}; give the 'scale'"):
+        warped(tmp_path, unit=unit)
+    assert np.isfinite(warped(tmp_path, unit=unit, scale=1)).all()
+    assert np.isfinite(warped(tmp_path, unit=said)).all()
+
+
+@pytest.mark.parametrize(
+    ("said", "unit"), [("metre", "m"), ("m", "1"), ("kg m**-2", "kg/m2"), ("1", "pct"), ("?!", "m")]
+)
+def test_a_unit_of_the_file_that_is_the_same_or_none_passes(tmp_path: Path, said: str, unit: str) -> None:
+    write(tmp_path / "a.tif", field("float32", 3))
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.units = (said,)
+    assert np.isfinite(warped(tmp_path, unit=unit)).all()
+
+
+def test_metres_that_are_called_degrees_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.tif", field("float32", 3), transform=from_origin(4e6, 3e6, 1000, 1000))
+    with pytest.raises(HybridmapError, match="which are no degrees, but its coordinate reference system is 'WGS 84'"):
+        warped(tmp_path)
+
+
 @pytest.mark.parametrize("values", [np.arange(196).reshape(14, 14).astype("uint8") + 60, field("int16", 26),
                                     np.where(field("uint8", 9) > 9, 255, 0).astype("uint8")])  # fmt: skip
 def test_ends_of_a_type_that_are_values_pass(tmp_path: Path, values: NDArray[Any]) -> None:

@@ -330,3 +330,48 @@ def test_a_temperature_learns_with_the_network_of_every_member():
     temperatures = [float(member.model.constraint.temperature().detach()) for member in members]
     assert all(abs(t - 5.0) > 1e-3 for t in temperatures)
     assert temperatures[0] != temperatures[1]
+
+
+DETACHED = '''"""Carbon that follows nothing."""
+from hybridmap.process.base import Parameter, ProcessModel, Variable, gather_inputs
+
+
+class Lost(ProcessModel):
+    name = "lost"
+    parameters = (Parameter("turnover", 30.0, 1.0, 1000.0, "yr", "turnover", scale="log"),)
+    forcing = (Variable("npp", ("site",), "g m-2 yr-1", "production", valid_range=(0, 3000)),)
+    outputs = (Variable("soc", ("site",), "kg m-3", "carbon"),)
+
+    def __call__(self, parameters, forcing):
+        p, f, dtype = gather_inputs(self, parameters, forcing)
+        return {"soc": (f["npp"] / 1000 * p["turnover"]LOST).to(dtype)}
+'''
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "lbfgs"])
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (".detach()", "no output of the process model follows a learned parameter"),
+        (".numpy()", r"process model .*lost.py, line 13: RuntimeError: Can't call numpy\(\)"),
+        ('[p["age"]]', r"process model .*lost.py, line 13: KeyError: 'age'; correct the model"),
+    ],
+)
+def test_an_own_process_without_derivatives_or_with_a_mistake_is_one_sentence(tmp_path, lost, said, optimiser):
+    source = tmp_path / "lost.py"
+    source.write_text(DETACHED.replace("LOST", lost))
+    process = {"process": {"name": str(source), "options": {}}, "neural": ["turnover"], "shared": [], "fixed": {}}
+    model = model_of(SPEC | process | {"forcing": ["npp"], "forcing_constants": {}, "targets": ["soc"]})
+    data, _ = landscape(60)
+    data = SiteData(data.covariates, {"npp": data.forcing["npp"]}, {"soc": data.targets["soc"]})
+    with pytest.raises(HybridmapError, match=said):
+        fit(model, data, data, TrainingOptions(max_epochs=2, optimiser=optimiser))
+
+
+@pytest.mark.parametrize("loss", ["kge", "nse"])
+def test_targets_that_are_the_same_everywhere_are_named(loss):
+    data, _ = landscape(60)
+    targets = {"moc": torch.full_like(data.targets["moc"], 3.0)}
+    data = SiteData(data.covariates, data.forcing, targets)
+    with pytest.raises(HybridmapError, match="target 'moc' is 3 at all 60 training sites, and the loss may divide by"):
+        fit(model_of(SPEC | {"targets": ["moc"]}), data, data, TrainingOptions(max_epochs=2, loss=LossOptions(loss)))

@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap.config import Experiment, Identifiability
-from hybridmap.diagnose.identifiability import NotJudgedError
+from hybridmap.diagnose.identifiability import NO_MAP, NotJudgedError
 from hybridmap.diagnose.identifiability.posterior import posterior, waves
 from hybridmap.diagnose.identifiability.sensitivity import sensitivity
 from hybridmap.diagnose.identifiability.start_runs import StartRuns, positions_of, profile, train_starts
 from hybridmap.diagnose.identifiability.statistics import Judgement, parameter_rows, site_rows, summary
+from hybridmap.experiment.folds import load_folds
 from hybridmap.experiment.layers import ModelLayers
-from hybridmap.experiment.site_data import COVARIATE, names_in, site_data
+from hybridmap.experiment.site_data import COVARIATE, is_observed, names_in, site_data
 from hybridmap.files.reading import read_parquet
 from hybridmap.files.results import IdentifiabilityFiles
 from hybridmap.files.tables import write_csv, write_json, write_parquet
 from hybridmap.model import HybridModel
 from hybridmap.samples.folds import MAP_FOLD, roles_in_fold
-from hybridmap.train import load_model
 
 LOG = logging.getLogger("hybridmap")
 
@@ -120,13 +120,16 @@ def judge(
     NotJudgedError
         If there is no process model, no neural parameter, a single fold, or no derivative.
     """
-    trained = {fold: load_model(folder, experiment.own_process) for fold, folder in models.items()}
+    trained = load_folds(models, experiment.own_process)
     hybrids = {fold: model for fold, model in trained.items() if isinstance(model, HybridModel)}
     _check_models(hybrids)
     rows = _used_rows(experiment, layers, samples)
     sites = samples.iloc[rows]
+    _check_sites(sites)
     model = next(iter(hybrids.values()))
     errors = _error_sds(experiment, layers, samples, splits, hybrids)
+    if not errors:
+        raise NotJudgedError("no fold tests a site with an observation, so errors of predictions are not known")
     covariates, forcing = model.tensors(sites)
     observed = site_data(sites, [layers.quantities[t] for t in errors]).targets
     jacobian = sensitivity(model, covariates, forcing, observed, errors)
@@ -153,6 +156,14 @@ def _check_models(hybrids: Mapping[str, HybridModel]) -> None:
         raise NotJudgedError("there is one fold only, so no trainings can be compared; give the split more folds")
 
 
+def _check_sites(sites: pd.DataFrame) -> None:
+    """Raise NotJudgedError where nothing was observed, or all sites have the same covariates."""
+    if not len(sites):
+        raise NotJudgedError("no site has an observation of a target, so nothing speaks of a parameter")
+    if len(constant_covariates(sites)) == len(names_in(sites, COVARIATE)):
+        raise NotJudgedError(NO_MAP)
+
+
 def _check_runs(judged: Judgement) -> None:
     if len(judged.runs) < FEWEST_FOLDS:
         raise NotJudgedError(
@@ -162,8 +173,7 @@ def _check_runs(judged: Judgement) -> None:
 
 
 def _observed_rows(experiment: Experiment, layers: ModelLayers, samples: pd.DataFrame) -> NDArray[np.int64]:
-    columns = [layers.quantities[target].column for target in experiment.targets]
-    return np.flatnonzero(samples[columns].notna().any(axis=1).to_numpy())
+    return np.flatnonzero(is_observed(samples, [layers.quantities[target] for target in experiment.targets]))
 
 
 def _stood_for(experiment: Experiment, layers: ModelLayers, samples: pd.DataFrame) -> int:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
-from hybridmap.diagnose.identifiability import NotJudgedError
+from hybridmap.diagnose.identifiability import NO_MAP, NotJudgedError
 from hybridmap.diagnose.identifiability.starts import random_starts
 from hybridmap.diagnose.relationships.agreement import importance_of
 from hybridmap.errors import HybridmapError
@@ -60,7 +60,7 @@ def with_placebo(samples: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Samples with the covariate :data:`PLACEBO` last: the first covariate that varies, shuffled."""
     names = [name for name in names_in(samples, COVARIATE) if samples[COVARIATE + name].nunique() > 1]
     if not names:
-        raise NotJudgedError("no covariate varies between the sites, so there is no map; give covariates that do")
+        raise NotJudgedError(NO_MAP)
     shuffled = np.random.default_rng(seed).permutation(samples[COVARIATE + names[0]].to_numpy())
     return samples.assign(**{COVARIATE + PLACEBO: shuffled})
 

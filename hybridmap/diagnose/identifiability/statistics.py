@@ -234,10 +234,10 @@ def sentence(names: list[str], undecided: list[str], count: int, basis: str) -> 
     '1 of 5 neural parameters is identified (q_max), by sensitivity and trainings from random starts'
     """
     if undecided:
-        return (
-            f"{count - len(undecided)} of {count} neural parameters are not identified, by {basis};"
-            f" {', '.join(undecided)} not judged: {NO_STARTS}"
-        )
+        failed = count - len(undecided)
+        verb = "is" if failed == 1 else "are"
+        left = f"{failed} of {count} neural parameters {verb} not identified, by {basis}; " if failed else ""
+        return f"{left}{', '.join(undecided)} not judged: {NO_STARTS}"
     verb, listed = ("is" if len(names) == 1 else "are"), f" ({', '.join(names)})" if names else ""
     return f"{len(names) or 'none'} of {count} neural parameters {verb} identified{listed}, by {basis}"
 

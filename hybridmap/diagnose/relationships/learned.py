@@ -17,9 +17,11 @@ from hybridmap.diagnose.relationships.effects import Effect, accumulated_effect,
 from hybridmap.diagnose.relationships.response import PARAMETER, Input, Response, inputs_of
 from hybridmap.diagnose.relationships.shapley import shapley_walks
 from hybridmap.errors import HybridmapError
-from hybridmap.experiment.site_data import COVARIATE, FORCING
+from hybridmap.experiment.folds import load_folds
+from hybridmap.experiment.site_data import COVARIATE, FORCING, is_observed
 from hybridmap.model import TableModel
-from hybridmap.train import load_members, load_model
+from hybridmap.quantities import Quantity
+from hybridmap.train import load_members
 
 LOG = logging.getLogger("hybridmap")
 Array = NDArray[np.float64]
@@ -34,6 +36,10 @@ EXPLAINED_SITES = 100
 MOST_WALKS = 16
 FEWEST_POINTS, MOST_POINTS = 5, 17
 """Of a curve of partial dependence."""
+
+
+class NotDrawnError(HybridmapError):
+    """Why no relationship can be drawn; the files are written with this sentence and no curve."""
 
 
 class Truth(NamedTuple):
@@ -116,10 +122,10 @@ class Curves(NamedTuple):
     explained: NDArray[np.int64]
 
 
-def observed_sites(samples: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def observed_sites(samples: pd.DataFrame, targets: Sequence[Quantity]) -> pd.DataFrame:
     """Samples with an observation of a target and no gap in covariates and forcing."""
     layers = [c for c in samples if str(c).startswith((COVARIATE, FORCING))]
-    return samples.loc[samples[list(columns)].notna().any(axis=1) & samples[layers].notna().all(axis=1)]
+    return samples.loc[is_observed(samples, targets) & samples[layers].notna().all(axis=1)]
 
 
 def learn(
@@ -145,14 +151,14 @@ def learn(
 
     Raises
     ------
-    HybridmapError
+    NotDrawnError
         If there is no site, or no input that varies.
     """
-    trained = [load_model(folder, experiment.own_process) for folder in models.values()]
+    trained = list(load_folds(models, experiment.own_process).values())
     ensemble = load_members(next(iter(models.values())), experiment.own_process)
     inputs, notes = inputs_of(trained[0], table) if len(table) else ([], [])
     if not inputs:
-        raise HybridmapError(
+        raise NotDrawnError(
             f"experiment '{experiment.name}' has no input that varies between its {len(table)} observed sites, so no"
             " relationship can be drawn; give covariates that vary."
         )
@@ -182,9 +188,7 @@ def _with_values(
     base = np.stack([r(r.start) for r in (Response(model, table, inputs) for model in models)])
     is_known: NDArray[np.bool_] = np.asarray(np.isfinite(base).all(axis=(0, 2)))
     if not is_known.any():
-        raise HybridmapError(
-            "no observed site has values of all outputs in all folds, so no relationship can be drawn."
-        )
+        raise NotDrawnError("no observed site has values of all outputs in all folds, so no relationship can be drawn.")
     note = [] if is_known.all() else [f"{int((~is_known).sum())} sites without a value of some output are left out"]
     return table.loc[is_known], base[:, is_known], note
 

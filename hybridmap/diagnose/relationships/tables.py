@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from hybridmap.config import Experiment
 from hybridmap.diagnose.relationships.agreement import correlated_inputs, direction, divergence, rank_correlation
-from hybridmap.diagnose.relationships.learned import Curves, Learned, Relations, learn, observed_sites
+from hybridmap.diagnose.relationships.learned import Curves, Learned, NotDrawnError, Relations, learn, observed_sites
 from hybridmap.diagnose.relationships.response import PARAMETER
-from hybridmap.errors import HybridmapError
 from hybridmap.evaluate.importance import shares
 from hybridmap.files.reading import read_json, read_parquet
 from hybridmap.files.results import RelationshipFiles
@@ -66,12 +65,12 @@ def write_relationships(
         True parameters, where they are known.
     """
     files = RelationshipFiles(out)
-    table = observed_sites(read_parquet(evidence.samples), [quantities[target].column for target in experiment.targets])
+    table = observed_sites(read_parquet(evidence.samples), [quantities[target] for target in experiment.targets])
     info = load_model(next(iter(models.values())), experiment.own_process).output_info()
     units = {name: unit for name, (unit, _) in info.items()}
     try:
         learned, curves, sites, notes = learn(experiment, table, models, relations)
-    except HybridmapError as error:
+    except NotDrawnError as error:
         write_csv(pd.DataFrame({"output": []}), files.table)
         write_parquet(pd.DataFrame({"site_id": []}), files.sites)
         write_json({"experiment": experiment.name, "outputs": [], "notes": [], "sentence": str(error)}, files.summary)

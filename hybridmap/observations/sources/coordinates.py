@@ -24,6 +24,9 @@ LON, LAT = "__lon", "__lat"
 TURNED = "__turned"
 """Whether the longitude was one of 0 to 360."""
 
+FEWEST_DEGREES, FEWEST_FRACTIONS = 12, 20
+"""Cells of a degree with places, and parts behind the point, by which minutes are told from decimals."""
+
 
 class DegreeBounds(NamedTuple):
     """Bounds of a region [degrees of WGS84]."""
@@ -123,6 +126,7 @@ class CoordinateReader:
         lon = lon.where(~is_turned, lon - 360.0 * np.sign(lon))
         is_complete = lon.notna() & lat.notna()
         self._check_unit(x[is_complete], y[is_complete])
+        self._check_minutes(lon[is_complete], lat[is_complete])
         self._check_order(lon[is_complete], lat[is_complete], *self._degrees(y[is_complete], x[is_complete]))
         return rows.assign(**{LON: lon, LAT: lat, TURNED: is_turned})
 
@@ -160,6 +164,20 @@ class CoordinateReader:
             else "expected degrees of WGS84; name their projection with 'crs', as crs: EPSG:3035"
         )
         raise HybridmapError(f"{self.path}: row {row} has coordinates ({x[row]:g}, {y[row]:g}), {advice}.")
+
+    def _check_minutes(self, lon: pd.Series, lat: pd.Series) -> None:
+        """Raise HybridmapError for minutes behind the point: of places in many degrees none has 60 hundredths."""
+        if self.to_degrees is not None or any(self.columns[axis].trust_unit for axis in ("lon", "lat")):
+            return
+        parts = [(axis.abs() % 1.0).round(9) for axis in (lon, lat)]
+        cells = pd.MultiIndex.from_arrays([np.floor(lon), np.floor(lat)]).nunique()
+        if cells < FEWEST_DEGREES or any(part.nunique() < FEWEST_FRACTIONS or part.max() >= 0.6 for part in parts):
+            return
+        raise HybridmapError(
+            f"{self.path}: no longitude and no latitude has more than 59 behind the point, as {lon.iloc[0]:g},"
+            f" {lat.iloc[0]:g} in row {lon.index[0]}: they look like degrees and minutes (DD.MMSS); convert them to"
+            " decimal degrees, or set 'trust_unit: true' at 'lon' if they are."
+        )
 
     def _check_order(self, lon: pd.Series, lat: pd.Series, other_lon: pd.Series, other_lat: pd.Series) -> None:
         """Raise HybridmapError if latitudes are impossible, or sites lie in the region only when swapped."""

@@ -12,7 +12,8 @@ APART = "'’\u00a0\u202f\u2009"
 """Signs inside a number that can only part thousands."""
 AMBIGUOUS = r"[-+]?[1-9]\d{{0,2}}{sign}\d{{3}}"
 GROUPS = r"[-+]?\d{{1,3}}(?:{sign}\d{{3}})+(?:{decimal}\d*)?"
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)", re.ASCII)
+"""Digits of other scripts are none: what turns words into numbers drops or refuses them."""
 
 
 class NumberSigns(NamedTuple):
@@ -152,7 +153,7 @@ def _roles(words: pd.Series, sign: str) -> set[str]:
     """What a sign is for certain, "decimal" or "thousands", in any of the words."""
     other_sign = COMMA if sign == POINT else POINT
     signed = words[words.str.contains(sign, regex=False)]
-    signed = signed[signed.str.fullmatch(r"[-+]?[\d.,' ]*(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")]
+    signed = signed[signed.str.fullmatch(r"[-+]?(?=.*\d)[\d.,' ]*(?:[eE][-+]?\d+)?|[-+]?(?:inf|Inf|INF)")]
     last = signed.str.rfind(sign) > signed.str.rfind(other_sign)
     has_other, count = signed.str.contains(other_sign, regex=False), signed.str.count(re.escape(sign))
     ambiguous = signed.str.fullmatch(AMBIGUOUS.format(sign=re.escape(sign)))

@@ -97,7 +97,7 @@ def test_the_passport_of_global_parameters_alone_is_not_judged(
     region: tuple[Config, Tables], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = small_models.model_of({**small_models.SPEC, "neural": [], "shared": ["cue", "q_max", "km_p"]})
-    monkeypatch.setattr("hybridmap.diagnose.identifiability.passport.load_model", lambda *_: model)
+    monkeypatch.setattr("hybridmap.experiment.folds.load_model", lambda *_: model)
     reason = unjudged_passport(region, models(trained, "some_neural"), tmp_path)
     assert reason == "all parameters are global or fixed, so there is no map of one"
 
@@ -115,15 +115,48 @@ def test_the_passport_of_a_single_random_start_is_not_judged(
     assert reason.startswith("1 training from random starts reached equal skill, so none can be compared; raise")
 
 
+@pytest.mark.parametrize("options", [{}, {"starts": Identifiability()}], ids=["folds", "starts"])
 def test_the_passport_of_covariates_that_are_all_constant_is_not_judged(
-    region: tuple[Config, Tables], trained: Path, tmp_path: Path
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path, options: dict[str, Identifiability]
 ) -> None:
     samples = pd.read_parquet(region[1].samples)
     constant = samples.assign(**{name: 1.0 for name in samples if name.startswith("covariate.")})
     constant.to_parquet(tmp_path / "samples.parquet")
     tables = Tables(tmp_path / "samples.parquet", region[1].splits)
-    reason = unjudged_passport((region[0], tables), models(trained, "some_neural"), tmp_path, starts=Identifiability())
+    reason = unjudged_passport((region[0], tables), models(trained, "some_neural"), tmp_path, **options)
     assert reason == "no covariate varies between the sites, so there is no map; give covariates that do"
+
+
+def with_samples(region: tuple[Config, Tables], samples: pd.DataFrame, folder: Path) -> tuple[Config, Tables]:
+    samples.to_parquet(folder / "samples.parquet")
+    return region[0], Tables(folder / "samples.parquet", region[1].splits)
+
+
+def test_the_passport_without_an_observation_is_not_judged(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path
+) -> None:
+    empty = with_samples(region, pd.read_parquet(region[1].samples).iloc[:0], tmp_path)
+    reason = unjudged_passport(empty, models(trained, "some_neural"), tmp_path)
+    assert reason == "no site has an observation of a target, so nothing speaks of a parameter"
+
+
+def test_samples_without_the_column_of_a_target_are_refused(
+    region: tuple[Config, Tables], trained: Path, tmp_path: Path
+) -> None:
+    config, tables = with_samples(region, pd.read_parquet(region[1].samples).drop(columns="moc_kg_m3"), tmp_path)
+    experiment, folds = config.experiment("some_neural"), models(trained, "some_neural")
+    with pytest.raises(HybridmapError, match="samples have no column 'moc_kg_m3'; run build and sample again"):
+        write_passport(experiment, layers_of(config), tables, folds, tmp_path)
+    assert not (tmp_path / "identifiability.json").exists()
+
+
+def test_folds_of_other_settings_are_not_compared(region: tuple[Config, Tables], trained: Path, tmp_path: Path) -> None:
+    config, tables = region
+    small_models.save_model(small_models.model_of(), small_models.SPEC, tmp_path / "other")
+    folds = models(trained, "some_neural", FOLDS[:1]) | {"block-1": tmp_path / "other"}
+    with pytest.raises(HybridmapError, match=r"fold 'block-1' has the neural parameters \['cue', 'q_max'\].*anew"):
+        write_passport(config.experiment("some_neural"), layers_of(config), tables, folds, tmp_path)
+    assert not (tmp_path / "identifiability.json").exists()
 
 
 def test_parameters_that_are_all_global_are_not_judged() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hybridmap.config import Config
 from hybridmap.diagnose.relationships.tables import Evidence, write_relationships
+from hybridmap.errors import HybridmapError
 from hybridmap.files.results import RelationshipFiles
 from hybridmap.plot.relationships import draw_relationships
 from hybridmap.testing.landscape import true_parameters
@@ -95,6 +96,12 @@ def test_constant_covariate_is_noted_and_no_covariate_is_a_sentence(
     assert "no input that varies" in summary["sentence"]
     assert not draw_relationships(RelationshipFiles(tmp_path), "none", tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
+
+
+def test_a_fold_that_is_missing_is_an_error_and_no_result(small_region: Region, trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(HybridmapError, match=r"model.yaml: missing, so there is no trained model here"):
+        write(small_region, trained, "some_neural", tmp_path, folds=(*FOLDS[:1], "block-9"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_truth_without_its_covariate_is_a_note(small_region: Region, trained: Path, tmp_path: Path) -> None:
