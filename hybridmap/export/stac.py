@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pystac
 from pystac.extensions.projection import ProjectionExtension
@@ -24,6 +23,7 @@ from hybridmap.grid.outline import outline
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
 from hybridmap.grid.verified_store import open_verified
+from hybridmap.samples.year_span import year_span
 
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
@@ -113,10 +113,9 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
 
 def _time_span(years: pd.Series) -> tuple[datetime, datetime] | None:
     """Begin of the first and end of the last year; None without any."""
-    first, last = years.min(), years.max()
-    if not np.isfinite(first):
+    if not (span := year_span(years)):
         return None
-    return datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, 23, 59, 59, tzinfo=UTC)
+    return datetime(span[0], 1, 1, tzinfo=UTC), datetime(span[-1], 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def _add_projection(item: pystac.Item, grid: RegionGrid) -> None:

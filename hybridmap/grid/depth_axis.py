@@ -246,3 +246,15 @@ def interval_maps(array: Any, intervals: Sequence[Interval]) -> list[Any]:
     if array.ndim == 2:
         return [array]
     return [IntervalMap(array, position, interval) for position, interval in enumerate(intervals)]
+
+
+def depth_attributes(intervals: Sequence[Interval]) -> dict[str, str | float]:
+    """What a store says of its depths [m], by ACDD's names."""
+    if not intervals:
+        return {}
+    return {
+        "geospatial_vertical_min": min(interval.top_cm for interval in intervals) / CM_PER_M,
+        "geospatial_vertical_max": max(interval.bottom_cm for interval in intervals) / CM_PER_M,
+        "geospatial_vertical_units": "m",
+        "geospatial_vertical_positive": "down",
+    }

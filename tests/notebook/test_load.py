@@ -62,10 +62,12 @@ def region(tmp_path_factory: pytest.TempPathFactory, small_region: tuple[Any, Pa
         models = [out / fold for fold in folds]
         verb("evaluate", file, "--experiment", name, *tables, "--folds", *models, "--out", out / "evaluation")
     out = folder / "experiments" / "single"
-    maps = "--out", out / "maps.zarr", "--rasters", out / "maps", "--summary", out / "maps.json"
-    inputs = "--model", out / "all" / "model", "--cube", folder / "covariates.zarr"
+    maps, model = out / "maps.zarr", ("--model", out / "all" / "model", *tables[:2])
+    exported = "--maps", maps, "--rasters", out / "maps", "--summary", out / "maps.json"
+    inputs = *model, "--cube", folder / "covariates.zarr"
     calibration = "--calibration", out / "evaluation" / "conformal.json"
-    verb("predict", file, "--experiment", "single", *inputs, *calibration, *maps)
+    verb("predict", file, "--experiment", "single", *inputs, *calibration, "--out", maps)
+    verb("export", file, "--experiment", "single", *model, *exported)
     opened = hm.load(folder)
     assert isinstance(opened, Region)
     return opened
@@ -167,9 +169,10 @@ def test_intervals_are_widened_far_from_the_sites_as_on_the_maps(region: Region,
                            np.zeros(0), np.array([3.0]), places)  # fmt: skip
     errors.save(files.expected_error.table)
     rules = "--calibration", files.scores.conformal, "--applicability", files.applicability
-    maps = "--out", files.maps, "--rasters", files.rasters, "--summary", files.map_list
+    exported = "--maps", files.maps, "--rasters", files.rasters, "--summary", files.map_list
     cube, expected = ("--cube", folder / "covariates.zarr"), ("--expected-error", files.expected_error.table)
-    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, *maps, *tables[:2])
+    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, "--out", files.maps, *tables[:2])
+    verb("export", file, "--experiment", "single", *model, *exported, *tables[:2])
     limits = {entry["name"]: entry.get("colour_limits") for entry in json.loads(files.map_list.read_text())}
     most = float(pd.read_parquet(folder / "samples.parquet")["soc_density_kg_m3"].quantile(0.95))
     assert limits["soc"] == limits["soc_lower"] == limits["soc_upper"] == list(rounded((0.0, most)))
