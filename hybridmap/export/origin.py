@@ -126,8 +126,8 @@ def write_origin(store: Path, origin: Origin) -> None:
     file = metadata(store)
     content, times = read_json(file), file.stat()
     words = origin.attributes()
-    others = {name: value for name, value in content["attributes"].items() if name not in words}
-    content["attributes"] = {**{name: text for name, text in words.items() if text}, **others}
+    of_maps = {name: value for name, value in content["attributes"].items() if name not in words}
+    content["attributes"] = {**{name: text for name, text in words.items() if text}, **of_maps}
     write_text(json.dumps(content, indent=2, ensure_ascii=False), file)
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     renew_sum(store, file.name)

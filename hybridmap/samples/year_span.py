@@ -18,9 +18,9 @@ def year_span(years: pd.Series) -> tuple[int, ...]:
     >>> year_span(pd.Series([2018.0, None, 2009.0])), year_span(pd.Series([None]))
     ((2009, 2018), ())
     """
-    known = years.to_numpy(dtype="float64")
-    known = known[np.isfinite(known)]
-    return (int(known.min()), int(known.max())) if known.size else ()
+    numbers = years.to_numpy(dtype="float64")
+    finite = numbers[np.isfinite(numbers)]
+    return (int(finite.min()), int(finite.max())) if finite.size else ()
 
 
 def years_of_samples(samples: Path) -> tuple[int, ...]:
