@@ -137,13 +137,14 @@ def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:
         band |= {"scale": entry["scale_factor"], "offset": entry.get("add_offset", 0.0)}
     if entry["cells"]:
         band["statistics"] = statistics
+    depth = {"hybridmap:depth_cm": [entry["depth_top_cm"], entry["depth_bottom_cm"]]} if "depth_top_cm" in entry else {}
     nodata = {"float32": "nan", "int16": -32768, "uint8": 255}[entry["type"]]
     return pystac.Asset(
         relative_href(base / entry["file"], folder),
         title=entry["long_name"],
         media_type=pystac.MediaType.COG if whole else "application/xml",
         roles=["data"],
-        extra_fields={"raster:bands": [{**band, "nodata": nodata}]},
+        extra_fields={"raster:bands": [{**band, "nodata": nodata}], **depth},
     )
 
 
