@@ -101,8 +101,8 @@ def column_name(table: Any, kind: str, name: str) -> str:
 
 
 def _numbers(values: Any, layer: Layer) -> Array:
-    if (given := np.asarray(values)).dtype.kind in "mMc":  # they would become some number, and no wrong one is said
-        raise HybridmapError(f"{layer[0]} '{layer[1]}' of the table is {given.dtype}, not a column of numbers.")
+    if (cells := np.asarray(values)).dtype.kind in "mMc":  # they would become some number, and no wrong one is said
+        raise HybridmapError(f"{layer[0]} '{layer[1]}' of the table is {cells.dtype}, not a column of numbers.")
     try:
         return np.asarray(values, dtype="float32")
     except (TypeError, ValueError) as error:

@@ -37,8 +37,8 @@ class Part(NamedTuple):
         """A sentence if it is not there, else ""."""
         if self.marker.exists():
             return ""
-        here = Path.cwd()
-        target = self.marker.relative_to(here) if self.marker.is_relative_to(here) else self.marker
+        folder = Path.cwd()
+        target = self.marker.relative_to(folder) if self.marker.is_relative_to(folder) else self.marker
         return (
             f"no {self.name} yet: 'snakemake {target.as_posix()}' makes it, with the --configfile of the region"
             f" (or 'hybridmap {self.verb}')"

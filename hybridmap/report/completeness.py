@@ -97,13 +97,13 @@ def _judged(experiment: Experiment, config: Config, files: RegionFiles, missing:
 def _fault_of_scores(files: ExperimentFiles) -> str:
     """The first table of held-out sites, or verdict, that is damaged or has no rows; "" where all are whole."""
     scores = files.scores
-    needed = {
+    columns_of = {
         scores.predictions: ("part", "scheme"),
         scores.metrics: ("scheme", "fold", "part", "subset", "model", "target", "nse"),
         scores.ladder: ("scheme", "target", "rung", "score", "value"),
         scores.intervals: ("scheme", "fold", "source", "target", "stratum", "class", "coverage"),
     }
-    for path, columns in needed.items():
+    for path, columns in columns_of.items():
         if not _has_rows(path, columns, may_be_empty=path == scores.intervals):
             return path.name
     return "" if not files.verdict.is_file() or _is_verdict(files.verdict) else files.verdict.name
