@@ -168,7 +168,7 @@ rule export:
             FILES.experiment(wildcards.experiment).fold(MAP_FOLD).model
         ),
         maps=subpath(input.maps, parent=True),
-        rasters=str(EXPERIMENT.rasters),
+        rasters=lambda wildcards: str(FILES.experiment(wildcards.experiment).rasters),
         catalog=str(FILES.catalog),
         title=title_of_maps,
         code=code_of("export"),
