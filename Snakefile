@@ -64,8 +64,8 @@ RESULTS = [
     expand(rules.identifiability_of_folds.output, experiment=EXPERIMENTS),
     expand(rules.baseline.output, baseline=CONFIG.baselines),
     expand(rules.diagnose_experiment.output.verdict, experiment=EXPERIMENTS),
-    expand(rules.predict.output.summary, experiment=MAPPED),
-    expand(rules.stac.output, experiment=MAPPED),
+    expand(rules.predict.output.store, experiment=MAPPED),
+    expand(rules.export.output, experiment=MAPPED),
     rules.catalog.output if MAPPED else [],
     expand(
         rules.applicability.output,

@@ -92,7 +92,7 @@ def maps(name: str, folder: Path) -> None:
     block = config.predict.model_copy(update={"intervals": "none"})
     uncertainty = config.experiment(EXPERIMENT).uncertainty
     recipe = Recipe(folder / "all/model", block, uncertainty, modelled_interval(config.build))
-    predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
+    predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"))
 
 
 STAGES: dict[str, tuple[Callable[[str, Path], None], str]] = {

@@ -64,7 +64,7 @@ def main() -> None:
         source = UncertaintyOptions(method="ensemble", members=args.members) if has_draws else UncertaintyOptions()
         start, at_start = time.perf_counter(), processor_seconds()
         recipe = Recipe(folder / "model", block, source, Interval(0, 20))
-        predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
+        predict(Job(recipe, folder / "cube.zarr", folder / "maps.zarr"))
         seconds = time.perf_counter() - start
         of_cores = processor_seconds() - at_start
         rate = args.size**2 / seconds

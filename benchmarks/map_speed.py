@@ -130,7 +130,7 @@ def predict_maps(folder: Path, **options: Any) -> None:
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import predict
 
-    predict(Job(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr"), "benchmark")
+    predict(Job(recipe(folder, **options), folder / "cube.zarr", folder / "maps.zarr"))
 
 
 def plain(folder: Path) -> None:
@@ -155,7 +155,6 @@ def stage_seconds(folder: Path) -> dict[str, float]:
     from hybridmap.covariates.cube import open_cube
     from hybridmap.grid.tiles import tiles_of
     from hybridmap.predict.map_store import MapStore
-    from hybridmap.predict.origin import Origin
     from hybridmap.predict.predictor import Predictor
     from hybridmap.predict.tile import predict_tile
 
@@ -163,7 +162,7 @@ def stage_seconds(folder: Path) -> dict[str, float]:
     zarr.config.set({"threading.max_workers": 1})
     predictor, cube = Predictor(recipe(folder)), open_cube(folder / "cube.zarr")
     store = MapStore(folder / "stages.zarr")
-    store.begin("", predictor.layers, cube, TILE, Origin(""))
+    store.begin("", predictor.layers, cube, TILE)
     tiles = list(tiles_of(cube.grid, TILE))
     timed_tiles = tiles[:: max(1, len(tiles) // 12)]
     predict_tile(predictor, cube, timed_tiles[0])  # warm

@@ -31,9 +31,7 @@ def rasters_of(folder: Path) -> None:
     from hybridmap.predict.recipe import Job
     from hybridmap.predict.run import Execution, predict
 
-    predict(
-        Job(map_speed.recipe(folder), folder / "cube.zarr", folder / "maps.zarr"), "benchmark", Execution(workers=1)
-    )
+    predict(Job(map_speed.recipe(folder), folder / "cube.zarr", folder / "maps.zarr"), Execution(workers=1))
     write_cogs(folder / "maps.zarr", folder / "first", folder / "first.json")  # imports
     start = time.process_time()
     write_cogs(folder / "maps.zarr", folder / "maps", folder / "maps.json")

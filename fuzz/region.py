@@ -94,16 +94,17 @@ STAGES: dict[str, Stage] = {
                              writes=("expected_error",)),
     "predict": _stage("predict", *EXPERIMENT, "--model", "pools/all/model", "--cube", "covariates.zarr",
                       "--calibration", "evaluation/conformal.json", "--applicability", "applicability.npz",
-                      "--expected-error", "expected_error/expected_error.npz", "--out", "maps.zarr", "--rasters",
-                      "maps", "--summary", "maps.json", "--workers", 1,
+                      "--expected-error", "expected_error/expected_error.npz", "--out", "maps.zarr", "--workers", 1,
                       reads=("covariates.zarr", "evaluation/conformal.json", "applicability.npz",
                              "expected_error/expected_error.npz"),
-                      writes=("maps.zarr", "maps", "maps.json"), says_done=("maps.json",)),
+                      writes=("maps.zarr",), says_done=("maps.zarr/zarr.json",)),
     "diagnose": _stage("diagnose", *EXPERIMENT, "--predictions", "evaluation/predictions.parquet", "--maps",
                        "maps.zarr", "--model", "pools/all/model", "--out", "diagnostics",
                        reads=("evaluation/predictions.parquet", "maps.zarr"), writes=("diagnostics",)),
-    "stac": _stage("stac", *EXPERIMENT, "--maps", "maps.zarr", "--summary", "maps.json", *TABLES[:2], "--out",
-                   "item.json", reads=("maps.zarr", "maps.json", "samples.parquet"), writes=("item.json",)),
+    "export": _stage("export", *EXPERIMENT, "--model", "pools/all/model", "--maps", "maps.zarr", *TABLES[:2],
+                     "--predictions", "evaluation/predictions.parquet", "--rasters", "maps", "--summary", "maps.json",
+                     "--item", "item.json", reads=("maps.zarr", "samples.parquet", "evaluation/predictions.parquet"),
+                     writes=("maps", "maps.json", "item.json"), says_done=("item.json",)),
 }  # fmt: skip
 """In the order in which they run."""
 

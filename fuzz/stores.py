@@ -15,7 +15,7 @@ from fuzz.region import STAGES, finished_region
 
 READERS = (
     *("sample", "predict", "cube", "build", "sample", "predict", "evaluate", "split", "applicability"),
-    *("diagnose", "stac", "expected-error"),
+    *("diagnose", "export", "expected-error"),
 )
 """Stages in the order of attempts; those that read the cube come more often."""
 

@@ -69,13 +69,17 @@ def run_region(folder: Path, region: dict[str, Any]) -> Path:
     verb("train", file, "--experiment", name, "--fold", *folds, "all", *tables, "--out", folder / "models")
     models = [folder / "models" / fold for fold in folds]
     verb("evaluate", file, "--experiment", name, *tables, "--folds", *models, "--out", folder / "evaluation")
-    model = folder / "models" / "all" / "model"
-    verb("predict", file, "--experiment", name, "--model", model, "--cube", folder / "cube.zarr", *_maps(folder))
+    model, maps = (
+        folder / "models" / "all" / "model",
+        ("--samples", folder / "s.parquet", "--out", folder / "maps.zarr"),
+    )
+    verb("predict", file, "--experiment", name, "--model", model, "--cube", folder / "cube.zarr", *maps)
+    verb("export", file, "--experiment", name, "--model", model, *tables[:2], *_maps(folder))
     return folder / "maps.zarr"
 
 
 def _maps(folder: Path) -> tuple[object, ...]:
-    return "--out", folder / "maps.zarr", "--rasters", folder / "maps", "--summary", folder / "maps.json"
+    return "--maps", folder / "maps.zarr", "--rasters", folder / "maps", "--summary", folder / "maps.json"
 
 
 def scores(folder: Path, measure: str = "nse") -> dict[str, float]:

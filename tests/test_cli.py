@@ -146,10 +146,12 @@ def test_an_impossible_soil_gets_a_store_and_no_rasters(
     folder, region = small_region[1], overlay(tmp_path, small_region, {"predict": {"tile": 64, "intervals": "none"}})
     columns = {"part": "test", "scheme": "block", "moc_saturation": [0.5, 1.2], "feasible": 1.0}
     pd.DataFrame(columns | {"margin_uptake": 1.0, "margin_poc": 1.0}).to_parquet(tmp_path / "failing.parquet")
+    model = "--experiment", "some_neural_relaxed", "--model", trained / "some_neural_relaxed/all/model"
+    done = run("predict", region, *model, "--cube", folder / "cube.zarr", "--out", tmp_path / "maps.zarr")
+    assert done.returncode == 0, done.stderr
     options = (
-        "predict", region, "--experiment", "some_neural_relaxed", "--cube", folder / "cube.zarr",
-        "--model", trained / "some_neural_relaxed/all/model", "--predictions", tmp_path / "failing.parquet",
-        "--out", tmp_path / "maps.zarr", "--rasters", tmp_path / "maps", "--summary", tmp_path / "maps.json",
+        "export", region, *model, "--maps", tmp_path / "maps.zarr", "--predictions", tmp_path / "failing.parquet",
+        "--samples", folder / "samples.parquet", "--rasters", tmp_path / "maps", "--summary", tmp_path / "maps.json",
     )  # fmt: skip
     done = run(*options)
     assert done.returncode == 0, done.stderr

@@ -264,11 +264,11 @@ def snakemake(folder: Path, *options: str) -> str:
     ("file", "planned", "left"),
     [
         ("samples/fold_assignment.py", {"split", "train_pure", "report"}, {"ingest", "build", "cube", "sample"}),
-        ("files/geotiff.py", {"cube", "predict", "report"}, {"ingest", "build"}),
+        ("files/geotiff.py", {"cube", "export", "report"}, {"ingest", "build"}),
         ("grid/mask.py", {"cube", "split"}, {"ingest", "build"}),
         ("observations/density.py", {"ingest", "build", "report"}, {"cube"}),
         ("process/clm5/solve.py", {"train_columns", "report"}, {"split", "train_pure", "train_hybrid", "predict"}),
-        ("report/page.html.jinja", {"report"}, {"split", "evaluate", "stac"}),
+        ("report/page.html.jinja", {"report"}, {"split", "evaluate", "export"}),
         ("cli/verbs/maps.py", set(), {"ingest", "predict", "report"}),
     ],
 )

@@ -112,8 +112,11 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, NDArray[np.bo
 
 
 def predict(run: Run, name: str, **changes: Any) -> int:
-    options = "--experiment net --model @net/all/model --cube @cube.zarr"
-    return run("predict", f"{options} --out @{name}.zarr --rasters @{name} --summary @{name}.json", **changes)
+    options = "--experiment net --model @net/all/model --samples @samples.parquet"
+    files = f"--maps @{name}.zarr --rasters @{name} --summary @{name}.json"
+    return run("predict", f"{options} --cube @cube.zarr --out @{name}.zarr", **changes) or run(
+        "export", f"{options} {files}", **changes
+    )
 
 
 def test_maps_of_two_years_differ_where_the_land_changed(region: tuple[Run, NDArray[np.bool_]]) -> None:

@@ -19,16 +19,31 @@ def profile(name: str) -> dict[str, Any]:
     return content
 
 
+def rules() -> dict[str, str]:
+    """Rule → its text."""
+    return {
+        name: text for file in (ROOT / "workflow/rules").glob("*.smk") for name, text in RULE.findall(file.read_text())
+    }
+
+
 def commands() -> dict[str, str]:
     """Rule → the verb that it runs."""
     shared = (ROOT / "workflow/rules/common.smk").read_text()
     of_maps = re.search(r'start = \("hybridmap", "(\w+)"', shared)
     assert of_maps
-    rules = [rule for file in (ROOT / "workflow/rules").glob("*.smk") for rule in RULE.findall(file.read_text())]
-    verbs = {name: re.search(r"\"hybridmap ([\w-]+)", text) for name, text in rules}
+    verbs = {name: re.search(r"\"hybridmap ([\w-]+)", text) for name, text in rules().items()}
     return {name: verb[1] for name, verb in verbs.items() if verb} | {
-        name: of_maps[1] for name, text in rules if "MAP_JOB" in text
+        name: of_maps[1] for name, text in rules().items() if "MAP_JOB" in text
     }
+
+
+def test_every_rule_notices_another_code_of_its_command() -> None:
+    """But `fetch`, which would download again, and shares of a map, whose inputs have a file with it."""
+    texts = rules()
+    counted = {name: re.search(r'code=(?:code_of|stage_code)\("([\w-]+)"\)', text) for name, text in texts.items()}
+    verbs = {name: verb for name, verb in commands().items() if name not in ("fetch", "predict_part")}
+    assert {name: code[1] for name in verbs if (code := counted[name])} == verbs
+    assert 'code=code_of("predict")' in texts["predict_inputs"]
 
 
 def test_the_gpu_profile_asks_for_a_gpu_where_the_command_takes_a_device() -> None:

@@ -142,7 +142,7 @@ def test_one_command_makes_maps_and_a_report(finished: Path) -> None:
         if entry["job"] is not None
     }
     assert makers["quality.csv"] == "build"
-    assert makers["experiments/own/maps.sums"] == "predict"
+    assert makers["experiments/own/maps.sums"] == "export"
     assert makers["experiments/own/diagnostics/verdict.json"] == "diagnose_experiment"
 
 
@@ -193,6 +193,39 @@ def plan_of(folder: Path, change: dict[str, Any] | None = None, *targets: str) -
     experiments = [(rule, re.search(r"wildcards: experiment=(\w+)", text)) for rule, text in jobs]
     named = {f"{rule} {match[1]}" for rule, match in experiments if match}
     return (named | {rule for rule, _ in jobs}) - {"all", "settings", "provenance"}
+
+
+@pytest.mark.slow
+def test_a_title_makes_no_map_and_no_model(finished: Path, tmp_path: Path) -> None:
+    experiments = [{**experiment, "title": f"The {experiment['name']}"} for experiment in SMALL["experiments"]]
+    titled = {"title": 'Soil of \u201cours\u201d & --more "', "publication": {"citation": "Muster (2026)"}}
+    rules = {job.split()[0] for job in plan_of(finished, {**titled, "experiments": experiments})}
+    assert rules == {"export", "catalog", "report"}
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    region = tmp_path / "results/demo"
+    maps = [region / "experiments/own" / name for name in ("maps", "maps.zarr")]
+    made = {"item.json", "maps.json", "maps.sums", "maps.zarr.sums", "maps.qgs", "maps.zarr/zarr.json", "maps/soc.tif"}
+    before = {name: (region / "experiments/own" / name).read_bytes() for name in made}
+    done = snakemake(tmp_path, titled, "maps", "report")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "rule predict:" not in done.stderr
+    first = files_of(region / "experiments/own")
+    assert {name for name in before if first[name] != before[name]} == made - {"maps.json"}
+    assert first["maps.zarr/zarr.json"].count(b"Muster (2026)") == 1
+    assert not {job.split()[0] for job in plan_of(tmp_path, titled)}
+    for folder in maps:
+        shutil.rmtree(folder)
+    done = snakemake(tmp_path, titled, "maps")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "rule predict:" in done.stderr
+    anew = files_of(region / "experiments/own")
+    assert {name for name in anew if anew[name] != first.get(name)} == set()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Maps of an experiment and what goes with them, by their name from its folder."""
+    files = [path for pattern in ("maps*", "maps*/**/*", "item.*") for path in folder.glob(pattern) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @contextmanager
@@ -267,7 +300,7 @@ def test_random_starts_are_kept_up_to_date_once_they_are_made(finished: Path) ->
             for pair in (
                 ("splits.parquet", "split"),
                 ("inputs/observations.csv", "demo"),
-                ("experiments/some_neural/maps/soc.tif", "predict"),
+                ("experiments/some_neural/maps/soc.tif", "export"),
                 ("experiments/some_neural/maps.zarr/zarr.json", "predict"),
                 ("experiments/some_neural/block-1/model/members.safetensors", "train some_neural"),
                 ("experiments/some_neural/all/model/members.safetensors", "train some_neural"),
@@ -277,10 +310,10 @@ def test_random_starts_are_kept_up_to_date_once_they_are_made(finished: Path) ->
                 ("experiments/own.sums", "train own"),
                 ("experiments/own/evaluation/conformal.json", "evaluate"),
                 ("experiments/own/diagnostics/saturation.json", "diagnose_experiment"),
-                ("experiments/own/item.json", "stac"),
+                ("experiments/own/item.json", "export"),
                 ("covariates.zarr/covariates/c/0/0/0", "cube"),
                 ("covariates.zarr.sums", "cube"),
-                ("experiments/some_neural/maps.sums", "predict"),
+                ("experiments/some_neural/maps.sums", "export"),
                 ("experiments/some_neural/maps.zarr.sums", "predict"),
                 ("inputs/covariates/clay.tif", "demo"),
                 ("report/figures/own_moc_scatter.png", "report"),

@@ -30,7 +30,7 @@ COMMANDS = {
     "encoders": "train",
     "evaluate": "evaluate, ladder, expected-error, applicability, proda",
     "experiment": "train",
-    "export": "predict, stac, catalog, totals",
+    "export": "export, catalog, totals",
     "fetch": "fetch",
     "files": "any that reads or writes results",
     "grid": "cube, predict",

@@ -57,7 +57,7 @@ JOBS: dict[str, Callable[[Counted], int]] = {
     "expected_error": lambda region: _mapped(region) if region.config.predict.applicability else 0,
     "predict_part": lambda region: _mapped(region) * region.config.predict.parts * (region.config.predict.parts > 1),
     "predict": _mapped,
-    "stac": _mapped,
+    "export": _mapped,
     "totals": lambda region: len(with_stock(region.config)) if region.config.totals else 0,
     "diagnose_experiment": _experiments,
     "reference": lambda region: len(with_main_target(region.config)) if region.config.reference else 0,

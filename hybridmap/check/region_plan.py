@@ -181,10 +181,8 @@ def _core_hours(
     rasters = of_maps["GeoTIFFs"]
     predicting = sum(of_maps.values()) - rasters
     seconds = {"cube": size.cells / 1e6 * size.layers * rate["cube"]}
-    if config.predict.parts > 1:
-        seconds |= {"predict_part": predicting, "predict": rasters}
-    elif maps:
-        seconds["predict"] = predicting + rasters
+    if maps:
+        seconds |= {"predict_part" if config.predict.parts > 1 else "predict": predicting, "export": rasters}
     if size.sites:
         epochs = sum(
             e.training.max_epochs * _networks(e) * (len(_folds(config, e)) + e.map) for e in config.experiments

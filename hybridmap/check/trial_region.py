@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import re
 import tempfile
@@ -306,8 +305,8 @@ def _run(config: Config, files: RegionFiles) -> None:
         mapped, config.predict, experiment.uncertainty, modelled_interval(config.build), calibration,
         its_files.applicability, False, experiment.own_process, expected_error=its_files.expected_error.table,
     )  # fmt: skip
-    export = functools.partial(write_cogs, its_files.maps, its_files.rasters, its_files.map_list)
-    predict(Job(recipe, files.cube, its_files.maps), "trial", Execution(workers=1), export)
+    predict(Job(recipe, files.cube, its_files.maps), Execution(workers=1))
+    write_cogs(its_files.maps, its_files.rasters, its_files.map_list)
     write_ladder(experiment, files.samples, files.splits, scores.predictions, {}, scores.folder, config.all_quantities)
     evidence = Evidence(scores.predictions, its_files.maps, scores.skill, its_files.expected_error.summary)
     diagnose(experiment, evidence, mapped, its_files.verdict.parent)

@@ -33,14 +33,15 @@ STAGE_SECTIONS: dict[str, tuple[str, ...]] = {
     "identifiability": (*TRAINING, "identifiability"),
     "relationships": (*TRAINING, "demo"),
     "proda": (*TRAINING, "proda"),
-    "predict": (
-        *("region", "title", "publication", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
-    ),
+    "predict": ("region", "data_root", "outside", "grid", "build", "covariates", "predict", "totals"),
+    "export": ("region", "title", "publication", "data_root", "outside", "grid", "build", "predict"),
     "diagnose": ("region", "data_root", "outside", "grid", "boundaries", "boundaries_attribute"),
     "baseline": ("region", "grid", "quantities", "covariates", "forcing", "splits"),
     "report": tuple(key for key in Config.model_fields if key not in ("experiment_defaults", "search", "proda")),
 }
 """Sections that each stage reads; a change elsewhere in the file does not rerun it."""
+TITLED = ("report",)
+"""Stages to which titles of experiments are something; maps get theirs by a word of the command."""
 OF_ONE_EXPERIMENT = ("experiments", "splits", "covariates", "forcing")
 """Sections of which an experiment takes a part."""
 LAYER_FACTS = ("name", "kind", "unit")
@@ -75,12 +76,19 @@ def stage_settings(config: Config, stage: str, experiment: str | None = None) ->
         sections["predict"] = {"tile": sections["predict"]["tile"]}
         for layer in sections["forcing"]:  # nor what was measured at the sites
             del layer["measured"]
+    if stage == "predict":
+        del sections["predict"]["accept_implausible"]
+    if stage == "export":  # of what maps hold, the maps themselves tell
+        sections["predict"] = {"accept_implausible": sections["predict"]["accept_implausible"]}
     if stage == "sample":
         sections["forcing"] = [
             {fact: layer[fact] for fact in MEASURED_FACTS} for layer in sections["forcing"] if layer["measured"]
         ]
     if experiment is not None:
         sections |= _one_experiment(config, experiment)
+    if stage not in TITLED:
+        for section in sections.get("experiments", []):
+            del section["title"]
     return json.dumps(sections, sort_keys=True)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from hybridmap.errors import HybridmapError
 from hybridmap.export.licence import LICENCE_PAGES, licence_of_map
+from hybridmap.export.origin import doi_page
 from hybridmap.files.reading import read_state
 from hybridmap.files.results import RegionFiles
 from hybridmap.files.tables import write_json
-from hybridmap.predict.origin import doi_page
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",

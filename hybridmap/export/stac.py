@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pystac
 from pystac.extensions.projection import ProjectionExtension
@@ -24,6 +23,7 @@ from hybridmap.grid.outline import outline
 from hybridmap.grid.region_grid import RegionGrid
 from hybridmap.grid.store import grid_of
 from hybridmap.grid.verified_store import open_verified
+from hybridmap.samples.year_span import year_span
 
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
@@ -113,10 +113,9 @@ def write_stac(subject: Subject, store: Path, summary: Path, samples: Path, out:
 
 def _time_span(years: pd.Series) -> tuple[datetime, datetime] | None:
     """Begin of the first and end of the last year; None without any."""
-    first, last = years.min(), years.max()
-    if not np.isfinite(first):
+    if not (span := year_span(years)):
         return None
-    return datetime(int(first), 1, 1, tzinfo=UTC), datetime(int(last), 12, 31, 23, 59, 59, tzinfo=UTC)
+    return datetime(span[0], 1, 1, tzinfo=UTC), datetime(span[-1], 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def _add_projection(item: pystac.Item, grid: RegionGrid) -> None:
@@ -138,13 +137,14 @@ def _asset(entry: dict[str, Any], base: Path, folder: Path) -> pystac.Asset:
         band |= {"scale": entry["scale_factor"], "offset": entry.get("add_offset", 0.0)}
     if entry["cells"]:
         band["statistics"] = statistics
+    depth = {"hybridmap:depth_cm": [entry["depth_top_cm"], entry["depth_bottom_cm"]]} if "depth_top_cm" in entry else {}
     nodata = {"float32": "nan", "int16": -32768, "uint8": 255}[entry["type"]]
     return pystac.Asset(
         relative_href(base / entry["file"], folder),
         title=entry["long_name"],
         media_type=pystac.MediaType.COG if whole else "application/xml",
         roles=["data"],
-        extra_fields={"raster:bands": [{**band, "nodata": nodata}]},
+        extra_fields={"raster:bands": [{**band, "nodata": nodata}], **depth},
     )
 
 

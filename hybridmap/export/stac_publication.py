@@ -9,7 +9,7 @@ import pystac
 from hybridmap import __version__
 from hybridmap.config import Publication
 from hybridmap.export.licence import LICENCE_PAGES
-from hybridmap.predict.origin import doi_page
+from hybridmap.export.origin import doi_page
 
 EXTENSIONS = {
     "sci:doi": "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",

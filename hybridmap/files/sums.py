@@ -58,6 +58,13 @@ def write_sums(store: Path, folder: Path, sums: Mapping[str, list[int]], pattern
     write_state({name: sums.get(name) or sum_of(folder / name) for name in files}, sums_file(store))
 
 
+def renew_sum(store: Path, name: str) -> None:
+    """Note the sum of one file of a finished store anew; nothing where the store has no sums."""
+    path = sums_file(store)
+    if path.is_file():
+        write_state({**read_state(path), name: sum_of(store / name)}, path)
+
+
 def lost_file(store: Path) -> str:
     """Return the first file that a store lacks or has in another size, "" if none; contents are not read."""
     if not sums_file(store).is_file():

@@ -56,6 +56,11 @@ class Interval:
         return f"{self.top_cm:g}-{self.bottom_cm:g}cm"
 
     @property
+    def attributes(self) -> dict[str, float]:
+        """What a map says that is of this interval alone [cm]."""
+        return {"depth_top_cm": _plain(self.top_cm), "depth_bottom_cm": _plain(self.bottom_cm)}
+
+    @property
     def thickness_m(self) -> float:
         """Thickness [m]."""
         return (self.bottom_cm - self.top_cm) / CM_PER_M
@@ -204,8 +209,7 @@ class IntervalMap:
         self.chunks: tuple[int, ...] = array.chunks[1:]
         self.dtype = array.dtype
         name = f"{array.attrs['long_name']}, {interval.top_cm:g}-{interval.bottom_cm:g} cm"
-        ends = {"depth_top_cm": _plain(interval.top_cm), "depth_bottom_cm": _plain(interval.bottom_cm)}
-        self.attrs: Mapping[str, Any] = {**array.attrs, "long_name": name, **ends}
+        self.attrs: Mapping[str, Any] = {**array.attrs, "long_name": name, **interval.attributes}
 
     def name_of(self, variable: str) -> str:
         """Name of the interval's map, ``soc_0-5cm``."""
@@ -246,3 +250,15 @@ def interval_maps(array: Any, intervals: Sequence[Interval]) -> list[Any]:
     if array.ndim == 2:
         return [array]
     return [IntervalMap(array, position, interval) for position, interval in enumerate(intervals)]
+
+
+def depth_attributes(intervals: Sequence[Interval]) -> dict[str, str | float]:
+    """What a store says of its depths [m], by ACDD's names."""
+    if not intervals:
+        return {}
+    return {
+        "geospatial_vertical_min": min(interval.top_cm for interval in intervals) / CM_PER_M,
+        "geospatial_vertical_max": max(interval.bottom_cm for interval in intervals) / CM_PER_M,
+        "geospatial_vertical_units": "m",
+        "geospatial_vertical_positive": "down",
+    }

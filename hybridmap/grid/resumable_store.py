@@ -96,7 +96,7 @@ class ResumableStore:
         """
         if self._identity() == identity:
             if (self.receipts / WHOLE).is_file() and self.out.is_dir() and not self.partial.is_dir():
-                os.replace(self.out, self.partial)  # it was whole, but what is made from it was not
+                os.replace(self.out, self.partial)  # whole, but the run ended before it said so
             if self._has_layout():
                 return
         self.refuse_parts()

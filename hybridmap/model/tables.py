@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,11 @@ def read_table(table: Any, layers: Sequence[Layer]) -> Table:
     >>> rows.columns["covariate", "clay"].tolist(), rows.restore({"soc": np.float32([3.0, 4.0])})["soc"].tolist()
     ([1.0, 2.0], [3.0, 4.0])
     """
+    if not isinstance(table, Mapping) and not hasattr(table, "keys"):
+        raise HybridmapError(
+            f"a table has columns by name: a DataFrame, a Dataset, or one row as a Series or a dict; a"
+            f" {type(table).__name__} has none."
+        )
     table = layers_of_cube(table)
     keys = {layer: column_name(table, *layer) for layer in layers}
     if hasattr(table, "data_vars"):
@@ -96,6 +101,8 @@ def column_name(table: Any, kind: str, name: str) -> str:
 
 
 def _numbers(values: Any, layer: Layer) -> Array:
+    if (cells := np.asarray(values)).dtype.kind in "mMc":  # they would become some number, and no wrong one is said
+        raise HybridmapError(f"{layer[0]} '{layer[1]}' of the table is {cells.dtype}, not a column of numbers.")
     try:
         return np.asarray(values, dtype="float32")
     except (TypeError, ValueError) as error:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hybridmap.notebook.experiment import Experiment
     from hybridmap.notebook.region import Region
 
+FOLDERS = "results/REGION, results/REGION/experiments/NAME, or that of a trained model"
 RESULTS = "results"
 """Folder in which a region is looked for by its name."""
 
@@ -40,7 +41,9 @@ def load(folder: str | os.PathLike[str], trust: bool = False) -> Region | Experi
     HybridmapError
         If the folder is none of these, or a package is not installed.
     """
-    path = _existing(folder)
+    path = _existing(folder).absolute()  # a notebook may go to another folder later
+    if not path.is_dir():
+        raise HybridmapError(f"{path}: a file; name a folder: {FOLDERS}.")
     try:
         if (path / "experiments").is_dir() or (path / "settings").is_dir():
             from hybridmap.notebook.region import Region
@@ -56,12 +59,16 @@ def load(folder: str | os.PathLike[str], trust: bool = False) -> Region | Experi
         raise HybridmapError(f"{path}: opening results {advice}") from None
     from hybridmap.model.ensemble import load as load_trained
 
+    if not (path / "model.yaml").is_file():
+        raise HybridmapError(f"{path}: neither results nor a trained model (no model.yaml) is here; name {FOLDERS}.")
     return load_trained(path, trust)
 
 
 def _existing(folder: str | os.PathLike[str]) -> Path:
     """The folder, or that of the region of this name."""
-    path = Path(folder)
+    if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+        raise HybridmapError(f"no folder is named ({folder!r}); name {FOLDERS}.")
+    path = Path(folder).expanduser()
     by_name = Path(RESULTS) / path
     if not path.is_dir() and len(path.parts) == 1 and by_name.is_dir():
         return by_name

@@ -37,8 +37,10 @@ class Part(NamedTuple):
         """A sentence if it is not there, else ""."""
         if self.marker.exists():
             return ""
+        folder = Path.cwd()
+        target = self.marker.relative_to(folder) if self.marker.is_relative_to(folder) else self.marker
         return (
-            f"no {self.name} yet: 'snakemake {self.marker.as_posix()}' makes it, with the --configfile of the region"
+            f"no {self.name} yet: 'snakemake {target.as_posix()}' makes it, with the --configfile of the region"
             f" (or 'hybridmap {self.verb}')"
         )
 

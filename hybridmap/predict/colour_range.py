@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridmap.files.reading import read_parquet
+from hybridmap.grid.depth_axis import Interval
 from hybridmap.predict.colours import ENDS
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.quantities import Quantity
@@ -27,11 +28,13 @@ def variable_of(entry: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> variable_of({"name": "soc_0-5cm", "depth_top_cm": 0}), variable_of({"name": "soc_lower"})
+    >>> variable_of({"name": "soc_0-5cm", "depth_top_cm": 0, "depth_bottom_cm": 5}), variable_of({"name": "soc_lower"})
     ('soc', 'soc_lower')
     """
     name = str(entry["name"])
-    return name.rpartition("_")[0] if "depth_top_cm" in entry else name
+    if "depth_top_cm" not in entry:
+        return name
+    return name.removesuffix(f"_{Interval(float(entry['depth_top_cm']), float(entry['depth_bottom_cm']))}")
 
 
 def scale_name(entry: Mapping[str, Any]) -> str:

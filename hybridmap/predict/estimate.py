@@ -17,7 +17,6 @@ from hybridmap.files.tables import write_json
 from hybridmap.grid.tiles import Tile
 from hybridmap.predict.inputs import Inputs, open_inputs
 from hybridmap.predict.map_store import MapStore
-from hybridmap.predict.origin import Origin
 from hybridmap.predict.recipe import Recipe
 from hybridmap.predict.run import workers_of
 from hybridmap.predict.tile import predict_tile
@@ -140,7 +139,7 @@ def _try_tiles(inputs: Inputs, counts: Mapping[Tile, int]) -> Trial:
     with tempfile.TemporaryDirectory() as folder:
         store = MapStore(Path(folder) / "try.zarr")
         with store.lock():
-            store.begin("a try", predictor.layers, inputs.cube, inputs.edge, Origin("a try"), predictor.recipe.depths)
+            store.begin("a try", predictor.layers, inputs.cube, inputs.edge, depths=predictor.recipe.depths)
             empty = _size(store.partial)
             predict_tile(predictor, inputs.cube, order[0])  # the first call is slower
             for tile in order:

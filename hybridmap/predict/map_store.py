@@ -15,13 +15,20 @@ from numpy.typing import NDArray
 
 from hybridmap.covariates.cube import Cube
 from hybridmap.covariates.excluded_cells import EXCLUDED
-from hybridmap.grid.depth_axis import DEPTH, TIME, Interval, create_depth_axis, write_interval, write_years
+from hybridmap.grid.depth_axis import (
+    DEPTH,
+    TIME,
+    Interval,
+    create_depth_axis,
+    depth_attributes,
+    write_interval,
+    write_years,
+)
 from hybridmap.grid.resumable_store import ResumableStore
 from hybridmap.grid.store import consolidate, create_grid_store, create_layer, shard_edge
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.storage import MEMBERS, SPECIFICATION, WEIGHTS
 from hybridmap.predict.map_layers import CLASS_FILL, MapLayer
-from hybridmap.predict.origin import Origin, depth_attributes
 from hybridmap.predict.portrayal import Portrayal
 from hybridmap.predict.recipe import Recipe
 from hybridmap.train.device import CPU
@@ -39,7 +46,7 @@ class MapStore(ResumableStore):
         layers: Mapping[str, MapLayer],
         cube: Cube,
         edge: int,
-        origin: Origin,
+        years: tuple[int, ...] = (),
         depths: Sequence[Interval] = (),
         interval: Interval | None = None,
     ) -> None:
@@ -48,32 +55,31 @@ class MapStore(ResumableStore):
         Parameters
         ----------
         identity : str
-            What the whole store depends on, see :func:`identity_of`; behind a space what only its words depend on.
+            What the whole store depends on, see :func:`identity_of`.
         layers : mapping of str to MapLayer
             Path of each map in the store, and its encoding.
         cube : Cube
             For its grid.
         edge : int
             Edge of a tile in cells.
-        origin : Origin
-            What the store says of where it comes from.
+        years : tuple of int
+            First and last year of the observations; none where no year is known.
         depths : sequence of Interval
             Intervals that are mapped; none for one interval, whose maps have no axis of depth.
         interval : Interval, optional
             That one interval.
         """
-        years = {YEARS: words} if (words := cube.year_words()) else {}
-        fingerprint = identity.partition(" ")[0]
+        layer_years = {YEARS: words} if (words := cube.year_words()) else {}
 
         def create(path: Path) -> None:
-            about = {**origin.attributes(), **depth_attributes(depths or ([interval] if interval else []))}
-            root = create_grid_store(path, cube.grid, {**about, "model_fingerprint": fingerprint, **years})
+            about = depth_attributes(depths or ([interval] if interval else []))
+            root = create_grid_store(path, cube.grid, {**about, "model_fingerprint": identity, **layer_years})
             if depths:
                 create_depth_axis(root, depths)
             elif interval is not None:
                 write_interval(root, interval)
-            if origin.years:
-                write_years(root, origin.years[0], origin.years[-1])
+            if years:
+                write_years(root, years[0], years[-1])
             scalars = [axis for axis in (DEPTH, TIME) if axis in root and not (axis == DEPTH and depths)]
             coordinates = {"coordinates": " ".join(["spatial_ref", *scalars])}
             for name, layer in layers.items():
@@ -82,7 +88,7 @@ class MapStore(ResumableStore):
                 lead = {DEPTH: len(depths)} if depths and layer.has_depth else {}
                 sizes = {**lead, **cube.grid.sizes}
                 create_layer(
-                    group, plain, sizes, edge, layer.attributes() | years | coordinates, layer.dtype, layer.fill
+                    group, plain, sizes, edge, layer.attributes() | layer_years | coordinates, layer.dtype, layer.fill
                 )
             if cube.excluded_labels:
                 _copy_excluded(root, cube, edge, coordinates)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybridmap.config import Predict
 from hybridmap.grid.depth_axis import Interval
 from hybridmap.options import UncertaintyOptions
-from hybridmap.predict.origin import Origin
 from hybridmap.predict.worker_start import passes_of
 
 
@@ -79,15 +78,15 @@ class Job:
         The cube.
     out : Path
         Store to write.
-    origin : Origin
-        What the store says of where it comes from.
+    years : tuple of int
+        First and last year of the observations; none where no year is known.
     """
 
     recipe: Recipe
     cube_path: Path
     out: Path
-    origin: Origin = field(default_factory=Origin)
+    years: tuple[int, ...] = ()
 
     def absolute(self) -> Job:
         """The same with absolute paths, for workers that run elsewhere."""
-        return Job(self.recipe.absolute(), self.cube_path.absolute(), self.out.absolute(), self.origin)
+        return Job(self.recipe.absolute(), self.cube_path.absolute(), self.out.absolute(), self.years)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -82,9 +81,7 @@ class Execution:
         return choose_device(CPU if self.scheduler else self.device)
 
 
-def predict(
-    job: Job, title: str, execution: Execution | None = None, export: Callable[[], object] | None = None
-) -> None:
+def predict(job: Job, execution: Execution | None = None) -> None:
     """Write a store of every map of a recipe on the grid of a cube.
 
     Parameters
@@ -93,12 +90,8 @@ def predict(
         Recipe, cube and the store to write. While unfinished the store is ``{out}.partial``, with a receipt a tile
         beside it; a run with the same recipe and cube continues it, and a tile whose part of the cube has changed is
         made again.
-    title : str
-        Title of the store.
     execution : Execution, optional
         Who predicts which tiles; all on this machine by default.
-    export : callable, optional
-        What to make of the finished store, GeoTIFFs for example. Should it fail, the next run does that alone.
 
     Raises
     ------
@@ -118,18 +111,16 @@ def predict(
     store = MapStore(job.out)
     if execution.part:
         with store.lock(patience=PART_PATIENCE_S):
-            _begin(store, job, inputs, title)
+            _begin(store, job, inputs)
         with store.lock(execution.part.replace("/", "of")):
             _predict_tiles(job, store, inputs, keys_of_tiles, execution, device)
         return
     with store.lock():
         store.refuse_parts()
-        _begin(store, job, inputs, title)
+        _begin(store, job, inputs)
         _predict_tiles(job, store, inputs, keys_of_tiles, execution, device)
         note_devices(job.out, store.tiles_of_device(inputs.tiles))
         store.finish()
-        if export is not None:
-            export()
         store.drop_receipts()
 
 
@@ -159,12 +150,10 @@ def workers_of(predictor: Predictor, cube: Cube, workers: int) -> int:
     return count
 
 
-def _begin(store: MapStore, job: Job, inputs: Inputs, title: str) -> None:
-    origin = replace(job.origin, title=title)
-    # A title changes what the store says, and neither its maps nor their fingerprint.
-    identity = f"{identity_of(job.recipe, inputs.cube, inputs.edge)} {hashlib.sha256(str(origin).encode()).hexdigest()}"
+def _begin(store: MapStore, job: Job, inputs: Inputs) -> None:
+    identity = identity_of(job.recipe, inputs.cube, inputs.edge)
     store.begin(
-        identity, inputs.predictor.layers, inputs.cube, inputs.edge, origin, job.recipe.depths, job.recipe.interval
+        identity, inputs.predictor.layers, inputs.cube, inputs.edge, job.years, job.recipe.depths, job.recipe.interval
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hybridmap.config import Config, Experiment
 from hybridmap.errors import HybridmapError
-from hybridmap.files.reading import read_json
+from hybridmap.files.reading import read_csv, read_json, read_parquet
 from hybridmap.files.results import ExperimentFiles, RegionFiles
 from hybridmap.files.sums import changed_file
 from hybridmap.samples.folds import MAP_FOLD, fold_ids
@@ -75,6 +75,11 @@ def _judged(experiment: Experiment, config: Config, files: RegionFiles, missing:
     if absent := [path.name for path in _judging_files(experiment, config, of) if not path.exists()]:
         missing.append(f"Experiment “{experiment.name}” is not finished: no {', '.join(dict.fromkeys(absent))}.")
         return None
+    if fault := _fault_of_scores(of):
+        missing.append(
+            f"Experiment “{experiment.name}” is left out: {fault} is not what was written; delete it and run again."
+        )
+        return None
     if not of.verdict.is_file():
         missing.append(f"Experiment “{experiment.name}” has no verdict yet: its physics is not judged.")
     if experiment.map and not (of.map_list.is_file() and (of.maps / "zarr.json").is_file()):
@@ -87,6 +92,38 @@ def _judged(experiment: Experiment, config: Config, files: RegionFiles, missing:
         )
         return experiment.model_copy(update={"map": False})
     return experiment
+
+
+def _fault_of_scores(files: ExperimentFiles) -> str:
+    """The first table of held-out sites, or verdict, that is damaged or has no rows; "" where all are whole."""
+    scores = files.scores
+    columns_of = {
+        scores.predictions: ("part", "scheme"),
+        scores.metrics: ("scheme", "fold", "part", "subset", "model", "target", "nse"),
+        scores.ladder: ("scheme", "target", "rung", "score", "value"),
+        scores.intervals: ("scheme", "fold", "source", "target", "stratum", "class", "coverage"),
+    }
+    for path, columns in columns_of.items():
+        if not _has_rows(path, columns, may_be_empty=path == scores.intervals):
+            return path.name
+    return "" if not files.verdict.is_file() or _is_verdict(files.verdict) else files.verdict.name
+
+
+def _has_rows(path: Path, columns: tuple[str, ...], *, may_be_empty: bool) -> bool:
+    """Whether a table can be read, and has what the page looks for."""
+    try:
+        table = read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
+    except HybridmapError:
+        return False
+    return set(columns) <= set(table.columns) and (may_be_empty or not table.empty)
+
+
+def _is_verdict(path: Path) -> bool:
+    try:
+        verdict = read_json(path)
+    except HybridmapError:
+        return False
+    return isinstance(verdict, dict) and "physics" in verdict
 
 
 def _fault_of_maps(files: ExperimentFiles) -> str:

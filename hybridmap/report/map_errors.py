@@ -23,18 +23,17 @@ def map_errors(true: Field, maps: Mapping[str, Field], name: str) -> list[dict[s
     Parameters
     ----------
     true : array, shape (row, column)
-        What is true; NaN where there is nothing.
+        The truth in the unit of the map; NaN where there is none.
     maps : mapping of str to array, shape (row, column)
         The map by its `name`; ``applicable``; and if there is an interval, its ends, ``NAME_lower`` and ``NAME_upper``.
     name : str
-        Which map.
+        Of the map.
 
     Returns
     -------
     list of dict
-        ``part``, ``cells``, ``true`` (mean), ``bias``, ``rmse``, and the mean ``width`` of the interval, in the unit of
-        the map, with the share of the true values that are ``held``; None without an interval. A part without cells has
-        no row.
+        A row a part that has cells: ``part``, ``cells``, ``true`` (mean), ``bias``, ``rmse``; of the interval its mean
+        ``width`` and the share of true values that it has ``held``, None without one.
     """
     is_known = np.isfinite(true) & np.isfinite(maps[name])
     of_part = {part: is_known & (maps["applicable"] == code) for part, code in PARTS.items()}
@@ -52,20 +51,7 @@ def _errors(true: Field, maps: Mapping[str, Field], name: str, members: NDArray[
 
 
 def errors_of(results: Results, experiment: str) -> list[dict[str, Any]]:
-    """Errors of the first quantity of an experiment; none where no truth is known, or nothing says where it applies.
-
-    Parameters
-    ----------
-    results : Results
-        Of a region.
-    experiment : str
-        One of those that are mapped.
-
-    Returns
-    -------
-    list of dict
-        As :func:`map_errors`.
-    """
+    """Rows of :func:`map_errors` of the first quantity of a mapped experiment; none without truth or ``applicable``."""
     name, maps = results.config.experiment(experiment).targets[0], results.maps(experiment)
     if name not in results.truth or not {name, "applicable"} <= set(maps):
         return []
@@ -74,13 +60,7 @@ def errors_of(results: Results, experiment: str) -> list[dict[str, Any]]:
 
 
 def error_rows(results: Results) -> Iterator[dict[str, Any]]:
-    """One row an experiment and part of its map, with ``experiment``, ``target`` and ``unit``.
-
-    Parameters
-    ----------
-    results : Results
-        Of a region.
-    """
+    """Rows of all mapped experiments, each with its ``experiment``, ``target`` and ``unit``."""
     for experiment in results.mapped:
         quantity = results.config.all_quantities[results.config.experiment(experiment).targets[0]]
         for row in errors_of(results, experiment):
@@ -88,19 +68,7 @@ def error_rows(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def error_sentence(results: Results, experiment: str) -> str:
-    """How large the error truly is where the map ends; "" where that is not known.
-
-    Parameters
-    ----------
-    results : Results
-        Of a region.
-    experiment : str
-        One of those that are mapped.
-
-    Returns
-    -------
-    str
-    """
+    """How large the error of a mapped experiment truly is where the map ends; "" where that is not known."""
     rows = {row["part"]: row for row in errors_of(results, experiment)}
     if not {"inside", "outside"} <= set(rows):
         return ""

@@ -12,10 +12,10 @@ import yaml
 from hybridmap import __version__
 from hybridmap.config import Config, Publication
 from hybridmap.covariates.cube import open_cube
+from hybridmap.export.origin import doi_page
 from hybridmap.files.digest import sha256_of
 from hybridmap.files.paths import under
 from hybridmap.files.results import RegionFiles
-from hybridmap.predict.origin import doi_page
 
 PACKAGES = ("torch", "numpy", "pandas", "geopandas", "rasterio", "zarr", "snakemake", "pydantic")
 

@@ -156,8 +156,9 @@ class Results:
         return (_read_json(self.of(experiment).map_list) or []) if self.config.experiment(experiment).map else []
 
     def verdict(self, experiment: str) -> dict[str, Any]:
-        """Verdict of the diagnostics."""
-        return _read_json(self.of(experiment).verdict) or {}
+        """Verdict of the diagnostics; of an experiment that is not judged its lists are empty."""
+        lists = ("sentences", "reasons", "notes", "skill_notes")
+        return {**{name: [] for name in lists}, **(_read_json(self.of(experiment).verdict) or {})}
 
     def residuals(self, experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Bias by class of site, and variogram, of its first target in its first scheme."""

@@ -37,11 +37,11 @@ def hours_of(text: str, rule: str) -> float:
 
 def test_time_and_storage_grow_with_cells_and_layers() -> None:
     one, twice, wide = page(cells=10**11), page(cells=2 * 10**11), page(cells=10**11, covariates=168)
-    for rule in ("cube", "predict_part", "predict"):
+    for rule in ("cube", "predict_part", "export"):
         assert hours_of(twice, rule) == pytest.approx(2 * hours_of(one, rule), rel=0.01)
     layers = (168 + 2) / (12 + 2)
     assert hours_of(wide, "cube") == pytest.approx(layers * hours_of(one, "cube"), rel=0.01)
-    assert hours_of(wide, "predict") == hours_of(one, "predict")  # GeoTIFFs do not depend on layers
+    assert hours_of(wide, "export") == hours_of(one, "export")  # GeoTIFFs do not depend on layers
     stored = [float(re.search(r"layers and cube ([\d.,]+) TB", text)[1].replace(",", "")) for text in (one, wide)]  # type: ignore[index]
     assert stored[1] == pytest.approx(layers * stored[0], rel=0.05)
 

@@ -61,10 +61,14 @@ def test_help_and_version_import_nothing_heavy() -> None:
         (["--versoin"], "hybridmap: No such option '--versoin'. Did you mean '--version'?"),
         (["train", "r.yaml", "--experimnt", "x"], "hybridmap train: No such option '--experimnt'. Did you mean '--exp"),
         (["train", "r.yaml", "--out", "o"], "Missing options '--experiment', '--fold', '--samples', '--splits'. "),
-        (["stac", "r.yaml", "--experiment", "--maps", "m"], "hybridmap stac: Option '--experiment' requires an argum"),
+        (
+            ["export", "r.yaml", "--experiment", "--maps", "m"],
+            "hybridmap export: Option '--experiment' requires an argum",
+        ),
         (["status"], "hybridmap status: Missing argument 'RESULTS'. 'hybridmap status --help'"),
         (["status", "a", "b"], "unexpected extra argument (b)"),
-        (["view", "a", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer."),
+        (["view", "a", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer"),
+        (["view", "a", "--port", "99999"], "Invalid value for '--port': 99999 is not in the range 0<=x<=65535."),
         (["clm5-forcing", "a.nc", "--out", "o"], "hybridmap clm5-forcing: Give --sites or --region, one of the two."),
         (["--completion", "tcsh"], "Invalid value for '--completion': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),
     ],
@@ -92,7 +96,7 @@ def test_the_script_of_a_shell_is_that_of_click(shell: str, capsys: pytest.Captu
 
 def test_a_shell_completes_verbs_options_and_files() -> None:
     assert completed("next") == ["plain,next-samples"]
-    assert completed("predict", "r.yaml", "--accept") == ["plain,--accept-implausible"]
+    assert completed("export", "r.yaml", "--accept") == ["plain,--accept-implausible"]
     assert completed("train", "r.yaml", "--fold", "block-0", "block-1", "--spl") == ["plain,--splits"]
     assert completed("check", "r") == ["file,r"]
     assert completed("run", "--completion") == []

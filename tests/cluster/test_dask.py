@@ -17,7 +17,7 @@ from conftest import ROOT
 from tests.cluster.conftest import Region, command_of
 
 pytestmark = pytest.mark.cluster
-REPLACED = ("--rasters", "--summary", "--workers", "--log", "--out")
+REPLACED = ("--workers", "--log", "--out")
 """Options of the command that others take the place of."""
 
 
@@ -90,7 +90,6 @@ class Processes:
         words = shlex.split(command_of(self.region, "predict"))
         words = [w for k, w in enumerate(words) if not {w, words[k - 1]} & set(REPLACED)]
         place = ("--out", str(self.store), "--scheduler", str(self.file), "--patience", str(patience_s))
-        place += ("--rasters", str(self.folder / "rasters"), "--summary", str(self.folder / "maps.json"))
         return self.start("predict.log", sys.executable, "-m", "hybridmap.cli", *words[1:], *place)
 
     def said(self) -> str:

@@ -52,6 +52,20 @@ def test_training_is_told_kinds_and_units_of_layers_and_nothing_else_of_them() -
     assert json.loads(stage_settings(config, "predict"))["predict"]["scenarios"]
 
 
+def test_titles_and_a_publication_are_a_matter_of_what_says_them() -> None:
+    raw = load_config(ROOT / "config.yaml").model_dump(mode="json", by_alias=True)
+    plain = Config.model_validate(raw)
+    raw |= {"title": "Another", "publication": {"citation": "Muster (2026)"}}
+    raw["experiments"][0]["title"] = "The first"
+    titled = Config.model_validate(raw)
+    assert {stage for stage in STAGE_SECTIONS if stage_settings(titled, stage) != stage_settings(plain, stage)} == {
+        "export",
+        "report",
+    }
+    name = plain.experiments[0].name
+    assert stage_settings(titled, "experiment", name) == stage_settings(plain, "experiment", name)
+
+
 def test_what_was_measured_at_sites_is_a_matter_of_the_samples_alone() -> None:
     raw = load_config(ROOT / "config.yaml").model_dump(mode="json", by_alias=True)
     plain = Config.model_validate(raw)

@@ -22,7 +22,6 @@ from hybridmap.covariates.excluded_cells import ExcludedCells
 from hybridmap.errors import HybridmapError
 from hybridmap.observations.quality.drop_counts import DropCounts
 from hybridmap.predict.map_store import MapStore
-from hybridmap.predict.origin import Origin
 from hybridmap.samples.sample import sample, sample_sites
 
 WEST, NORTH, SIDE = 4_000_000.0, 2_640_000.0, 20
@@ -102,7 +101,7 @@ def test_maps_say_which_class_took_a_cell(tmp_path: Path, raw: dict[str, Any]) -
     build_cube(RegionLayers.of(config), tmp_path / "cube.zarr", 16)
     cube, store = open_cube(tmp_path / "cube.zarr"), MapStore(tmp_path / "maps.zarr")
     with store.lock():
-        store.begin("identity", {}, cube, 16, Origin())
+        store.begin("identity", {}, cube, 16)
         root = zarr.open_group(str(store.partial), mode="r")
         attributes, values = dict(root["excluded"].attrs), np.asarray(root["excluded"])
     assert attributes["flag_meanings"] == "cover_urban cover_water"

@@ -104,7 +104,7 @@ def test_held_out_blocks_are_held_and_no_end_is_negative(trained: tuple[Config, 
 def test_maps_take_the_same_intervals(trained: tuple[Config, Path, Path]) -> None:
     config, folder, region = trained
     recipe = recipe_of(config, "ends", folder / "ends/all/model", folder / "scores/conformal.json")
-    predict(Job(recipe, region / "cube.zarr", folder / "maps.zarr"), "t", Execution(workers=1))
+    predict(Job(recipe, region / "cube.zarr", folder / "maps.zarr"), Execution(workers=1))
     root = zarr.open_group(folder / "maps.zarr", mode="r")
     soc, lower, upper = (np.asarray(root[name]) for name in ("soc", "soc_lower", "soc_upper"))
     is_land = np.isfinite(soc)

@@ -20,12 +20,12 @@ from map_stores import CLASSES, europe, holed, store_of
 from hybridmap.config import Build, Publication
 from hybridmap.export.cog import write_cogs
 from hybridmap.export.netcdf import write_netcdf
+from hybridmap.export.origin import Origin, write_origin
 from hybridmap.export.qgis_project import write_project
 from hybridmap.export.stac import Subject, write_stac
-from hybridmap.grid.depth_axis import Interval, write_interval, write_years
+from hybridmap.grid.depth_axis import Interval, depth_attributes, write_interval, write_years
 from hybridmap.grid.store import consolidate
 from hybridmap.predict.map_layers import MapLayer
-from hybridmap.predict.origin import Origin, depth_attributes
 from hybridmap.predict.portrayal import Portrayal
 
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -108,12 +108,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         packed=(MapLayer("kg m-3", "carbon", step=0.01), values),
     )  # fmt: skip
     root = zarr.open_group(str(store), mode="r+")
-    root.attrs.update({**ORIGIN.attributes(), **depth_attributes([Interval(0, 30)])})
+    root.attrs.update(depth_attributes([Interval(0, 30)]))
     write_interval(root, Interval(0, 30))
     write_years(root, 2009, 2018)
     for name in ("soc", "packed"):
         root[name].attrs["coordinates"] = "spatial_ref depth time"
     consolidate(store)
+    write_origin(store, ORIGIN)
     write_cogs(store, folder / "maps", folder / "maps.json")
     write_netcdf(store, folder / "maps.nc")
     write_project("Region: a & b", europe(64, 64), folder / "maps.json", folder / "maps.qgs")
@@ -183,7 +184,8 @@ def test_a_file_alone_says_what_it_is(exported: Path) -> None:
 
 
 def test_without_a_publication_nothing_is_said_of_it() -> None:
-    plain, published = replace(ORIGIN, publication=None).attributes(), ORIGIN.attributes()
+    plain = {name: text for name, text in replace(ORIGIN, publication=None).attributes().items() if text}
+    published = ORIGIN.attributes()
     assert plain["license"] == "made of observations under CC0-1.0"
     assert not [name for name in plain if name.startswith(("creator", "publisher", "product", "date", "institution"))]
     assert {name: published[name] for name in plain if name != "license"}.items() <= plain.items()

@@ -159,7 +159,7 @@ def test_totals_of_a_predicted_map(small_region: tuple[Config, Path], trained: P
     totals_of = config(tmp_path, frame).totals
     asked = base.model_copy(update={"totals": totals_of, "predict": block, "data_root": str(tmp_path)})
     recipe = recipe_of(asked, "some_neural", trained / "some_neural/all/model")
-    run.predict(Job(recipe, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(2))
+    run.predict(Job(recipe, folder / "cube.zarr", tmp_path / "maps.zarr"), Execution(2))
     totals(totals_of, str(tmp_path), 0.9, tmp_path / "maps.zarr", tmp_path / "totals.csv")
     table = pd.read_csv(tmp_path / "totals.csv").set_index("polygon")
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -62,10 +63,12 @@ def region(tmp_path_factory: pytest.TempPathFactory, small_region: tuple[Any, Pa
         models = [out / fold for fold in folds]
         verb("evaluate", file, "--experiment", name, *tables, "--folds", *models, "--out", out / "evaluation")
     out = folder / "experiments" / "single"
-    maps = "--out", out / "maps.zarr", "--rasters", out / "maps", "--summary", out / "maps.json"
-    inputs = "--model", out / "all" / "model", "--cube", folder / "covariates.zarr"
+    maps, model = out / "maps.zarr", ("--model", out / "all" / "model", *tables[:2])
+    exported = "--maps", maps, "--rasters", out / "maps", "--summary", out / "maps.json"
+    inputs = *model, "--cube", folder / "covariates.zarr"
     calibration = "--calibration", out / "evaluation" / "conformal.json"
-    verb("predict", file, "--experiment", "single", *inputs, *calibration, *maps)
+    verb("predict", file, "--experiment", "single", *inputs, *calibration, "--out", maps)
+    verb("export", file, "--experiment", "single", *model, *exported)
     opened = hm.load(folder)
     assert isinstance(opened, Region)
     return opened
@@ -167,9 +170,10 @@ def test_intervals_are_widened_far_from_the_sites_as_on_the_maps(region: Region,
                            np.zeros(0), np.array([3.0]), places)  # fmt: skip
     errors.save(files.expected_error.table)
     rules = "--calibration", files.scores.conformal, "--applicability", files.applicability
-    maps = "--out", files.maps, "--rasters", files.rasters, "--summary", files.map_list
+    exported = "--maps", files.maps, "--rasters", files.rasters, "--summary", files.map_list
     cube, expected = ("--cube", folder / "covariates.zarr"), ("--expected-error", files.expected_error.table)
-    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, *maps, *tables[:2])
+    verb("predict", file, "--experiment", "single", *model, *cube, *rules, *expected, "--out", files.maps, *tables[:2])
+    verb("export", file, "--experiment", "single", *model, *exported, *tables[:2])
     limits = {entry["name"]: entry.get("colour_limits") for entry in json.loads(files.map_list.read_text())}
     most = float(pd.read_parquet(folder / "samples.parquet")["soc_density_kg_m3"].quantile(0.95))
     assert limits["soc"] == limits["soc_lower"] == limits["soc_upper"] == list(rounded((0.0, most)))
@@ -310,3 +314,75 @@ def test_members_of_an_ensemble_are_models(region: Region) -> None:
 def test_the_package_shows_load() -> None:
     assert "load" in dir(hm)
     assert ROOT.is_dir()
+
+
+def test_a_region_stays_open_when_the_notebook_goes_elsewhere(
+    region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = region.folder.absolute()
+    monkeypatch.chdir(folder.parent)
+    opened = hm.load(Path(folder.name))
+    assert isinstance(opened, Region)
+    assert "'snakemake tiny/observations.parquet'" in repr(opened)
+    monkeypatch.chdir(tmp_path)
+    assert len(opened["single"].metrics)
+    table = layers_of(region["single"])
+    np.testing.assert_array_equal(opened["single"].predict(table)["soc"], region["single"].predict(table)["soc"])
+
+
+def test_what_is_no_folder_of_results_is_one_sentence(region: Region, tmp_path: Path) -> None:
+    folder = region.folder.absolute()
+    for path, says in {
+        folder.parent / "region.yaml": "region.yaml: a file; name a folder: results/REGION",
+        folder / "samples.parquet": "a file; name a folder",
+        tmp_path: "neither results nor a trained model",
+        folder / "experiments": "neither results nor a trained model",
+        "": "no folder is named",
+        None: "no folder is named",
+        "~/nowhere at all": "there is no folder",
+    }.items():
+        with pytest.raises(HybridmapError, match=re.escape(says)):
+            hm.load(path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cells", [pd.Timestamp("2020-01-01"), pd.Timedelta(days=3), 1j, "abc"])
+def test_a_column_that_is_no_number_is_refused(region: Region, cells: Any) -> None:
+    table = layers_of(region["single"])
+    with pytest.raises(
+        HybridmapError, match=f"'{table.columns[0].partition('.')[2]}' of the table is .*not a column of"
+    ):
+        region["single"].predict(table.assign(**{table.columns[0]: cells}))
+
+
+def test_a_table_without_names_is_refused(region: Region) -> None:
+    table = layers_of(region["single"])
+    for offered in (None, [1.0, 2.0], table.to_numpy(), region.covariates[table.columns[0]]):
+        with pytest.raises(
+            HybridmapError, match=f"a table has columns by name: .* a {type(offered).__name__} has none"
+        ):
+            region["single"].predict(offered)
+
+
+def test_other_kinds_of_numbers_and_indices_give_the_same(region: Region) -> None:
+    table = layers_of(region["single"], 6)
+    plain = region["single"].predict(table)["soc"].to_numpy()
+    nested = table.set_index(pd.MultiIndex.from_product([[1, 2], list("abc")]))
+    repeated = table.set_index(pd.Index([7] * 6))
+    for offered in (table.convert_dtypes(), table.astype(object), nested, repeated, table.assign(note="x")):
+        predicted = region["single"].predict(offered)
+        np.testing.assert_allclose(predicted["soc"], plain)
+        assert predicted.index.equals(offered.index)
+
+
+def test_a_cube_turned_or_renamed_gives_the_same_map(region: Region) -> None:
+    cube = region.covariates.load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        whole = region["single"].predict(cube)["soc"]
+        turned = region["single"].predict(cube.isel(y=slice(None, None, -1)))["soc"]
+        renamed = region["single"].predict(cube.rename({"y": "lat", "x": "lon"}))["soc"]
+        lazy = region["single"].predict(cube.chunk({"x": 5, "y": 7}))["soc"]
+    np.testing.assert_array_equal(turned.sel(y=whole["y"]), whole)
+    assert renamed.dims == ("lat", "lon")
+    np.testing.assert_array_equal(renamed, whole)
+    np.testing.assert_array_equal(lazy, whole)

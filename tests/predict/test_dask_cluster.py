@@ -170,9 +170,9 @@ def digest(store: Path) -> str:
 def test_workers_make_the_same_store(job: Callable[[str], Job], tmp_path: Path) -> None:
     from distributed import LocalCluster
 
-    run.predict(job("here.zarr"), "t", Execution(1))
+    run.predict(job("here.zarr"), Execution(1))
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+        run.predict(job("dask.zarr"), Execution(scheduler=cluster.scheduler_address))
     assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
 
 
@@ -181,7 +181,7 @@ def test_a_run_goes_on_when_new_workers_come(
 ) -> None:
     from distributed import LocalCluster
 
-    run.predict(job("here.zarr"), "t", Execution(1))
+    run.predict(job("here.zarr"), Execution(1))
     monkeypatch.setattr(dask_cluster, "POLL_S", 0.05)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
         predict, replaced = dask_cluster.workers.work, []
@@ -194,7 +194,7 @@ def test_a_run_goes_on_when_new_workers_come(
             return predict(*arguments)
 
         monkeypatch.setattr(dask_cluster.workers, "work", replace_the_worker)
-        run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+        run.predict(job("dask.zarr"), Execution(scheduler=cluster.scheduler_address))
     assert replaced
     assert "dask workers lost: 1" in caplog.text
     assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
@@ -243,7 +243,7 @@ def test_a_worker_that_sees_none_of_the_files_gets_no_tile(
         LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
         pytest.raises(HybridmapError, match=r"it does not see .*dask.zarr.lock as it is here; results lie in a folder"),
     ):
-        run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+        run.predict(job("dask.zarr"), Execution(scheduler=cluster.scheduler_address))
     assert not (tmp_path / "dask.zarr").exists()
 
 
@@ -254,7 +254,7 @@ def test_a_lost_worker_that_writes_on_does_no_harm(
     """Both it and the one in its place are at the receipt of the same tile; the lost one is first."""
     from distributed import LocalCluster
 
-    run.predict(job("here.zarr"), "t", Execution(1))
+    run.predict(job("here.zarr"), Execution(1))
     monkeypatch.setattr(dask_cluster, "POLL_S", 0.05)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
         predict, sync = dask_cluster.workers.work, resumable_store.replace_durably
@@ -277,7 +277,7 @@ def test_a_lost_worker_that_writes_on_does_no_harm(
 
         monkeypatch.setattr(resumable_store, "replace_durably", met)
         monkeypatch.setattr(dask_cluster.workers, "work", lose_the_worker)
-        run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+        run.predict(job("dask.zarr"), Execution(scheduler=cluster.scheduler_address))
     assert not meet.broken
     assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
 
@@ -288,7 +288,7 @@ def test_a_scheduler_that_ends_is_told_and_the_next_run_goes_on(
     import dask
     from distributed import LocalCluster
 
-    run.predict(job("here.zarr"), "t", Execution(1))
+    run.predict(job("here.zarr"), Execution(1))
     monkeypatch.setattr(dask_cluster, "POLL_S", 0.05)
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
@@ -302,10 +302,10 @@ def test_a_scheduler_that_ends_is_told_and_the_next_run_goes_on(
 
         monkeypatch.setattr(dask_cluster.workers, "work", end_the_cluster)
         with pytest.raises(HybridmapError, match=r"the dask scheduler is gone; start a cluster and run again"):
-            run.predict(job("dask.zarr"), "t", Execution(scheduler=cluster.scheduler_address))
+            run.predict(job("dask.zarr"), Execution(scheduler=cluster.scheduler_address))
         cluster.close(timeout=5)
     assert not (tmp_path / "dask.zarr").exists()
-    run.predict(job("dask.zarr"), "t", Execution(1))
+    run.predict(job("dask.zarr"), Execution(1))
     assert digest(tmp_path / "dask.zarr") == digest(tmp_path / "here.zarr")
 
 
@@ -314,5 +314,5 @@ def test_an_address_where_nobody_answers_leaves_no_store(
 ) -> None:
     monkeypatch.setattr(dask_cluster, "ANSWER_S", 1.0)
     with pytest.raises(HybridmapError, match=r"tcp://127.0.0.1:9: no dask scheduler answers there"):
-        run.predict(job("m.zarr"), "t", Execution(1, scheduler="tcp://127.0.0.1:9"))
+        run.predict(job("m.zarr"), Execution(1, scheduler="tcp://127.0.0.1:9"))
     assert not (tmp_path / "m.zarr").exists()

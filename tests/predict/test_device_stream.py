@@ -53,7 +53,7 @@ def maps_in(store: Path) -> dict[str, np.ndarray]:
 
 
 def predicted(plain: Recipe, folder: Path, out: Path, device: str) -> dict[str, np.ndarray]:
-    run.predict(Job(plain, folder / "cube.zarr", out), "t", Execution(2, device=device))
+    run.predict(Job(plain, folder / "cube.zarr", out), Execution(2, device=device))
     return maps_in(out)
 
 
@@ -76,9 +76,9 @@ def test_a_gpu_maps_what_the_cpu_maps(gpu, small_region, trained, tmp_path, inte
 def test_a_map_begun_on_a_gpu_goes_on_without_one_and_says_so(gpu, small_region, trained, tmp_path, monkeypatch):
     config, folder = small_region
     job = Job(recipe(trained / "some_neural/all/model", config), folder / "cube.zarr", tmp_path / "maps.zarr")
-    run.predict(job, "t", Execution(1, part="1/2", device="cuda"))
+    run.predict(job, Execution(1, part="1/2", device="cuda"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    run.predict(job, "t", Execution(1, device="cuda"))
+    run.predict(job, Execution(1, device="cuda"))
     noted = json.loads((tmp_path / "maps.zarr.devices.json").read_text())
     assert len(noted) == 2
     assert noted["cpu"] >= 1

@@ -89,7 +89,7 @@ def test_any_grid_and_tile_gives_every_cell_once(
     values[:, 20:30, 5:9] = np.nan
     values[2, 50, 60] = np.nan
     cube, model = cube_in(tmp_path, grid, tile, {(0, 0): values}), model_in(tmp_path)
-    run.predict(Job(recipe(model, tile), cube, tmp_path / "maps.zarr"), "t", Execution(2))
+    run.predict(Job(recipe(model, tile), cube, tmp_path / "maps.zarr"), Execution(2))
     write_cogs(tmp_path / "maps.zarr", tmp_path / "maps", tmp_path / "maps.json")
     known = np.isfinite(values).all(0)
     flat = torch.tensor(values[:, known].T.copy())
@@ -113,7 +113,7 @@ def test_a_cell_is_seen_where_it_lies_whatever_the_tile(tmp_path: Path, crs: int
     cube, model = cube_in(tmp_path, grid, 32, {(0, 0): values}), model_in(tmp_path, position_waves={"count": 8})
     maps = []
     for tile in (32, 64):
-        run.predict(Job(recipe(model, tile), cube, tmp_path / f"{tile}.zarr"), "t", Execution(1))
+        run.predict(Job(recipe(model, tile), cube, tmp_path / f"{tile}.zarr"), Execution(1))
         maps.append(np.asarray(zarr.open_group(tmp_path / f"{tile}.zarr", mode="r")["soc"]))
     np.testing.assert_array_equal(*maps)
     x, y = np.meshgrid(west + resolution * (np.arange(101) + 0.5), north - resolution * (np.arange(77) + 0.5))
@@ -126,7 +126,7 @@ def test_a_cell_is_seen_where_it_lies_whatever_the_tile(tmp_path: Path, crs: int
 def test_a_tile_without_data_leaves_no_file(tmp_path: Path) -> None:
     grid = RegionGrid(CRS.from_epsg(3035), 4e6, 3e6, 1000.0, 96, 96)
     cube = cube_in(tmp_path, grid, 32, {(32, 32): layers_of(32, 32)})
-    run.predict(Job(recipe(model_in(tmp_path), 32), cube, tmp_path / "maps.zarr"), "t", Execution(1))
+    run.predict(Job(recipe(model_in(tmp_path), 32), cube, tmp_path / "maps.zarr"), Execution(1))
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert np.isfinite(np.asarray(root["soc"])).sum() == 32 * 32
     assert [p.relative_to(tmp_path / "maps.zarr").as_posix() for p in (tmp_path / "maps.zarr/soc/c").rglob("*")
@@ -145,7 +145,7 @@ from hybridmap.predict.run import Execution
 from hybridmap.export.cog import write_cogs
 folder = Path(sys.argv[1])
 job = Job(recipe(folder / "model", 1024, maps=["soc"]), folder / "cube.zarr", folder / "maps.zarr")
-run.predict(job, "t", Execution(2))
+run.predict(job, Execution(2))
 write_cogs(folder / "maps.zarr", folder / "maps", folder / "maps.json")
 children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, children) / 1e6)

@@ -64,7 +64,7 @@ def test_draws_of_parameters_reach_maps_and_totals(
     recipe = replace(
         plain, predict=plain.predict.model_copy(update={"intervals": "spread", "interval_of": ["soc", "cue"]})
     )
-    run.predict(Job(recipe, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(2))
+    run.predict(Job(recipe, folder / "cube.zarr", tmp_path / "maps.zarr"), Execution(2))
     members, cube = load_members(out / "all/model"), open_cube(folder / "cube.zarr")
     assert members is not None
     covariates, forcing, valid = cube.read_window(cube.grid.extent)

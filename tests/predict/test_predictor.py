@@ -211,7 +211,7 @@ def test_a_network_without_a_process_has_no_scenarios_and_says_so(
     scenarios = {"warmer": {"mat": Change(add=2.0)}}
     plain = recipe(config, trained, None, "pure_network", intervals="none", scenarios=scenarios)
     with caplog.at_level("INFO"):
-        run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
+        run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), Execution(1))
     assert "no maps of scenarios: without a process model" in caplog.text
 
 
@@ -306,7 +306,7 @@ def test_distances_are_the_same_in_every_tile(
 def test_only_the_maps_that_are_asked_for(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     few = recipe(config, trained, intervals="none", maps=["soc", "cue"])
-    run.predict(Job(few, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
+    run.predict(Job(few, folder / "cube.zarr", tmp_path / "m.zarr"), Execution(1))
     names = set(zarr.open_group(tmp_path / "m.zarr", mode="r").array_keys())
     assert names == {"soc", "cue", "x", "y", "spatial_ref", "depth", "depth_bounds"}
     with pytest.raises(HybridmapError, match=r"predict.maps: this model has no map 'sco'"):
@@ -319,10 +319,9 @@ def test_packed_maps_are_rounded_and_say_how(small_region: tuple[Config, Path], 
 
     config, folder = small_region
     cube = folder / "cube.zarr"
-    run.predict(Job(recipe(config, trained, intervals="none"), cube, tmp_path / "a.zarr"), "t", Execution(1))
+    run.predict(Job(recipe(config, trained, intervals="none"), cube, tmp_path / "a.zarr"), Execution(1))
     run.predict(
         Job(recipe(config, trained, intervals="none", packed={"soc": 0.01}), cube, tmp_path / "b.zarr"),
-        "t",
         Execution(1),
     )
     exact, packed = (zarr.open_group(tmp_path / n, mode="r") for n in ("a.zarr", "b.zarr"))
@@ -333,7 +332,7 @@ def test_packed_maps_are_rounded_and_say_how(small_region: tuple[Config, Path], 
     with pytest.raises(
         HybridmapError, match=r"map 'soc': [\d.]+ kg m-3 does not fit into 16 bits with a step of 0.0001"
     ):
-        run.predict(Job(tight, cube, tmp_path / "c.zarr"), "t", Execution(1))
+        run.predict(Job(tight, cube, tmp_path / "c.zarr"), Execution(1))
     assert not (tmp_path / "c.zarr").exists()
 
 
@@ -394,7 +393,7 @@ def test_maps_with_everything_are_the_same_with_any_workers(
     scenarios = {"warmer": {"mat": Change(add=2.0)}}
     for count, tile in ((1, 64), (3, 32)):
         whole = recipe(config, trained, evaluated, scenarios=scenarios, tile=tile)
-        run.predict(Job(whole, folder / "cube.zarr", tmp_path / f"{count}.zarr"), "t", Execution(count))
+        run.predict(Job(whole, folder / "cube.zarr", tmp_path / f"{count}.zarr"), Execution(count))
     one, two = (zarr.open_group(tmp_path / n, mode="r") for n in ("1.zarr", "3.zarr"))
     assert {"soc_lower", "soc_sd", "dissimilarity", "applicable", "soc_change_warmer"} <= set(one.array_keys())
     complete = open_cube(folder / "cube.zarr").valid_mask()

@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,16 @@ from map_recipes import recipe_of
 from rio_cogeo.cogeo import cog_validate
 
 from hybridmap.cli import main
-from hybridmap.config import Config, Publication
+from hybridmap.config import Config
 from hybridmap.covariates.cube import open_cube
 from hybridmap.errors import HybridmapError
 from hybridmap.export.cog import write_cogs
 from hybridmap.grid import resumable_store
-from hybridmap.grid.depth_axis import Interval
 from hybridmap.grid.tiles import Tile, tiles_of
 from hybridmap.model.draws import ensemble_draws, mean_of
 from hybridmap.predict import memory, preview, progress, run, worker_start, workers
 from hybridmap.predict.estimate import estimate
 from hybridmap.predict.map_store import MapStore, tile_keys
-from hybridmap.predict.origin import Origin
 from hybridmap.predict.predictor import Predictor
 from hybridmap.predict.recipe import Job, Recipe
 from hybridmap.predict.run import Execution
@@ -73,7 +70,7 @@ def test_tiles_cover_every_cell_once(small_region: tuple[Config, Path]) -> None:
 def test_maps_equal_the_model_at_every_cell(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(3))
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), Execution(3))
     members, cube = load_members(trained / "some_neural/all/model"), open_cube(folder / "cube.zarr")
     assert members is not None
     covariates, forcing, valid = cube.read_window(cube.grid.extent)
@@ -89,29 +86,12 @@ def test_maps_equal_the_model_at_every_cell(small_region: tuple[Config, Path], t
     assert (~valid).any()
 
 
-def test_a_title_and_a_publication_change_no_map(
-    small_region: tuple[Config, Path], trained: Path, tmp_path: Path
-) -> None:
-    config, folder = small_region
-    plain = recipe(trained / "some_neural/all/model", config)
-    published = Origin(publication=Publication(citation="Muster (2026)", licence="CC0-1.0"))
-    for name, origin in {"one": Origin(), "two": published}.items():
-        run.predict(Job(plain, folder / "cube.zarr", tmp_path / f"{name}.zarr", origin), f"title {name}", Execution(2))
-    one, two = tmp_path / "one.zarr", tmp_path / "two.zarr"
-    files = [path.relative_to(one) for path in sorted(one.rglob("*")) if path.is_file()]
-    assert [path for path in files if (one / path).read_bytes() != (two / path).read_bytes()] == [Path("zarr.json")]
-    about = [dict(zarr.open_group(store, mode="r").attrs) for store in (one, two)]
-    assert about[0]["model_fingerprint"] == about[1]["model_fingerprint"]
-    assert (about[1]["citation"], about[1]["title"]) == ("Muster (2026)", "title two")
-    assert "citation" not in about[0]
-
-
 def test_interrupted_prediction_ends_the_same(
     small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, folder = small_region
     arguments = (recipe(trained / "some_neural/all/model", config), folder / "cube.zarr")
-    run.predict(Job(*arguments, tmp_path / "whole.zarr"), "t", Execution(1))
+    run.predict(Job(*arguments, tmp_path / "whole.zarr"), Execution(1))
     original, calls = workers.predict_tile, []
 
     def breaks(*args: object) -> object:
@@ -122,10 +102,10 @@ def test_interrupted_prediction_ends_the_same(
 
     monkeypatch.setattr(workers, "predict_tile", breaks)
     with pytest.raises(KeyboardInterrupt):
-        run.predict(Job(*arguments, tmp_path / "broken.zarr"), "t", Execution(1))
+        run.predict(Job(*arguments, tmp_path / "broken.zarr"), Execution(1))
     assert not (tmp_path / "broken.zarr").exists()
     monkeypatch.setattr(workers, "predict_tile", original)
-    run.predict(Job(*arguments, tmp_path / "broken.zarr"), "t", Execution(1))
+    run.predict(Job(*arguments, tmp_path / "broken.zarr"), Execution(1))
     assert digest(tmp_path / "broken.zarr") == digest(tmp_path / "whole.zarr")
     assert names_in(tmp_path) == ["broken.zarr", "whole.zarr"]
 
@@ -135,7 +115,7 @@ def test_number_of_workers_changes_nothing(small_region: tuple[Config, Path], tr
     for count in (1, 4):
         out = tmp_path / f"{count}.zarr"
         plain = recipe(trained / "pure_network/all/model", config, "pure_network")
-        run.predict(Job(plain, folder / "cube.zarr", out), "t", Execution(count))
+        run.predict(Job(plain, folder / "cube.zarr", out), Execution(count))
     assert digest(tmp_path / "1.zarr") == digest(tmp_path / "4.zarr")
 
 
@@ -144,10 +124,10 @@ def test_tile_size_and_processes_change_no_bit(
 ) -> None:
     config, folder = small_region
     model, cube = trained / "some_neural/all/model", folder / "cube.zarr"
-    run.predict(Job(recipe(model, config), cube, tmp_path / "a.zarr"), "t", Execution(1))
-    run.predict(Job(recipe(model, config, tile=16), cube, tmp_path / "b.zarr"), "t", Execution(3))
+    run.predict(Job(recipe(model, config), cube, tmp_path / "a.zarr"), Execution(1))
+    run.predict(Job(recipe(model, config, tile=16), cube, tmp_path / "b.zarr"), Execution(3))
     monkeypatch.setattr(worker_start, "SMALL", 0)  # processes, as for a large map
-    run.predict(Job(recipe(model, config), cube, tmp_path / "c.zarr"), "t", Execution(2))
+    run.predict(Job(recipe(model, config), cube, tmp_path / "c.zarr"), Execution(2))
     one, two = (zarr.open_group(tmp_path / n, mode="r") for n in ("a.zarr", "b.zarr"))
     for name in one.array_keys():
         np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(two[name]))
@@ -161,12 +141,12 @@ def test_two_runs_on_one_store_refuse_each_other(
     arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
     store = MapStore(tmp_path / "maps.zarr")
     with store.lock(), pytest.raises(HybridmapError, match=r"another run \(process \d+ on .*\) is writing this"):
-        run.predict(Job(*arguments, tmp_path / "maps.zarr"), "t", Execution(1))
+        run.predict(Job(*arguments, tmp_path / "maps.zarr"), Execution(1))
     assert not store.lock_file.exists()
     # A run that died on this machine leaves a lock that is taken over.
     done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     store.lock_file.write_text(json.dumps({"host": socket.gethostname(), "pid": int(done.stdout)}))
-    run.predict(Job(*arguments, tmp_path / "maps.zarr"), "t", Execution(1))
+    run.predict(Job(*arguments, tmp_path / "maps.zarr"), Execution(1))
     assert names_in(tmp_path) == ["maps.zarr"]
 
 
@@ -183,7 +163,7 @@ def broken(arguments: tuple[Recipe, Path], out: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(workers, "predict_tile", stops)
         with pytest.raises(KeyboardInterrupt):
-            run.predict(Job(*arguments, out), "t", Execution(1))
+            run.predict(Job(*arguments, out), Execution(1))
     return len([p for p in MapStore(out).receipts.iterdir() if p.name != "identity"])
 
 
@@ -213,8 +193,8 @@ def test_another_model_begins_anew(
     one = recipe(trained / "some_neural/all/model", config, tile=16)
     assert broken((one, cube), tmp_path / "m.zarr", monkeypatch, 5) >= 5
     other = recipe(trained / "some_neural/block-0/model", config, tile=16)
-    run.predict(Job(other, cube, tmp_path / "m.zarr"), "t", Execution(1))
-    run.predict(Job(other, cube, tmp_path / "whole.zarr"), "t", Execution(1))
+    run.predict(Job(other, cube, tmp_path / "m.zarr"), Execution(1))
+    run.predict(Job(other, cube, tmp_path / "whole.zarr"), Execution(1))
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
 
 
@@ -230,35 +210,10 @@ def test_a_full_disk_ends_with_one_sentence_and_can_be_continued(
     with monkeypatch.context() as patch:
         patch.setattr(resumable_store, "replace_durably", full)
         with pytest.raises(HybridmapError, match="the disk is full; make room and run again"):
-            run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
-    run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
-    run.predict(Job(*arguments, tmp_path / "whole.zarr"), "t", Execution(1))
+            run.predict(Job(*arguments, tmp_path / "m.zarr"), Execution(1))
+    run.predict(Job(*arguments, tmp_path / "m.zarr"), Execution(1))
+    run.predict(Job(*arguments, tmp_path / "whole.zarr"), Execution(1))
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
-
-
-def test_rasters_that_failed_are_made_without_predicting_again(
-    small_region: tuple[Config, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config, folder = small_region
-    arguments = recipe(trained / "pure_network/all/model", config, "pure_network"), folder / "cube.zarr"
-    out, made = tmp_path / "m.zarr", []
-
-    def full() -> None:
-        raise HybridmapError("rasters: the disk is full; make room and run again.")
-
-    with pytest.raises(HybridmapError, match="rasters"):
-        run.predict(Job(*arguments, out), "t", Execution(1), export=full)
-    first = digest(out)
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "run_tiles", lambda *everything: pytest.fail("predicted again"))
-        run.predict(Job(*arguments, out), "t", Execution(1), export=lambda: made.append(digest(out)))
-    assert made == [first] == [digest(out)]
-    assert not MapStore(out).receipts.exists()
-    other = replace(arguments[0], interval=Interval(0, 50))  # other maps are made anew
-    with pytest.raises(HybridmapError):
-        run.predict(Job(*arguments, out), "t", Execution(1), export=full)
-    run.predict(Job(other, arguments[1], out), "t", Execution(1))
-    assert digest(out) != first
 
 
 def test_a_killed_worker_is_said_and_its_work_continued(
@@ -270,8 +225,8 @@ def test_a_killed_worker_is_said_and_its_work_continued(
         patch.setattr(worker_start, "SMALL", 0)
         patch.setattr(workers, "work", die)
         with pytest.raises(HybridmapError, match="a worker was killed, probably for memory"):
-            run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(2))
-    run.predict(Job(*arguments, tmp_path / "m.zarr"), "t", Execution(1))
+            run.predict(Job(*arguments, tmp_path / "m.zarr"), Execution(2))
+    run.predict(Job(*arguments, tmp_path / "m.zarr"), Execution(1))
     assert names_in(tmp_path) == ["m.zarr"]
 
 
@@ -287,7 +242,7 @@ def test_the_plan_counts_what_the_prediction_makes(
     config, folder = small_region
     arguments = recipe(trained / "some_neural/all/model", config), folder / "cube.zarr"
     planned = estimate(*arguments, workers=2)
-    run.predict(Job(*arguments, tmp_path / "maps.zarr"), "t", Execution(1))
+    run.predict(Job(*arguments, tmp_path / "maps.zarr"), Execution(1))
     store = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert planned.cells == int(np.isfinite(np.asarray(store["soc"])).sum())
     assert planned.maps == sum(1 for name in store.array_keys() if store[name].ndim == 2)
@@ -318,9 +273,9 @@ def test_bfloat16_changes_little_and_says_how_much(
 ) -> None:
     config, folder = small_region
     model, cube = trained / "some_neural/all/model", folder / "cube.zarr"
-    run.predict(Job(recipe(model, config), cube, tmp_path / "exact.zarr"), "t", Execution(1))
+    run.predict(Job(recipe(model, config), cube, tmp_path / "exact.zarr"), Execution(1))
     with caplog.at_level("INFO"):
-        run.predict(Job(recipe(model, config, precision="bfloat16"), cube, tmp_path / "fast.zarr"), "t", Execution(1))
+        run.predict(Job(recipe(model, config, precision="bfloat16"), cube, tmp_path / "fast.zarr"), Execution(1))
     assert "bfloat16 changes soc by" in caplog.text
     exact, fast = (np.asarray(zarr.open_group(tmp_path / n, mode="r")["soc"]) for n in ("exact.zarr", "fast.zarr"))
     known = np.isfinite(exact)
@@ -356,7 +311,7 @@ def test_cells_without_a_steady_state_are_nodata_in_the_relaxed_pools(
 def test_cogs_are_valid_and_say_what_they_are(small_region: tuple[Config, Path], trained: Path, tmp_path: Path) -> None:
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(2))
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "maps.zarr"), Execution(2))
     write_cogs(tmp_path / "maps.zarr", tmp_path / "maps", tmp_path / "maps.json")
     entries = json.loads((tmp_path / "maps.json").read_text())
     names = {e["name"] for e in entries}
@@ -384,7 +339,7 @@ def test_a_cube_without_a_layer_of_the_model_is_named(
     meta.write_text(meta.read_text().replace(r"\"name\": \"clay\"", r"\"name\": \"loam\""))
     plain = recipe(trained / "pure_network/all/model", config, "pure_network")
     with pytest.raises(HybridmapError, match="no covariate 'clay'"):
-        run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
+        run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), Execution(1))
     assert not list(tmp_path.glob("m.zarr*"))
 
 
@@ -394,13 +349,12 @@ def test_parts_side_by_side_make_the_same_store(
 ) -> None:
     config, folder = small_region
     plain = recipe(trained / "pure_network/all/model", config, "pure_network", tile=16)
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "whole.zarr"), "t", Execution(1))
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "whole.zarr"), Execution(1))
     with ThreadPoolExecutor(count) as pool:
         jobs = [
             pool.submit(
                 run.predict,
                 Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"),
-                "t",
                 Execution(1, part=f"{k + 1}/{count}"),
             )
             for k in range(count)
@@ -412,7 +366,7 @@ def test_parts_side_by_side_make_the_same_store(
     assert len([p for p in store.receipts.iterdir() if p.name != "identity"]) == len(
         list(tiles_of(open_cube(folder / "cube.zarr").grid, 16))
     )
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), Execution(1))
     assert digest(tmp_path / "m.zarr") == digest(tmp_path / "whole.zarr")
     assert names_in(tmp_path) == ["m.zarr", "whole.zarr"]
 
@@ -426,12 +380,12 @@ def test_a_part_that_is_running_keeps_others_off(
     store = MapStore(tmp_path / "m.zarr")
     with store.lock("1of2"):
         with pytest.raises(HybridmapError, match="another run"):
-            run.predict(job, "t", Execution(1))
+            run.predict(job, Execution(1))
         with pytest.raises(HybridmapError, match="another run"):
-            run.predict(job, "t", Execution(1, part="1/2"))
+            run.predict(job, Execution(1, part="1/2"))
     for wrong in ("0/2", "3/2", "a/b", "2"):
         with pytest.raises(HybridmapError, match=r"expected k/n with k from 1 to n"):
-            run.predict(job, "t", Execution(1, part=wrong))
+            run.predict(job, Execution(1, part=wrong))
 
 
 def test_a_preview_shows_what_is_done(
@@ -452,7 +406,7 @@ def test_a_preview_shows_what_is_done(
                 seen.append((picture.shape, float(np.isfinite(self.values).sum())))
 
     monkeypatch.setattr(preview.Preview, "add", looked)
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), Execution(1))
     assert seen[0][0] == seen[-1][0]
     assert max(seen[0][0]) <= 40
     assert 0 < seen[0][1] < seen[-1][1]
@@ -477,13 +431,13 @@ def test_layers_are_found_by_name_in_any_order(
     """A cube whose bands are in another order gives the same maps."""
     config, folder = small_region
     plain = recipe(trained / "some_neural/all/model", config)
-    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "a.zarr"), "t", Execution(1))
+    run.predict(Job(plain, folder / "cube.zarr", tmp_path / "a.zarr"), Execution(1))
     shutil.copytree(folder / "cube.zarr", tmp_path / "cube.zarr")
     root = zarr.open_group(tmp_path / "cube.zarr", mode="r+")
     array = root["covariates"]
     array[:] = np.asarray(array)[::-1]
     array.attrs["bands"] = json.dumps(json.loads(array.attrs["bands"])[::-1])
-    run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "b.zarr"), "t", Execution(1))
+    run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "b.zarr"), Execution(1))
     one, two = (np.asarray(zarr.open_group(tmp_path / n, mode="r")["soc"]) for n in ("a.zarr", "b.zarr"))
     np.testing.assert_array_equal(one, two)
 
@@ -541,7 +495,7 @@ def test_a_wrong_cube_is_named(
     damage(tmp_path / "cube.zarr")
     plain = recipe(trained / "some_neural/all/model", config)
     with pytest.raises(HybridmapError, match=match):
-        run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(1))
+        run.predict(Job(plain, tmp_path / "cube.zarr", tmp_path / "m.zarr"), Execution(1))
     assert not (tmp_path / "m.zarr").exists()
 
 
@@ -563,5 +517,5 @@ def test_workers_are_as_many_as_memory_holds(
     assert estimate(plain, folder / "cube.zarr").workers == 1
     assert run.workers_of(Predictor(recipe(plain.model, config, "pure_network", workers=5)), cube, 0) == 5
     with caplog.at_level("INFO"):
-        run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), "t", Execution(0))
+        run.predict(Job(plain, folder / "cube.zarr", tmp_path / "m.zarr"), Execution(0))
     assert "1 workers on 8 cores, for memory" in caplog.text

@@ -31,7 +31,7 @@ def mapped(small_region: tuple[Config, Path], trained: Path, tmp_path_factory: p
     )
     asked = config.model_copy(update={"predict": block})
     recipe = recipe_of(asked, "some_neural", model, None, out / "area.npz")
-    run.predict(Job(recipe, folder / "cube.zarr", out / "maps.zarr"), "t", Execution(1))
+    run.predict(Job(recipe, folder / "cube.zarr", out / "maps.zarr"), Execution(1))
     return SampleFiles(folder / "samples.parquet", folder / "cube.zarr", out / "maps.zarr", out / "area.npz")
 
 

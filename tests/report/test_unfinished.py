@@ -13,7 +13,10 @@ from hybridmap.config import Config
 from hybridmap.files.results import RegionFiles
 from hybridmap.report.html import report
 
-NAMES = ("Почва и углерод", "تربة عضوية", "土壌 🌱", "</script><b>bold</b>")
+NAMES = (
+    *("Почва и углерод", "تربة عضوية", "土壌 🌱", "</script><b>bold</b>", 'it\'s "quoted" \\ {{ 7 * 7 }}'),
+    *("\u202eturned\u202c", "<!--", "a" * 2000),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +61,38 @@ def test_what_is_not_finished_is_left_out_and_named(tmp_path: Path) -> None:
     assert {layer["experiment"] for layer in facts_of(page)["layers"]} == {"done", ""}
 
 
+def test_an_experiment_without_a_verdict_is_shown_and_named(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "one"}, {"name": "two"}])
+    folder = write_finished(config)
+    RegionFiles(folder).experiment("two").verdict.unlink()
+    page = page_of(config, folder)
+    assert "Experiment “two” has no verdict yet: its physics is not judged." in page
+    assert 'id="experiment-two"' in page
+
+
+@pytest.mark.parametrize("content", ["", '{"physics": "no', "{}", "[]", "no table", "a,b\n1,2\n"])
+@pytest.mark.parametrize("kind", ["verdict", "metrics", "ladder", "intervals", "predictions"])
+def test_an_experiment_with_a_damaged_file_is_left_out_and_named(tmp_path: Path, kind: str, content: str) -> None:
+    config = region_of(tmp_path, [{"name": "whole"}, {"name": "damaged"}])
+    folder = write_finished(config)
+    of = RegionFiles(folder).experiment("damaged")
+    file = of.verdict if kind == "verdict" else getattr(of.scores, kind)
+    file.write_text(content)
+    page = page_of(config, folder)
+    said = f"Experiment “damaged” is left out: {file.name} is not what was written; delete it and run again."
+    assert said in page
+    assert 'id="experiment-whole"' in page
+    assert 'id="experiment-damaged"' not in page
+
+
+def test_a_table_without_rows_is_said(tmp_path: Path) -> None:
+    config = region_of(tmp_path, [{"name": "whole"}, {"name": "empty"}])
+    folder = write_finished(config)
+    metrics = RegionFiles(folder).experiment("empty").scores.metrics
+    metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
+    assert "Experiment “empty” is left out: metrics.csv" in page_of(config, folder)
+
+
 def test_no_finished_experiment_is_said(tmp_path: Path) -> None:
     config = region_of(tmp_path, [{"name": "one"}])
     folder = write_finished(config)
@@ -97,6 +132,8 @@ def test_names_in_any_script_stay_text(tmp_path: Path) -> None:
     config = region_of(tmp_path, experiments, title=NAMES[-1])
     page = page_of(config, write_finished(config))
     assert "<b>bold" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert "<!--" not in page
     assert [e["title"] for e in facts_of(page)["experiments"]] == list(NAMES)
     assert "تربة عضوية" in page
 

@@ -329,6 +329,13 @@ def map_command(wildcards) -> str:
     return command_of_map(wildcards.experiment)
 
 
+@ready
+def title_of_maps(wildcards) -> str:
+    """Title of the maps of an experiment, as the command takes it."""
+    title = SETTINGS[wildcards.experiment].title or wildcards.experiment
+    return f"--title={CONFIG.title or CONFIG.region}: {title}"
+
+
 def first_folds(wildcards) -> list[str]:
     """Folders of the trained folds of the first scheme of an experiment."""
     scheme = SETTINGS[wildcards.experiment].splits[0]

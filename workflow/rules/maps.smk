@@ -106,10 +106,9 @@ rule predict_part:
 
 
 rule predict:
-    """Maps of an experiment: Zarr and GeoTIFF."""
+    """Maps of an experiment as Zarr."""
     input:
         **MAP_INPUTS,
-        predictions=EXPERIMENT.scores.predictions,
         parts=(
             [EXPERIMENT.part(str(part), PARTS) for part in range(1, PARTS + 1)]
             if PARTS > 1
@@ -117,7 +116,6 @@ rule predict:
         ),
     output:
         store=metadata(EXPERIMENT.maps),
-        summary=EXPERIMENT.map_list,
     log:
         f"{LOGS}/predict/{{experiment}}.log",
     benchmark:
@@ -129,57 +127,71 @@ rule predict:
         **needs("predict"),
     params:
         command=map_command,
-        rasters=str(EXPERIMENT.rasters),
         code=code_of("predict"),
         tables=content(inputs.experiment_files, "experiment"),
         lost=lost(
-            EXPERIMENT.map_list,
             metadata(EXPERIMENT.maps),
             EXPERIMENT.maps,
             sums_file(EXPERIMENT.maps),
-            EXPERIMENT.rasters,
-            sums_file(EXPERIMENT.rasters),
         ),
     shell:
-        f"{MAP_JOB} --predictions {{input.predictions:q}} --rasters {{params.rasters:q}} --summary {{output.summary:q}}"
+        MAP_JOB
 
 
-rule stac:
-    """STAC item of the maps with a picture, and a QGIS project."""
+# What the maps say of themselves is written into their store here: a title makes no map anew. Who reads the store waits
+# for it, and starts again for new maps alone.
+rule export:
+    """Maps as GeoTIFF, what all their files say of themselves, a STAC item with a picture, and a QGIS project."""
     input:
-        settings=FILES.settings("predict"),
+        settings=FILES.settings("export"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
-        summary=EXPERIMENT.map_list,
+        trained=trained(MAP_FOLD),
         samples=FILES.samples,
+        predictions=EXPERIMENT.scores.predictions,
     output:
+        summary=EXPERIMENT.map_list,
         item=EXPERIMENT.stac_item,
         thumbnail=EXPERIMENT.thumbnail,
         project=EXPERIMENT.project,
     log:
-        f"{LOGS}/stac/{{experiment}}.log",
+        f"{LOGS}/export/{{experiment}}.log",
     benchmark:
-        f"{BENCHMARKS}/stac/{{experiment}}.tsv"
+        f"{BENCHMARKS}/export/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: NEEDS["stac"]["threads"]
+    threads: NEEDS["export"]["threads"]
     resources:
-        **needs("stac"),
+        **needs("export"),
     params:
+        model=lambda wildcards: str(
+            FILES.experiment(wildcards.experiment).fold(MAP_FOLD).model
+        ),
         maps=subpath(input.maps, parent=True),
+        rasters=lambda wildcards: str(FILES.experiment(wildcards.experiment).rasters),
         catalog=str(FILES.catalog),
-        code=code_of("stac"),
-        lost=lost(EXPERIMENT.stac_item, EXPERIMENT.thumbnail, EXPERIMENT.project),
+        title=title_of_maps,
+        code=code_of("export"),
+        tables=content(inputs.experiment_files, "experiment"),
+        lost=lost(
+            EXPERIMENT.map_list,
+            EXPERIMENT.rasters,
+            sums_file(EXPERIMENT.rasters),
+            EXPERIMENT.stac_item,
+            EXPERIMENT.thumbnail,
+            EXPERIMENT.project,
+        ),
     shell:
-        "hybridmap stac {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q}"
-        " --maps {params.maps:q} --summary {input.summary:q} --samples {input.samples:q} --out {output.item:q}"
-        " --catalog {params.catalog:q} --project {output.project:q} --log {log:q}"
+        "hybridmap export {input.settings:q} {input.experiment:q} --experiment {wildcards.experiment:q} {params.title:q}"
+        " --model {params.model:q} --maps {params.maps:q} --samples {input.samples:q} --predictions {input.predictions:q}"
+        " --rasters {params.rasters:q} --summary {output.summary:q} --item {output.item:q} --catalog {params.catalog:q}"
+        " --project {output.project:q} --log {log:q}"
 
 
 rule catalog:
     """STAC catalog over the items of all experiments."""
     input:
-        settings=FILES.settings("predict"),
+        settings=FILES.settings("export"),
         described=expand(EXPERIMENT.stac_item, experiment=MAPPED),
     output:
         catalog=FILES.catalog,
@@ -203,6 +215,7 @@ rule netcdf_of_experiment:
     """All maps of an experiment in one NetCDF file, which GDAL before 3.13 reads, so QGIS and R."""
     input:
         maps=metadata(EXPERIMENT.maps),
+        exported=EXPERIMENT.map_list,
     output:
         file=EXPERIMENT.netcdf,
     log:
@@ -216,6 +229,7 @@ rule netcdf_of_experiment:
         **needs("netcdf_of_experiment"),
     params:
         maps=subpath(input.maps, parent=True),
+        code=code_of("netcdf"),
     shell:
         "hybridmap netcdf {params.maps:q} {output.file:q} 2> {log:q}"
 
@@ -233,6 +247,7 @@ rule totals:
         settings=FILES.settings("predict"),
         experiment=EXPERIMENT.settings,
         maps=metadata(EXPERIMENT.maps),
+        exported=ancient(EXPERIMENT.map_list),
         calibration=MAP_INPUTS.get("calibration", []),
     output:
         table=EXPERIMENT.totals,
@@ -262,8 +277,7 @@ rule totals:
 rule maps:
     """Stage: maps of all experiments."""
     input:
-        expand(rules.predict.output.summary, experiment=MAPPED),
-        expand(rules.stac.output.item, experiment=MAPPED),
+        expand(rules.export.output.summary, experiment=MAPPED),
         rules.catalog.output if MAPPED else [],
         expand(rules.totals.output, experiment=WITH_STOCK if CONFIG.totals else []),
     localrule: True
@@ -283,6 +297,9 @@ rule diagnose_experiment:
         ),
         maps=lambda wildcards: (
             metadata(EXPERIMENT.maps) if wildcards.experiment in MAPPED else []
+        ),
+        exported=lambda wildcards: (
+            ancient(EXPERIMENT.map_list) if wildcards.experiment in MAPPED else []
         ),
         held_out=lambda wildcards: (
             EXPERIMENT.expected_error.summary
@@ -336,6 +353,7 @@ rule reference:
     input:
         settings=FILES.settings("report"),
         maps=metadata(EXPERIMENT.maps),
+        exported=ancient(EXPERIMENT.map_list),
     output:
         comparison=EXPERIMENT.reference,
     log:

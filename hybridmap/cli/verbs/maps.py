@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,10 +28,7 @@ LOG = logging.getLogger("hybridmap")
 @options.calibration(required=False)
 @options.applicability(required=False)
 @click.option("--expected-error", type=options.FILE, help="File of 'hybridmap expected-error' (expected_error.npz).")
-@options.predictions(required=False)
 @options.out(required=False)
-@options.rasters(required=False)
-@options.summary(required=False)
 @options.workers()
 @options.device()
 @click.option("--scheduler", default="", help="Address or file of a dask scheduler whose workers predict the tiles.")
@@ -43,8 +39,8 @@ LOG = logging.getLogger("hybridmap")
     help="Seconds to wait for the file of a dask scheduler, and for its workers when none is left.",
 )
 @click.option("--part", default="", help="k/n: only every n-th tile from the k-th; a run without finishes.")
-@click.option("--plan", is_flag=True, help="Predict nothing, but say what it would take; --summary for JSON.")
-@click.option("--accept-implausible", is_flag=True, help="Write GeoTIFFs also where physics fails.")
+@click.option("--plan", is_flag=True, help="Predict nothing, but say what it would take.")
+@click.option("--summary", type=options.FILE, help="What --plan says, as JSON.")
 def _predict(
     config: Config,
     experiment: str,
@@ -54,19 +50,16 @@ def _predict(
     calibration: Path | None,
     applicability: Path | None,
     expected_error: Path | None,
-    predictions: Path | None,
     out: Path | None,
-    rasters: Path | None,
-    summary: Path | None,
     workers: int,
     device: str,
     scheduler: str,
     patience: float,
     part: str,
     plan: bool,
-    accept_implausible: bool,
+    summary: Path | None,
 ) -> None:
-    """Maps as Zarr and GeoTIFF."""
+    """Maps as Zarr."""
     from hybridmap.predict.worker_start import may_have_gpu, passes_of, start_early
 
     section = config.experiment(experiment)
@@ -88,26 +81,69 @@ def _predict(
         if summary:
             estimated.save(summary)
         return
-    store = _target(out, options.out)
+    if out is None:
+        raise HybridmapError("--out is missing: what to write (or --plan to only look ahead).")
+    from hybridmap.predict.recipe import Job
+    from hybridmap.predict.run import Execution, predict
+    from hybridmap.samples.year_span import years_of_samples
+
+    years = years_of_samples(samples) if samples else ()
+    predict(Job(recipe, cube, out, years), Execution(workers, scheduler, patience, part, device))
+
+
+@stage
+@options.experiment()
+@options.model()
+@options.maps()
+@options.samples()
+@options.predictions(required=False)
+@options.rasters()
+@options.summary()
+@click.option("--item", type=options.FILE, help="STAC item of the maps to write (JSON); a picture goes beside it.")
+@click.option("--catalog", type=options.FILE, help="STAC catalog of the region, which links the item.")
+@click.option("--project", type=options.FILE, help="QGIS project of the maps to write (QGS).")
+@click.option("--title", default="", help="Title of the maps; left out, that of the region and the experiment.")
+@click.option("--accept-implausible", is_flag=True, help="Write GeoTIFFs also where physics fails.")
+def _export(
+    config: Config,
+    experiment: str,
+    model: Path,
+    maps: Path,
+    samples: Path,
+    predictions: Path | None,
+    rasters: Path,
+    summary: Path,
+    item: Path | None,
+    catalog: Path | None,
+    project: Path | None,
+    title: str,
+    accept_implausible: bool,
+) -> None:
+    """What maps say of themselves, and maps as GeoTIFF, with a STAC item and a QGIS project."""
     from hybridmap import __version__
     from hybridmap.diagnose.plausibility import Evidence, implausible
     from hybridmap.export.cog import write_cogs
+    from hybridmap.export.origin import Origin, write_origin
     from hybridmap.predict.colour_range import observed_limits
-    from hybridmap.predict.origin import Origin
-    from hybridmap.predict.recipe import Job
-    from hybridmap.predict.run import Execution, predict
 
-    def export(folder: Path, listing: Path) -> None:
-        accepted = accept_implausible or config.predict.accept_implausible
-        reasons = [] if accepted else implausible(section, model, Evidence(predictions, store))
-        observed = observed_limits(samples, config.all_quantities.values()) if samples else {}
-        write_cogs(store, folder, listing, withheld=_why_withheld(experiment, reasons), observed=observed)
+    section = config.experiment(experiment)
+    title = title or f"{config.title or config.region}: {section.title or experiment}"
+    is_accepted = accept_implausible or config.predict.accept_implausible
+    reasons = [] if is_accepted else implausible(section, model, Evidence(predictions, maps))
+    write_origin(maps, replace(Origin.of_samples(samples, __version__), title=title, publication=config.publication))
+    observed = observed_limits(samples, config.all_quantities.values())
+    write_cogs(maps, rasters, summary, withheld=_why_withheld(experiment, reasons), observed=observed)
+    if item:
+        from hybridmap.export.stac import Subject, write_stac
 
-    places = () if part else (_target(rasters, options.rasters), _target(summary, options.summary))
-    execution = Execution(workers, scheduler, patience, part, device)
-    origin = Origin.of_samples(samples, __version__) if samples else Origin()
-    job = Job(recipe, cube, store, replace(origin, publication=config.publication))
-    predict(job, _map_title(config, experiment), execution, partial(export, *places))
+        name = f"{config.region}-{experiment}".replace("_", "-")
+        write_stac(Subject(name, title, config.build, catalog, config.publication), maps, summary, samples, item)
+    if project:
+        from hybridmap.export.qgis_project import write_project
+        from hybridmap.grid.store import grid_of
+        from hybridmap.grid.verified_store import open_verified
+
+        write_project(title, grid_of(open_verified(maps)), summary, project)
 
 
 @verb
@@ -121,16 +157,6 @@ def _sums(files: tuple[Path, ...], also: tuple[str, ...], out: Path) -> None:
     write_sum_list(files, also, out)
 
 
-def _target(path: Path | None, option: partial[Any]) -> Path:
-    """What a prediction writes; HybridmapError where its option was left out."""
-    if path is None:
-        about = str(option.keywords["help"]).removesuffix(".")
-        raise HybridmapError(
-            f"{option.args[0]} is missing: {about[0].lower()}{about[1:]} (or --plan to only look ahead)."
-        )
-    return path
-
-
 def _why_withheld(experiment: str, reasons: list[str]) -> str:
     if not reasons:
         return ""
@@ -138,10 +164,6 @@ def _why_withheld(experiment: str, reasons: list[str]) -> str:
         f"physics of '{experiment}' fails ({'; '.join(reasons)}); the store is written,"
         " --accept-implausible or predict.accept_implausible: true writes rasters too"
     )
-
-
-def _map_title(config: Config, experiment: str) -> str:
-    return f"{config.title or config.region}: {config.experiment(experiment).title or experiment}"
 
 
 @stage
@@ -196,39 +218,6 @@ def _next_samples(config: Config, experiment: str, count: int, out: Path | None)
     boundaries = under(config.data_root, config.boundaries) if config.boundaries else None
     quantity = config.all_quantities[section.targets[0]]
     next_samples(inputs, quantity, number, boundaries, out or files.next_samples, config.predict.year)
-
-
-@stage
-@options.experiment()
-@options.maps()
-@options.summary()
-@options.samples()
-@options.out()
-@click.option("--catalog", type=options.FILE, help="STAC catalog of the region, which links the item.")
-@click.option("--project", type=options.FILE, help="QGIS project of the maps to write (QGS).")
-def _stac(
-    config: Config,
-    experiment: str,
-    maps: Path,
-    summary: Path,
-    samples: Path,
-    out: Path,
-    catalog: Path | None,
-    project: Path | None,
-) -> None:
-    """Describe the maps as a STAC item."""
-    from hybridmap.export.stac import Subject, write_stac
-
-    title = _map_title(config, experiment)
-    name = f"{config.region}-{experiment}".replace("_", "-")
-    subject = Subject(name, title, config.build, catalog, config.publication)
-    write_stac(subject, maps, summary, samples, out)
-    if project:
-        from hybridmap.export.qgis_project import write_project
-        from hybridmap.grid.store import grid_of
-        from hybridmap.grid.verified_store import open_verified
-
-        write_project(title, grid_of(open_verified(maps)), summary, project)
 
 
 @stage

@@ -32,7 +32,7 @@ def _report(config: Config, results: Path, out: Path, figures: Path, processes: 
 
 @verb
 @options.region_folder()
-@click.option("--port", type=int, default=0, help="Port to serve at; by default a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to serve at; by default a free one.")
 @click.option("--no-browser", is_flag=True, help="Open no browser, but say the address.")
 def _view(results: Path, port: int, no_browser: bool) -> None:
     """Open the report of a region with its maps at full resolution, served to this machine alone."""

@@ -82,8 +82,9 @@ def stock_to(title: str, bottom_cm: int, about: Mapping[str, Any] | None = None)
     MapLayer
         Whose values of all intervals are added up.
     """
-    description = f"{title}, 0-{bottom_cm} cm"
-    return MapLayer(STOCK_UNIT, description, about={**CELL_METHODS, **(about or {})}, has_depth=False, is_sum=True)
+    # As attributes: a coordinate without a dimension xarray would give to all maps of the store.
+    about = {**CELL_METHODS, **Interval(0, bottom_cm).attributes, **(about or {})}
+    return MapLayer(STOCK_UNIT, f"{title}, 0-{bottom_cm} cm", about=about, has_depth=False, is_sum=True)
 
 
 def part_of(values: Tensor, interval: Interval, bottom_cm: int) -> Tensor:

@@ -152,7 +152,7 @@ def test_clm5_is_trained_and_mapped_in_the_workflow(
     assert set(cells) <= set(range(30))  # the nearest, never a mean of numbers
     train_experiment(config, "clm5", ["all"], tmp_path / "s.parquet", folder / "splits.parquet", tmp_path / "clm5")
     recipe = recipe_of(config, "clm5", tmp_path / "clm5/all/model")
-    predict(Job(recipe, tmp_path / "cube.zarr", tmp_path / "maps.zarr"), "t", Execution(workers=2))
+    predict(Job(recipe, tmp_path / "cube.zarr", tmp_path / "maps.zarr"), Execution(workers=2))
     root = zarr.open_group(tmp_path / "maps.zarr", mode="r")
     assert {"soc", "soc_stock", "soc_stock_1m", "litter_stock", "tau4s2", "beta"} <= set(root.array_keys())
     soc = np.asarray(root["soc"])

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hybridmap.files.reading import read_parquet
-from hybridmap.grid.depth_axis import CM_PER_M, Interval
-
-if TYPE_CHECKING:
-    from hybridmap.config import Publication
+from hybridmap.config import Publication
+from hybridmap.files.reading import read_json, read_parquet
+from hybridmap.files.results import metadata
+from hybridmap.files.sums import renew_sum
+from hybridmap.files.tables import write_text
+from hybridmap.grid.verified_store import open_verified
+from hybridmap.samples.year_span import year_span
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,16 @@ class Origin:
     def of_samples(cls, samples: Path, version: str) -> Origin:
         """Of the observations that a model was trained with."""
         table = read_parquet(samples, columns=["year", "licence", "source"])
-        years = table["year"].to_numpy(dtype="float64")
-        finite = years[np.isfinite(years)]
-        span = (int(finite.min()), int(finite.max())) if finite.size else ()
-        return cls("", span, _words(table["licence"]), _words(table["source"]), version)
+        return cls("", year_span(table["year"]), _words(table["licence"]), _words(table["source"]), version)
 
     def attributes(self) -> dict[str, str]:
-        """Attributes of a store, by ACDD's names; what is not known is left out."""
+        """Attributes of a store, by ACDD's names; "" of what is not known."""
         observed = f"soil observations of {', '.join(self.sources)}" if self.sources else ""
         years = f"{self.years[0]} to {self.years[-1]}" if self.years else ""
         period = f"P{self.years[-1] - self.years[0] + 1}Y" if self.years else ""
-        attributes = {
+        published = publication_attributes(self.publication or Publication())
+        observed_licence = f"made of observations under {'; '.join(self.licences)}" if self.licences else ""
+        return {
             "title": self.title,
             "summary": f"{self.title}: soil carbon at steady state by a hybrid model, with parameters and intervals",
             "keywords": "soil organic carbon, hybrid modelling, digital soil mapping",
@@ -65,19 +65,18 @@ class Origin:
             "comment": "cells that lack a covariate or forcing have no value",
             "source": ", ".join(filter(None, [f"hybridmap {self.version}".strip(), observed])),
             "history": f"hybridmap {self.version}: predict".replace(" :", ":"),
-            "license": f"made of observations under {'; '.join(self.licences)}" if self.licences else "",
+            "license": published["license"] or observed_licence,
             "time_coverage_start": f"{self.years[0]}-01-01" if self.years else "",
             "time_coverage_end": f"{self.years[-1]}-12-31" if self.years else "",
             "time_coverage_duration": period,
             "time_coverage_resolution": period,
             "years_of_observations": years,
-            **({} if self.publication is None else publication_attributes(self.publication)),
+            **{name: text for name, text in published.items() if name != "license"},
         }
-        return {name: text for name, text in attributes.items() if text}
 
 
 def publication_attributes(publication: Publication) -> dict[str, str]:
-    """What a region file says of a publication, by ACDD's names; what it leaves out is not there.
+    """What a region file says of a publication, by ACDD's names; "" of what it leaves out.
 
     Examples
     --------
@@ -87,7 +86,7 @@ def publication_attributes(publication: Publication) -> dict[str, str]:
     """
     authors, publisher = publication.authors, publication.publisher
     page = doi_page(publication.doi)
-    attributes = {
+    return {
         "id": publication.doi,
         "naming_authority": "org.doi" if publication.doi else "",
         "creator_name": "; ".join(author.name for author in authors),
@@ -109,24 +108,34 @@ def publication_attributes(publication: Publication) -> dict[str, str]:
         "project": publication.project,
         "acknowledgement": publication.acknowledgement,
     }
-    return {name: text for name, text in attributes.items() if text}
+
+
+def write_origin(store: Path, origin: Origin) -> None:
+    """Say in the first file of a finished store of maps where these come from; its maps stay.
+
+    The file keeps its time too: what was computed from the maps is not out of date by another title.
+
+    Parameters
+    ----------
+    store : Path
+        ``maps.zarr``, with its sums beside it.
+    origin : Origin
+        In place of what the store said before.
+    """
+    open_verified(store)  # what is damaged stays so
+    file = metadata(store)
+    content, times = read_json(file), file.stat()
+    words = origin.attributes()
+    of_maps = {name: value for name, value in content["attributes"].items() if name not in words}
+    content["attributes"] = {**{name: text for name, text in words.items() if text}, **of_maps}
+    write_text(json.dumps(content, indent=2, ensure_ascii=False), file)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    renew_sum(store, file.name)
 
 
 def doi_page(doi: str) -> str:
     """Address of a DOI; "" of none."""
     return f"https://doi.org/{doi}" if doi else ""
-
-
-def depth_attributes(intervals: Sequence[Interval]) -> dict[str, str | float]:
-    """What a store says of its depths [m], by ACDD's names."""
-    if not intervals:
-        return {}
-    return {
-        "geospatial_vertical_min": min(interval.top_cm for interval in intervals) / CM_PER_M,
-        "geospatial_vertical_max": max(interval.bottom_cm for interval in intervals) / CM_PER_M,
-        "geospatial_vertical_units": "m",
-        "geospatial_vertical_positive": "down",
-    }
 
 
 def _words(values: Iterable[object]) -> tuple[str, ...]:
