@@ -27,10 +27,16 @@ class Grid(Section):
             raise ValueError(
                 f"bounds {self.bounds} must be west, south, east, north with west < east and south < north"
             )
-        cells = (east - west) / self.resolution * (north - south) / self.resolution
+        cells = self.cells
         if max(cells, (east - west) / self.resolution, (north - south) / self.resolution) > MOST_CELLS:
             raise ValueError(
                 f"bounds of {east - west:g} x {north - south:g} at a resolution of {self.resolution:g} make {cells:.1e}"
                 f" cells; at most {MOST_CELLS:.0e} can be mapped, so check the units of resolution and bounds"
             )
         return self
+
+    @property
+    def cells(self) -> float:
+        """Cells of the grid, of its mask or not, before its edges are rounded."""
+        west, south, east, north = self.bounds
+        return (east - west) / self.resolution * (north - south) / self.resolution

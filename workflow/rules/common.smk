@@ -297,6 +297,17 @@ MAP_JOB = "{params.command} --workers {threads} --log {log:q}"
 """What all jobs of a map run; the command of thousands of them is made once, not filled in by each."""
 
 
+CELLS_OF_WORKER = 50_000
+"""Cells of a map below which another process is slower to start than to do without."""
+
+
+def map_threads():
+    """Processes that predict the tiles of a map: fewer where it is small."""
+    return max(
+        1, min(NEEDS["predict"]["threads"], int(CONFIG.grid.cells / CELLS_OF_WORKER))
+    )
+
+
 @cache
 def command_of_map(experiment: str) -> str:
     """The command of all jobs of a map, without what is of one job alone."""

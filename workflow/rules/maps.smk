@@ -122,7 +122,7 @@ rule predict:
         f"{BENCHMARKS}/predict/{{experiment}}.tsv"
     conda:
         "../../envs/hybridmap.yaml"
-    threads: NEEDS["predict"]["threads"]
+    threads: map_threads()
     resources:
         **needs("predict"),
     params:
