@@ -26,6 +26,11 @@ PATTERNS = {
 }
 """Ways of writing a date; the first that gives a possible year holds."""
 NUMBER = r"\d+(?:\.\d+)?"
+DAY_ZERO = (
+    r"^(?:1900[-/.]0?1[-/.]00?|(?:0?1[-/.]00?|00?[-/.]0?1)[-/.]1900|"
+    r"1899[-/.]12[-/.]3[01]|3[01][-/.]12[-/.]1899)(?:$|[T ].*)"
+)
+"""What spreadsheets show of a cell that holds 0: no date."""
 
 
 def years(words: pd.Series, origin: str) -> pd.Series:
@@ -61,12 +66,16 @@ def years(words: pd.Series, origin: str) -> pd.Series:
         is_possible = year.between(FIRST_YEAR, today)
         impossible |= year.notna() & ~is_possible
         values = values.fillna(year.where(is_possible))
+    is_zero = words.str.contains(DAY_ZERO)
+    values, impossible = values.mask(is_zero), impossible | is_zero
     unread = values.isna() & (words != "")
     wrong = unread & (impossible | words.str.fullmatch(NUMBER).astype(bool))
     if wrong.any():
         word = words[wrong].iloc[0]
         is_serial = len(word.split(".")[0]) == 5
         hint = "a day number of a spreadsheet? save the column as dates" if is_serial else "correct it"
+        if is_zero[wrong].iloc[0]:
+            hint = "what spreadsheets show of a cell that holds 0; correct it"
         raise HybridmapError(
             f"{origin}: row {words.index[wrong][0]} holds '{word}', expected a year from {FIRST_YEAR} to {today} or a"
             f" date ({int(wrong.sum())} such rows in all; {hint}, or name it under 'missing')."
