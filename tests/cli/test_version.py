@@ -53,6 +53,7 @@ def test_what_the_core_lacks_is_named(
             raise ModuleNotFoundError(f"No module named '{name}'", name=name)
         return real(name, *args, **settings)
 
+    (tmp_path / "model.yaml").touch()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(HybridmapError, match=r"needs the package 'yaml'.*pip install 'hybridmap\[pipeline\]'"):
         hm.load(tmp_path)
