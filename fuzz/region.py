@@ -118,7 +118,8 @@ class Region:
     folder : Path
         Its folder, which stays as it is.
     steady : frozenset of str
-        Files that come out the same, to the byte or the value, when their stage runs again from nothing.
+        Files that come out the same, to the byte or the value, when their stage runs again from nothing; none into
+        which a later stage writes.
     """
 
     folder: Path
@@ -164,9 +165,11 @@ def finished_region(shared: Path, executor: Executor) -> Region:
         for place in (folder, twin):
             place.mkdir()
             write_config(place / "config.yaml", SMALL)
-            for stage in STAGES.values():
+            made: dict[str, bytes] = {}
+            for name, stage in STAGES.items():
                 run_or_fail(executor, stage.step, place)
-        files = [name for stage in STAGES for name in Region(folder, frozenset()).files_of(stage)]
+                made |= {file: (place / file).read_bytes() for file in Region(place, frozenset()).files_of(name)}
+        files = [name for name, content in made.items() if content == (twin / name).read_bytes()]
         record.write_text(json.dumps([name for name in files if not difference(folder / name, twin / name)]))
         shutil.rmtree(twin)
     return Region(folder, frozenset(json.loads(record.read_text())))
