@@ -46,7 +46,8 @@ def extrapolation_figure(
         panel.axhline(summary["promised_error"], color=style.INK, linewidth=0.8, linestyle=":", label="promised")
         upper = summary["promised_error_upper"]
         panel.axhline(upper, color=style.WARNING, linewidth=0.8, label="most that is inside")
-        panel.set(xlabel=label, ylabel="mean absolute error", xscale="log", ylim=(0, None))
+        scale = "log" if (sites[column] > 0).any() else "linear"  # without a neural parameter nothing is dissimilar
+        panel.set(xlabel=label, ylabel="mean absolute error", xscale=scale, ylim=(0, None))
     axes[0].legend(fontsize=7, loc="lower right")
     _draw_regions(axes[2], regions, float(summary["level"]))
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)

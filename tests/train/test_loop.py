@@ -281,6 +281,16 @@ def test_impossible_experiments_are_refused():
         LossOptions("kgee")
 
 
+def test_a_target_that_never_varies_is_told(caplog):
+    data, _ = landscape(50)
+    data.targets["moc"] = torch.full_like(data.targets["moc"], 7.0)
+    options = TrainingOptions(max_epochs=1, loss=LossOptions({"moc": "nse"}))
+    with caplog.at_level("WARNING", logger="hybridmap"):
+        fit(model_of(), data, data, options)
+    assert "target 'moc' is 7 at all 50 training sites: the loss 'nse' divides by its spread" in caplog.text
+    assert "target 'soc'" not in caplog.text
+
+
 class Edge(ProcessModel):
     """A model whose parameter starts on its bound."""
 
